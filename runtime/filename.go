@@ -1,0 +1,88 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// FileName is what the name of a migration says.
+type FileName struct {
+	Version     Version
+	Description string // "one-more-thing"
+	Ext         string // ".sql", ".go", ".py" or ".sh"
+}
+
+// ErrNotMigration is returned by [ParseFileName] for a name that nobody can have
+// meant for a migration, such as README.md or 0002-x.sql.bak.
+var ErrNotMigration = errors.New("not a migration")
+
+// ParseFileName says what the name of a file in a migrations directory means.
+// It is the only place that decides.
+//
+// A migration is named NNNN-description.ext: four digits, a hyphen, a
+// description of ASCII letters, digits, "-", "_" and ".", and one of .sql, .go,
+// .py and .sh. The error for a name that was meant for a migration and is not
+// quite one says what would be right.
+func ParseFileName(name string) (FileName, error) {
+	digits := 0
+	for digits < len(name) && '0' <= name[digits] && name[digits] <= '9' {
+		digits++
+	}
+	dot := strings.LastIndexByte(name, '.')
+	if digits == 0 || dot < 0 {
+		return FileName{}, ErrNotMigration
+	}
+	ext := name[dot:]
+	switch strings.ToLower(ext) {
+	case ".sql", ".go", ".py", ".sh":
+	default:
+		return FileName{}, ErrNotMigration
+	}
+
+	description := strings.TrimLeft(name[digits:max(digits, dot)], "-_. ")
+	number, err := strconv.Atoi(name[:digits])
+	if err != nil || number > 9999 {
+		return FileName{}, fmt.Errorf("number %s is too large; the last is 9999", name[:digits])
+	}
+	right := fmt.Sprintf("%04d-%s%s", number, plain(description), strings.ToLower(ext))
+	switch {
+	case description == "":
+		return FileName{}, fmt.Errorf("description is empty; name must be four digits, a hyphen and words, as in %04d-add-tags%s", number, strings.ToLower(ext))
+	case digits != 4 || name[4] != '-' || len(description) != dot-5:
+		return FileName{}, fmt.Errorf("name must be four digits, a hyphen and words, as in %s", right)
+	case ext != strings.ToLower(ext):
+		return FileName{}, fmt.Errorf("extension must be in lower case, as in %s", right)
+	case plain(description) != description:
+		return FileName{}, fmt.Errorf("description must be of ASCII letters, digits, '-', '_' and '.', as in %s", right)
+	case number == 0:
+		return FileName{}, errors.New("numbers start at 0001")
+	}
+	return FileName{Version(number), description, ext}, nil
+}
+
+// plain returns s with each run of characters that a description cannot have
+// replaced by a hyphen.
+func plain(s string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range s {
+		if r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+			if gap && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			b.WriteRune(r)
+			gap = false
+		} else {
+			gap = true
+		}
+	}
+	if b.Len() == 0 {
+		return "add-tags"
+	}
+	return b.String()
+}
+
+// String returns the name of the file.
+func (f FileName) String() string { return f.Version.String() + "-" + f.Description + f.Ext }
