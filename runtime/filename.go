@@ -46,7 +46,7 @@ func ParseFileName(name string) (FileName, error) {
 	if err != nil || number > 9999 {
 		return FileName{}, fmt.Errorf("number %s is too large; the last is 9999", name[:digits])
 	}
-	right := fmt.Sprintf("%04d-%s%s", number, plain(description), strings.ToLower(ext))
+	right := fmt.Sprintf("%04d-%s%s", number, strings.ReplaceAll(plain(description), "_", "-"), strings.ToLower(ext))
 	switch {
 	case description == "":
 		return FileName{}, fmt.Errorf("description is empty; name must be four digits, a hyphen and words, as in %04d-add-tags%s", number, strings.ToLower(ext))
