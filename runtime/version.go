@@ -1,7 +1,3 @@
-// Package runtime brings a SQLite database to exactly the version that a program
-// is written for, or refuses and says why. It is imported as lockstep:
-//
-//	import lockstep "github.com/lockstep-db/lockstep/runtime"
 package runtime
 
 import (

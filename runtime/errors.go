@@ -1,0 +1,232 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// The reasons for which [Migrate] and [Check] refuse a database. Each is found
+// with errors.Is in the error that they return, the numbers with errors.As and
+// [*Error]. lockstep has written nothing to a database that it refuses.
+var (
+	// ErrBehind: the database is older than the program. Only Check returns it,
+	// and Migrate when the database cannot be written to.
+	ErrBehind = errors.New("database is behind")
+
+	// ErrAhead: the database is newer than the program.
+	ErrAhead = errors.New("database is ahead")
+
+	// ErrUnmanaged: the database has tables and no version.
+	ErrUnmanaged = errors.New("database is not managed")
+
+	// ErrDiverged: the database came to its version through other migrations.
+	ErrDiverged = errors.New("database has diverged")
+
+	// ErrDrift: the database is at the version, and its tables are not what the
+	// migrations produce.
+	ErrDrift = errors.New("database has drifted")
+
+	// ErrBusy: the database was locked for longer than Migrate or Check wait.
+	ErrBusy = errors.New("database is busy")
+
+	// ErrStale: the program was built without running go generate: it holds a
+	// migration that its generated code does not know, or another text.
+	ErrStale = errors.New("generated code is stale")
+
+	// ErrUnreadable: the version cannot be read, because the file is damaged or
+	// not a database, or because _meta does not hold one version.
+	ErrUnreadable = errors.New("version cannot be read")
+
+	// ErrForeignKey: the upgrade would have left rows whose parent does not
+	// exist. It was rolled back.
+	ErrForeignKey = errors.New("rows without parent")
+
+	// ErrMemory: the database is in memory, and the pool's connections do not
+	// share it.
+	ErrMemory = errors.New("in-memory database is not shared")
+)
+
+// An Error says why a database was refused.
+type Error struct {
+	Kind     error   // one of the Err values of this package
+	DB       string  // the database's file as SQLite names it, or ":memory:"
+	Version  Version // the database is at
+	Expected Version // the program is written for
+
+	Pending     []string             // ErrBehind: files that an upgrade would run
+	Differences []sqltext.Difference // ErrDrift
+	Violations  []Violation          // ErrForeignKey
+	Digest      string               // ErrDiverged, ErrDrift: what [Allow] takes
+
+	Detail string // what is particular to the case, as part of a sentence
+	Err    error  // the driver's error, if there is one
+
+	upgrading bool // found in the transaction of an upgrade, which was rolled back
+}
+
+// Unwrap lets errors.Is find the kind of the error, and the driver's error.
+func (e *Error) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Err}
+}
+
+// Error returns one line, and for what a command repairs a second with the
+// command.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.DB != "" {
+		b.WriteString(e.DB + ": ")
+	}
+	switch e.Kind {
+	case ErrBehind:
+		fmt.Fprintf(&b, "at version %v, this program expects %v: pending %s", e.Version, e.Expected, list(e.Pending, 10))
+	case ErrAhead:
+		fmt.Fprintf(&b, "at version %v, this program expects %v: written by a newer program, not opened", e.Version, e.Expected)
+	case ErrUnmanaged:
+		fmt.Fprintf(&b, "%s: not managed", e.Detail)
+	case ErrDiverged:
+		fmt.Fprintf(&b, "at version %v through other migrations: %s", e.Version, e.Detail)
+	case ErrDrift:
+		if e.upgrading {
+			fmt.Fprintf(&b, "the upgrade to %v gives other tables than its migrations: ", e.Expected)
+		} else {
+			fmt.Fprintf(&b, "at version %v with other tables: ", e.Version)
+		}
+		details := make([]string, len(e.Differences))
+		for i, d := range e.Differences {
+			details[i] = d.Detail
+		}
+		b.WriteString(list(details, 10))
+	case ErrForeignKey:
+		details := make([]string, len(e.Violations))
+		for i, v := range e.Violations {
+			details[i] = v.String()
+		}
+		fmt.Fprintf(&b, "the upgrade to %v leaves rows without parent: %s", e.Expected, list(details, 10))
+	case ErrUnreadable:
+		b.WriteString("version cannot be read")
+		if e.Detail != "" {
+			b.WriteString(": " + e.Detail)
+		}
+	default:
+		b.WriteString(e.Detail)
+	}
+	if e.upgrading {
+		fmt.Fprintf(&b, "; rolled back, still at %v", e.Version)
+	}
+	if e.Digest != "" {
+		b.WriteString("; to start nevertheless, allow " + e.Digest)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + sentence(e.Err))
+	}
+	switch {
+	case e.Kind == ErrUnmanaged:
+		b.WriteString("\n\tlockstep enroll --db " + quoteArg(e.DB))
+	case e.Kind == ErrBehind && e.Err == nil:
+		b.WriteString("\n\tlockstep migrate --db " + quoteArg(e.DB))
+	case e.Kind == ErrStale:
+		b.WriteString("\n\tgo generate ./...")
+	}
+	return b.String()
+}
+
+// A MigrationError says which statement of which migration did not succeed.
+type MigrationError struct {
+	DB         string // the database's file as SQLite names it, or ":memory:"
+	File       string // of the migration; "" for what lockstep itself runs around them
+	Line       int    // of the statement's first word, from 1
+	Version    Version
+	RolledBack bool  // the database is as it was at Version; else only what no transaction can hold was done
+	Err        error // the driver's error
+
+	cause error // why the context ended, if it did
+}
+
+// Unwrap gives errors.Is and errors.As the driver's error, and the context's if
+// the context had ended.
+func (e *MigrationError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Err, e.cause}
+}
+
+func (e *MigrationError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.DB + ": ")
+	if e.File != "" {
+		fmt.Fprintf(&b, "%s:%d: ", e.File, e.Line)
+	}
+	b.WriteString(sentence(e.Err))
+	b.WriteString("; ")
+	if e.RolledBack {
+		b.WriteString("rolled back, ")
+	}
+	fmt.Fprintf(&b, "still at %v", e.Version)
+	return b.String()
+}
+
+// A Violation is the rows of one table whose parent in another does not exist.
+//
+// https://sqlite.org/pragma.html#pragma_foreign_key_check
+type Violation struct {
+	Table, Parent string
+	Count         int      // more than before the upgrade
+	Rows          []string // the first of them, by rowid or by primary key
+	Mismatch      bool     // the foreign key itself is at fault: its parent has no matching unique key
+}
+
+func (v Violation) String() string {
+	if v.Mismatch {
+		return fmt.Sprintf("table %s references %s: foreign key mismatch", v.Table, v.Parent)
+	}
+	s := fmt.Sprintf("table %s, parent %s: ", v.Table, v.Parent)
+	s += strings.Join(v.Rows, ", ")
+	if more := v.Count - len(v.Rows); more > 0 && len(v.Rows) > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	} else if more > 0 {
+		s += fmt.Sprintf("%d rows", more)
+	}
+	return s
+}
+
+func (g *gate) busy(ctx context.Context, waited time.Duration, err error) error {
+	if g.conn != nil {
+		g.readName(context.WithoutCancel(ctx)) // takes no lock
+	}
+	return &Error{Kind: ErrBusy, DB: g.name, Expected: g.schema.Expected, Err: err,
+		Detail: fmt.Sprintf("locked by another connection for %v; look for a program that has this file open (an older release, a shell, a backup), or for a transaction left open in this one",
+			waited.Round(time.Millisecond))}
+}
+
+func stale(file, detail string) error {
+	return &Error{Kind: ErrStale, Detail: file + ": " + detail}
+}
+
+// list joins the first n of items, and says how many there are behind them.
+func list(items []string, n int) string {
+	if len(items) <= n {
+		return strings.Join(items, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(items[:n], ", "), len(items)-n)
+}
+
+// quoteArg quotes a path for a POSIX shell where that is needed.
+func quoteArg(path string) string {
+	plain := strings.IndexFunc(path, func(r rune) bool {
+		return !(r == '/' || r == '.' || r == '-' || r == '_' || r == ':' || r == '\\' ||
+			'0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
+	}) < 0
+	if plain && path != "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

@@ -1,0 +1,296 @@
+package runtime
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// What lockstep writes to a database, and all that it writes. _meta is the table
+// of Python's fastmigrate, to the letter, so that either tool can take over a
+// database from the other: it decides which version the database is at.
+// _lockstep_history says how it came there.
+const (
+	metaSQL = `CREATE TABLE _meta (
+                            id INTEGER PRIMARY KEY CHECK (id = 1),
+                            version INTEGER NOT NULL DEFAULT 0
+                        )`
+
+	historySQL = `CREATE TABLE _lockstep_history (
+	version INTEGER PRIMARY KEY,
+	file TEXT NOT NULL,
+	checksum TEXT,             -- of the text that ran; NULL when another tool ran it
+	applied_at TEXT NOT NULL,  -- UTC, RFC 3339
+	duration_ms INTEGER NOT NULL,
+	program TEXT NOT NULL,     -- the module and version of the program that ran it
+	digest TEXT,               -- the newest row alone: over the checksums up to here
+	fingerprint TEXT,          -- the newest row alone: of the schema
+	cookie INTEGER             -- the newest row alone: PRAGMA schema_version, when the fingerprint was taken
+)`
+)
+
+// state is what a database says of itself: the read side of the seam between the
+// gate and the database. The write side is record. Whoever writes has read the
+// state again under the lock that it writes with.
+type state struct {
+	version Version
+	managed bool // has _meta, with one version in it
+	objects []sqltext.Object
+	cookie  int64
+	history []row // oldest first
+}
+
+// row is a row of _lockstep_history.
+type row struct {
+	version     Version
+	file        string
+	checksum    string // "" when unknown
+	appliedAt   time.Time
+	duration    time.Duration
+	program     string
+	digest      string
+	fingerprint string
+	cookie      sql.NullInt64
+}
+
+// newest returns the newest row of the history if it is that of the version that
+// the database is at.
+func (st *state) newest() (row, bool) {
+	if n := len(st.history); n > 0 && st.history[n-1].version == st.version {
+		return st.history[n-1], true
+	}
+	return row{}, false
+}
+
+func (st *state) has(table string) bool {
+	return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool {
+		return o.Type == "table" && strings.EqualFold(o.Name, table)
+	})
+}
+
+// headQuery reads what tells a database that is at head, but for the schema
+// cookie. It fails on a database that lockstep has not written to.
+const headQuery = `SELECT version, digest, fingerprint, cookie,
+	(SELECT CASE count(*) WHEN 1 THEN max(version) END FROM _meta)
+FROM _lockstep_history ORDER BY version DESC LIMIT 1`
+
+// atHead is the fast path: it reports whether the database is at the version, by
+// these migrations, with a schema that was right and has not changed since. When
+// it says no, or cannot tell, readState finds out why.
+func (g *gate) atHead(ctx context.Context) (bool, error) {
+	var version, cookie, meta sql.NullInt64
+	var digest, fingerprint sql.NullString
+	err := g.conn.QueryRowContext(ctx, headQuery).Scan(&version, &digest, &fingerprint, &cookie, &meta)
+	var now int64
+	if err == nil {
+		err = g.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&now)
+	}
+	switch {
+	case isBusy(err) || ctx.Err() != nil:
+		return false, err
+	case err != nil:
+		return false, nil
+	}
+	s := g.schema
+	return Version(version.Int64) == s.Expected && meta.Valid && meta == version &&
+		cookie.Valid && cookie.Int64 == now &&
+		digest.String == s.Digest && fingerprint.String == s.Fingerprint, nil
+}
+
+// readState reads the state of the database. It is called in a transaction, so
+// that what it reads belongs together.
+func (g *gate) readState(ctx context.Context) (*state, error) {
+	st := &state{}
+	err := g.readObjects(ctx, st)
+	if err == nil {
+		err = g.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&st.cookie)
+	}
+	if err == nil && st.has("_meta") && st.ours() {
+		err = g.readVersion(ctx, st)
+	}
+	if err == nil && st.managed && st.has("_lockstep_history") {
+		err = g.readHistory(ctx, st)
+	}
+	if err == nil || isBusy(err) || ctx.Err() != nil {
+		return st, err
+	}
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return st, err
+	}
+	return st, &Error{Kind: ErrUnreadable, DB: g.name, Expected: g.schema.Expected, Err: err}
+}
+
+func (g *gate) readObjects(ctx context.Context, st *state) error {
+	return g.query(ctx, "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL", func(scan scanner) error {
+		var o sqltext.Object
+		err := scan(&o.Type, &o.Name, &o.Table, &o.SQL)
+		st.objects = append(st.objects, o)
+		return err
+	})
+}
+
+// ours reports whether _meta is the table that fastmigrate and lockstep make. One
+// of another shape is somebody else's.
+func (st *state) ours() bool {
+	changed, _ := sqltext.Diff([]sqltext.Object{{Type: "table", Name: "_meta", Table: "_meta", SQL: metaSQL}}, st.objects)
+	return len(changed) == 0
+}
+
+func (g *gate) readVersion(ctx context.Context, st *state) error {
+	unreadable := func(format string, args ...any) error {
+		return &Error{Kind: ErrUnreadable, DB: g.name, Expected: g.schema.Expected, Detail: fmt.Sprintf(format, args...)}
+	}
+	var versions []any
+	err := g.query(ctx, "SELECT version FROM _meta LIMIT 3", func(scan scanner) error {
+		var v any
+		err := scan(&v)
+		versions = append(versions, v)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(versions) != 1 {
+		return unreadable("_meta has %d rows; want 1", len(versions))
+	}
+	v, ok := versions[0].(int64)
+	if !ok {
+		return unreadable("_meta says version %q; want a number", versions[0])
+	}
+	if v < 0 {
+		return unreadable("_meta says version %d; want 0 or more", v)
+	}
+	st.version, st.managed = Version(v), true
+	return nil
+}
+
+func (g *gate) readHistory(ctx context.Context, st *state) error {
+	const q = `SELECT version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie FROM _lockstep_history ORDER BY version`
+	return g.query(ctx, q, func(scan scanner) error {
+		var r row
+		var checksum, digest, fingerprint sql.NullString
+		var applied string
+		var ms int64
+		if err := scan(&r.version, &r.file, &checksum, &applied, &ms, &r.program, &digest, &fingerprint, &r.cookie); err != nil {
+			return err
+		}
+		r.checksum, r.digest, r.fingerprint = checksum.String, digest.String, fingerprint.String
+		r.appliedAt, _ = time.Parse(time.RFC3339, applied)
+		r.duration = time.Duration(ms) * time.Millisecond
+		st.history = append(st.history, r)
+		return nil
+	})
+}
+
+// record is the write side of the seam: the version, and a row for each migration
+// that was applied. It is called in the transaction that applied them, in which
+// st was read.
+func (g *gate) record(ctx context.Context, st *state, version Version, rows []row) error {
+	// Hundreds of single INSERTs would be a good part of what a new database costs.
+	const batch = 64
+	for chunk := range slices.Chunk(rows, batch) {
+		args := make([]any, 0, 6*len(chunk))
+		for _, r := range chunk {
+			args = append(args, r.version, r.file, null(r.checksum), r.appliedAt.UTC().Format(time.RFC3339), r.duration.Milliseconds(), r.program)
+		}
+		q := "INSERT INTO _lockstep_history (version, file, checksum, applied_at, duration_ms, program) VALUES " +
+			strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?), ", len(chunk)), ", ")
+		if _, err := g.conn.ExecContext(ctx, q, args...); err != nil {
+			return err
+		}
+	}
+	if version != st.version {
+		if _, err := g.conn.ExecContext(ctx, "UPDATE _meta SET version = ?", version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// manage makes the tables that lockstep writes to, where they are missing.
+func (g *gate) manage(ctx context.Context, st *state) error {
+	if !st.managed {
+		for _, q := range []string{metaSQL, "INSERT INTO _meta (id, version) VALUES (1, 0)"} {
+			if _, err := g.conn.ExecContext(ctx, q); err != nil {
+				return err
+			}
+		}
+	}
+	if !st.has("_lockstep_history") {
+		_, err := g.conn.ExecContext(ctx, historySQL)
+		return err
+	}
+	return nil
+}
+
+// seal notes in the newest row of the history what atHead compares with: the
+// digest and the fingerprint, and the schema cookie under which they are true.
+// It comes last in a transaction, because whatever changes the schema changes the
+// cookie. A database that another tool brought to its version has no row for it;
+// it gets one, without a checksum.
+func (g *gate) seal(ctx context.Context, version Version, digest, fingerprint string) error {
+	const seal = `UPDATE _lockstep_history SET digest = ?, fingerprint = ?,
+	cookie = (SELECT schema_version FROM pragma_schema_version) WHERE version = ?`
+	res, err := g.conn.ExecContext(ctx, seal, digest, null(fingerprint), version)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err == nil && n == 0 && version > 0 {
+		err := g.record(ctx, &state{version: version}, version, []row{{
+			version: version, file: g.schema.file(version), appliedAt: time.Now(), program: program(),
+		}})
+		if err != nil {
+			return err
+		}
+		if _, err := g.conn.ExecContext(ctx, seal, digest, null(fingerprint), version); err != nil {
+			return err
+		}
+	}
+	_, err = g.conn.ExecContext(ctx, `UPDATE _lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
+WHERE version < ? AND digest IS NOT NULL`, version)
+	return err
+}
+
+// Digest returns a digest over the numbers and checksums of migrations: "t1:" and
+// 128 bits of a SHA-256 in hexadecimal. Two programs with the same digest bring a
+// database to their version through the same migrations.
+func Digest(migrations []Migration) string {
+	h := sha256.New()
+	for _, m := range migrations {
+		io.WriteString(h, m.Version.String()+" "+m.Checksum+"\n")
+	}
+	return "t1:" + hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// null stores "" as NULL.
+func null(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
+// scanner is (*sql.Rows).Scan.
+type scanner func(dest ...any) error
+
+// query calls f for each row, and does not return before the rows are closed.
+func (g *gate) query(ctx context.Context, q string, f func(scan scanner) error) error {
+	rows, err := g.conn.QueryContext(ctx, q)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return rows.Close()
+}

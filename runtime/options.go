@@ -1,0 +1,73 @@
+package runtime
+
+import "time"
+
+// An Option changes how [Migrate], [Check] and [Inspect] go about it.
+type Option func(*config)
+
+type config struct {
+	perMigration bool
+	wait         time.Duration
+	allow        string
+	progress     func(Progress)
+	log          Logger
+}
+
+func configure(opts []Option) config {
+	c := config{wait: time.Minute, log: discard{}}
+	for _, opt := range opts {
+		opt(&c)
+	}
+	return c
+}
+
+// PerMigration commits after each migration, as Python's fastmigrate does,
+// instead of once after all of them. An upgrade that fails then leaves the
+// database at the version before the migration that failed: one that neither
+// the previous release of the program nor this one expects.
+func PerMigration() Option { return func(c *config) { c.perMigration = true } }
+
+// WithTimeout bounds how long Migrate and Check wait for other connections' locks
+// before they return [ErrBusy]; the default is one minute. A context that ends
+// earlier ends the wait earlier. The busy timeout of the application's
+// connections is not changed; one that is longer can make a wait longer when the
+// driver does not interrupt it.
+func WithTimeout(d time.Duration) Option { return func(c *config) { c.wait = d } }
+
+// WithLogger has an upgrade logged: at level Info one record for each migration
+// applied, and for objects in the database that no migration made; at level Warn
+// foreign keys that were violated before, and a refusal that [Allow] let pass.
+func WithLogger(l Logger) Option { return func(c *config) { c.log = l } }
+
+// A Logger is a *slog.Logger. (It is an interface so that only programs that use
+// log/slog are linked with it.)
+type Logger interface {
+	Info(msg string, args ...any)
+	Warn(msg string, args ...any)
+}
+
+type discard struct{}
+
+func (discard) Info(string, ...any) {}
+func (discard) Warn(string, ...any) {}
+
+// WithProgress has f called as an upgrade goes on, on the goroutine of Migrate.
+func WithProgress(f func(Progress)) Option { return func(c *config) { c.progress = f } }
+
+// Allow lets a program start on a database that was refused with [ErrDiverged] or
+// [ErrDrift], if digest is the one that the error reported ([Error.Digest]). The
+// digest is that of this program's expectations and of what is wrong with this
+// database, so the permission ends with the next change to either.
+func Allow(digest string) Option { return func(c *config) { c.allow = digest } }
+
+// Progress says what an upgrade is doing. It is reported before and after each
+// statement, and with Statement 0 before and after each migration.
+type Progress struct {
+	Version               Version
+	File                  string
+	Migration, Migrations int           // 2 of 5
+	Statement, Statements int           // 3 of 7
+	Done                  bool          // reported after, not before
+	Took                  time.Duration // of the statement or migration that is done
+	Elapsed               time.Duration // since the upgrade began
+}

@@ -1,0 +1,413 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// upgrade brings a database that is behind to the expected version. seen is what
+// was read of it before: the lock is taken now, and everything is decided on what
+// is read under the lock.
+func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
+	u := &upgrade{gate: g, begun: time.Now(), migrations: len(g.schema.after(seen.version))}
+	// A text that is not the one that was generated must stop the program before it
+	// waits for anybody.
+	for _, m := range g.schema.after(seen.version) {
+		if _, err := u.script(m); err != nil {
+			return err
+		}
+	}
+
+	// PRAGMA foreign_keys does nothing inside a transaction, and with it on, the
+	// documented way to rebuild a table empties its child tables through
+	// ON DELETE CASCADE. https://sqlite.org/lang_altertable.html#otheralter
+	defer u.restore(ctx)
+	if err := u.set(ctx, "foreign_keys", "0"); err != nil {
+		return u.failed(ctx, seen, "", 0, false, err)
+	}
+	for done := false; !done; {
+		done, err = u.step(ctx)
+		if resultCode(err) == codeReadOnly && u.ran == 0 {
+			e := g.judge(seen).(*Error)
+			e.Err = err
+			return e
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upgrade is the work that one call of Migrate does on a database that is behind.
+type upgrade struct {
+	*gate
+	begun      time.Time
+	migrations int // how many there were to run when it began
+	ran        int // how many of them have
+
+	scripts map[Version]*script
+	pragmas []pragma // settings of the connection to put back
+
+	countFirst bool      // foreign keys were violated at the end: count what was before
+	before     *fkReport // what was
+}
+
+type script struct {
+	Migration
+	statements    []sqltext.Statement
+	noTransaction bool
+}
+
+type pragma struct{ name, value string }
+
+// step takes the lock, decides anew, and runs the next migrations in one
+// transaction: all of those that can be in one. It reports whether nothing is left
+// to do.
+func (u *upgrade) step(ctx context.Context) (done bool, err error) {
+	// BEGIN IMMEDIATE takes the write lock before anything is read. A transaction
+	// that began by reading could not be sure of getting it later: if another
+	// process had written in between, SQLite would have to refuse.
+	// https://sqlite.org/lang_transaction.html#immediate
+	err = u.retry(ctx, func(ctx context.Context) error { return u.begin(ctx, "BEGIN IMMEDIATE") })
+	if err != nil {
+		return false, err
+	}
+	open := true
+	defer func() {
+		if open {
+			u.rollback(ctx)
+		}
+	}()
+	st, err := u.readState(ctx)
+	if err != nil {
+		return false, err
+	}
+	switch err := u.judge(st); {
+	case err == nil:
+		return true, nil // somebody else has done it
+	case !errors.Is(err, ErrBehind):
+		return false, err
+	}
+	// Some statements roll back by themselves. The savepoint shows at the end that
+	// the transaction that has begun here is the one that is committed.
+	if err := u.run(ctx, "SAVEPOINT "+savepoint); err != nil {
+		return false, u.failed(ctx, st, "", 0, true, err)
+	}
+	if u.countFirst {
+		if u.before, err = u.foreignKeys(ctx, st.objects); err != nil {
+			return false, u.failed(ctx, st, "", 0, true, err)
+		}
+	}
+
+	segment, err := u.segment(st)
+	if err != nil {
+		return false, err
+	}
+	var rows []row
+	switch {
+	case len(segment) == 0: // the version is 0, and the tables are to be made
+	case segment[0].noTransaction:
+		// The lock is given up: what the migration does cannot be done under it.
+		u.rollback(ctx)
+		r, err := u.apply(ctx, st, segment[0], false)
+		if err != nil {
+			return false, err
+		}
+		rows = append(rows, r)
+		if err := u.retry(ctx, func(ctx context.Context) error { return u.begin(ctx, "BEGIN IMMEDIATE") }); err != nil {
+			return false, err
+		}
+		now, err := u.readState(ctx)
+		if err != nil {
+			return false, err
+		}
+		if now.version != st.version {
+			return false, nil // somebody else ran it, too, and has recorded it
+		}
+		if err := u.run(ctx, "SAVEPOINT "+savepoint); err != nil {
+			return false, u.failed(ctx, st, "", 0, false, err)
+		}
+		st = now
+	default:
+		for _, sc := range segment {
+			r, err := u.apply(ctx, st, sc, true)
+			if err != nil {
+				return false, err
+			}
+			rows = append(rows, r)
+		}
+	}
+
+	again, err := u.seal(ctx, st, rows)
+	if again || err != nil {
+		return false, err
+	}
+	if err := u.run(ctx, "RELEASE "+savepoint); err != nil {
+		return false, u.failed(ctx, st, "", 0, true, fmt.Errorf("a statement has ended the transaction of the upgrade: %w", err))
+	}
+	// From here on the caller's context no longer counts: a driver can report a
+	// COMMIT as cancelled that has taken place.
+	committing := context.WithoutCancel(ctx)
+	err = u.retry(committing, func(context.Context) error { return u.run(committing, "COMMIT") })
+	if err != nil {
+		return false, u.failed(ctx, st, "", 0, true, err)
+	}
+	open = false
+	u.ran += len(rows)
+	for _, r := range rows {
+		u.log.Info("migration applied", "database", u.name, "version", r.version.String(), "file", r.file, "took", r.duration)
+	}
+	return len(rows) == 0 || rows[len(rows)-1].version == u.schema.Expected, nil
+}
+
+const savepoint = "_lockstep_upgrade"
+
+// segment returns the pending migrations that the next transaction holds. One
+// without a transaction is alone.
+func (u *upgrade) segment(st *state) (segment []*script, err error) {
+	for _, m := range u.schema.after(st.version) {
+		sc, err := u.script(m)
+		if err != nil {
+			return nil, err
+		}
+		if sc.noTransaction && len(segment) > 0 {
+			break
+		}
+		segment = append(segment, sc)
+		if sc.noTransaction || u.perMigration {
+			break
+		}
+	}
+	return segment, nil
+}
+
+// script reads the text of a migration, checks that it is the one that was
+// generated, and cuts it into statements.
+func (u *upgrade) script(m Migration) (*script, error) {
+	if sc, ok := u.scripts[m.Version]; ok {
+		return sc, nil
+	}
+	text, err := fs.ReadFile(u.schema.Files, m.File)
+	if err != nil {
+		return nil, stale(m.File, err.Error())
+	}
+	parsed := sqltext.Parse(sqltext.Normalize(text))
+	if parsed.Checksum() != m.Checksum {
+		return nil, stale(m.File, "changed since lockstep_gen.go was generated; generate before building")
+	}
+	sc := &script{Migration: m, noTransaction: parsed.NoTransaction()}
+	if sc.statements, err = parsed.Statements(m.Ends); err != nil {
+		return nil, stale(m.File, err.Error())
+	}
+	if u.scripts == nil {
+		u.scripts = make(map[Version]*script)
+	}
+	u.scripts[m.Version] = sc
+	return sc, nil
+}
+
+// apply runs one migration and returns its row for the history.
+func (u *upgrade) apply(ctx context.Context, st *state, sc *script, transaction bool) (row, error) {
+	begun := time.Now()
+	p := Progress{Version: sc.Version, File: sc.File, Statements: len(sc.statements), Migrations: u.migrations}
+	for i, m := range u.schema.after(st.version) {
+		if m.Version == sc.Version {
+			p.Migration = u.ran + i + 1
+		}
+	}
+	u.report(p, begun, false)
+	for i, stmt := range sc.statements {
+		// Without a transaction around it, BEGIN and COMMIT are the script's own.
+		if stmt.Skipped() && (transaction || stmt.Pragma() != "") {
+			continue
+		}
+		began := time.Now()
+		p.Statement = i + 1
+		u.report(p, began, false)
+		if err := u.execute(ctx, &stmt); err != nil {
+			return row{}, u.failed(ctx, st, sc.File, stmt.Line, transaction, err)
+		}
+		u.report(p, began, true)
+	}
+	p.Statement = 0
+	u.report(p, begun, true)
+	return row{
+		version: sc.Version, file: sc.File, checksum: sc.Checksum,
+		appliedAt: time.Now(), duration: time.Since(begun), program: program(),
+	}, nil
+}
+
+// execute runs a statement to its end. Drivers differ in what Exec does with a
+// statement that returns rows: some take one step and stop, and a SELECT that is
+// there for its effect has a part of it.
+func (u *upgrade) execute(ctx context.Context, stmt *sqltext.Statement) error {
+	if err := u.guard(ctx, stmt); err != nil {
+		return err
+	}
+	if stmt.ReturnsRows() {
+		return u.query(ctx, stmt.SQL, func(scanner) error { return nil })
+	}
+	return u.run(ctx, stmt.SQL)
+}
+
+func (u *upgrade) run(ctx context.Context, q string) error {
+	_, err := u.conn.ExecContext(ctx, q)
+	return err
+}
+
+// report tells the application how the upgrade goes on.
+func (u *upgrade) report(p Progress, begun time.Time, done bool) {
+	if u.progress == nil {
+		return
+	}
+	now := time.Now()
+	p.Elapsed = now.Sub(u.begun)
+	if p.Done = done; done {
+		p.Took = now.Sub(begun)
+	}
+	u.progress(p)
+}
+
+// seal ends a transaction in which migrations have run: it records them and, at
+// the expected version, proves that the result is what the generator saw. again
+// means that the violated foreign keys of the database have to be counted first.
+func (u *upgrade) seal(ctx context.Context, st *state, rows []row) (again bool, err error) {
+	fail := func(err error) (bool, error) { return false, u.failed(ctx, st, "", 0, true, err) }
+
+	if err := u.manage(ctx, st); err != nil {
+		return fail(err)
+	}
+	if len(rows) == 0 {
+		return false, nil
+	}
+	version := rows[len(rows)-1].version
+	if err := u.record(ctx, st, version, rows); err != nil {
+		return fail(err)
+	}
+
+	now := &state{version: version}
+	if err := u.readObjects(ctx, now); err != nil {
+		return fail(err)
+	}
+	report, err := u.foreignKeys(ctx, now.objects)
+	if err != nil {
+		return fail(err)
+	}
+	if !report.empty() {
+		if u.before == nil {
+			u.countFirst = true
+			return true, nil
+		}
+		if violations := report.since(u.before); len(violations) > 0 {
+			u.explain(ctx, violations)
+			return false, &Error{Kind: ErrForeignKey, DB: u.name, Version: st.version, Expected: u.schema.Expected, Violations: violations, upgrading: true}
+		}
+		u.log.Warn("foreign keys are violated, as they were before the upgrade", "database", u.name, "violations", report.String())
+	}
+
+	digest, fingerprint := u.schema.Digest, u.schema.Fingerprint
+	if version < u.schema.Expected {
+		digest, fingerprint = u.schema.digestAt(version), ""
+	} else if err := u.drifted(now); err != nil {
+		if e := (*Error)(nil); errors.As(err, &e) {
+			e.Version, e.upgrading = st.version, true
+		}
+		return false, err
+	}
+	if u.overruled {
+		digest, fingerprint = "", "" // the next start is to ask again
+	}
+	if err := u.gate.seal(ctx, version, digest, fingerprint); err != nil {
+		return fail(err)
+	}
+	return false, nil
+}
+
+// digestAt returns the digest over the migrations up to v.
+func (s *Schema) digestAt(v Version) string {
+	return Digest(s.Migrations[:len(s.Migrations)-len(s.after(v))])
+}
+
+// failed returns the error for a statement that did not succeed.
+func (u *upgrade) failed(ctx context.Context, st *state, file string, line int, rolledBack bool, err error) error {
+	return &MigrationError{DB: u.name, File: file, Line: line, Version: st.version, RolledBack: rolledBack, Err: err, cause: context.Cause(ctx)}
+}
+
+// guarded are the settings of a connection that migrations may change. They are
+// put back, because the connection goes back to the pool.
+var guarded = map[string]bool{
+	"legacy_alter_table":       true,
+	"recursive_triggers":       true,
+	"ignore_check_constraints": true,
+	"writable_schema":          true,
+}
+
+// guard notes the value of a setting that the statement is about to change.
+func (u *upgrade) guard(ctx context.Context, stmt *sqltext.Statement) error {
+	if name := stmt.Pragma(); guarded[name] {
+		return u.note(ctx, name)
+	}
+	return nil
+}
+
+// set changes a setting of the connection until restore.
+func (u *upgrade) set(ctx context.Context, name, value string) error {
+	if err := u.note(ctx, name); err != nil {
+		return err
+	}
+	return u.run(ctx, "PRAGMA "+name+" = "+value)
+}
+
+// note remembers the value of a setting for restore.
+func (u *upgrade) note(ctx context.Context, name string) error {
+	for _, p := range u.pragmas {
+		if p.name == name {
+			return nil
+		}
+	}
+	p := pragma{name: name}
+	if err := u.conn.QueryRowContext(ctx, "PRAGMA "+name).Scan(&p.value); err != nil {
+		return err
+	}
+	u.pragmas = append(u.pragmas, p)
+	return nil
+}
+
+// restore gives the connection its settings back, whatever has become of the
+// context. It runs when no transaction is open. A connection on which a setting
+// does not take is discarded.
+func (u *upgrade) restore(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	for _, p := range u.pragmas {
+		var value string
+		err := u.run(ctx, "PRAGMA "+p.name+" = "+p.value)
+		if err == nil {
+			err = u.conn.QueryRowContext(ctx, "PRAGMA "+p.name).Scan(&value)
+		}
+		if err != nil || value != p.value {
+			u.discard()
+			return
+		}
+	}
+}
+
+// program names the running program for the history: the path and version of its
+// main module.
+func program() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
+		if v := info.Main.Version; v != "" && v != "(devel)" {
+			return info.Main.Path + "@" + v
+		}
+		return info.Main.Path
+	}
+	return filepath.Base(os.Args[0])
+}
