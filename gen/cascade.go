@@ -1,0 +1,329 @@
+package gen
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// cascades finds the statements that count on a foreign key's action. Foreign
+// keys are off during an upgrade, so that tables can be rebuilt, and what ON
+// DELETE CASCADE would have done is not done. The replay's own database would
+// never show it: it is nearly empty.
+//
+// https://sqlite.org/foreignkeys.html#fk_actions
+//
+// It costs nothing until a table declares an action, and then only for
+// statements that write: SQLite's authorizer tells what they write, triggers
+// included. Tables are read again only when they may have changed.
+type cascades struct {
+	declared map[string]bool     // tables that a statement has declared with an action
+	unread   map[string]bool     // those of them whose actions are not known
+	actions  map[string][]action // by parent
+	trigger  bool                // a trigger has been created
+	replace  bool                // a table has been created with ON CONFLICT REPLACE
+	replaces map[string]bool     // whether the trigger or table of that name replaces rows
+
+	found   []finding       // in this migration
+	dropped map[string]bool // tables that this migration drops
+}
+
+// An action is what becomes of child when a row of a parent goes, or its key
+// changes.
+type action struct {
+	child              string
+	column             string // of the parent's key; "": all of its primary key
+	onDelete, onUpdate string
+}
+
+// A write is what the authorizer says about a statement.
+type write struct {
+	code          sqlite3.AuthorizerActionCode
+	table, column string
+	trigger       string // that does it, or ""
+}
+
+type finding struct {
+	Problem
+	parent string
+}
+
+func newCascades() cascades {
+	return cascades{
+		declared: map[string]bool{},
+		unread:   map[string]bool{},
+		actions:  map[string][]action{},
+		replaces: map[string]bool{},
+		dropped:  map[string]bool{},
+	}
+}
+
+// watch makes SQLite say what the statement writes when it is prepared. It
+// returns nil when that cannot matter. Otherwise the caller calls the function
+// it returns when the statement has been prepared.
+func (c *cascades) watch(conn *sqlite3.Conn, s *statement) (done func() error, err error) {
+	if len(c.declared) == 0 {
+		return nil, nil
+	}
+	switch s.keyword {
+	case "delete", "update", "replace", "with":
+	case "insert":
+		if !s.replace && !s.conflict && !c.trigger && !c.replace {
+			return nil, nil
+		}
+	default:
+		return nil, nil
+	}
+	var writes []write
+	err = conn.SetAuthorizer(func(code sqlite3.AuthorizerActionCode, table, column, schema, trigger string) sqlite3.AuthorizerReturnCode {
+		switch code {
+		case sqlite3.AUTH_DELETE, sqlite3.AUTH_INSERT, sqlite3.AUTH_UPDATE:
+			if schema == "main" {
+				writes = append(writes, write{code, fold(table), fold(column), trigger})
+			}
+		}
+		return sqlite3.AUTH_OK
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		if err := conn.SetAuthorizer(nil); err != nil {
+			return err
+		}
+		if s.excused() {
+			return nil
+		}
+		return c.judge(conn, s, writes)
+	}, nil
+}
+
+// judge notes the first of the writes that an action would have followed.
+func (c *cascades) judge(conn *sqlite3.Conn, s *statement, writes []write) error {
+	if err := c.read(conn); err != nil {
+		return err
+	}
+	for _, w := range writes {
+		for _, a := range c.actions[w.table] {
+			missed, err := c.missed(conn, s, w, a)
+			if err != nil {
+				return err
+			}
+			if missed == "" {
+				continue
+			}
+			if w.trigger != "" {
+				missed = "trigger " + w.trigger + ": " + missed
+			}
+			c.found = append(c.found, finding{s.problem(missed +
+				`, and foreign keys are off during an upgrade; write out what it would do, then "-- lockstep: no-cascade" on this line`), w.table})
+			return nil
+		}
+	}
+	return nil
+}
+
+// missed returns the write and what of a would have followed it, or "".
+func (c *cascades) missed(conn *sqlite3.Conn, s *statement, w write, a action) (string, error) {
+	if w.code == sqlite3.AUTH_DELETE && acts(a.onDelete) {
+		return fmt.Sprintf("DELETE from %s counts on ON DELETE %s of %s", w.table, a.onDelete, a.child), nil
+	}
+	if w.code != sqlite3.AUTH_DELETE && acts(a.onDelete) {
+		replaces, err := c.replacing(conn, s, w)
+		if err != nil {
+			return "", err
+		}
+		if replaces {
+			return fmt.Sprintf("REPLACE in %s counts on ON DELETE %s of %s", w.table, a.onDelete, a.child), nil
+		}
+	}
+	if w.code == sqlite3.AUTH_UPDATE && acts(a.onUpdate) {
+		key, err := isKey(conn, w, a)
+		if err != nil {
+			return "", err
+		}
+		if key {
+			return fmt.Sprintf("UPDATE of %s.%s counts on ON UPDATE %s of %s", w.table, w.column, a.onUpdate, a.child), nil
+		}
+	}
+	return "", nil
+}
+
+// acts reports whether the foreign key's action changes rows.
+func acts(action string) bool { return action != "NO ACTION" && action != "RESTRICT" }
+
+// replacing reports whether the write deletes the rows that are in its way:
+// because the statement says so, or the trigger that does it, or the table.
+func (c *cascades) replacing(conn *sqlite3.Conn, s *statement, w write) (bool, error) {
+	if s.replace {
+		return true, nil
+	}
+	var names []string
+	if c.replace {
+		names = append(names, w.table)
+	}
+	if w.trigger != "" {
+		names = append(names, fold(w.trigger))
+	}
+	for _, name := range names {
+		replaces, known := c.replaces[name]
+		if !known {
+			texts, err := column(conn, "SELECT sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE", name)
+			if err != nil {
+				return false, err
+			}
+			for _, text := range texts {
+				m := &migration{script: sqltext.Parse(strings.ReplaceAll(text, ";", " "))}
+				if s := m.next(0); s != nil && s.replace {
+					replaces = true
+				}
+			}
+			c.replaces[name] = replaces
+		}
+		if replaces {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// isKey reports whether the column that w updates is one to which a refers.
+func isKey(conn *sqlite3.Conn, w write, a action) (bool, error) {
+	if a.column != "" || w.column == "rowid" {
+		return w.column == a.column || w.column == "rowid", nil
+	}
+	keys, err := column(conn, "SELECT name FROM pragma_table_info(?) WHERE pk > 0", w.table)
+	return slices.ContainsFunc(keys, func(key string) bool { return fold(key) == w.column }), err
+}
+
+// read asks SQLite for the actions of the tables that may have changed.
+func (c *cascades) read(conn *sqlite3.Conn) error {
+	if len(c.unread) == 0 {
+		return nil
+	}
+	stmt, _, err := conn.Prepare(`SELECT "table", "to", on_delete, on_update FROM pragma_foreign_key_list(?) ORDER BY id, seq`)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	for _, child := range slices.Sorted(maps.Keys(c.unread)) {
+		if err := stmt.BindText(1, child); err != nil {
+			return err
+		}
+		for stmt.Step() {
+			a := action{child, fold(stmt.ColumnText(1)), stmt.ColumnText(2), stmt.ColumnText(3)}
+			if acts(a.onDelete) || acts(a.onUpdate) {
+				parent := fold(stmt.ColumnText(0))
+				c.actions[parent] = append(c.actions[parent], a)
+			}
+		}
+		if err := stmt.Reset(); err != nil {
+			return err
+		}
+	}
+	clear(c.unread)
+	return nil
+}
+
+// learn takes note of what a statement that has been executed defines.
+func (c *cascades) learn(s *statement) {
+	switch s.keyword {
+	case "create", "alter", "drop":
+	default:
+		return
+	}
+	clear(c.replaces)
+	d := s.definition()
+	switch {
+	case s.keyword == "create" && d.kind == "trigger":
+		c.trigger = true
+	case s.keyword == "create" && d.kind == "table":
+		c.replace = c.replace || s.replace
+		if s.action {
+			c.declare(d.name)
+		}
+	case s.keyword == "alter":
+		if s.action {
+			c.declare(d.name)
+		}
+		if s.word(d.rest) == "rename" {
+			// Tables that refer to this one, or to this column, are changed too.
+			if s.word(d.rest+1) == "to" && c.declared[d.name] {
+				c.declare(s.word(d.rest + 2))
+			}
+			clear(c.actions)
+			maps.Copy(c.unread, c.declared)
+		}
+	case s.keyword == "drop" && d.kind == "table":
+		c.dropped[d.name] = true
+		if c.declared[d.name] {
+			c.forget(d.name)
+			delete(c.declared, d.name)
+			delete(c.unread, d.name)
+		}
+	}
+}
+
+func (c *cascades) declare(table string) {
+	c.forget(table)
+	c.declared[table] = true
+	c.unread[table] = true
+}
+
+// forget drops what is known of the table's own foreign keys.
+func (c *cascades) forget(table string) {
+	if !c.declared[table] || c.unread[table] {
+		return
+	}
+	for parent, actions := range c.actions {
+		c.actions[parent] = slices.DeleteFunc(actions, func(a action) bool { return a.child == table })
+	}
+}
+
+// end returns what was found in the migration that ends here. A table that it
+// has dropped does not count: what refers to it will refer to the table that
+// takes its place.
+func (c *cascades) end() (problems Problems) {
+	for _, f := range c.found {
+		if !c.dropped[f.parent] {
+			problems = append(problems, f.Problem)
+		}
+	}
+	c.found = nil
+	clear(c.dropped)
+	return problems
+}
+
+// excused reports whether "-- lockstep: no-cascade" stands in the statement, on
+// its last line, or alone on the line above.
+func (s *statement) excused() bool {
+	script := s.m.script
+	is := func(i int) bool {
+		if i < 0 || i >= len(script.Tokens) || script.Tokens[i].Kind != sqltext.Directive {
+			return false
+		}
+		_, words, _ := strings.Cut(script.Token(i), "lockstep:")
+		return strings.TrimSpace(words) == noCascade
+	}
+	lines := func(from, to int) int { return strings.Count(script.Text[from:to], "\n") }
+	begin, end := script.Tokens[s.from].Pos, script.Tokens[s.to-1].End
+	for i := s.from; i < s.to; i++ {
+		if is(i) {
+			return true
+		}
+	}
+	if is(s.to) && lines(end, script.Tokens[s.to].Pos) == 0 {
+		return true
+	}
+	if !is(s.from - 1) {
+		return false
+	}
+	above := script.Tokens[s.from-1]
+	start := strings.LastIndexByte(script.Text[:above.Pos], '\n') + 1
+	return lines(above.End, begin) == 1 && strings.TrimSpace(script.Text[start:above.Pos]) == ""
+}

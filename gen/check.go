@@ -1,0 +1,232 @@
+package gen
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// schema returns what the replay has made: the objects of sqlite_schema that are
+// the migrations' own. SQLite's are left out, and the tables in which a virtual
+// table keeps its content, which another version of its module may name and
+// shape otherwise.
+func (r *replay) schema() ([]sqltext.Object, error) {
+	shadows := map[string]bool{}
+	virtual, err := column(r.conn, "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage = 0 LIMIT 1")
+	if err != nil {
+		return nil, err
+	}
+	if len(virtual) > 0 {
+		names, err := column(r.conn, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			shadows[fold(name)] = true
+		}
+	}
+	stmt, _, err := r.conn.Prepare(`SELECT type, name, tbl_name, sql FROM sqlite_schema
+		WHERE sql NOT NULL AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
+	if err != nil {
+		return nil, err
+	}
+	defer stmt.Close()
+	var objects []sqltext.Object
+	for stmt.Step() {
+		o := sqltext.Object{Type: stmt.ColumnText(0), Name: stmt.ColumnText(1), Table: stmt.ColumnText(2), SQL: stmt.ColumnText(3)}
+		if !shadows[fold(o.Table)] {
+			objects = append(objects, o)
+		}
+	}
+	return objects, stmt.Err()
+}
+
+// A fault is something that every statement of the migrations was content with
+// and that would fail in the program: CREATE VIEW and CREATE TRIGGER do not look
+// whether what they name exists, and ALTER and DROP do not always.
+type fault struct {
+	fact string // "view recent: no such column: titel"
+	key  string // what makes it the same fault in another version
+}
+
+// faults selects from every view, writes to every table that has a trigger or a
+// foreign key, and checks the foreign keys of the rows that the migrations have
+// put in. The statements are compiled with foreign keys on and never run.
+func (r *replay) faults(objects []sqltext.Object) ([]fault, error) {
+	if err := r.conn.Exec("PRAGMA foreign_keys = ON"); err != nil {
+		return nil, err
+	}
+	var (
+		found  []fault
+		report = func(about, query string) {
+			fact := r.compiles(query)
+			if fact == "" {
+				return
+			}
+			if !strings.HasPrefix(fact, "foreign key mismatch") { // that shows on both tables
+				fact = about + ": " + fact
+			}
+			if f := (fault{fact, fact}); !slices.Contains(found, f) {
+				found = append(found, f)
+			}
+		}
+		tried  = map[string]bool{}
+		writes = func(event, table string) error {
+			if tried[event+" "+fold(table)] {
+				return nil
+			}
+			tried[event+" "+fold(table)] = true
+			query, err := r.write(event, table)
+			if err != nil {
+				return err
+			}
+			report(event+" on "+table, query)
+			return nil
+		}
+		references bool
+	)
+	for _, o := range objects {
+		switch {
+		case o.Type == "view":
+			report("view "+o.Name, "SELECT * FROM "+sqlite3.QuoteIdentifier(o.Name))
+		case o.Type == "trigger":
+			if err := writes(triggerEvent(o.SQL), o.Table); err != nil {
+				return nil, err
+			}
+		case o.Type == "table" && strings.Contains(strings.ToLower(o.SQL), "references"):
+			references = true
+			if err := writes("INSERT", o.Name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := r.conn.Exec("PRAGMA foreign_keys = OFF"); err != nil {
+		return nil, err
+	}
+	if references && len(found) == 0 {
+		orphans, err := r.orphans()
+		if err != nil {
+			return nil, err
+		}
+		found = orphans
+	}
+	return found, nil
+}
+
+// compiles returns SQLite's sentence about the query, or "".
+func (r *replay) compiles(query string) string {
+	stmt, _, err := r.conn.Prepare(query)
+	stmt.Close()
+	if err != nil {
+		return sentence(err)
+	}
+	return ""
+}
+
+// write returns a statement that causes the event on the table, or view.
+func (r *replay) write(event, table string) (string, error) {
+	quoted := sqlite3.QuoteIdentifier(table)
+	switch event {
+	case "INSERT":
+		return "INSERT INTO " + quoted + " DEFAULT VALUES", nil
+	case "DELETE":
+		return "DELETE FROM " + quoted, nil
+	}
+	columns, err := column(r.conn, "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", table)
+	for i, name := range columns {
+		columns[i] = sqlite3.QuoteIdentifier(name) + " = " + sqlite3.QuoteIdentifier(name)
+	}
+	return "UPDATE " + quoted + " SET " + strings.Join(columns, ", "), err
+}
+
+// triggerEvent returns the event on which a trigger fires: the first of the
+// three words that is not somebody's name.
+func triggerEvent(create string) string {
+	script := sqltext.Parse(create)
+	for i, t := range script.Tokens {
+		if t.Kind == sqltext.Word {
+			switch word := strings.ToUpper(script.Token(i)); word {
+			case "INSERT", "UPDATE", "DELETE":
+				return word
+			}
+		}
+	}
+	return ""
+}
+
+// orphans reports the rows that refer to a row that does not exist.
+//
+// https://sqlite.org/pragma.html#pragma_foreign_key_check
+func (r *replay) orphans() ([]fault, error) {
+	stmt, _, err := r.conn.Prepare(`SELECT "table", parent, count(*), group_concat(rowid, ', ') FILTER (WHERE n <= 3)
+		FROM (SELECT *, row_number() OVER (PARTITION BY "table", parent ORDER BY rowid) AS n FROM pragma_foreign_key_check)
+		GROUP BY "table", parent ORDER BY "table", parent`)
+	if err != nil {
+		return nil, err
+	}
+	defer stmt.Close()
+	var found []fault
+	for stmt.Step() {
+		table, parent, count, rowids := stmt.ColumnText(0), stmt.ColumnText(1), stmt.ColumnInt(2), stmt.ColumnText(3)
+		fact := fmt.Sprintf("%d rows refer to rows of %s that do not exist", count, parent)
+		if count == 1 {
+			fact = fmt.Sprintf("a row refers to a row of %s that does not exist", parent)
+		}
+		if rowids != "" {
+			if count > 3 {
+				rowids += ", …"
+			}
+			fact += ": rowid " + rowids
+		}
+		found = append(found, fault{"table " + table + ": " + fact, table + " to " + parent})
+	}
+	return found, stmt.Err()
+}
+
+// blame returns a problem for each of the faults that the migrations end with,
+// in the file since which it is there. It replays them all once more, and looks
+// after each, which only a directory with faults has to wait for.
+func blame(ctx context.Context, migrations []*migration, opts Options, faults []fault) (Problems, error) {
+	r, err := newReplay(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer r.conn.Close()
+	copies := make([]*migration, len(migrations)) // a replay writes to them
+	for i, m := range migrations {
+		copies[i] = &migration{FileName: m.FileName, name: m.name, script: m.script}
+	}
+	since := map[string]string{}
+	_, err = r.run(ctx, copies, func(m *migration) error {
+		objects, err := r.schema()
+		if err != nil {
+			return err
+		}
+		now, err := r.faults(objects)
+		if err != nil {
+			return err
+		}
+		before := since
+		since = map[string]string{}
+		for _, f := range now {
+			since[f.key] = m.name
+			if name := before[f.key]; name != "" {
+				since[f.key] = name
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var problems Problems
+	for _, f := range faults {
+		problems = append(problems, Problem{File: since[f.key], Fact: f.fact})
+	}
+	return problems, nil
+}

@@ -1,0 +1,389 @@
+// Package gen generates lockstep_gen.go, the Go side of a directory of SQLite
+// migrations.
+//
+// Given a directory migrations with
+//
+//	0001-initialize.sql      CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+//	0002-add-tags.sql        CREATE TABLE tags(note INTEGER REFERENCES notes(id), tag TEXT);
+//	migrations.go            package migrations
+//
+// this program writes migrations/lockstep_gen.go:
+//
+//	result, err := gen.Generate(ctx, "migrations", gen.Options{})
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	if err := result.Commit(); err != nil {
+//		log.Fatal(err)
+//	}
+//
+// which is what the command lockstep generate does. A program of its own is for
+// migrations that use functions, collations or virtual tables that the
+// application brings: [Options].Conn gives them to the replay too.
+//
+// # What it does
+//
+// Generate goes through four stages, and each reports all that it finds before
+// the next begins.
+//
+//   - It reads the directory. Names, numbers and texts have to be right.
+//   - It replays the migrations in an SQLite database in memory. SQLite says where
+//     each statement ends, and whether it works. What would do no good in an upgrade
+//     is refused: ROLLBACK, ATTACH, VACUUM inside the transaction, a pragma without
+//     effect, a DELETE that counts on a cascade.
+//   - It looks at the schema that has come of it: views are selected from and tables
+//     with triggers and foreign keys are written to, because CREATE VIEW and CREATE
+//     TRIGGER accept what cannot work.
+//   - It compares the migrations with those that lockstep_gen.go recorded, in the
+//     directory and in git's HEAD. A recorded migration is history and does not
+//     change. The newest may until HEAD records it.
+//
+// The outcome is a value. Nothing is written before [Result.Commit], and the same
+// directory gives the same bytes on every machine.
+//
+// # Directives
+//
+// Two comments in a migration are addressed to lockstep:
+//
+//	-- lockstep: no-transaction
+//
+// on the first line takes the migration out of the upgrade's transaction, for
+// VACUUM, PRAGMA journal_mode and PRAGMA page_size. It may be run again after a
+// crash.
+//
+//	DELETE FROM users WHERE id = 5; -- lockstep: no-cascade
+//
+// on the line of a statement, or alone on the line above, says that what a foreign
+// key's action would have done is done by other statements, or is not wanted:
+// foreign keys are off during an upgrade.
+package gen
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/ncruces/go-sqlite3"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// Options say how to read a directory. The zero value is right for most.
+type Options struct {
+	Gaps   bool                      // numbers may be missing
+	DQS    bool                      // text in double quotes may be a string; a warning instead of a problem
+	Accept []lockstep.Version        // recorded migrations that have changed, and may
+	To     lockstep.Version          // stop at this version; 0 is the last
+	Conn   func(*sqlite3.Conn) error // prepares the replay's connection, or nil
+}
+
+// A Result is what a directory of migrations comes to.
+type Result struct {
+	Dir      string
+	Schema   *lockstep.Schema // its Files read the directory
+	Source   []byte           // the text of lockstep_gen.go; none from Load, or with Options.To
+	Warnings []Problem        // what is accepted and not good
+}
+
+// Generate reads and replays the migrations of dir and returns the generated file
+// that belongs to them. It writes nothing.
+//
+// An error that is a [Problems] lists what has to be put right in dir. Any other
+// says that the question could not be answered.
+func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
+	// git takes as long as a few dozen migrations.
+	read := start(func() (history, error) { return readHistory(ctx, dir) })
+	d, err := load(ctx, dir, opts)
+	h, historyErr := read()
+	if err := cmp.Or(err, historyErr); err != nil {
+		return nil, err
+	}
+	problems := append(d.problems, h.problems...)
+	problems = append(problems, h.enforce(d.migrations, opts.Accept, d.complete)...)
+	d.warnings = append(d.warnings, h.warnings...)
+	pkg, problem := packageName(dir)
+	if problem != nil {
+		problems = append(problems, *problem)
+	}
+	if len(problems) > 0 {
+		faults, err := d.check()
+		return nil, cmp.Or(err, append(problems, faults...).err())
+	}
+	result := d.result(dir)
+	if opts.To == 0 {
+		names := make([]lockstep.FileName, len(d.migrations))
+		for i, m := range d.migrations {
+			names[i] = m.FileName
+		}
+		result.Source, err = emit(pkg, result.Schema, names)
+	}
+	faults, checkErr := d.check()
+	if err := cmp.Or(err, checkErr, faults.err()); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// Load reads and replays the migrations of dir, which need not be a Go package.
+// It returns no Source, and does not hold the migrations against those that are
+// recorded; from a lockstep_gen.go it takes the earlier checksums that were
+// accepted. Its errors are those of [Generate].
+func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
+	d, err := load(ctx, dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	faults, err := d.check()
+	if err := cmp.Or(err, append(d.problems, faults...).err()); err != nil {
+		return nil, err
+	}
+	source, err := os.ReadFile(filepath.Join(dir, FileName))
+	if err == nil && isGenerated(source) {
+		if recorded, err := parseRecord(source); err == nil {
+			for _, m := range d.migrations {
+				m.accepted = earlier(m.checksum, recorded[m.Version].Accepted)
+			}
+		}
+	}
+	return d.result(dir), nil
+}
+
+// start calls f at once, and returns a function that waits for its results.
+func start[T any](f func() (T, error)) (wait func() (T, error)) {
+	var (
+		value T
+		err   error
+		done  = make(chan struct{})
+	)
+	go func() {
+		value, err = f()
+		close(done)
+	}()
+	return func() (T, error) {
+		<-done
+		return value, err
+	}
+}
+
+// A directory is what is known of one before history is looked at.
+type directory struct {
+	migrations []*migration
+	complete   bool // migrations are all that are there
+	objects    []sqltext.Object
+	problems   Problems
+	warnings   Problems
+
+	// check waits for the last stage, which looks at the whole schema while its
+	// source is emitted. It is called once.
+	check func() (Problems, error)
+}
+
+// load scans and replays. The replay waits until the scan finds no fault: on a
+// missing migration all that follow would fail.
+func load(ctx context.Context, dir string, opts Options) (*directory, error) {
+	open := start(func() (*replay, error) { return newReplay(ctx, opts) })
+	d := &directory{check: func() (Problems, error) { return nil, nil }}
+	var scanErr error
+	d.migrations, d.problems, scanErr = scan(dir, opts.Gaps)
+	r, err := open()
+	if err != nil {
+		return nil, err
+	}
+	checks := false
+	defer func() {
+		if !checks {
+			r.conn.Close()
+		}
+	}()
+	if scanErr != nil {
+		return nil, scanErr
+	}
+	if d.complete = len(d.problems) == 0; !d.complete {
+		return d, nil
+	}
+	if opts.To > 0 {
+		i := slices.IndexFunc(d.migrations, func(m *migration) bool { return m.Version == opts.To })
+		if i < 0 {
+			last := d.migrations[len(d.migrations)-1]
+			d.problems = Problems{{File: place(dir), Fact: fmt.Sprintf("no migration %v; the last is %s", opts.To, last.name)}}
+			return d, nil
+		}
+		d.complete = i+1 == len(d.migrations)
+		d.migrations = d.migrations[:i+1]
+	}
+	ok, err := r.run(ctx, d.migrations, nil)
+	if err != nil {
+		return nil, err
+	}
+	d.problems, d.warnings = r.problems, r.warnings
+	if !ok || len(d.problems) > 0 {
+		return d, nil
+	}
+	if d.objects, err = r.schema(); err != nil {
+		return nil, err
+	}
+	checks = true
+	d.check = start(func() (Problems, error) {
+		defer r.conn.Close()
+		faults, err := r.faults(d.objects)
+		if err != nil || len(faults) == 0 {
+			return nil, err
+		}
+		return blame(ctx, d.migrations, opts, faults)
+	})
+	return d, nil
+}
+
+func (d *directory) result(dir string) *Result {
+	schema := &lockstep.Schema{
+		Expected:    d.migrations[len(d.migrations)-1].Version,
+		SQL:         sqltext.FormatSchema(d.objects),
+		Fingerprint: sqltext.Fingerprint(d.objects),
+	}
+	names := map[string]bool{}
+	for _, m := range d.migrations {
+		names[m.name] = true
+		schema.Migrations = append(schema.Migrations, lockstep.Migration{
+			Version:  m.Version,
+			File:     m.name,
+			Checksum: m.checksum,
+			Ends:     m.ends,
+			Accepted: m.accepted,
+		})
+	}
+	schema.Digest = lockstep.Digest(schema.Migrations)
+	schema.Files = only{os.DirFS(dir), names}
+	d.warnings.sort()
+	return &Result{Dir: dir, Schema: schema, Warnings: d.warnings}
+}
+
+// only is a directory without the files that are not named.
+type only struct {
+	fs.FS
+	names map[string]bool
+}
+
+func (o only) Open(name string) (fs.File, error) {
+	if name != "." && !o.names[name] {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return o.FS.Open(name)
+}
+
+func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(o.FS, name)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !o.names[e.Name()] }), err
+}
+
+// packageName returns the name of the package that dir is, by its other Go files
+// or else by its own name.
+func packageName(dir string) (string, *Problem) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", &Problem{File: place(dir), Fact: err.Error()}
+	}
+	name, from := "", ""
+	for _, entry := range entries {
+		base := entry.Name()
+		if base == FileName || filepath.Ext(base) != ".go" || strings.HasSuffix(base, "_test.go") {
+			continue
+		}
+		if match, err := build.Default.MatchFile(dir, base); err != nil || !match {
+			continue // such as a generator under "//go:build ignore"
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, base), nil, parser.PackageClauseOnly)
+		if err != nil {
+			continue // the compiler will say it better
+		}
+		if name != "" && file.Name.Name != name {
+			return "", &Problem{File: base, Fact: fmt.Sprintf("package %s; %s has package %s", file.Name.Name, from, name)}
+		}
+		name, from = file.Name.Name, base
+	}
+	if name != "" {
+		return name, nil
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		abs = dir
+	}
+	name = strings.Map(func(r rune) rune {
+		if r == '_' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, filepath.Base(abs))
+	if !token.IsIdentifier(name) || name == "_" || name == "main" {
+		name = "migrations"
+	}
+	return name, nil
+}
+
+// Stale returns "" when lockstep_gen.go is what the migrations give, and
+// otherwise one line that says why it is not.
+func (r *Result) Stale() (string, error) {
+	found, err := os.ReadFile(filepath.Join(r.Dir, FileName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return FileName + ": missing; run go generate", nil
+	case err != nil:
+		return "", err
+	case r.same(found):
+		return "", nil
+	}
+	line := 1
+	want := bytes.Split(r.Source, []byte("\n"))
+	for i, text := range bytes.Split(found, []byte("\n")) {
+		if i == len(want) || !bytes.Equal(bytes.TrimSuffix(text, []byte("\r")), want[i]) {
+			break
+		}
+		line++
+	}
+	return fmt.Sprintf("%s:%d: not what the migrations give; run go generate", FileName, line), nil
+}
+
+// Commit writes lockstep_gen.go beside its place and renames it. A file that has
+// the right content already is not touched, nor is one that somebody else made:
+// that is an error.
+func (r *Result) Commit() error {
+	if len(r.Source) == 0 {
+		return errors.New("no source to write; Generate all versions")
+	}
+	path := filepath.Join(r.Dir, FileName)
+	found, err := os.ReadFile(path)
+	switch {
+	case err == nil && r.same(found):
+		return nil
+	case err == nil && !isGenerated(found):
+		return Problems{{File: FileName, Fact: notGenerated}}
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	beside := filepath.Join(r.Dir, fmt.Sprintf(".%s.%d", FileName, os.Getpid()))
+	err = os.WriteFile(beside, r.Source, 0o666)
+	if err == nil {
+		err = os.Rename(beside, path)
+	}
+	if err != nil {
+		os.Remove(beside)
+	}
+	return err
+}
+
+// same reports whether the file holds the source. Git may have made its line ends
+// CRLF, and the compiler drops a CR.
+func (r *Result) same(file []byte) bool {
+	return bytes.Equal(bytes.ReplaceAll(file, []byte("\r\n"), []byte("\n")), r.Source)
+}

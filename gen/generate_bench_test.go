@@ -1,0 +1,132 @@
+package gen
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// BenchmarkGenerate measures what generating costs beside what its statements
+// cost: the driver executing the same files on the same kind of connection, in
+// one transaction and without lockstep. The metric is the ratio of the two,
+// by their medians, measured in turns.
+func BenchmarkGenerate(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprintf("Migrations=%d", n), func(b *testing.B) {
+			dir := b.TempDir()
+			for i := 1; i <= n; i++ {
+				text := ordinaryMigration(i)
+				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d-step.sql", i)), []byte(text), 0o666); err != nil {
+					b.Fatal(err)
+				}
+			}
+			result, err := Generate(b.Context(), dir, Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := result.Commit(); err != nil {
+				b.Fatal(err)
+			}
+			var generating, executing []time.Duration
+			for b.Loop() {
+				start := time.Now()
+				if _, err := Generate(b.Context(), dir, Options{}); err != nil {
+					b.Fatal(err)
+				}
+				generated := time.Now()
+				if err := executeFiles(b.Context(), dir, n); err != nil {
+					b.Fatal(err)
+				}
+				generating = append(generating, generated.Sub(start))
+				executing = append(executing, time.Since(generated))
+			}
+			b.ReportMetric(float64(median(generating))/float64(median(executing)), "x-of-executing")
+		})
+	}
+}
+
+func median(ds []time.Duration) time.Duration {
+	slices.Sort(ds)
+	return ds[len(ds)/2]
+}
+
+// ordinaryMigration returns the text of migration i: in turns a new table with
+// what belongs to it, a column with backfill, first rows, a trigger with a view,
+// and a rebuild.
+func ordinaryMigration(i int) string {
+	table := (i-1)/5*5 + 1
+	switch i % 5 {
+	case 1:
+		return fmt.Sprintf(`-- A table and its child.
+CREATE TABLE item%[1]d (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL,
+	price REAL NOT NULL DEFAULT 0 CHECK (price >= 0),
+	parent INTEGER REFERENCES item1(id) ON DELETE SET NULL,
+	created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+) STRICT;
+CREATE UNIQUE INDEX item%[1]d_name ON item%[1]d(name);
+CREATE INDEX item%[1]d_created ON item%[1]d(created) WHERE price > 0;
+CREATE TABLE tag%[1]d (
+	item INTEGER NOT NULL REFERENCES item%[1]d(id) ON DELETE CASCADE,
+	tag TEXT NOT NULL,
+	PRIMARY KEY (item, tag)
+) WITHOUT ROWID;
+`, table)
+	case 2:
+		return fmt.Sprintf(`ALTER TABLE item%[1]d ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
+UPDATE item%[1]d SET rank = (SELECT count(*) FROM tag%[1]d WHERE item = item%[1]d.id);
+CREATE INDEX item%[1]d_rank ON item%[1]d(rank);
+`, table)
+	case 3:
+		return fmt.Sprintf(`INSERT INTO item%[1]d(id, name) VALUES (1, 'one'), (2, 'two; three'), (3, 'it''s');
+INSERT INTO item%[1]d(id, name, price, rank) VALUES (4, 'four', 4.5, 1);
+INSERT INTO item%[1]d(id, name, price, rank) VALUES (5, 'five', 5.5, 2);
+INSERT INTO tag%[1]d(item, tag) SELECT id, 'new' FROM item%[1]d WHERE rank > 0;
+UPDATE item%[1]d SET rank = 7 WHERE id > 1;
+`, table)
+	case 4:
+		return fmt.Sprintf(`CREATE TRIGGER item%[1]d_touch AFTER UPDATE OF name ON item%[1]d BEGIN
+	UPDATE item%[1]d SET rank = CASE WHEN new.name = '' THEN 0 ELSE rank + 1 END WHERE id = new.id;
+END;
+CREATE VIEW top%[1]d AS SELECT name, count(tag) AS tags FROM item%[1]d JOIN tag%[1]d ON item = id GROUP BY id;
+`, table)
+	default:
+		return fmt.Sprintf(`CREATE TABLE new (
+	item INTEGER NOT NULL REFERENCES item%[1]d(id) ON DELETE CASCADE,
+	tag TEXT NOT NULL COLLATE NOCASE,
+	PRIMARY KEY (item, tag)
+) WITHOUT ROWID;
+INSERT INTO new SELECT item, tag FROM tag%[1]d;
+DROP VIEW top%[1]d;
+DROP TABLE tag%[1]d;
+ALTER TABLE new RENAME TO tag%[1]d;
+CREATE INDEX tag%[1]d_tag ON tag%[1]d(tag);
+`, table)
+	}
+}
+
+func executeFiles(ctx context.Context, dir string, n int) error {
+	conn, err := openMemory(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.Exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	for i := 1; i <= n; i++ {
+		text, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%04d-step.sql", i)))
+		if err != nil {
+			return err
+		}
+		if err := conn.Exec(string(text)); err != nil {
+			return err
+		}
+	}
+	return conn.Exec("COMMIT")
+}

@@ -1,0 +1,172 @@
+package gen
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+var update = flag.Bool("update", false, "record what is generated as what is wanted")
+
+// TestGenerate compares what Generate returns for the directory in each archive
+// of testdata with what the archive wants: the generated file, or the problems,
+// and the warnings. The last line of an archive's comment has the flags.
+//
+// What is generated is compiled as well, so that nothing can be recorded that
+// does not compile.
+func TestGenerate(t *testing.T) {
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatal("no archives", err)
+	}
+	module := newModule(t)
+	recorded := map[string]*txtar.Archive{}
+	for _, path := range archives {
+		name := strings.TrimSuffix(filepath.Base(path), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parent := filepath.Join(module, strings.ReplaceAll(name, "-", "_"))
+			var inputs []txtar.File
+			want := map[string]string{}
+			for _, f := range archive.Files {
+				if kind, ok := strings.CutPrefix(f.Name, "want/"); ok {
+					want[kind] = string(f.Data)
+					continue
+				}
+				inputs = append(inputs, f)
+				writeFile(t, filepath.Join(parent, f.Name), string(f.Data))
+			}
+			dir := filepath.Join(parent, "migrations")
+			got := map[string]string{}
+			result, err := Generate(t.Context(), dir, goldenOptions(t, archive))
+			var problems Problems
+			switch {
+			case errors.As(err, &problems):
+				got["problems"] = problems.Error() + "\n"
+				if err := os.RemoveAll(parent); err != nil { // it need not compile
+					t.Fatal(err)
+				}
+			case err != nil:
+				t.Fatal(err)
+			default:
+				got[FileName] = string(result.Source)
+				if len(result.Warnings) > 0 {
+					got["warnings"] = Problems(result.Warnings).Error() + "\n"
+				}
+				if err := result.Commit(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if *update {
+				archive.Files = inputs
+				for _, kind := range []string{FileName, "warnings", "problems"} {
+					if got[kind] != "" {
+						archive.Files = append(archive.Files, txtar.File{Name: "want/" + kind, Data: []byte(got[kind])})
+					}
+				}
+				recorded[path] = archive
+				return
+			}
+			for _, kind := range []string{FileName, "warnings", "problems"} {
+				if got[kind] != want[kind] {
+					t.Errorf("got %s:\n%s\nwant:\n%s", kind, got[kind], want[kind])
+				}
+			}
+		})
+	}
+	if !compiles(t, module) {
+		return
+	}
+	for path, archive := range recorded {
+		if err := os.WriteFile(path, txtar.Format(archive), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func goldenOptions(t *testing.T, archive *txtar.Archive) (opts Options) {
+	lines := strings.Split(strings.TrimSpace(string(archive.Comment)), "\n")
+	words := strings.Fields(lines[len(lines)-1])
+	if len(words) == 0 || words[0] != "generate" {
+		t.Fatalf("last line of the comment is %q; want generate and its flags", lines[len(lines)-1])
+	}
+	for _, word := range words[1:] {
+		switch word {
+		case "-gaps":
+			opts.Gaps = true
+		case "-dqs":
+			opts.DQS = true
+		default:
+			t.Fatalf("unknown flag %s", word)
+		}
+	}
+	return opts
+}
+
+// newModule returns the folder of a new module that finds the runtime in this
+// checkout.
+func newModule(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "go.sum"), string(sums))
+	writeFile(t, filepath.Join(dir, "go.mod"), `module example.com/app
+
+go 1.26.0
+
+require github.com/lockstep-db/lockstep v0.0.0
+
+replace github.com/lockstep-db/lockstep => `+root+"\n")
+	return dir
+}
+
+// compiles reports whether the packages of the module compile and go vet has
+// nothing to say about them.
+func compiles(t *testing.T, module string) bool {
+	t.Helper()
+	out, err := goVet(t, module)
+	if err != nil {
+		t.Errorf("go vet: %v\n%s", err, out)
+	}
+	return err == nil
+}
+
+func goVet(t *testing.T, module string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "vet", "./...")
+	cmd.Dir = module
+	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=mod", "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// versions is what Options.Accept takes.
+func versions(ns ...lockstep.Version) []lockstep.Version { return ns }

@@ -1,0 +1,61 @@
+package gen
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Problem is one thing about a directory that has to be put right, and where.
+type Problem struct {
+	File      string // the migration's name, or the directory
+	Line, Col int    // from 1, Col in bytes; 0 when the problem is the file's as a whole
+	Fact      string // what is so; what would be right
+	Command   string // what repairs it, or ""
+}
+
+// Error returns the problem as "file:line:col: fact", with the command, if there
+// is one, on a second line that begins with a tab.
+func (p Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	for _, n := range []int{p.Line, p.Col} {
+		if n > 0 {
+			b.WriteString(":" + strconv.Itoa(n))
+		}
+	}
+	b.WriteString(": " + p.Fact)
+	if p.Command != "" {
+		b.WriteString("\n\t" + p.Command)
+	}
+	return b.String()
+}
+
+// Problems are all that were found in one run, in order of file and line. As an
+// error it is never empty.
+type Problems []Problem
+
+// Error returns the problems one per line.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// err returns the problems in order, or nil when there are none.
+func (ps Problems) err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	ps.sort()
+	return ps
+}
+
+func (ps Problems) sort() {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col)
+	})
+}

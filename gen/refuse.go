@@ -1,0 +1,97 @@
+package gen
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+const oursIsRefused = "_meta and _lockstep_history are lockstep's; use another name"
+
+// refused returns why the statement cannot be part of a migration, or nil. None
+// of the statements that it refuses has a semicolon inside, so the first one
+// ends it.
+func (s *statement) refused() *Problem {
+	alone := s.m.script.NoTransaction()
+	report := func(format string, args ...any) *Problem {
+		p := s.problem(fmt.Sprintf(format, args...))
+		return &p
+	}
+	switch s.keyword {
+	case "rollback":
+		if next := s.word(s.from + 1); next == "to" || next == "transaction" && s.word(s.from+2) == "to" {
+			break
+		}
+		return report("ROLLBACK would end the upgrade's transaction; leave out what it undoes")
+	case "attach", "detach":
+		return report("%s has no place in a migration, which is about one database; copy between files in the program", strings.ToUpper(s.keyword))
+	case "vacuum":
+		for i := s.from; i < s.to; i++ {
+			if s.word(i) == "into" {
+				return report("VACUUM INTO writes another file; take backups outside of migrations")
+			}
+		}
+		if !alone {
+			return report("VACUUM cannot run inside a transaction; " + elsewhere)
+		}
+	case "pragma":
+		if fact := s.refusedPragma(alone); fact != "" {
+			return report("%s", fact)
+		}
+	case "drop":
+		if d := s.definition(); isOurs(d.name) {
+			return report("%s", oursIsRefused)
+		}
+	}
+	if s.variable >= 0 {
+		p := s.m.at(s.m.script.Tokens[s.variable].Pos, "bind parameter %s, and nobody binds it; write the value", s.m.script.Token(s.variable))
+		return &p
+	}
+	return nil
+}
+
+const elsewhere = `put it into a migration of its own whose first line is "-- lockstep: no-transaction"`
+
+// refusedPragma returns why a pragma is of no use in a migration, or "".
+//
+// https://sqlite.org/pragma.html
+func (s *statement) refusedPragma(alone bool) string {
+	parsed := s.parsed()
+	name := parsed.Pragma()
+	argument := false
+	for i := s.from; i < s.to; i++ {
+		kind := s.m.script.Tokens[i].Kind
+		argument = argument || kind == sqltext.Punct && s.word(i) != "."
+	}
+	switch name {
+	case "foreign_keys", // skipped
+		"defer_foreign_keys", "legacy_alter_table", "recursive_triggers", "ignore_check_constraints", "writable_schema",
+		"user_version", "application_id", "incremental_vacuum", "optimize", "shrink_memory",
+		"foreign_key_check", "integrity_check", "quick_check",
+		"foreign_key_list", "index_info", "index_list", "index_xinfo", "table_info", "table_list", "table_xinfo":
+		return ""
+	case "journal_mode", "page_size", "auto_vacuum", "wal_checkpoint":
+		if alone || !argument && name != "wal_checkpoint" {
+			return ""
+		}
+		return "PRAGMA " + name + " does nothing inside a transaction; " + elsewhere
+	}
+	if !argument {
+		return "" // it only reads
+	}
+	switch name {
+	case "schema_version":
+		return "PRAGMA schema_version is SQLite's own count; leave it alone"
+	case "encoding":
+		return "PRAGMA encoding does nothing once the database exists; set it where the program creates the database"
+	case "analysis_limit", "automatic_index", "busy_timeout", "cache_size", "cache_spill", "case_sensitive_like",
+		"cell_size_check", "checkpoint_fullfsync", "count_changes", "default_cache_size", "empty_result_callbacks",
+		"full_column_names", "fullfsync", "hard_heap_limit", "journal_size_limit", "locking_mode", "max_page_count",
+		"mmap_size", "query_only", "read_uncommitted", "reverse_unordered_selects", "secure_delete",
+		"short_column_names", "soft_heap_limit", "synchronous", "temp_store", "temp_store_directory",
+		"data_store_directory", "threads", "trusted_schema", "wal_autocheckpoint":
+		return "PRAGMA " + name + " changes the connection, not the database; set it where the program opens the database"
+	}
+	return "PRAGMA " + name + " is not one that SQLite knows, which ignores it; remove it"
+}

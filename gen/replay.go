@@ -1,0 +1,288 @@
+package gen
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/ext/fts5"
+	"github.com/ncruces/go-sqlite3/ext/rtree"
+)
+
+// A replay runs migrations on an empty database in memory, statement by
+// statement and in the circumstances of an upgrade: foreign keys off and, but
+// for a migration that asks for none, inside a transaction.
+type replay struct {
+	conn     *sqlite3.Conn
+	dqs      bool
+	cascades cascades
+	problems Problems
+	warnings Problems
+}
+
+// newReplay opens the database. The caller closes it.
+func newReplay(ctx context.Context, opts Options) (*replay, error) {
+	conn, err := openMemory(ctx, opts.Conn)
+	if err != nil {
+		return nil, err
+	}
+	r := &replay{conn: conn, dqs: opts.DQS, cascades: newCascades()}
+	if err := r.doubleQuotes(opts.DQS); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func openMemory(ctx context.Context, hook func(*sqlite3.Conn) error) (*sqlite3.Conn, error) {
+	// The driver's own limit is 256 MiB, which a large seed would reach.
+	conn, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, 1<<32), ":memory:")
+	if err != nil {
+		return nil, err
+	}
+	conn.SetInterrupt(ctx)
+	// Other builds of SQLite have these two built in.
+	err = errors.Join(fts5.Register(conn), rtree.Register(conn))
+	if err == nil && hook != nil {
+		err = hook(conn)
+	}
+	if err == nil {
+		err = conn.Exec("PRAGMA foreign_keys = OFF")
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// doubleQuotes says whether text in double quotes that names no column is a
+// string.
+//
+// https://sqlite.org/quirks.html#dblquote
+func (r *replay) doubleQuotes(on bool) error {
+	_, dml := r.conn.Config(sqlite3.DBCONFIG_DQS_DML, on)
+	_, ddl := r.conn.Config(sqlite3.DBCONFIG_DQS_DDL, on)
+	return errors.Join(dml, ddl)
+}
+
+// run replays the migrations in order and learns where their statements end. A
+// statement that it refuses it notes in r.problems and leaves out; at the first
+// one that fails it stops and returns false. The error is not about the
+// migrations.
+//
+// after, if it is not nil, is called after each migration, outside of a
+// transaction.
+func (r *replay) run(ctx context.Context, migrations []*migration, after func(*migration) error) (bool, error) {
+	for _, m := range migrations {
+		if err := r.transaction(!m.script.NoTransaction()); err != nil {
+			return false, err
+		}
+		ok, err := r.migration(m)
+		r.problems = append(r.problems, r.cascades.end()...)
+		if err := errors.Join(ctx.Err(), err); err != nil {
+			return false, err
+		}
+		if !ok {
+			return false, nil
+		}
+		if after != nil {
+			if err := r.transaction(false); err != nil {
+				return false, err
+			}
+			if err := after(m); err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, r.transaction(false)
+}
+
+// transaction begins or commits, if there is anything to do.
+func (r *replay) transaction(open bool) error {
+	switch {
+	case open && r.conn.GetAutocommit():
+		return r.conn.Exec("BEGIN IMMEDIATE")
+	case !open && !r.conn.GetAutocommit():
+		return r.conn.Exec("COMMIT")
+	}
+	return nil
+}
+
+// migration runs the statements of m. It returns false when one failed, so that
+// what comes after it would fail because of it.
+func (r *replay) migration(m *migration) (bool, error) {
+	report := func(p Problem) { r.problems = append(r.problems, p) }
+	before := len(r.problems)
+	temp := false
+	for s := m.next(0); s != nil; s = m.next(s.to) {
+		if problem := s.refused(); problem != nil {
+			report(*problem)
+			continue
+		}
+		stmt, problem, err := r.prepare(s)
+		if err != nil {
+			return false, err
+		}
+		if problem != nil {
+			report(*problem)
+			return false, nil
+		}
+		m.ends = append(m.ends, s.to)
+		if err := r.execute(s, stmt); err != nil {
+			report(s.problem(sentence(err)))
+			return false, nil
+		}
+		r.cascades.learn(s)
+		if s.temp && (s.keyword == "create" || s.keyword == "drop") {
+			temp = true
+		}
+		if s.ours {
+			made, err := column(r.conn, "SELECT name FROM (SELECT name FROM sqlite_schema UNION ALL SELECT name FROM sqlite_temp_schema) WHERE lower(name) IN ('_meta', '_lockstep_history')")
+			if err != nil {
+				return false, err
+			}
+			if len(made) > 0 {
+				report(s.problem(oursIsRefused))
+				return false, nil
+			}
+		}
+	}
+	if len(r.problems) > before {
+		return true, nil // what is left behind may be by what was left out
+	}
+	if temp {
+		names, err := column(r.conn, "SELECT type || ' ' || name FROM sqlite_temp_schema WHERE sql NOT NULL ORDER BY type = 'table' DESC")
+		if err != nil {
+			return false, err
+		}
+		if len(names) > 0 {
+			report(Problem{File: m.name, Fact: "leaves temporary " + names[0] + " behind; drop it at the end"})
+		}
+	}
+	if m.script.NoTransaction() && !r.conn.GetAutocommit() {
+		report(Problem{File: m.name, Fact: "leaves a transaction open; want COMMIT or RELEASE at the end"})
+	}
+	return true, nil
+}
+
+// prepare has SQLite compile the statement that begins at s.from, and sets s.to
+// to where SQLite says that it ends.
+//
+// A semicolon ends the statement unless SQLite calls the text up to it
+// incomplete, which is how the statements inside a trigger are passed over.
+// Handing SQLite all the rest of the file instead would cost the square of its
+// size, and so would a long trigger if the steps did not double.
+func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
+	done, err := r.cascades.watch(r.conn, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	begin := s.m.script.Tokens[s.from].Pos
+	text := s.text()
+	stmt, tail, err := r.conn.Prepare(text)
+	for step := 1; err != nil && sentence(err) == "incomplete input" && s.extend(step); step *= 2 {
+		text = s.text()
+		stmt, tail, err = r.conn.Prepare(text)
+	}
+	if err != nil {
+		problem := s.failure(err)
+		if s.ours && strings.HasPrefix(sentence(err), "no such table: ") {
+			problem.Fact = oursIsRefused
+		}
+		return nil, &problem, nil
+	}
+	if end := begin + len(text) - len(tail); stmt == nil || !s.cut(end) {
+		problem := s.m.at(end, "SQLite ends a statement here and lockstep does not; please report it")
+		return nil, &problem, stmt.Close()
+	}
+	if done != nil {
+		if err := done(); err != nil {
+			return nil, nil, errors.Join(err, stmt.Close())
+		}
+	}
+	if r.dqs && s.quoted {
+		r.warn(s)
+	}
+	return stmt, nil, nil
+}
+
+// warn notes that the statement means a string by something in double quotes.
+func (r *replay) warn(s *statement) {
+	if s.keyword == "pragma" {
+		return // it would act
+	}
+	_ = r.doubleQuotes(false)
+	defer r.doubleQuotes(true)
+	stmt, _, err := r.conn.Prepare(s.text())
+	stmt.Close()
+	if err != nil && strings.HasSuffix(sentence(err), "should this be a string literal in single-quotes?") {
+		r.warnings = append(r.warnings, s.failure(err))
+	}
+}
+
+// execute runs the statement to its end, unless it is one that the runtime
+// skips, and closes it.
+func (r *replay) execute(s *statement, stmt *sqlite3.Stmt) error {
+	skipped := false
+	alone := s.m.script.NoTransaction()
+	switch s.keyword {
+	case "begin", "commit", "end":
+		skipped = !alone
+	case "pragma":
+		parsed := s.parsed()
+		skipped = parsed.Skipped()
+		if skipped && alone {
+			// It has acted when it was prepared.
+			if err := r.conn.Exec("PRAGMA foreign_keys = OFF"); err != nil {
+				return err
+			}
+		}
+	}
+	if skipped {
+		return stmt.Close()
+	}
+	return errors.Join(stmt.Exec(), stmt.Close())
+}
+
+// failure returns SQLite's error at the token to which it points, or else at the
+// start of the statement.
+func (s *statement) failure(err error) Problem {
+	pos := s.m.script.Tokens[s.from].Pos
+	var e *sqlite3.Error
+	if errors.As(err, &e) && e.SQL() != "" {
+		pos += len(s.text()) - len(e.SQL())
+	}
+	return s.m.at(pos, "%s", sentence(err))
+}
+
+// sentence returns SQLite's own words, without the driver's.
+func sentence(err error) string {
+	var e *sqlite3.Error
+	if errors.As(err, &e) {
+		if s, ok := strings.CutPrefix(e.Error(), e.ExtendedCode().Error()+": "); ok {
+			return s
+		}
+		err = e
+	}
+	return strings.TrimPrefix(err.Error(), "sqlite3: ")
+}
+
+// column returns the first column of the query's rows.
+func column(conn *sqlite3.Conn, query string, args ...string) (values []string, err error) {
+	stmt, _, err := conn.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	defer stmt.Close()
+	for i, arg := range args {
+		if err := stmt.BindText(i+1, arg); err != nil {
+			return nil, err
+		}
+	}
+	for stmt.Step() {
+		values = append(values, stmt.ColumnText(0))
+	}
+	return values, stmt.Err()
+}

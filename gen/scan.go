@@ -1,0 +1,238 @@
+package gen
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A migration is one file of the directory and what the replay learns about it.
+type migration struct {
+	lockstep.FileName
+	name     string
+	script   *sqltext.Script
+	checksum string
+	ends     []int    // where its statements end, in tokens, once it has been replayed
+	accepted []string // earlier checksums
+}
+
+// at returns a problem at offset pos of the migration's text.
+func (m *migration) at(pos int, format string, args ...any) Problem {
+	return Problem{
+		File: m.name,
+		Line: m.script.Line(pos),
+		Col:  m.script.Column(pos),
+		Fact: fmt.Sprintf(format, args...),
+	}
+}
+
+// scan reads the migrations of dir, in order of number. It reports every fault
+// of the directory and of its files' texts that shows without running them.
+func scan(dir string, gaps bool) ([]*migration, Problems, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Problems{{File: place(dir), Fact: "no such directory", Command: "lockstep init"}}, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+
+	var (
+		migrations []*migration
+		problems   Problems
+		taken      = map[lockstep.Version]string{} // the numbers in use, and by which file
+		meant      = map[lockstep.Version]bool{}   // the numbers of files whose names are not quite right
+	)
+	for _, entry := range entries { // sorted by name, so by number where names are right
+		name := entry.Name()
+		report := func(format string, args ...any) {
+			problems = append(problems, Problem{File: name, Fact: fmt.Sprintf(format, args...)})
+		}
+		parsed, err := lockstep.ParseFileName(name)
+		if errors.Is(err, lockstep.ErrNotMigration) {
+			continue
+		}
+		if err != nil {
+			report("%v", err)
+			if n := misnamed(name); n > 0 {
+				meant[n] = true
+			}
+			continue
+		}
+		if other := taken[parsed.Version]; other != "" {
+			report("number %v is already used by %s", parsed.Version, other)
+			continue
+		}
+		taken[parsed.Version] = name
+		if fault := unsuitable(entry, parsed); fault != "" {
+			report("%s", fault)
+			continue
+		}
+		m := &migration{FileName: parsed, name: name}
+		if fault := m.read(dir); fault != nil {
+			problems = append(problems, fault...)
+			continue
+		}
+		migrations = append(migrations, m)
+	}
+	if len(taken) == 0 && len(problems) == 0 {
+		return nil, Problems{{File: place(dir), Fact: "no migrations; want 0001-….sql", Command: "lockstep new NAME"}}, nil
+	}
+	if !gaps {
+		problems = append(problems, gapsBetween(taken, meant)...)
+	}
+	return migrations, problems, nil
+}
+
+// gapsBetween reports the numbers that are missing, at the file behind each gap.
+// A number that is only not written as it should be is not missing as well.
+func gapsBetween(taken map[lockstep.Version]string, meant map[lockstep.Version]bool) (problems Problems) {
+	numbers := slices.Collect(maps.Keys(taken))
+	for n := range meant {
+		if taken[n] == "" {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	after, want := "first", lockstep.Version(1)
+	for _, n := range numbers {
+		if name := taken[n]; name != "" && n != want {
+			problems = append(problems, Problem{File: name, Fact: fmt.Sprintf("found %v %s; want %v", n, after, want)})
+		}
+		after, want = "after "+n.String(), n+1
+	}
+	return problems
+}
+
+// place returns dir as a person should see it: go generate runs in ".".
+func place(dir string) string {
+	if filepath.Clean(dir) == "." {
+		if abs, err := filepath.Abs(dir); err == nil {
+			return filepath.Base(abs)
+		}
+	}
+	return filepath.ToSlash(dir)
+}
+
+// misnamed returns the number that a file was meant to have whose name is not
+// quite that of a migration, or 0.
+func misnamed(name string) lockstep.Version {
+	digits := len(name) - len(strings.TrimLeft(name, "0123456789"))
+	n, err := strconv.Atoi(name[:digits])
+	if err != nil || n > 9999 {
+		return 0
+	}
+	return lockstep.Version(n)
+}
+
+// unsuitable says what is wrong with a file that has a migration's name, or "".
+func unsuitable(entry fs.DirEntry, name lockstep.FileName) string {
+	switch kind := entry.Type(); {
+	case kind&fs.ModeSymlink != 0:
+		return "is a symbolic link; go:embed wants a regular file"
+	case kind.IsDir():
+		return "is a directory with a migration's name; want a regular file"
+	case !kind.IsRegular():
+		return "is not a regular file"
+	case name.Ext != ".sql":
+		return name.Ext + " migrations are not supported; write it as .sql"
+	}
+	return ""
+}
+
+// read reads the migration's text and returns what is wrong with it.
+func (m *migration) read(dir string) Problems {
+	whole := func(fact string) Problems { return Problems{{File: m.name, Fact: fact}} }
+	bytes, err := os.ReadFile(filepath.Join(dir, m.name))
+	if err != nil {
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err // the place is said already
+		}
+		return whole(err.Error())
+	}
+	text := sqltext.Normalize(bytes)
+	m.script = &sqltext.Script{Text: text}
+	if i := strings.IndexByte(text, 0); i >= 0 {
+		return Problems{m.at(i, "NUL byte; SQLite would read no further")}
+	}
+	if !utf8.ValidString(text) {
+		return Problems{m.at(firstInvalid(text), "text is not UTF-8; save the file as UTF-8")}
+	}
+	m.script = sqltext.Parse(text)
+	m.checksum = m.script.Checksum()
+	problems := append(m.directives(), m.annotations()...)
+	for _, t := range m.script.Tokens {
+		if t.Kind != sqltext.Semicolon && t.Kind != sqltext.Directive {
+			return problems
+		}
+	}
+	return append(problems, Problem{File: m.name, Fact: "no statement; want at least one"})
+}
+
+func firstInvalid(s string) int {
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
+				return i
+			}
+		}
+	}
+	return len(s)
+}
+
+const (
+	noTransaction = "no-transaction"
+	noCascade     = "no-cascade"
+)
+
+// directives reports the directives that mean nothing, or nothing there.
+func (m *migration) directives() (problems Problems) {
+	for words, pos := range m.script.Directives {
+		switch {
+		case words == noCascade:
+		case words == noTransaction && (pos != m.script.Tokens[0].Pos || !m.script.NoTransaction()):
+			problems = append(problems, m.at(pos, `"-- lockstep: no-transaction" has to be the first line; move it there`))
+		case words != noTransaction:
+			problems = append(problems, m.at(pos, "unknown directive %q; want no-transaction or no-cascade", words))
+		}
+	}
+	return problems
+}
+
+// annotations reports the comments by which other tools split a file into the
+// way up and the way down. Run as one, such a file would undo itself.
+func (m *migration) annotations() (problems Problems) {
+	text := m.script.Text
+	tools := []struct{ mark, tool string }{
+		{"+goose", "goose"},
+		{"migrate:up", "dbmate"},
+		{"migrate:down", "dbmate"},
+		{"+migrate", "sql-migrate"},
+		{"---- create above / drop below ----", "tern"},
+	}
+	for _, t := range tools {
+		if !strings.Contains(text, t.mark) {
+			continue
+		}
+		for pos := 0; pos < len(text); {
+			token := sqltext.Next(text, pos)
+			comment := text[token.Pos:token.End]
+			if token.Kind == sqltext.Comment && (strings.HasPrefix(strings.TrimLeft(comment, "- \t"), t.mark) || strings.HasPrefix(comment, t.mark)) {
+				problems = append(problems, m.at(pos, "annotation of %s; keep the statements of the way up and drop the annotations and the way down", t.tool))
+			}
+			pos = token.End
+		}
+	}
+	return problems
+}
