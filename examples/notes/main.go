@@ -1,0 +1,103 @@
+// Notes is a notebook in the browser: a web server, its pages and the migrations
+// of its SQLite database in one binary.
+//
+// Usage:
+//
+//	notes [-db FILE] [-addr HOST:PORT]
+//
+// The first start makes the database. A later release that needs another schema
+// brings it with it, and upgrades the database when it starts; an older release
+// refuses a database that is newer than itself. Nothing else in the program has
+// to think of versions. See [Open].
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/lockstep-db/lockstep/examples/notes/migrations"
+)
+
+const defaultAddr = "127.0.0.1:8080"
+
+func main() {
+	path := flag.String("db", "", "the database `FILE` (default lockstep-notes/notes.db in the user's configuration directory)")
+	addr := flag.String("addr", "", "the `HOST:PORT` to listen on (default "+defaultAddr+", or a free port if that is taken)")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *path, *addr); err != nil {
+		fmt.Fprintln(os.Stderr, "notes:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves the notebook until ctx ends.
+func run(ctx context.Context, path, addr string) error {
+	if path == "" {
+		var err error
+		if path, err = defaultPath(); err != nil {
+			return err
+		}
+	}
+	store, err := Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	listener, err := listen(addr)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("database %s at version %v\n", path, migrations.ExpectedVersion)
+	fmt.Printf("listening on http://%s\n", listener.Addr())
+
+	server := &http.Server{Handler: Handler(store), ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	// Requests that have begun may finish.
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return server.Shutdown(ctx)
+}
+
+// defaultPath makes the folder for the database of this user.
+func defaultPath() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for the database: %w; name one with -db", err)
+	}
+	dir = filepath.Join(dir, "lockstep-notes")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "notes.db"), nil
+}
+
+// listen takes any free port when nobody asked for one and the usual one is taken.
+func listen(addr string) (net.Listener, error) {
+	if addr != "" {
+		return net.Listen("tcp", addr)
+	}
+	listener, err := net.Listen("tcp", defaultAddr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	return listener, err
+}

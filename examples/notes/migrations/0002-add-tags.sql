@@ -1,0 +1,2 @@
+-- The tags of a note, separated by commas.
+ALTER TABLE notes ADD COLUMN tags TEXT NOT NULL DEFAULT '';

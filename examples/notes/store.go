@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3/driver"
+	"github.com/ncruces/go-sqlite3/ext/fts5"
+
+	"github.com/lockstep-db/lockstep/examples/notes/migrations"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// The SQL in this file is written for version 7 of the database. When a migration
+// is added, this line stops compiling until somebody has read the file again.
+var _ = migrations.Pin(migrations.V0007CountTags{})
+
+// A Store is the notebook's database. All SQL of the program is in this file.
+type Store struct {
+	db *sql.DB
+}
+
+// Open opens the database, makes it if there is none, and brings it to the version
+// that this program is written for. It returns an error, and has changed nothing,
+// if that cannot be done.
+func Open(ctx context.Context, path string) (*Store, error) {
+	// Foreign keys are a setting of each connection. Transactions begin by taking
+	// the write lock, because all of ours write: https://sqlite.org/lang_transaction.html
+	name := url.URL{
+		Scheme:   "file",
+		OmitHost: true,
+		Path:     filepath.ToSlash(path),
+		RawQuery: "_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=foreign_keys(on)&_txlock=immediate",
+	}
+	db, err := driver.Open(name.String(), fts5.Register)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrations.Migrate(ctx, db, lockstep.WithLogger(slog.Default())); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return &Store{db}, nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// A Note is one note.
+type Note struct {
+	ID       int64
+	Title    string
+	Body     string
+	Tags     []string
+	Created  time.Time
+	Updated  time.Time
+	Archived bool
+	Excerpt  string // in a search: part of Body, what was found between \x02 and \x03
+}
+
+// A Revision is what a note said before it was changed.
+type Revision struct {
+	Title string
+	Body  string
+	Saved time.Time
+}
+
+// A Tag is a tag that is in use.
+type Tag struct {
+	Name  string
+	Notes int // that have it and are not archived
+}
+
+// ErrNoNote is returned for the number of a note that does not exist.
+var ErrNoNote = errors.New("no such note")
+
+// noteColumns are what scanNote scans.
+const noteColumns = `n.id, n.title, n.body, n.created_at, n.updated_at, n.archived_at IS NOT NULL,
+	coalesce((SELECT group_concat(tag) FROM (SELECT tag FROM note_tags WHERE note_id = n.id ORDER BY tag)), '')`
+
+// Notes returns the notes with a tag, or all if tag is empty: those in the archive
+// or those that are not. The last changed comes first.
+func (s *Store) Notes(ctx context.Context, tag string, archived bool) ([]Note, error) {
+	return s.query(ctx, `SELECT `+noteColumns+`, ''
+		FROM notes AS n
+		WHERE (n.archived_at IS NOT NULL) = :archived
+			AND (:tag = '' OR n.id IN (SELECT note_id FROM note_tags WHERE tag = :tag))
+		ORDER BY n.updated_at DESC, n.id DESC`,
+		sql.Named("archived", archived), sql.Named("tag", tag))
+}
+
+// Search returns the notes in which each of the words begins a word, archived or
+// not. The best match comes first.
+func (s *Store) Search(ctx context.Context, words string) ([]Note, error) {
+	match := matchAll(words)
+	if match == "" {
+		return nil, nil
+	}
+	return s.query(ctx, `SELECT `+noteColumns+`, snippet(notes_search, 1, char(2), char(3), '…', 32)
+		FROM notes_search JOIN notes AS n ON n.id = notes_search.rowid
+		WHERE notes_search MATCH :match
+		ORDER BY notes_search.rank`,
+		sql.Named("match", match))
+}
+
+// matchAll writes what somebody typed as an FTS5 query. Each word is quoted, so
+// that none is taken for an operator.
+//
+// https://sqlite.org/fts5.html#full_text_query_syntax
+func matchAll(words string) string {
+	var match []string
+	for _, word := range strings.Fields(words) {
+		match = append(match, `"`+strings.ReplaceAll(word, `"`, `""`)+`"*`)
+	}
+	return strings.Join(match, " ")
+}
+
+func (s *Store) query(ctx context.Context, query string, args ...any) ([]Note, error) {
+	rows, err := s.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var notes []Note
+	for rows.Next() {
+		note, err := scanNote(rows)
+		if err != nil {
+			return nil, err
+		}
+		notes = append(notes, note)
+	}
+	return notes, rows.Err()
+}
+
+func scanNote(row interface{ Scan(...any) error }) (Note, error) {
+	var n Note
+	var created, updated int64
+	var tags string
+	err := row.Scan(&n.ID, &n.Title, &n.Body, &created, &updated, &n.Archived, &tags, &n.Excerpt)
+	n.Created, n.Updated = time.Unix(created, 0), time.Unix(updated, 0)
+	if tags != "" {
+		n.Tags = strings.Split(tags, ",")
+	}
+	return n, err
+}
+
+// Note returns one note, or ErrNoNote.
+func (s *Store) Note(ctx context.Context, id int64) (Note, error) {
+	n, err := scanNote(s.db.QueryRowContext(ctx, `SELECT `+noteColumns+`, '' FROM notes AS n WHERE n.id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("note %d: %w", id, ErrNoNote)
+	}
+	return n, err
+}
+
+// Revisions returns what a note said before, the latest first.
+func (s *Store) Revisions(ctx context.Context, id int64) ([]Revision, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT title, body, saved_at FROM revisions WHERE note_id = ? ORDER BY id DESC`, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var revisions []Revision
+	for rows.Next() {
+		var r Revision
+		var saved int64
+		if err := rows.Scan(&r.Title, &r.Body, &saved); err != nil {
+			return nil, err
+		}
+		r.Saved = time.Unix(saved, 0)
+		revisions = append(revisions, r)
+	}
+	return revisions, rows.Err()
+}
+
+// Tags returns the tags of the notes that are not archived.
+func (s *Store) Tags(ctx context.Context) ([]Tag, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT tag, notes FROM tag_counts ORDER BY tag`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var tags []Tag
+	for rows.Next() {
+		var t Tag
+		if err := rows.Scan(&t.Name, &t.Notes); err != nil {
+			return nil, err
+		}
+		tags = append(tags, t)
+	}
+	return tags, rows.Err()
+}
+
+// Save stores title, body and tags of a note, and returns its number. A note whose
+// ID is 0 is new. Triggers keep the earlier text, the time and the search index.
+func (s *Store) Save(ctx context.Context, n Note) (id int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		if id = n.ID; id == 0 {
+			res, err := tx.ExecContext(ctx, `INSERT INTO notes (title, body) VALUES (?, ?)`, n.Title, n.Body)
+			if err != nil {
+				return err
+			}
+			if id, err = res.LastInsertId(); err != nil {
+				return err
+			}
+		} else if err := one(tx.ExecContext(ctx, `UPDATE notes SET title = ?, body = ? WHERE id = ?`, n.Title, n.Body, id)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM note_tags WHERE note_id = ?`, id); err != nil {
+			return err
+		}
+		for _, tag := range n.Tags {
+			if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO note_tags (note_id, tag) VALUES (?, ?)`, id, tag); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return id, err
+}
+
+// Archive puts a note into the archive or takes it out, or returns ErrNoNote.
+func (s *Store) Archive(ctx context.Context, id int64, archived bool) error {
+	return one(s.db.ExecContext(ctx, `UPDATE notes SET archived_at = iif(?, unixepoch(), NULL) WHERE id = ?`, archived, id))
+}
+
+// Delete deletes a note, its tags and its revisions, or returns ErrNoNote.
+func (s *Store) Delete(ctx context.Context, id int64) error {
+	return one(s.db.ExecContext(ctx, `DELETE FROM notes WHERE id = ?`, id))
+}
+
+// one turns a statement that changed no note into ErrNoNote.
+func one(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); n == 0 && err == nil {
+		return ErrNoNote
+	}
+	return nil
+}
+
+func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestPages uses the notebook as a person would, one step after the other.
+func TestPages(t *testing.T) {
+	site := httptest.NewServer(Handler(openStore(t, filepath.Join(t.TempDir(), "notes.db"))))
+	defer site.Close()
+
+	bread := url.Values{"title": {"Bread"}, "body": {"Flour, water <salt>\r\n18 hours"}, "tags": {"kitchen, weekend"}}
+	steps := []struct {
+		claim string
+		path  string
+		form  url.Values // posted, if there is one
+		code  int
+		at    string // where redirects have led
+		main  string // the text of the page, without its frame
+	}{
+		{"BeginsEmpty", "/", nil, 200, "/", "Notes / No notes yet. / Write the first."},
+		{"SavesANote", "/notes/new", bread, 200, "/notes/1", "[Bread] / Flour, water <salt> / 18 hours / [kitchen, weekend] / Save / Archive"},
+		{"GivesANoteWithoutTitleOne", "/notes/new", url.Values{"body": {"milk"}}, 200, "/notes/2", "[Untitled] / milk / [] / Save / Archive"},
+		{"ListsByTag", "/?tag=KITCHEN", nil, 200, "/?tag=KITCHEN", "Notes about KITCHEN / Bread / Flour, water <salt> / 18 hours / TIME / kitchen / weekend"},
+		{"FindsTheBeginningsOfWords", "/search?q=hou+flo", nil, 200, "/search?q=hou+flo", "Search / Bread / Flour / , water <salt> / 18 / hours / TIME / kitchen / weekend"},
+		{"FindsNothing", "/search?q=rye", nil, 200, "/search?q=rye", "Search / Nothing has “rye” in it."},
+		{"ChangesANote", "/notes/1", url.Values{"title": {"Bread"}, "body": {"Rye"}, "tags": {"kitchen"}}, 200, "/notes/1", "[Bread] / Rye / [kitchen] / Save / Archive / Bread, as of TIME / Flour, water <salt> / 18 hours"},
+		{"ArchivesANote", "/notes/1/archive", url.Values{}, 200, "/notes/1", "[Bread] / Rye / [kitchen] / Save / Take out of the archive / Delete / Bread, as of TIME / Flour, water <salt> / 18 hours"},
+		{"HidesWhatIsArchived", "/", nil, 200, "/", "Notes / Untitled / milk / TIME"},
+		{"ListsTheArchive", "/archive", nil, 200, "/archive", "Archive / Bread / Rye / TIME / kitchen"},
+		{"SearchesTheArchiveToo", "/search?q=rye", nil, 200, "/search?q=rye", "Search / Bread / Rye / TIME / kitchen / archived"},
+		{"TakesANoteOutOfTheArchive", "/notes/1/restore", url.Values{}, 200, "/notes/1", "[Bread] / Rye / [kitchen] / Save / Archive / Bread, as of TIME / Flour, water <salt> / 18 hours"},
+		{"DeletesANote", "/notes/1/delete", url.Values{}, 200, "/", "Notes / Untitled / milk / TIME"},
+		{"DoesNotFindADeletedNote", "/notes/1", nil, 404, "/notes/1", "404 page not found"},
+		{"DoesNotFindANoteThatIsNoNumber", "/notes/one", nil, 404, "/notes/one", "404 page not found"},
+	}
+	for _, step := range steps {
+		t.Run(step.claim, func(t *testing.T) {
+			res, err := http.Get(site.URL + step.path)
+			if step.form != nil {
+				res, err = http.PostForm(site.URL+step.path, step.form)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			page, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := fmt.Sprint(res.StatusCode, " ", res.Request.URL.RequestURI(), ": ", text(string(page)))
+			want := fmt.Sprint(step.code, " ", step.at, ": ", step.main)
+			if got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+	t.Run("RefusesTheFormOfAnotherSite", func(t *testing.T) {
+		req, err := http.NewRequest("POST", site.URL+"/notes/2/delete", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", "https://elsewhere.example")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if res.StatusCode != http.StatusForbidden {
+			t.Errorf("got %s, want 403", res.Status)
+		}
+	})
+}
+
+// text returns what a person reads in the main part of a page, with " / " between
+// its pieces, and what stands in its fields in brackets.
+func text(page string) string {
+	if _, main, ok := strings.Cut(page, "<main>"); ok {
+		page, _, _ = strings.Cut(main, "</main>")
+	}
+	for _, r := range []struct{ pattern, with string }{
+		{`<input [^>]*value="([^"]*)"[^>]*>`, "\n[$1]\n"},
+		{`<[^>]*>`, "\n"},
+		{`\d+ [A-Z][a-z]+ \d{4}, \d\d:\d\d`, "TIME"},
+		{`\s*\n\s*`, " / "},
+	} {
+		page = regexp.MustCompile(r.pattern).ReplaceAllString(strings.TrimSpace(page), r.with)
+	}
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">").Replace(page)
+}
