@@ -1,0 +1,620 @@
+package lockstep_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"go/format"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	_ "github.com/ncruces/go-sqlite3/driver"
+
+	"github.com/lockstep-db/lockstep/gen"
+)
+
+// TestExamples holds the generated files of the examples against their
+// migrations.
+func TestExamples(t *testing.T) {
+	dirs, err := filepath.Glob("examples/*/migrations")
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("got %d examples, %v", len(dirs), err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(filepath.Dir(dir))+"IsCurrent", func(t *testing.T) {
+			res, err := gen.Generate(context.Background(), dir, gen.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range res.Warnings {
+				t.Error(w)
+			}
+			if why, err := res.Stale(); why != "" || err != nil {
+				t.Errorf("%s, %v; run go generate ./...", why, err)
+			}
+		})
+	}
+}
+
+// TestImports holds the line that keeps other people's packages out of programs:
+// a second SQLite in a process would break the locks of the first.
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./runtime").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "github.com/lockstep-db/lockstep/runtime/sqltext\ngithub.com/lockstep-db/lockstep/runtime\n"
+	if string(out) != want {
+		t.Errorf("runtime imports\n%swant\n%s", out, want)
+	}
+}
+
+// appMain is a program that does nothing but start. It says what its database
+// says, or why it does not start.
+const appMain = `package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	_ "github.com/ncruces/go-sqlite3/driver"
+
+	"example.com/app/migrations"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+var _ = migrations.Pin(migrations.V0003DropDrafts{})
+
+func main() {
+	db, err := sql.Open("sqlite3", os.Args[2])
+	if err != nil {
+		panic(err)
+	}
+	gate := map[string]func(context.Context, *sql.DB, ...lockstep.Option) error{"migrate": migrations.Migrate, "check": migrations.Check}[os.Args[1]]
+	err = gate(context.Background(), db, lockstep.WithTimeout(100*time.Millisecond))
+	for kind, name := range map[error]string{
+		lockstep.ErrBehind: "ErrBehind", lockstep.ErrAhead: "ErrAhead", lockstep.ErrUnmanaged: "ErrUnmanaged", lockstep.ErrDiverged: "ErrDiverged",
+		lockstep.ErrDrift: "ErrDrift", lockstep.ErrBusy: "ErrBusy", lockstep.ErrStale: "ErrStale", lockstep.ErrUnreadable: "ErrUnreadable",
+	} {
+		if errors.Is(err, kind) {
+			fmt.Println(name)
+		}
+	}
+	if failed := (*lockstep.MigrationError)(nil); errors.As(err, &failed) {
+		fmt.Println("MigrationError")
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("at version", migrations.ExpectedVersion)
+}
+`
+
+// appMigrations are those of a program that has had three releases.
+var appMigrations = map[string]string{
+	"0001-initialize.sql":  "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL, draft INTEGER NOT NULL DEFAULT 0);\n",
+	"0002-add-tags.sql":    "CREATE TABLE tags (note INTEGER NOT NULL REFERENCES notes, tag TEXT NOT NULL);\nCREATE INDEX tags_by_name ON tags (tag);\n",
+	"0003-drop-drafts.sql": "DELETE FROM notes WHERE draft <> 0;\nALTER TABLE notes DROP COLUMN draft;\n",
+}
+
+// TestStart runs a program on every kind of database that it can meet.
+func TestStart(t *testing.T) {
+	app := newApp(t)
+	app.build()
+
+	// What is to come, and what somebody else has made of the same beginning.
+	next, other := newApp(t), newApp(t)
+	next.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
+	other.write("migrations/0002-add-tags.sql", "CREATE TABLE labels (label TEXT);\n")
+	next.run("go", "tool", "lockstep", "generate", "migrations")
+	migrated := func(m *module, flags ...string) func(*testing.T, string) {
+		return func(t *testing.T, db string) {
+			m.run("go", append([]string{"tool", "lockstep", "create", "--db"}, db)...)
+			m.run("go", append([]string{"tool", "lockstep", "migrate", "--db", db}, flags...)...)
+		}
+	}
+	executed := func(script string) func(*testing.T, string) {
+		return func(t *testing.T, db string) {
+			if _, err := open(t, db).Exec(script); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+
+	starts := []struct {
+		claim string
+		make  []func(t *testing.T, db string)
+		gate  string
+		dsn   string // after the name of the file
+		want  string
+	}{
+		{"MakesADatabase", nil, "migrate", "", "at version 0003\n"},
+		{"UpgradesVersion1", makes(migrated(app, "--to", "1")), "migrate", "", "at version 0003\n"},
+		{"UpgradesVersion2", makes(migrated(app, "--to", "2")), "migrate", "", "at version 0003\n"},
+		{"AcceptsItsVersion", makes(migrated(app)), "migrate", "", "at version 0003\n"},
+		{"AcceptsItsVersionWithoutWriting", makes(migrated(app)), "check", "", "at version 0003\n"},
+		{"AcceptsAnExtraTable", makes(migrated(app), executed("CREATE TABLE extra (x)")), "check", "", "at version 0003\n"},
+		{"AcceptsItsVersionReadOnly", makes(migrated(app)), "migrate", "?mode=ro", "at version 0003\n"},
+		{"RefusesABehindDatabaseReadOnly", makes(migrated(app, "--to", "1")), "migrate", "?mode=ro", "ErrBehind\nMigrationError\ndata.db: at version 0001, this program expects 0003: pending 0002-add-tags.sql, 0003-drop-drafts.sql: data.db: 0002-add-tags.sql:1: attempt to write a readonly database; rolled back, still at 0001\n"},
+		{"RollsBackAMigrationThatFails", makes(migrated(app, "--to", "1"), executed("CREATE TABLE tags (x)")), "migrate", "", refusal(t, "MigrationError")},
+		{"RefusesABehindDatabaseToCheck", makes(migrated(app, "--to", "1")), "check", "", refusal(t, "ErrBehind")},
+		{"RefusesAnAheadDatabase", makes(migrated(next)), "migrate", "", refusal(t, "ErrAhead")},
+		{"RefusesAnUnmanagedDatabase", makes(executed("CREATE TABLE notes (id); CREATE TABLE places (id)")), "migrate", "", refusal(t, "ErrUnmanaged")},
+		{"RefusesADivergedDatabase", makes(migrated(other, "--to", "2")), "migrate", "", refusal(t, "ErrDiverged")},
+		{"RefusesADriftedDatabase", makes(migrated(app), executed("DROP INDEX tags_by_name; ALTER TABLE notes ADD COLUMN colour TEXT")), "migrate", "", refusal(t, "ErrDrift")},
+		{"RefusesALockedDatabase", makes(migrated(app, "--to", "1"), locked), "migrate", "", refusal(t, "ErrBusy")},
+		{"RefusesAFileThatIsNoDatabase", makes(func(t *testing.T, db string) { write(t, db, strings.Repeat("not a database\n", 100)) }), "migrate", "", refusal(t, "ErrUnreadable")},
+	}
+	for _, start := range starts {
+		t.Run(start.claim, func(t *testing.T) {
+			db := filepath.Join(t.TempDir(), "data.db")
+			for _, f := range start.make {
+				f(t, db)
+			}
+			before, _ := os.ReadFile(db)
+			got, ok := app.start(start.gate, db, start.dsn)
+			if got != start.want {
+				t.Errorf("got\n%swant\n%s", got, start.want)
+			}
+			after, err := os.ReadFile(db)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (!ok || start.gate == "check") && !bytes.Equal(before, after) {
+				t.Error("the file has changed")
+			}
+		})
+	}
+}
+
+func makes(f ...func(*testing.T, string)) []func(*testing.T, string) { return f }
+
+// refusal returns what README.md says that a program prints which refuses to start
+// for this reason.
+func refusal(t *testing.T, kind string) string {
+	t.Helper()
+	for _, b := range readme(t) {
+		if b.info != "text errors" {
+			continue
+		}
+		for _, paragraph := range strings.Split(b.text, "\n\n") {
+			if name, text, _ := strings.Cut(paragraph, "\n"); name == kind {
+				return kind + "\n" + strings.TrimSuffix(text, "\n") + "\n"
+			}
+		}
+	}
+	t.Errorf("README.md does not show %s", kind)
+	return ""
+}
+
+// locked holds the write lock of the database for as long as the test takes.
+func locked(t *testing.T, db string) {
+	conn, err := open(t, db).Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := conn.ExecContext(context.Background(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStale builds programs from directories that have changed since they were
+// generated.
+func TestStale(t *testing.T) {
+	const file = "migrations/0003-drop-drafts.sql"
+
+	// behind makes a database at version 2, with a note that 0003 deletes and two
+	// that it keeps.
+	behind := func(t *testing.T, m *module) string {
+		db := filepath.Join(t.TempDir(), "data.db")
+		m.run("go", "tool", "lockstep", "create", "--db", db)
+		m.run("go", "tool", "lockstep", "migrate", "--db", db, "--to", "2")
+		if _, err := open(t, db).Exec("INSERT INTO notes VALUES (1, 'a', 0), (2, 'b', 1), (3, 'c', 0)"); err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+
+	t.Run("DoesNotCompileWithoutAMigration", func(t *testing.T) {
+		m := newApp(t)
+		m.remove(file)
+		m.doesNotCompile("migrations/lockstep_gen.go:LINE: pattern 0003-drop-drafts.sql: no matching files found\n")
+	})
+	t.Run("DoesNotCompileWithARenamedMigration", func(t *testing.T) {
+		m := newApp(t)
+		m.remove(file)
+		m.write("migrations/0003-delete-drafts.sql", appMigrations["0003-drop-drafts.sql"])
+		m.doesNotCompile("migrations/lockstep_gen.go:LINE: pattern 0003-drop-drafts.sql: no matching files found\n")
+	})
+	t.Run("DoesNotCompileWithAnOldPin", func(t *testing.T) {
+		m := newApp(t)
+		m.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
+		m.run("go", "tool", "lockstep", "generate", "migrations")
+		m.doesNotCompile("# example.com/app\n./main.go:LINE: cannot use migrations.V0003DropDrafts{} (value of struct type migrations.V0003DropDrafts) as migrations.V0004AddTimes value in argument to migrations.Pin\n")
+	})
+	t.Run("RefusesAMigrationThatWasNotGenerated", func(t *testing.T) {
+		m := newApp(t)
+		m.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
+		m.build()
+		db := behind(t, m)
+		m.refuses(db, refusal(t, "ErrStale"))
+	})
+	t.Run("RefusesAnEditedMigrationBeforeItRuns", func(t *testing.T) {
+		m := newApp(t)
+		m.write(file, strings.Replace(appMigrations["0003-drop-drafts.sql"], " WHERE draft <> 0", "", 1))
+		m.build()
+		db := behind(t, newApp(t))
+		m.refuses(db, "ErrStale\n0003-drop-drafts.sql: changed since lockstep_gen.go was generated; generate before building\n\tgo generate ./...\n")
+	})
+	t.Run("RunsTheSameStatementsUnderANewComment", func(t *testing.T) {
+		m := newApp(t)
+		m.write(file, "-- Drafts; WHERE they went;\r\n"+appMigrations["0003-drop-drafts.sql"])
+		m.build()
+		db := behind(t, m)
+		if got, ok := m.start("migrate", db, ""); !ok {
+			t.Fatal(got)
+		}
+		var titles string
+		if err := open(t, db).QueryRow("SELECT group_concat(title) FROM notes").Scan(&titles); err != nil || titles != "a,c" {
+			t.Errorf("got %s, %v; want a,c", titles, err)
+		}
+	})
+}
+
+// TestBranches merges two branches that both add migration 0004.
+func TestBranches(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not here")
+	}
+	m := newApp(t)
+	m.run("git", "init", "--quiet", "--initial-branch=main")
+	commit := func(text string) {
+		m.run("git", "add", "--all")
+		m.run("git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", text)
+	}
+	commit("three migrations")
+	for branch, table := range map[string]string{"left": "add-times", "right": "add-places"} {
+		m.run("git", "switch", "--quiet", "--create", branch, "main")
+		m.write("migrations/0004-"+table+".sql", "CREATE TABLE "+strings.ReplaceAll(table, "-", "_")+" (id INTEGER PRIMARY KEY);\n")
+		m.run("go", "tool", "lockstep", "generate", "migrations")
+		commit(table)
+	}
+
+	t.Run("ConflictInTheGeneratedFile", func(t *testing.T) {
+		if out, err := m.try("git", "merge", "--quiet", "left"); err == nil {
+			t.Fatalf("merged\n%s", out)
+		}
+		const want = "migrations/lockstep_gen.go\n"
+		if got := m.run("git", "diff", "--name-only", "--diff-filter=U"); got != want {
+			t.Errorf("conflicts in\n%swant\n%s", got, want)
+		}
+	})
+	t.Run("DoNotCompileTogether", func(t *testing.T) {
+		both := regexp.MustCompile(`(?m)^(<<<<<<<|=======|>>>>>>>).*\n`).ReplaceAllString(m.read("migrations/lockstep_gen.go"), "")
+		m.write("migrations/lockstep_gen.go", both)
+		out, err := m.try("go", "build", "./migrations")
+		if err == nil {
+			t.Fatalf("compiled\n%s", out)
+		}
+		t.Log(out)
+	})
+	t.Run("AreBothReportedByTheGenerator", func(t *testing.T) {
+		out, err := m.try("go", "tool", "lockstep", "generate", "migrations")
+		const want = "migrations/0004-add-times.sql: number 0004 is already used by 0004-add-places.sql\n"
+		if err == nil || out != want {
+			t.Errorf("got %v\n%swant\n%s", err, out, want)
+		}
+	})
+}
+
+// TestReadme does what README.md says, from its first line to its last: it writes
+// the files, runs the commands and compares what they print.
+func TestReadme(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("the commands are for a shell, which is not here")
+	}
+	m := newModule(t)
+	root := m.root()
+	m.remove("go.mod") // the first command makes it
+	var output string
+	for _, b := range readme(t) {
+		info := strings.Fields(b.info)
+		switch {
+		case b.text == "go run ./examples/notes\ngo test ./...\n":
+			startExample(t, m) // the other command is what runs this
+		case b.info == "sh" || b.info == "sh fails":
+			script := strings.ReplaceAll(b.text, "/path/to/lockstep", root)
+			var err error
+			output, err = m.try("sh", "-e", "-c", script)
+			if (err != nil) != (b.info == "sh fails") {
+				t.Fatalf("README.md:%d: %v\n%s", b.line, err, output)
+			}
+		case b.info == "text output":
+			if output != b.text {
+				t.Errorf("README.md:%d: got\n%swant\n%s", b.line, output, b.text)
+			}
+		case b.info == "text errors": // see TestStart
+		case len(info) == 3 && info[2] == "excerpt":
+			if missing := excerpt(m.read(info[1]), b.text); missing != "" {
+				t.Errorf("README.md:%d: not in %s, or not there:\n%s", b.line, info[1], missing)
+			}
+		case len(info) == 2 && (info[0] == "go" || info[0] == "sql"):
+			m.write(info[1], b.text)
+			if info[0] == "go" && b.text != gofmt(t, b.text) {
+				t.Errorf("README.md:%d: not as gofmt has it", b.line)
+			}
+		default:
+			t.Errorf("README.md:%d: ```%s is nothing that a test runs", b.line, b.info)
+		}
+	}
+	m.run("go", "vet", "./...")
+}
+
+// startExample starts examples/notes as a new user does, without any flags.
+func startExample(t *testing.T, m *module) {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "notes.exe")
+	if out, err := exec.Command("go", "build", "-o", program, "./examples/notes").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	home := t.TempDir()
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "AppData="+home)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if _, url, ok := strings.Cut(lines.Text(), "listening on "); ok {
+			res, err := http.Get(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				t.Errorf("got %s from %s", res.Status, url)
+			}
+			return
+		}
+	}
+	t.Error("the example does not say where it is listening")
+}
+
+// A block is a fenced block of README.md.
+type block struct {
+	info string // what stands behind the fence: a language, and what the block is
+	text string
+	line int // of its first line
+}
+
+func readme(t *testing.T) (blocks []block) {
+	t.Helper()
+	var open *block
+	for i, line := range strings.SplitAfter(read(t, "README.md"), "\n") {
+		switch info, fence := strings.CutPrefix(line, "```"); {
+		case fence && open == nil:
+			open = &block{info: strings.TrimSpace(info), line: i + 2}
+		case fence:
+			blocks = append(blocks, *open)
+			open = nil
+		case open != nil:
+			open.text += line
+		}
+	}
+	return blocks
+}
+
+// excerpt returns the first line of part that does not follow the others in
+// whole, or "". A line "…" stands for lines that are left out.
+func excerpt(whole, part string) string {
+	rest := strings.Split(whole, "\n")
+	skip := false
+	for _, line := range strings.Split(strings.TrimSuffix(part, "\n"), "\n") {
+		if strings.TrimSpace(line) == "…" {
+			skip = true
+			continue
+		}
+		i := slices.Index(rest, line)
+		if i < 0 || i > 0 && !skip {
+			return line
+		}
+		rest, skip = rest[i+1:], false
+	}
+	return ""
+}
+
+func gofmt(t *testing.T, source string) string {
+	t.Helper()
+	formatted, err := format.Source([]byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(formatted)
+}
+
+// A module is a Go module in a temporary folder that uses this one.
+type module struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+// newModule makes a module whose go.mod names the versions that this one names,
+// so that nothing is fetched that is not here already.
+func newModule(t *testing.T) *module {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &module{t: t, dir: dir, env: append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C")}
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := os.ReadFile("go.sum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write("go.mod", strings.Replace(string(mod), "module github.com/lockstep-db/lockstep\n", "module example.com/app\n", 1)+
+		"\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+m.root()+"\n")
+	m.write("go.sum", string(sum))
+	return m
+}
+
+// newApp makes a module with a program and its migrations, generated.
+func newApp(t *testing.T) *module {
+	t.Helper()
+	m := newModule(t)
+	m.write("main.go", appMain)
+	m.run("go", "tool", "lockstep", "init")
+	for name, text := range appMigrations {
+		m.write("migrations/"+name, text)
+	}
+	m.run("go", "generate", "./...")
+	return m
+}
+
+// run runs a command in the module's folder and returns what it printed.
+func (m *module) run(name string, args ...string) string {
+	m.t.Helper()
+	out, err := m.try(name, args...)
+	if err != nil {
+		m.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+func (m *module) try(name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = m.dir, m.env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// build builds the module's program.
+func (m *module) build() {
+	m.t.Helper()
+	m.run("go", "build", "-o", m.program(), ".")
+}
+
+func (m *module) program() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(m.dir, "app.exe")
+	}
+	return filepath.Join(m.dir, "app")
+}
+
+// start runs the program on a database. In what it prints, the database has no
+// folder and every wait is a minute.
+func (m *module) start(gate, db, dsn string) (string, bool) {
+	m.t.Helper()
+	out, err := m.try(m.program(), gate, "file:"+filepath.ToSlash(db)+dsn)
+	if exit := (*exec.ExitError)(nil); err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) {
+		m.t.Fatalf("%v\n%s", err, out)
+	}
+	out = strings.ReplaceAll(out, filepath.Dir(db)+string(filepath.Separator), "")
+	return regexp.MustCompile(`for \d+ms;`).ReplaceAllString(out, "for 1m0s;"), err == nil
+}
+
+// refuses starts the program on a database that it must leave alone.
+func (m *module) refuses(db, want string) {
+	m.t.Helper()
+	before := read(m.t, db)
+	if got, ok := m.start("migrate", db, ""); got != want || ok {
+		m.t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if read(m.t, db) != before {
+		m.t.Error("the file has changed")
+	}
+}
+
+// doesNotCompile builds the program, which the compiler must refuse with the text
+// want, where LINE stands for line and column.
+func (m *module) doesNotCompile(want string) {
+	m.t.Helper()
+	out, err := m.try("go", "build", "-o", m.program(), ".")
+	out = regexp.MustCompile(`:\d+:\d+:`).ReplaceAllString(filepath.ToSlash(out), ":LINE:")
+	if err == nil || out != want {
+		m.t.Errorf("got %v\n%swant\n%s", err, out, want)
+	}
+}
+
+// root is the folder of the module that is tested.
+func (m *module) root() string {
+	m.t.Helper()
+	root, err := filepath.Abs(".")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return root
+}
+
+func (m *module) path(name string) string { return filepath.Join(m.dir, filepath.FromSlash(name)) }
+
+func (m *module) write(name, text string) {
+	m.t.Helper()
+	write(m.t, m.path(name), text)
+}
+
+func (m *module) read(name string) string {
+	m.t.Helper()
+	return read(m.t, m.path(name))
+}
+
+func (m *module) remove(name string) {
+	m.t.Helper()
+	if err := os.Remove(m.path(name)); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// open opens a database without lockstep, until the end of the test.
+func open(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+filepath.ToSlash(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
