@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func checkCommand() command {
+	return command{
+		name:  "check",
+		args:  "[--migrations DIR] [--db FILE] [flags]",
+		short: "say whether lockstep_gen.go, and a database, are what they should be",
+		json:  true,
+		long: `
+Without --db it is "lockstep generate -check" for the migrations directory: it
+exits with 1 if there are problems in the migrations or lockstep_gen.go is stale.
+It takes -gaps, -dqs and -accept from the directory's go:generate line. Run it in
+CI.
+
+With --db it also says of a database what the Check of a program with these
+migrations would say: behind, ahead, not managed, diverged, drifted, or nothing if
+the program would start. Nothing is written to the database.
+
+Example:
+
+	$ lockstep check --db data.db
+	migrations/lockstep_gen.go: current, version 0006
+	lockstep: data.db: at version 0005, this program expects 0006: pending 0006-add-tags.sql
+		lockstep migrate --db data.db
+
+With -json, "result" has migrations, version, current (whether lockstep_gen.go is),
+db, and dbCurrent (null without --db). It is null if there are problems.`,
+		flags: func(fs *flag.FlagSet) action {
+			migrations, db := migrationsFlag(fs), dbFlag(fs)
+			opts := generateFlags(fs)
+			timeout, allow := timeoutFlag(fs), allowFlag(fs)
+			return func(ctx context.Context, s *streams, args []string) (result, error) {
+				if err := noArgs(args); err != nil {
+					return nil, err
+				}
+				dir, err := migrations.path()
+				if err != nil {
+					return nil, err
+				}
+				if line, ok := directive(dir); ok {
+					opts.Gaps = opts.Gaps || line.Gaps
+					opts.DQS = opts.DQS || line.DQS
+					opts.Accept = append(opts.Accept, line.Accept...)
+				}
+				res, err := generate(ctx, s, dir, *opts)
+				if err != nil {
+					return nil, err
+				}
+				out := &checkResult{Migrations: dir, Version: res.Schema.Expected}
+				why, err := res.Stale()
+				if err == nil && why != "" {
+					err = refuseStale(dir, why)
+				}
+				out.Current = err == nil
+				if db.given {
+					out.DB = db.value
+					refusal := checkDatabase(ctx, db.value, res.Schema, lockstep.WithTimeout(*timeout), lockstep.Allow(*allow))
+					current := refusal == nil
+					out.DBCurrent = &current
+					err = join(err, refusal)
+				}
+				return out, err
+			}
+		},
+	}
+}
+
+func checkDatabase(ctx context.Context, path string, schema *lockstep.Schema, opts ...lockstep.Option) error {
+	db, err := openDatabase(path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.named(lockstep.Check(ctx, db.DB, schema, opts...))
+}
+
+type checkResult struct {
+	Migrations string           `json:"migrations"`
+	Version    lockstep.Version `json:"version"`
+	Current    bool             `json:"current"`
+	DB         string           `json:"db"`
+	DBCurrent  *bool            `json:"dbCurrent"`
+}
+
+func (r *checkResult) print(w io.Writer) {
+	if r.Current {
+		fmt.Fprintf(w, "%s: current, version %v\n", filepath.Join(r.Migrations, generatedFile), r.Version)
+	}
+	if r.DBCurrent != nil && *r.DBCurrent {
+		fmt.Fprintf(w, "%s: at version %v\n", r.DB, r.Version)
+	}
+}

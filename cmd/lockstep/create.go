@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func createCommand() command {
+	return command{
+		name:  "create",
+		args:  "[--db FILE] [flags]",
+		short: "make an empty database at version 0000",
+		json:  true,
+		long: `
+Makes a database at version 0000, and the folders above it: empty, but for the
+tables in which the version and the history of the database stand. "lockstep
+migrate" takes it from there. (A program needs no such database: its Migrate makes
+the file itself.)
+
+A database that has a version already is left alone, and its version printed. One
+that has tables and no version is refused with exit code 1.
+
+Example:
+
+	$ lockstep create --db data/notes.db
+	data/notes.db: created at version 0000
+
+With -json, "result" has db, version and created.`,
+		flags: func(fs *flag.FlagSet) action {
+			db := dbFlag(fs)
+			timeout := timeoutFlag(fs)
+			return func(ctx context.Context, _ *streams, args []string) (result, error) {
+				if err := noArgs(args); err != nil {
+					return nil, err
+				}
+				path, err := db.path()
+				if err != nil {
+					return nil, err
+				}
+				return create(ctx, path, lockstep.WithTimeout(*timeout))
+			}
+		},
+	}
+}
+
+func create(ctx context.Context, path string, opts ...lockstep.Option) (result, error) {
+	open := openDatabase
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		open = createDatabase
+	}
+	db, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+
+	// Somebody else may be creating the same file, so nothing is concluded from
+	// whether it was there: only from what is in it.
+	state, err := db.inspect(ctx, noMigrations(), opts...)
+	if err != nil {
+		return nil, err
+	}
+	if state.Managed {
+		return &createResult{DB: path, Version: state.Version}, nil
+	}
+	if err := lockstep.Migrate(ctx, db.DB, noMigrations(), opts...); err != nil {
+		return nil, db.named(err)
+	}
+	return &createResult{DB: path, Created: true}, nil
+}
+
+type createResult struct {
+	DB      string           `json:"db"`
+	Version lockstep.Version `json:"version"`
+	Created bool             `json:"created"`
+}
+
+func (r *createResult) print(w io.Writer) {
+	if r.Created {
+		fmt.Fprintf(w, "%s: created at version %v\n", r.DB, r.Version)
+	} else {
+		fmt.Fprintf(w, "%s: exists, at version %v\n", r.DB, r.Version)
+	}
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"flag"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+	"github.com/ncruces/go-sqlite3/ext/fts5"
+	"github.com/ncruces/go-sqlite3/ext/rtree"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// A database is a file that a command works on, under the name that the user has
+// for it.
+type database struct {
+	*sql.DB
+	path string
+}
+
+// openDatabase opens a database that exists. It is not created, and one that
+// cannot be written to is opened for reading.
+func openDatabase(path string) (*database, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, refuse("missing", "%s: no such file", path)
+	}
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	if info.IsDir() {
+		return nil, fileError(path, errors.New("is a directory; want a database"))
+	}
+	mode := "rw"
+	if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+		f.Close()
+	} else if f, err := os.Open(path); err == nil {
+		f.Close()
+		mode = "ro"
+	} else {
+		return nil, fileError(path, err)
+	}
+	return connect(path, mode)
+}
+
+// createDatabase makes the file and the folders above it where they are missing,
+// and opens it.
+func createDatabase(path string) (*database, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return nil, fileError(filepath.Dir(path), err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	f.Close() // a file of no bytes is an empty database
+	return openDatabase(path)
+}
+
+// connect makes the pool. Nothing is opened before the first query.
+func connect(path, mode string) (*database, error) {
+	uri, err := fileURI(path, "mode="+mode)
+	if err != nil {
+		return nil, err
+	}
+	db, err := driver.Open(uri, prepare)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	return &database{db, path}, nil
+}
+
+// fileURI returns the URI of a file, in which no character of its path means
+// anything to SQLite but itself.
+//
+// https://sqlite.org/uri.html
+func fileURI(path, query string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	abs = filepath.ToSlash(abs)
+	if abs[0] != '/' { // C:/data.db
+		abs = "/" + abs
+	}
+	// The runtime waits for locks, within the limit of --timeout.
+	return (&url.URL{Scheme: "file", Path: abs, RawQuery: query + "&_pragma=busy_timeout(0)"}).String(), nil
+}
+
+// prepare makes a connection understand what other builds of SQLite understand:
+// the migrations may have been written for one of them. Double-quoted strings
+// have been reported as warnings by then.
+//
+// https://sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
+func prepare(c *sqlite3.Conn) error {
+	if err := fts5.Register(c); err != nil {
+		return err
+	}
+	if err := rtree.Register(c); err != nil {
+		return err
+	}
+	if _, err := c.Config(sqlite3.DBCONFIG_DQS_DML, true); err != nil {
+		return err
+	}
+	_, err := c.Config(sqlite3.DBCONFIG_DQS_DDL, true)
+	return err
+}
+
+// named puts the path as the user gave it into an error of the runtime, which
+// knows the path that SQLite made of it.
+func (db *database) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	e, m := (*lockstep.Error)(nil), (*lockstep.MigrationError)(nil)
+	refused, failed := errors.As(err, &e), errors.As(err, &m) // either can hold the other
+	if refused {
+		e.DB = db.path
+	}
+	if failed {
+		m.DB = db.path
+	}
+	if !refused && !failed {
+		return fileError(db.path, err)
+	}
+	return err
+}
+
+// inspect is [lockstep.Inspect] with errors that name the database by its path.
+func (db *database) inspect(ctx context.Context, s *lockstep.Schema, opts ...lockstep.Option) (*lockstep.State, error) {
+	state, err := lockstep.Inspect(ctx, db.DB, s, opts...)
+	if err != nil {
+		return nil, db.named(err)
+	}
+	state.Refusal = db.named(state.Refusal)
+	return state, nil
+}
+
+// noMigrations is what a program without migrations expects of its database.
+func noMigrations() *lockstep.Schema {
+	return &lockstep.Schema{Files: embed.FS{}, Digest: lockstep.Digest(nil)}
+}
+
+// timeoutFlag defines --timeout.
+func timeoutFlag(fs *flag.FlagSet) *time.Duration {
+	return fs.Duration("timeout", time.Minute, "`DURATION`: how long to wait while others have the database locked")
+}
+
+// allowFlag defines --allow.
+func allowFlag(fs *flag.FlagSet) *string {
+	return fs.String("allow", "", "`DIGEST`: pass the refusal of a diverged or drifted database that reports this digest")
+}

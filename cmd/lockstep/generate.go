@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"path/filepath"
+	"strconv"
+
+	"github.com/lockstep-db/lockstep/gen"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// generatedFile is the name of what generate writes.
+const generatedFile = "lockstep_gen.go"
+
+func generateCommand() command {
+	return command{
+		name:  "generate",
+		args:  "[-check] [-gaps] [-dqs] [-accept N]... [-json] [DIR]",
+		short: "write lockstep_gen.go from the migrations in a directory",
+		json:  true,
+		long: `
+Reads the migrations in DIR (the current folder, which is where go generate
+starts it), replays them in an SQLite in memory, and writes lockstep_gen.go beside
+them. Nothing is written unless all of them are right; an unchanged file is left
+alone. It is silent when all is well.
+
+"lockstep init" writes the line that starts it:
+
+	//go:generate go tool lockstep generate
+
+A migration that lockstep_gen.go records is history: there are databases that have
+been through it. When one is changed in more than blanks and comments, renamed or
+removed, generate refuses. The newest may change until git has it. Write what you
+want to change as a new migration; where you know better, -accept records the new
+text beside the old, and databases that ran either are right.
+
+Problems are printed one on a line, with file, line and column. The exit code is 1
+if there are any.
+
+Example:
+
+	$ lockstep generate migrations
+	migrations/0004-add-tags.sql: number 0004 is already used by 0004-add-index.sql
+
+With -json, "result" has file (the path of lockstep_gen.go), version (the newest
+migration) and written (false if the file was right already).`,
+		flags: func(fs *flag.FlagSet) action {
+			check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
+			opts := generateFlags(fs)
+			return func(ctx context.Context, s *streams, args []string) (result, error) {
+				dir := "."
+				if len(args) > 1 {
+					return nil, usage("found " + strconv.Itoa(len(args)) + " arguments; want one directory")
+				}
+				if len(args) == 1 {
+					dir = args[0]
+				}
+				res, err := generate(ctx, s, dir, *opts)
+				if err != nil {
+					return nil, err
+				}
+				out := &generateResult{File: filepath.Join(dir, generatedFile), Version: res.Schema.Expected}
+				stale, err := res.Stale()
+				switch {
+				case err != nil:
+					return out, err
+				case stale == "":
+					return out, nil
+				case *check:
+					return out, refuseStale(dir, stale)
+				}
+				out.Written = true
+				return out, res.Commit()
+			}
+		},
+	}
+}
+
+// generateFlags defines the flags that stand in a go:generate line.
+func generateFlags(fs *flag.FlagSet) *gen.Options {
+	opts := &gen.Options{}
+	fs.BoolVar(&opts.Gaps, "gaps", false, "accept gaps between the numbers, as fastmigrate does")
+	fs.BoolVar(&opts.DQS, "dqs", false, `accept "strings" in double quotes, which some builds of SQLite refuse`)
+	fs.Var((*versionList)(&opts.Accept), "accept", "`N`: accept the changed text of migration N, and go on accepting the earlier (may be repeated)")
+	return opts
+}
+
+// generate calls [gen.Generate] and gives the files in its problems the names
+// that the user has for them.
+func generate(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.Result, error) {
+	res, err := gen.Generate(ctx, dir, opts)
+	if err != nil {
+		return nil, inDir(dir, err)
+	}
+	s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
+	return res, nil
+}
+
+func refuseStale(dir, why string) error {
+	return refuse("stale", "%s", filepath.Join(dir, why))
+}
+
+type generateResult struct {
+	File    string           `json:"file"`
+	Version lockstep.Version `json:"version"`
+	Written bool             `json:"written"`
+}
+
+func (r *generateResult) print(io.Writer) {}
+
+// versionList is the value of a flag that may be repeated.
+type versionList []lockstep.Version
+
+func (l *versionList) String() string { return "" }
+
+func (l *versionList) Set(s string) error {
+	v, err := parseVersion(s)
+	if err != nil {
+		return err
+	}
+	*l = append(*l, v)
+	return nil
+}
+
+// versionFlag is the value of a flag that takes one version; 0 when not given.
+type versionFlag lockstep.Version
+
+func (f *versionFlag) String() string { return "" }
+
+func (f *versionFlag) Set(s string) error {
+	v, err := parseVersion(s)
+	*f = versionFlag(v)
+	return err
+}
+
+// parseVersion reads 7 and 0007.
+func parseVersion(s string) (lockstep.Version, error) {
+	n, err := strconv.ParseUint(s, 10, 0)
+	if err != nil || n == 0 || n > 9999 {
+		return 0, errors.New("want the number of a migration, as in 0007")
+	}
+	return lockstep.Version(n), nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/lockstep-db/lockstep/gen"
+)
+
+// load calls [gen.Load] for the commands that work on a directory as it is,
+// whether or not it is a Go package. Gaps are accepted where the go:generate line
+// of the directory accepts them; double-quoted strings always, with a warning.
+func load(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.Result, error) {
+	line, _ := directive(dir)
+	opts.Gaps = opts.Gaps || line.Gaps
+	opts.DQS = true
+	res, err := gen.Load(ctx, dir, opts)
+	if err != nil {
+		return nil, inDir(dir, err)
+	}
+	s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
+	return res, nil
+}
+
+// gapsFlag defines --gaps for the commands that call load.
+func gapsFlag(fs *flag.FlagSet) *bool {
+	return fs.Bool("gaps", false, "accept gaps between the numbers, as fastmigrate does")
+}
+
+// inDir names the files of problems from the current folder.
+func inDir(dir string, err error) error {
+	if problems := (gen.Problems)(nil); errors.As(err, &problems) {
+		return problemsIn(dir, problems)
+	}
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return fileError(e.Path, err)
+	}
+	return err
+}
+
+func problemsIn(dir string, problems gen.Problems) gen.Problems {
+	named := make(gen.Problems, len(problems))
+	for i, p := range problems {
+		if p.File != filepath.ToSlash(dir) { // the problem is not the directory's
+			p.File = filepath.Join(dir, p.File)
+		}
+		named[i] = p
+	}
+	return named
+}

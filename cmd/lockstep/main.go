@@ -1,0 +1,244 @@
+// Lockstep carries a SQLite database from version to version together with the
+// Go program that is written for it.
+//
+// Usage:
+//
+//	lockstep COMMAND [flags] [arguments]
+//
+// A directory of numbered SQL files, 0001-initialize.sql, 0002-add-tags.sql and
+// so on, is a Go package. "lockstep generate" replays the files in SQLite and
+// writes lockstep_gen.go beside them; a program that imports the package calls
+// its Migrate when it starts and is then at exactly the version that it was
+// compiled for, or has an error that says why not.
+//
+// From nothing to a migrated database:
+//
+//	lockstep init                 # migrations/migrations.go, and what to do next
+//	lockstep new initialize       # migrations/0001-initialize.sql, to be filled in
+//	go generate ./...             # migrations/lockstep_gen.go
+//	lockstep create --db data.db  # an empty database at version 0000
+//	lockstep migrate --db data.db # what the program does when it starts
+//	lockstep status --db data.db
+//
+// "lockstep help" lists the commands, "lockstep help COMMAND" explains one.
+//
+// # Exit codes
+//
+// 0 means done. 1 means that the thing asked about is not so: the generated file
+// is stale, the database is behind or refused, there are problems in the
+// migrations. 2 means that there is no answer: a mistake on the command line, a
+// file that cannot be read, a database that stays locked.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/lockstep-db/lockstep/gen"
+)
+
+func main() {
+	// An upgrade that is interrupted rolls back and says so.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// A command is a subcommand.
+type command struct {
+	name  string
+	args  string // "[flags] NAME...", in the usage line
+	short string // what it does, for the list of commands
+	long  string // its manual, without the flags
+	json  bool   // it has -json
+
+	// flags defines the command's flags and returns what runs once they are
+	// parsed.
+	flags func(*flag.FlagSet) action
+}
+
+// An action does the work of a command. It returns what it found out even when
+// it also returns an error, and nothing but what is worth printing.
+type action func(ctx context.Context, io *streams, args []string) (result, error)
+
+// A result is what a command has to say on standard output: by print, or with
+// -json as the value of "result".
+type result interface {
+	print(w io.Writer)
+}
+
+// streams is where a command writes other than by its result.
+type streams struct {
+	stderr   io.Writer
+	warnings gen.Problems
+}
+
+// commands returns the subcommands in the order in which a user meets them.
+func commands() []command {
+	return []command{
+		initCommand(),
+		newCommand(),
+		generateCommand(),
+		checkCommand(),
+		createCommand(),
+		migrateCommand(),
+		statusCommand(),
+		enrollCommand(),
+		schemaCommand(),
+		versionCommand(),
+	}
+}
+
+// run is the command without the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		printOverview(stderr)
+		return 2
+	}
+	name, args := args[0], args[1:]
+	switch name {
+	case "help", "-h", "-help", "--help":
+		if err := help(stdout, args); err != nil {
+			return complain(stderr, err)
+		}
+		return 0
+	case "-version", "--version":
+		name = "version"
+	}
+	cmd, err := find(name)
+	if err != nil {
+		return complain(stderr, err)
+	}
+
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // its errors are reworded, its usage is ours
+	act := cmd.flags(fs)
+	var asJSON bool
+	if cmd.json {
+		fs.BoolVar(&asJSON, "json", false, "print one JSON object: lockstep help json")
+	}
+	args, err = parse(fs, args)
+	if errors.Is(err, flag.ErrHelp) {
+		printManual(stdout, cmd)
+		return 0
+	}
+	if err != nil {
+		return complain(stderr, usageError(name, err.Error()))
+	}
+
+	streams := &streams{stderr: stderr}
+	res, err := act(ctx, streams, args)
+	if u := usage(""); errors.As(err, &u) {
+		return complain(stderr, usageError(name, string(u)))
+	}
+	if asJSON {
+		return reportJSON(stdout, stderr, res, streams.warnings, err)
+	}
+	if res != nil {
+		res.print(stdout)
+	}
+	for _, w := range streams.warnings {
+		fmt.Fprintln(stderr, "warning:", w)
+	}
+	return complain(stderr, err)
+}
+
+// find returns the command of that name.
+func find(name string) (command, error) {
+	var names []string
+	for _, cmd := range commands() {
+		if cmd.name == name {
+			return cmd, nil
+		}
+		names = append(names, cmd.name)
+	}
+	return command{}, fmt.Errorf("%s: no such command%s\n\tlockstep help", name, didYouMean(name, names))
+}
+
+// parse parses flags that may stand before, between and after the arguments, and
+// returns the arguments.
+func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, flagError(fs, err)
+		}
+		parsed := len(args) - fs.NArg()
+		if fs.NArg() == 0 || parsed > 0 && args[parsed-1] == "--" {
+			return append(rest, fs.Args()...), nil
+		}
+		rest = append(rest, fs.Arg(0))
+		args = fs.Args()[1:]
+	}
+}
+
+// flagError adds to the error of an unknown flag the one that was meant.
+func flagError(fs *flag.FlagSet, err error) error {
+	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !ok {
+		return err
+	}
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
+	return fmt.Errorf("no flag -%s%s", name, didYouMean("-"+name, names))
+}
+
+// usage is the error of an action for a mistake on its command line.
+type usage string
+
+func (u usage) Error() string { return string(u) }
+
+func usageError(command, text string) error {
+	return fmt.Errorf("%s: %s\n\tlockstep help %s", command, text, command)
+}
+
+// noArgs is called by the actions that take flags only.
+func noArgs(args []string) error {
+	if len(args) > 0 {
+		return usage(fmt.Sprintf("found argument %q; want flags only", args[0]))
+	}
+	return nil
+}
+
+// didYouMean returns "; did you mean X?" if one of names is close to name.
+func didYouMean(name string, names []string) string {
+	best, least := "", min(2, len(name)/2)+1
+	for _, n := range names {
+		if d := distance(name, n); d < least {
+			best, least = n, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// distance returns how many bytes have to be added, removed or replaced to make
+// b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

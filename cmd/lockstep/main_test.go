@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ncruces/go-sqlite3/driver"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write the outputs found into the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"lockstep": main,
+		"sqlite":   sqliteMain,
+		"hold":     holdMain,
+	})
+}
+
+// TestScript runs testdata/script, one file per behaviour. To run a script by
+// hand, unpack its files into an empty folder and type its commands; in place of
+// "sqlite FILE SQL..." use SQLite's own shell.
+func TestScript(t *testing.T) {
+	sqliteVersion := ""
+	db, err := driver.Open(":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow("SELECT sqlite_version()").Scan(&sqliteVersion); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		UpdateScripts:       *update,
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SQLITE_VERSION", sqliteVersion)
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exitcode": exitCodeCmd,
+			"waitfor":  waitForCmd,
+		},
+	})
+}
+
+// exitCodeCmd is "exitcode N PROGRAM ARGS...": it runs the program and wants that
+// exit code.
+func exitCodeCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exitcode N PROGRAM ARGS...")
+	}
+	got := "0"
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		code, ok := strings.CutPrefix(err.Error(), "exit status ")
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = code
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s; want %s", got, args[0])
+	}
+}
+
+// waitForCmd is "waitfor FILE": it waits for a background program to write it.
+func waitForCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitfor FILE")
+	}
+	for range 1000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s did not appear", args[0])
+}
+
+// sqliteMain is "sqlite FILE SQL...": it makes the file if need be, runs the
+// statements, and prints what they return.
+func sqliteMain() {
+	if err := runSQL(os.Args[1], os.Args[2:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func runSQL(path string, stmts []string) error {
+	uri, err := fileURI(path, "mode=rwc")
+	if err != nil {
+		return err
+	}
+	db, err := driver.Open(uri, prepare)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	for _, stmt := range stmts {
+		if err := query(db, out, stmt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func query(db *sql.DB, out *bufio.Writer, stmt string) error {
+	rows, err := db.Query(stmt)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values := make([]sql.NullString, len(columns))
+	dest := make([]any, len(columns))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		for i, v := range values {
+			if i > 0 {
+				out.WriteByte('|')
+			}
+			out.WriteString(v.String)
+		}
+		out.WriteByte('\n')
+	}
+	return rows.Err()
+}
+
+// holdMain is "hold FILE HELD": it locks the database, makes the file HELD, and
+// waits to be killed.
+func holdMain() {
+	ctx := context.Background()
+	uri, err := fileURI(os.Args[1], "mode=rw")
+	if err == nil {
+		var db *sql.DB
+		if db, err = driver.Open(uri); err == nil {
+			var conn *sql.Conn
+			if conn, err = db.Conn(ctx); err == nil {
+				_, err = conn.ExecContext(ctx, "BEGIN EXCLUSIVE")
+			}
+		}
+	}
+	if err == nil {
+		err = os.WriteFile(os.Args[2], nil, 0o666)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	time.Sleep(time.Minute)
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/gen"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+func migrateCommand() command {
+	return command{
+		name:  "migrate",
+		args:  "[--db FILE] [--migrations DIR] [--to N] [--dry-run] [flags]",
+		short: "bring a database to the version of the migrations",
+		json:  true,
+		long: `
+Runs the pending migrations of a directory on a database, by the same code that a
+program runs when it starts: all of them in one transaction, or none. The
+directory need not be a Go package; what is in lockstep_gen.go is not used, but
+for the earlier texts of migrations that it accepts. It is how to try a migration
+on a copy of a database before the program is built.
+
+The database has to exist: a mistyped path makes no new database. A file of no
+bytes, and one that "lockstep create" made, get all migrations. There is no way
+back: a migration is undone by another one, or by restoring a backup.
+
+--dry-run prints the statements that would run, and writes nothing. They have not
+been tried on the data of this database: a copy of the file shows what they do.
+
+Double-quoted strings are accepted with a warning; a program accepts them only if
+its go:generate line has -dqs and its SQLite driver accepts them.
+
+Example:
+
+	$ cp data.db try.db
+	$ lockstep migrate --db try.db
+	try.db: from version 0004 to 0006
+	  0005-add-tags.sql
+	  0006-index-tags.sql
+
+With -json, "result" has db, from, to, dryRun, and migrations: those that ran, or
+with --dry-run would run, each with version and file, and with --dry-run also
+noTransaction (left out when false) and statements (line, sql).`,
+		flags: func(fs *flag.FlagSet) action {
+			db, migrations := dbFlag(fs), migrationsFlag(fs)
+			var to versionFlag
+			fs.Var(&to, "to", "`N`: stop at version N")
+			dryRun := fs.Bool("dry-run", false, "print what would run, and write nothing")
+			perMigration := fs.Bool("per-migration", false, "commit after each migration, as fastmigrate does, not once after all")
+			gaps, timeout, allow := gapsFlag(fs), timeoutFlag(fs), allowFlag(fs)
+			return func(ctx context.Context, s *streams, args []string) (result, error) {
+				if err := noArgs(args); err != nil {
+					return nil, err
+				}
+				path, err := db.path()
+				if err != nil {
+					return nil, err
+				}
+				dir, err := migrations.path()
+				if err != nil {
+					return nil, err
+				}
+				res, err := load(ctx, s, dir, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
+				if err != nil {
+					return nil, err
+				}
+				opts := []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.Allow(*allow)}
+				if *perMigration {
+					opts = append(opts, lockstep.PerMigration())
+				}
+				return migrate(ctx, s, path, res.Schema, to == 0, *dryRun, opts)
+			}
+		},
+	}
+}
+
+// migrate brings the database at path to the version of schema, which is that of
+// the newest migration or the one that was asked for.
+func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Schema, newest, dryRun bool, opts []lockstep.Option) (result, error) {
+	db, err := openDatabase(path)
+	if kindOf(err) == "missing" {
+		return nil, refuse("missing", "%v; migrate upgrades a database that exists\n\tlockstep create --db %s", err, quoteArg(path))
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+
+	state, err := db.inspect(ctx, schema, opts...)
+	if err != nil {
+		return nil, err
+	}
+	if state.Version > schema.Expected && !newest {
+		return nil, refuse("backward", "%s: at version %v, past %v; there is no way back but a backup", path, state.Version, schema.Expected)
+	}
+	out := &migrateResult{DB: path, From: state.Version, To: schema.Expected, DryRun: dryRun, Migrations: []ranMigration{}}
+	if dryRun {
+		if len(state.Pending) == 0 && state.Refusal != nil {
+			return nil, state.Refusal
+		}
+		for _, m := range state.Pending {
+			ran, err := listStatements(schema.Files, m)
+			if err != nil {
+				return nil, err
+			}
+			out.Migrations = append(out.Migrations, ran)
+		}
+		return out, nil
+	}
+
+	progress := startProgress(s.stderr)
+	err = lockstep.Migrate(ctx, db.DB, schema, append(opts, lockstep.WithProgress(func(p lockstep.Progress) {
+		progress.report(p)
+		if p.Statement == 0 && p.Done {
+			out.Migrations = append(out.Migrations, ranMigration{Version: p.Version, File: p.File})
+		}
+	}))...)
+	progress.stop()
+	if err != nil {
+		return nil, db.named(err)
+	}
+	return out, nil
+}
+
+// listStatements returns the statements of a migration that an upgrade would
+// run. What an upgrade skips is not among them.
+func listStatements(files fs.FS, m lockstep.Migration) (ranMigration, error) {
+	ran := ranMigration{Version: m.Version, File: m.File}
+	text, err := fs.ReadFile(files, m.File)
+	if err != nil {
+		return ran, fileError(m.File, err)
+	}
+	script := sqltext.Parse(sqltext.Normalize(text))
+	ran.NoTransaction = script.NoTransaction()
+	stmts, err := script.Statements(m.Ends)
+	if err != nil {
+		return ran, fileError(m.File, err)
+	}
+	for _, stmt := range stmts {
+		if !stmt.Skipped() {
+			ran.Statements = append(ran.Statements, statement{stmt.Line, stmt.SQL})
+		}
+	}
+	return ran, nil
+}
+
+type migrateResult struct {
+	DB         string           `json:"db"`
+	From       lockstep.Version `json:"from"`
+	To         lockstep.Version `json:"to"`
+	DryRun     bool             `json:"dryRun"`
+	Migrations []ranMigration   `json:"migrations"`
+}
+
+type ranMigration struct {
+	Version lockstep.Version `json:"version"`
+	File    string           `json:"file"`
+
+	// With --dry-run only.
+	NoTransaction bool        `json:"noTransaction,omitempty"`
+	Statements    []statement `json:"statements,omitempty"`
+}
+
+type statement struct {
+	Line int    `json:"line"`
+	SQL  string `json:"sql"`
+}
+
+func (r *migrateResult) print(w io.Writer) {
+	switch {
+	case len(r.Migrations) == 0:
+		fmt.Fprintf(w, "%s: at version %v, nothing to do\n", r.DB, r.To)
+		return
+	case r.DryRun:
+		fmt.Fprintf(w, "-- %s: would go from version %v to %v\n", r.DB, r.From, r.To)
+	default:
+		fmt.Fprintf(w, "%s: from version %v to %v\n", r.DB, r.From, r.To)
+	}
+	for _, m := range r.Migrations {
+		if !r.DryRun {
+			fmt.Fprintln(w, "  "+m.File)
+			continue
+		}
+		if m.NoTransaction {
+			fmt.Fprintf(w, "\n-- %s runs outside of a transaction, after a COMMIT\n", m.File)
+		}
+		for _, stmt := range m.Statements {
+			fmt.Fprintf(w, "\n-- %s:%d\n%s;\n", m.File, stmt.Line, strings.TrimSuffix(stmt.SQL, ";"))
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/gen"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// A refusal is an error that answers the question that was asked: exit code 1.
+// (So do the errors of package runtime that judge a database, and problems in
+// migrations. All others mean that there is no answer: exit code 2.)
+type refusal struct {
+	kind string // for -json
+	text string
+}
+
+func (r *refusal) Error() string { return r.text }
+
+func refuse(kind, format string, args ...any) error {
+	return &refusal{kind, fmt.Sprintf(format, args...)}
+}
+
+// complain prints errors and returns the exit code. A problem in a migration
+// begins with its place, as a compiler's does, so that an editor can go there;
+// any other error begins with the name of the command.
+func complain(stderr io.Writer, err error) int {
+	code := 0
+	for _, err := range flatten(err) {
+		if _, ok := err.(gen.Problem); ok {
+			fmt.Fprintln(stderr, err)
+		} else {
+			fmt.Fprintf(stderr, "lockstep: %v\n", err)
+		}
+		code = max(code, exitCode(err))
+	}
+	return code
+}
+
+// flatten returns the errors that err joins.
+func flatten(err error) (errs []error) {
+	if err == nil {
+		return nil
+	}
+	if problems := (gen.Problems)(nil); errors.As(err, &problems) {
+		for _, p := range problems {
+			errs = append(errs, p)
+		}
+		return errs
+	}
+	if joined, ok := err.(both); ok {
+		return append(flatten(joined[0]), flatten(joined[1])...)
+	}
+	return []error{err}
+}
+
+// both is two errors that have nothing to do with each other.
+type both [2]error
+
+func (b both) Error() string { return b[0].Error() + "\n" + b[1].Error() }
+
+// join returns the errors that are not nil as one.
+func join(a, b error) error {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	return both{a, b}
+}
+
+func exitCode(err error) int {
+	switch kindOf(err) {
+	case "busy", "unreadable", "other":
+		return 2
+	}
+	return 1
+}
+
+// kindOf returns the word for an error that stands in the output of -json.
+func kindOf(err error) string {
+	if p := (gen.Problem{}); errors.As(err, &p) {
+		return "problem"
+	}
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return r.kind
+	}
+	if m := (*lockstep.MigrationError)(nil); errors.As(err, &m) {
+		return "migration"
+	}
+	for _, k := range []struct {
+		err  error
+		kind string
+	}{
+		{lockstep.ErrBehind, "behind"},
+		{lockstep.ErrAhead, "ahead"},
+		{lockstep.ErrUnmanaged, "unmanaged"},
+		{lockstep.ErrDiverged, "diverged"},
+		{lockstep.ErrDrift, "drift"},
+		{lockstep.ErrBusy, "busy"},
+		{lockstep.ErrStale, "stale"},
+		{lockstep.ErrUnreadable, "unreadable"},
+		{lockstep.ErrForeignKey, "foreign-key"},
+		{sqlite3.BUSY, "busy"},
+	} {
+		if errors.Is(err, k.err) {
+			return k.kind
+		}
+	}
+	return "other"
+}
+
+// document is what -json prints: always one, whatever happens.
+type document struct {
+	Result   any           `json:"result"`
+	Warnings []jsonProblem `json:"warnings"`
+	Errors   []jsonError   `json:"errors"`
+}
+
+type jsonProblem struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Col     int    `json:"col,omitempty"`
+	Fact    string `json:"fact,omitempty"`
+	Command string `json:"command,omitempty"`
+}
+
+type jsonError struct {
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+
+	jsonProblem
+	DB          string            `json:"db,omitempty"`
+	Version     *lockstep.Version `json:"version,omitempty"`
+	Expected    *lockstep.Version `json:"expected,omitempty"`
+	Pending     []string          `json:"pending,omitempty"`
+	Differences []jsonDifference  `json:"differences,omitempty"`
+	Violations  []jsonViolation   `json:"violations,omitempty"`
+	Digest      string            `json:"digest,omitempty"`
+}
+
+type jsonDifference struct {
+	Type   string `json:"type"`
+	Name   string `json:"name"`
+	Want   string `json:"want"`
+	Found  string `json:"found"`
+	Detail string `json:"detail"`
+}
+
+type jsonViolation struct {
+	Table    string   `json:"table"`
+	Parent   string   `json:"parent"`
+	Count    int      `json:"count"`
+	Rows     []string `json:"rows"`
+	Mismatch bool     `json:"mismatch"`
+}
+
+// reportJSON prints the document and returns the exit code.
+func reportJSON(stdout, stderr io.Writer, res result, warnings gen.Problems, err error) int {
+	doc := document{Result: res, Warnings: []jsonProblem{}, Errors: []jsonError{}}
+	for _, w := range warnings {
+		doc.Warnings = append(doc.Warnings, jsonProblem(w))
+	}
+	code := 0
+	for _, err := range flatten(err) {
+		doc.Errors = append(doc.Errors, describe(err))
+		code = max(code, exitCode(err))
+	}
+	enc := json.NewEncoder(stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		return complain(stderr, err)
+	}
+	return code
+}
+
+func describe(err error) jsonError {
+	d := jsonError{Kind: kindOf(err), Message: err.Error()}
+	if p := (gen.Problem{}); errors.As(err, &p) {
+		d.jsonProblem = jsonProblem(p)
+	}
+	if e := (*lockstep.Error)(nil); errors.As(err, &e) {
+		d.DB, d.Pending, d.Digest = e.DB, e.Pending, e.Digest
+		switch d.Kind {
+		case "unmanaged", "unreadable", "busy", "stale": // which version it is at is not known
+		default:
+			d.Version, d.Expected = &e.Version, &e.Expected
+		}
+		for _, diff := range e.Differences {
+			d.Differences = append(d.Differences, jsonDifference(diff))
+		}
+		for _, v := range e.Violations {
+			d.Violations = append(d.Violations, jsonViolation(v))
+		}
+	}
+	if e := (*lockstep.MigrationError)(nil); errors.As(err, &e) {
+		d.DB, d.Version, d.File, d.Line = e.DB, &e.Version, e.File, e.Line
+	}
+	return d
+}
+
+// indent puts a tab before each line that is not empty.
+func indent(s string) string {
+	return strings.ReplaceAll("\t"+strings.ReplaceAll(s, "\n", "\n\t"), "\t\n", "\n")
+}
+
+// quoteArg quotes a path for a POSIX shell where that is needed.
+func quoteArg(path string) string {
+	const plain = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/.-_:\\"
+	if path != "" && strings.Trim(path, plain) == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

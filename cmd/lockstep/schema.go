@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/gen"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+func schemaCommand() command {
+	return command{
+		name:  "schema",
+		args:  "[--migrations DIR] [--db FILE] [--to N] [flags]",
+		short: "print the schema of the migrations, of a database, or their difference",
+		json:  true,
+		long: `
+Without --db it prints the schema that the migrations produce, in SQLite's own
+wording; with --to N, the one at version N. With --db alone it prints the schema
+of the database, without the tables that lockstep keeps there. With --db and
+--migrations it prints what the database has otherwise than the migrations
+produce, and exits with 1 if there is anything: "-" begins what the migrations
+say, "+" what the database has. Wording, blanks and quoting do not count.
+
+Whether a program would start on the database is another question, which "lockstep
+check" answers: tables and indexes that no migration made do not stop it.
+
+Example:
+
+	$ lockstep schema --migrations migrations --db data.db
+	table tags: column name: want TEXT NOT NULL, found TEXT
+	-CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+	+CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT);
+
+With -json, "result" has migrations and version, db, schema (the text; "" for a
+difference), objects (type, name, table, sql; empty for a difference), changed
+(type, name, want, found, detail) and extra (as objects).`,
+		flags: func(fs *flag.FlagSet) action {
+			migrations, db := migrationsFlag(fs), dbFlag(fs)
+			var to versionFlag
+			fs.Var(&to, "to", "`N`: the schema at version N")
+			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
+			return func(ctx context.Context, s *streams, args []string) (result, error) {
+				if err := noArgs(args); err != nil {
+					return nil, err
+				}
+				out := &schemaResult{Objects: []schemaObject{}, Changed: []jsonDifference{}, Extra: []schemaObject{}}
+				if db.given && !migrations.given {
+					if to != 0 {
+						return nil, usage("-to is for the migrations; give -migrations too")
+					}
+					found, err := databaseSchema(ctx, db.value, *timeout)
+					if err != nil {
+						return nil, err
+					}
+					out.DB = db.value
+					out.show(found)
+					return out, nil
+				}
+
+				dir, err := migrations.path()
+				if err != nil {
+					return nil, err
+				}
+				want, version, err := migrationsSchema(ctx, s, dir, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
+				if err != nil {
+					return nil, err
+				}
+				out.Migrations, out.Version = dir, version
+				if !db.given {
+					out.show(want)
+					return out, nil
+				}
+
+				found, err := databaseSchema(ctx, db.value, *timeout)
+				if err != nil {
+					return nil, err
+				}
+				out.DB = db.value
+				changed, extra := sqltext.Diff(want, found)
+				for _, d := range changed {
+					out.Changed = append(out.Changed, jsonDifference(d))
+				}
+				for _, o := range extra {
+					out.Extra = append(out.Extra, schemaObject(o))
+				}
+				if len(changed)+len(extra) > 0 {
+					return out, refuse("differs", "%s: %s from what %s has at version %v",
+						db.value, differ(len(changed)+len(extra)), dir, version)
+				}
+				return out, nil
+			}
+		},
+	}
+}
+
+// migrationsSchema returns the objects that the migrations produce.
+func migrationsSchema(ctx context.Context, s *streams, dir string, opts gen.Options) ([]sqltext.Object, lockstep.Version, error) {
+	res, err := load(ctx, s, dir, opts)
+	if err != nil {
+		return nil, 0, err
+	}
+	objects, err := sqltext.ParseSchema(res.Schema.SQL)
+	return objects, res.Schema.Expected, err
+}
+
+// databaseSchema returns the objects that a database has, but for what SQLite, its
+// virtual tables and lockstep keep there for themselves.
+//
+// https://sqlite.org/vtab.html#xshadowname
+func databaseSchema(ctx context.Context, path string, timeout time.Duration) ([]sqltext.Object, error) {
+	db, err := openDatabase(path)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	state, err := db.inspect(ctx, noMigrations(), lockstep.WithTimeout(timeout))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.QueryContext(ctx, "SELECT lower(name) FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
+	if err != nil {
+		return nil, db.named(err)
+	}
+	defer rows.Close()
+	shadows := make(map[string]bool)
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, db.named(err)
+		}
+		shadows[name] = true
+	}
+	if err := rows.Err(); err != nil {
+		return nil, db.named(err)
+	}
+	// Beside a schema with nothing in it, all that somebody made is extra.
+	_, objects := sqltext.Diff(nil, state.Objects)
+	return slices.DeleteFunc(objects, func(o sqltext.Object) bool { return shadows[strings.ToLower(o.Table)] }), nil
+}
+
+func differ(n int) string {
+	if n == 1 {
+		return "1 object differs"
+	}
+	return fmt.Sprintf("%d objects differ", n)
+}
+
+type schemaResult struct {
+	Migrations string           `json:"migrations"`
+	Version    lockstep.Version `json:"version"`
+	DB         string           `json:"db"`
+	Schema     string           `json:"schema"`
+	Objects    []schemaObject   `json:"objects"`
+	Changed    []jsonDifference `json:"changed"`
+	Extra      []schemaObject   `json:"extra"`
+}
+
+type schemaObject struct {
+	Type  string `json:"type"`
+	Name  string `json:"name"`
+	Table string `json:"table"`
+	SQL   string `json:"sql"`
+}
+
+func (r *schemaResult) show(objects []sqltext.Object) {
+	r.Schema = sqltext.FormatSchema(objects)
+	for _, o := range objects {
+		r.Objects = append(r.Objects, schemaObject(o))
+	}
+}
+
+func (r *schemaResult) print(w io.Writer) {
+	fmt.Fprint(w, r.Schema)
+	printDifferences(w, r.Changed)
+	for _, o := range r.Extra {
+		fmt.Fprintf(w, "%s %s: no migration makes it\n%s", o.Type, o.Name, marked("+", o.SQL))
+	}
+}
+
+func printDifferences(w io.Writer, changed []jsonDifference) {
+	for _, d := range changed {
+		fmt.Fprintf(w, "%s\n%s%s", d.Detail, marked("-", d.Want), marked("+", d.Found))
+	}
+}
+
+// marked puts a mark before each line of a statement.
+func marked(mark, sql string) string {
+	if sql == "" {
+		return ""
+	}
+	return mark + strings.ReplaceAll(sql, "\n", "\n"+mark) + ";\n"
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/lockstep-db/lockstep/gen"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func statusCommand() command {
+	return command{
+		name:  "status",
+		args:  "[--db FILE] [--migrations DIR] [flags]",
+		short: "print the version of a database, what was applied and what is pending",
+		json:  true,
+		long: `
+Prints the version of a database, the newest in the migrations directory, which
+migrations were applied when (and how long each took, and in which program), and
+which are pending. Nothing is written, and no file is made.
+
+A database that is behind is no error here (it is for "lockstep check"); one that
+a program with these migrations would refuse is, with exit code 1, and so is a
+file that does not exist. Without a migrations directory (the default one is
+missing, and no other was given) it prints what the database says of itself.
+
+Example:
+
+	$ lockstep status --db data.db
+	data.db: at version 0002; the newest in migrations is 0003
+	applied
+	  0001-initialize.sql  2026-05-04T10:12:33Z  2ms  notes v1.3.0
+	  0002-add-tags.sql    2026-05-19T08:00:01Z  1ms  notes v1.4.0
+	pending
+	  0003-add-index.sql
+
+With -json, "result" has db, managed, version, migrations and expected (null
+without a directory), applied (version, file, checksum, at, ms, program) and
+pending (names of files). A checksum of "" and a program of "" mean that another
+tool applied the migration.`,
+		flags: func(fs *flag.FlagSet) action {
+			migrations, db := migrationsFlag(fs), dbFlag(fs)
+			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
+			return func(ctx context.Context, s *streams, args []string) (result, error) {
+				if err := noArgs(args); err != nil {
+					return nil, err
+				}
+				dir, err := migrations.path()
+				if err != nil {
+					return nil, err
+				}
+				path, err := db.path()
+				if err != nil {
+					return nil, err
+				}
+				var schema *lockstep.Schema
+				if _, err := os.Stat(dir); migrations.given || !errors.Is(err, os.ErrNotExist) {
+					res, err := load(ctx, s, dir, gen.Options{Gaps: *gaps})
+					if err != nil {
+						return nil, err
+					}
+					schema = res.Schema
+				}
+				return status(ctx, path, dir, schema, lockstep.WithTimeout(*timeout))
+			}
+		},
+	}
+}
+
+func status(ctx context.Context, path, dir string, schema *lockstep.Schema, opts ...lockstep.Option) (result, error) {
+	db, err := openDatabase(path)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+
+	expected := schema
+	if expected == nil {
+		expected = noMigrations()
+	}
+	state, err := db.inspect(ctx, expected, opts...)
+	if err != nil {
+		return nil, err
+	}
+	out := &statusResult{DB: path, Managed: state.Managed, Version: state.Version, Applied: []appliedMigration{}, Pending: []string{}}
+	for _, a := range state.Applied {
+		out.Applied = append(out.Applied, appliedMigration{a.Version, a.File, a.Checksum, a.At, a.Took.Milliseconds(), a.Program})
+	}
+	switch {
+	case schema == nil:
+		// Only what needs no migrations to be said.
+		if !errors.Is(state.Refusal, lockstep.ErrUnmanaged) {
+			return out, nil
+		}
+	default:
+		out.Migrations, out.Expected = dir, &schema.Expected
+		for _, m := range state.Pending {
+			out.Pending = append(out.Pending, m.File)
+		}
+		if errors.Is(state.Refusal, lockstep.ErrBehind) {
+			return out, nil
+		}
+	}
+	return out, state.Refusal
+}
+
+type statusResult struct {
+	DB         string             `json:"db"`
+	Managed    bool               `json:"managed"`
+	Version    lockstep.Version   `json:"version"`
+	Migrations string             `json:"migrations"`
+	Expected   *lockstep.Version  `json:"expected"`
+	Applied    []appliedMigration `json:"applied"`
+	Pending    []string           `json:"pending"`
+}
+
+type appliedMigration struct {
+	Version  lockstep.Version `json:"version"`
+	File     string           `json:"file"`
+	Checksum string           `json:"checksum"`
+	At       time.Time        `json:"at"`
+	Ms       int64            `json:"ms"`
+	Program  string           `json:"program"`
+}
+
+func (r *statusResult) print(w io.Writer) {
+	fmt.Fprintf(w, "%s: ", r.DB)
+	if r.Managed {
+		fmt.Fprintf(w, "at version %v", r.Version)
+	} else {
+		fmt.Fprint(w, "without a version")
+	}
+	if r.Expected != nil {
+		fmt.Fprintf(w, "; the newest in %s is %v", r.Migrations, *r.Expected)
+	}
+	fmt.Fprintln(w)
+
+	if len(r.Applied) > 0 {
+		fmt.Fprintln(w, "applied")
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, a := range r.Applied {
+			took := time.Duration(a.Ms) * time.Millisecond
+			fmt.Fprintf(table, "  %s\t%s\t%v\t%s\n", a.File, a.At.UTC().Format(time.RFC3339), took, a.Program)
+		}
+		table.Flush()
+	}
+	if len(r.Pending) > 0 {
+		fmt.Fprintln(w, "pending")
+		for _, file := range r.Pending {
+			fmt.Fprintln(w, "  "+file)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/ncruces/go-sqlite3/driver"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func versionCommand() command {
+	return command{
+		name:  "version",
+		args:  "[-json]",
+		short: "print the versions of the command, of SQLite and of the generated file",
+		json:  true,
+		long: `
+Prints the version of this command, the version of the SQLite in it, which is the
+one that replays migrations, and the form of lockstep_gen.go that it writes: a
+program compiles only with a runtime that reads the same form.
+
+Example:
+
+	$ lockstep version
+	lockstep v1.2.0, go1.26.0
+	SQLite 3.53.4
+	generated file of form 1
+
+With -json, "result" has lockstep, go, sqlite and format.`,
+		flags: func(fs *flag.FlagSet) action {
+			return func(ctx context.Context, _ *streams, args []string) (result, error) {
+				if err := noArgs(args); err != nil {
+					return nil, err
+				}
+				return versions(ctx)
+			}
+		},
+	}
+}
+
+type versionResult struct {
+	Lockstep string `json:"lockstep"`
+	Go       string `json:"go"`
+	SQLite   string `json:"sqlite"`
+	Format   int    `json:"format"`
+}
+
+func versions(ctx context.Context) (result, error) {
+	res := &versionResult{Lockstep: "(devel)", Go: runtime.Version(), Format: lockstep.Format1}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		res.Lockstep = info.Main.Version
+	}
+	db, err := driver.Open(":memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&res.SQLite)
+	return res, err
+}
+
+func (r *versionResult) print(w io.Writer) {
+	fmt.Fprintf(w, "lockstep %s, %s\nSQLite %s\ngenerated file of form %d\n", r.Lockstep, r.Go, r.SQLite, r.Format)
+}
