@@ -292,7 +292,7 @@ func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
 func packageName(dir string) (string, *Problem) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return "", &Problem{File: place(dir), Fact: err.Error()}
+		return "", nil // the scan has said so
 	}
 	name, from := "", ""
 	for _, entry := range entries {

@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"golang.org/x/tools/txtar"
-
-	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
 
 var update = flag.Bool("update", false, "record what is generated as what is wanted")
@@ -167,6 +165,3 @@ func writeFile(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
-
-// versions is what Options.Accept takes.
-func versions(ns ...lockstep.Version) []lockstep.Version { return ns }
