@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"capture":  captureCmd,
 			"exitcode": exitCodeCmd,
 			"waitfor":  waitForCmd,
 		},
@@ -78,6 +80,21 @@ func exitCodeCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit code %s; want %s", got, args[0])
 	}
+}
+
+// captureCmd is "capture NAME PATTERN FILE": it sets a variable of the environment
+// to what the pattern's group matches in the file.
+func captureCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: capture NAME PATTERN FILE")
+	}
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	m := re.FindStringSubmatch(ts.ReadFile(args[2]))
+	if len(m) != 2 {
+		ts.Fatalf("%s: no match for %s with one group", args[2], args[1])
+	}
+	ts.Setenv(args[0], m[1])
 }
 
 // waitForCmd is "waitfor FILE": it waits for a background program to write it.

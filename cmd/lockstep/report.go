@@ -198,7 +198,7 @@ func describe(err error) jsonError {
 			d.Differences = append(d.Differences, jsonDifference(diff))
 		}
 		for _, v := range e.Violations {
-			d.Violations = append(d.Violations, jsonViolation(v))
+			d.Violations = append(d.Violations, jsonViolation{v.Table, v.Parent, v.Count, v.Rows, v.Mismatch})
 		}
 	}
 	if e := (*lockstep.MigrationError)(nil); errors.As(err, &e) {
