@@ -83,6 +83,7 @@ func initPackage(dir string) (result, error) {
 	} else {
 		res.first = last == 0
 	}
+	// A line of this file that began with go:generate would start the command here.
 	return res, writeNew(res.File, fmt.Sprintf(`// Package %s holds the migrations of the program's database: numbered SQL
 // files, each of which takes the database from the version before it to its own.
 // Call Migrate when the program starts.
@@ -91,8 +92,8 @@ func initPackage(dir string) (result, error) {
 // and commit both together with the code that is written for the new version.
 package %s
 
-//go:generate go tool lockstep generate
-`, res.Package, res.Package))
+//%s go tool lockstep generate
+`, res.Package, res.Package, "go:generate"))
 }
 
 // packageName returns the name of the package in dir if there is one, else one
