@@ -173,8 +173,9 @@ func (s *Statement) Pragma() string {
 }
 
 // Skipped reports whether the statement is one that stands in many scripts and
-// is lockstep's to do, not the script's: BEGIN, COMMIT, END and
-// PRAGMA foreign_keys. SQLite's own recipe for rebuilding a table has them.
+// is lockstep's to do, not the script's: BEGIN, COMMIT, END, PRAGMA foreign_keys
+// and PRAGMA foreign_key_check. SQLite's own recipe for rebuilding a table has
+// them.
 //
 // https://sqlite.org/lang_altertable.html#otheralter
 func (s *Statement) Skipped() bool {
@@ -182,7 +183,8 @@ func (s *Statement) Skipped() bool {
 	case "begin", "commit", "end":
 		return true
 	}
-	return s.Pragma() == "foreign_keys"
+	p := s.Pragma()
+	return p == "foreign_keys" || p == "foreign_key_check"
 }
 
 // name returns the word or quoted identifier in lower case and without quotes.
