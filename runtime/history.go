@@ -162,15 +162,18 @@ func (g *gate) readVersion(ctx context.Context, st *state) error {
 	if len(versions) != 1 {
 		return unreadable("_meta has %d rows; want 1", len(versions))
 	}
-	v, ok := versions[0].(int64)
-	if !ok {
-		return unreadable("_meta says version %q; want a number", versions[0])
+	switch v := versions[0].(type) {
+	case int64:
+		if v < 0 {
+			return unreadable("_meta says version %d; want 0 or more", v)
+		}
+		st.version, st.managed = Version(v), true
+		return nil
+	case float64:
+		return unreadable("_meta says version %v; want a whole number", v)
+	default:
+		return unreadable("_meta says version %q; want a whole number", v)
 	}
-	if v < 0 {
-		return unreadable("_meta says version %d; want 0 or more", v)
-	}
-	st.version, st.managed = Version(v), true
-	return nil
 }
 
 func (g *gate) readHistory(ctx context.Context, st *state) error {
