@@ -37,7 +37,13 @@ func WithTimeout(d time.Duration) Option { return func(c *config) { c.wait = d }
 // WithLogger has an upgrade logged: at level Info one record for each migration
 // applied, and for objects in the database that no migration made; at level Warn
 // foreign keys that were violated before, and a refusal that [Allow] let pass.
-func WithLogger(l Logger) Option { return func(c *config) { c.log = l } }
+func WithLogger(l Logger) Option {
+	return func(c *config) {
+		if l != nil {
+			c.log = l
+		}
+	}
+}
 
 // A Logger is a *slog.Logger. (It is an interface so that only programs that use
 // log/slog are linked with it.)
