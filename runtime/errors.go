@@ -180,7 +180,8 @@ func (e *MigrationError) Error() string {
 type Violation struct {
 	Table, Parent string
 	Count         int      // more than before the upgrade
-	Rows          []string // the first of them, by rowid or by primary key
+	Before        int      // as many there were, and may be among Rows
+	Rows          []string // the first, by rowid or by primary key
 	Mismatch      bool     // the foreign key itself is at fault: its parent has no matching unique key
 }
 
@@ -189,8 +190,11 @@ func (v Violation) String() string {
 		return fmt.Sprintf("table %s references %s: foreign key mismatch", v.Table, v.Parent)
 	}
 	s := fmt.Sprintf("table %s, parent %s: ", v.Table, v.Parent)
+	if v.Before > 0 {
+		s += fmt.Sprintf("%d more than the %d before: ", v.Count, v.Before)
+	}
 	s += strings.Join(v.Rows, ", ")
-	if more := v.Count - len(v.Rows); more > 0 && len(v.Rows) > 0 {
+	if more := v.Before + v.Count - len(v.Rows); more > 0 && len(v.Rows) > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	} else if more > 0 {
 		s += fmt.Sprintf("%d rows", more)

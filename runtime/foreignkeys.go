@@ -49,24 +49,40 @@ func (r *fkReport) String() string {
 // since returns what is worse than in the report before. Rows that were orphans
 // before are not of the upgrade's making, even if it has renamed their table.
 func (r *fkReport) since(before *fkReport) (violations []Violation) {
+	was, is := before.folded(), r.folded()
 	moved := 0
-	for pair, n := range before.counts {
+	for pair, n := range was {
 		if !r.knows(pair) {
-			moved += n
+			moved += max(0, n-is[pair])
 		}
 	}
 	for _, pair := range r.pairs {
-		more := r.counts[pair] - before.counts[pair]
+		had := was[pair.fold()]
+		more := r.counts[pair] - had
 		if more > 0 && !before.knows(pair) {
 			known := min(more, moved)
 			more -= known
 			moved -= known
 		}
 		if more > 0 {
-			violations = append(violations, Violation{Table: pair.child, Parent: pair.parent, Mismatch: pair.mismatch, Count: more})
+			violations = append(violations, Violation{Table: pair.child, Parent: pair.parent, Mismatch: pair.mismatch, Count: more, Before: had})
 		}
 	}
 	return violations
+}
+
+// folded returns the counts by names in lower case: the two reports can be of
+// tables that were rebuilt in between.
+func (r *fkReport) folded() map[fkPair]int {
+	counts := make(map[fkPair]int, len(r.counts))
+	for pair, n := range r.counts {
+		counts[pair.fold()] += n
+	}
+	return counts
+}
+
+func (p fkPair) fold() fkPair {
+	return fkPair{strings.ToLower(p.child), strings.ToLower(p.parent), p.mismatch}
 }
 
 // foreignKeys checks all foreign keys of the database. It reads the rows that
