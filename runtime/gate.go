@@ -168,10 +168,10 @@ func (g *gate) judge(st *state) error {
 	if st.version > s.Expected {
 		return refuse(ErrAhead)
 	}
-	if detail := s.diverged(st); detail != "" {
+	if detail, differ := s.diverged(st); detail != "" {
 		e := refuse(ErrDiverged)
 		e.Detail = detail
-		e.Digest = st.allowance(s)
+		e.Digest = s.allowance(differ)
 		if !g.allowed(e) {
 			return e
 		}
@@ -214,7 +214,7 @@ func (g *gate) drifted(st *state) error {
 
 // allowed reports whether the operator has allowed exactly this refusal.
 func (g *gate) allowed(e *Error) bool {
-	if g.allow == "" || g.allow != e.Digest {
+	if !slices.Contains(g.allow, e.Digest) {
 		return false
 	}
 	g.overruled = true
@@ -223,11 +223,11 @@ func (g *gate) allowed(e *Error) bool {
 }
 
 // allowance returns the digest by which an operator allows a program to start on a
-// database of this history.
-func (st *state) allowance(s *Schema) string {
+// database whose history differs in these rows.
+func (s *Schema) allowance(differ []row) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "diverged\n%v %s\n", s.Expected, s.Digest)
-	for _, r := range st.history {
+	for _, r := range differ {
 		fmt.Fprintf(h, "%v %s\n", r.version, r.checksum)
 	}
 	return "d1:" + hex.EncodeToString(h.Sum(nil)[:16])
@@ -468,10 +468,10 @@ func (st *state) tables() (n int) {
 }
 
 // diverged says in what the history of a database differs from the migrations, or
-// "". Versions without a row are unknown: another tool applied them.
-func (s *Schema) diverged(st *state) string {
-	var detail string
-	differ, same := 0, 0
+// "", and in which rows. Versions without a row are unknown: another tool applied
+// them.
+func (s *Schema) diverged(st *state) (detail string, differ []row) {
+	same := 0
 	for _, r := range st.history {
 		m, ok := s.migration(r.version)
 		var d string
@@ -488,16 +488,16 @@ func (s *Schema) diverged(st *state) string {
 		default:
 			d = fmt.Sprintf("%s was applied with another text than this program has", r.file)
 		}
-		if differ++; detail == "" {
+		if differ = append(differ, r); detail == "" {
 			detail = d
 		}
 	}
-	if differ > 1 && same == 0 {
+	if n := len(differ); n > 1 && same == 0 {
 		detail += "; the database belongs to another program"
-	} else if differ > 1 {
-		detail += fmt.Sprintf("; %d later %s, too", differ-1, verb(differ-1))
+	} else if n > 1 {
+		detail += fmt.Sprintf("; %d later %s, too", n-1, verb(n-1))
 	}
-	return detail
+	return detail, differ
 }
 
 func (s *Schema) migration(v Version) (Migration, bool) {

@@ -8,7 +8,7 @@ type Option func(*config)
 type config struct {
 	perMigration bool
 	wait         time.Duration
-	allow        string
+	allow        []string
 	progress     func(Progress)
 	log          Logger
 }
@@ -63,8 +63,9 @@ func WithProgress(f func(Progress)) Option { return func(c *config) { c.progress
 // Allow lets a program start on a database that was refused with [ErrDiverged] or
 // [ErrDrift], if digest is the one that the error reported ([Error.Digest]). The
 // digest is that of this program's expectations and of what is wrong with this
-// database, so the permission ends with the next change to either.
-func Allow(digest string) Option { return func(c *config) { c.allow = digest } }
+// database, so the permission ends with the next change to either. A database that
+// has both diverged and drifted is allowed by both digests.
+func Allow(digest string) Option { return func(c *config) { c.allow = append(c.allow, digest) } }
 
 // Progress says what an upgrade is doing. It is reported before and after each
 // statement, and with Statement 0 before and after each migration.
