@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,16 +67,13 @@ type Error struct {
 	Detail string // what is particular to the case, as part of a sentence
 	Err    error  // the driver's error, if there is one
 
-	upgrading bool // found in the transaction of an upgrade, which was rolled back
+	upgrading bool  // found in the transaction of an upgrade, which was rolled back
+	ended     error // why the context ended, if it did
 }
 
-// Unwrap lets errors.Is find the kind of the error, and the driver's error.
-func (e *Error) Unwrap() []error {
-	if e.Err == nil {
-		return []error{e.Kind}
-	}
-	return []error{e.Kind, e.Err}
-}
+// Unwrap lets errors.Is find the kind of the error, the driver's error, and the
+// context's if the context had ended.
+func (e *Error) Unwrap() []error { return errorsOf(e.Kind, e.Err, e.ended) }
 
 // Error returns one line, and for what a command repairs a second with the
 // command.
@@ -124,7 +122,11 @@ func (e *Error) Error() string {
 	if e.Digest != "" {
 		b.WriteString("; to start nevertheless, allow " + e.Digest)
 	}
-	if e.Err != nil {
+	switch {
+	case e.ended != nil:
+		b.WriteString(": " + e.ended.Error())
+	case e.Kind == ErrBusy && !isBusy(e.Err): // the driver was interrupted as it waited
+	case e.Err != nil:
 		b.WriteString(": " + sentence(e.Err))
 	}
 	switch {
@@ -147,17 +149,12 @@ type MigrationError struct {
 	RolledBack bool  // the database is as it was at Version; else only what no transaction can hold was done
 	Err        error // the driver's error
 
-	cause error // why the context ended, if it did
+	ended error // why the context ended, if it did
 }
 
 // Unwrap gives errors.Is and errors.As the driver's error, and the context's if
 // the context had ended.
-func (e *MigrationError) Unwrap() []error {
-	if e.cause == nil {
-		return []error{e.Err}
-	}
-	return []error{e.Err, e.cause}
-}
+func (e *MigrationError) Unwrap() []error { return errorsOf(e.Err, e.ended) }
 
 func (e *MigrationError) Error() string {
 	var b strings.Builder
@@ -165,7 +162,11 @@ func (e *MigrationError) Error() string {
 	if e.File != "" {
 		fmt.Fprintf(&b, "%s:%d: ", e.File, e.Line)
 	}
-	b.WriteString(sentence(e.Err))
+	if e.ended != nil && isInterrupt(e.Err) {
+		b.WriteString("interrupted: " + e.ended.Error())
+	} else {
+		b.WriteString(sentence(e.Err))
+	}
 	b.WriteString("; ")
 	if e.RolledBack {
 		b.WriteString("rolled back, ")
@@ -206,9 +207,24 @@ func (g *gate) busy(ctx context.Context, waited time.Duration, err error) error 
 	if g.conn != nil {
 		g.readName(context.WithoutCancel(ctx)) // takes no lock
 	}
-	return &Error{Kind: ErrBusy, DB: g.name, Expected: g.schema.Expected, Err: err,
+	return &Error{Kind: ErrBusy, DB: g.name, Expected: g.schema.Expected, Err: err, ended: ended(ctx),
 		Detail: fmt.Sprintf("locked by another connection for %v; look for a program that has this file open (an older release, a shell, a backup), or for a transaction left open in this one",
 			waited.Round(time.Millisecond))}
+}
+
+// ended returns why the context has ended, or nil. Drivers differ in whether they
+// say so.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if err == nil || cause == err {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// errorsOf returns those errs that are not nil.
+func errorsOf(errs ...error) []error {
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
 func stale(file, detail string) error {

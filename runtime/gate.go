@@ -424,9 +424,6 @@ func (g *gate) retry(ctx context.Context, f func(context.Context) error) error {
 		case <-timer.C:
 		case <-limited.Done():
 			timer.Stop()
-			if cause := context.Cause(ctx); cause != nil {
-				err = fmt.Errorf("%w: %w", cause, err)
-			}
 			return g.busy(ctx, time.Since(begun), err)
 		}
 	}

@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -70,6 +72,12 @@ func isBusy(err error) bool {
 		return true
 	}
 	return false
+}
+
+// isInterrupt reports whether err is what a driver returns when the context has
+// ended: SQLite's answer, or the context's error.
+func isInterrupt(err error) bool {
+	return resultCode(err) == codeInterrupt || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // isNoTransaction reports whether err is SQLite's answer to a ROLLBACK, COMMIT or

@@ -17,7 +17,7 @@ import (
 // was read of it before: the lock is taken now, and everything is decided on what
 // is read under the lock.
 func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
-	u := &upgrade{gate: g, begun: time.Now(), migrations: len(g.schema.after(seen.version))}
+	u := &upgrade{gate: g, begun: time.Now(), migrations: len(g.schema.after(seen.version)), at: seen}
 	// A text that is not the one that was generated must stop the program before it
 	// waits for anybody.
 	for _, m := range g.schema.after(seen.version) {
@@ -38,6 +38,9 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 		if resultCode(err) == codeReadOnly && u.ran == 0 {
 			e := g.judge(seen).(*Error)
 			e.Err = err
+			if failed := (*MigrationError)(nil); errors.As(err, &failed) {
+				e.Err = failed.Err
+			}
 			return e
 		}
 		if err != nil {
@@ -51,8 +54,9 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 type upgrade struct {
 	*gate
 	begun      time.Time
-	migrations int // how many there were to run when it began
-	ran        int // how many of them have
+	migrations int    // how many there were to run when it began
+	ran        int    // how many of them have
+	at         *state // the last that is known of the database
 
 	scripts map[Version]*script
 	pragmas []pragma // settings of the connection to put back
@@ -87,7 +91,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 			u.rollback(ctx)
 		}
 	}()
-	st, err := u.readState(ctx)
+	st, err := u.readLocked(ctx, true)
 	if err != nil {
 		return false, err
 	}
@@ -126,7 +130,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		if err := u.retry(ctx, func(ctx context.Context) error { return u.begin(ctx, "BEGIN IMMEDIATE") }); err != nil {
 			return false, err
 		}
-		now, err := u.readState(ctx)
+		now, err := u.readLocked(ctx, false)
 		if err != nil {
 			return false, err
 		}
@@ -158,15 +162,29 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	// COMMIT as cancelled that has taken place.
 	committing := context.WithoutCancel(ctx)
 	err = u.retry(committing, func(context.Context) error { return u.run(committing, "COMMIT") })
-	if err != nil {
+	if e := (*Error)(nil); errors.As(err, &e) { // readers did not let it
+		e.Version, e.upgrading = st.version, true
+		return false, e
+	} else if err != nil {
 		return false, u.failed(ctx, st, "", 0, true, err)
 	}
 	open = false
 	u.ran += len(rows)
 	for _, r := range rows {
+		u.at = &state{version: r.version}
 		u.log.Info("migration applied", "database", u.name, "version", r.version.String(), "file", r.file, "took", r.duration)
 	}
 	return len(rows) == 0 || rows[len(rows)-1].version == u.schema.Expected, nil
+}
+
+// readLocked reads the state of the database under the lock.
+func (u *upgrade) readLocked(ctx context.Context, rolledBack bool) (*state, error) {
+	st, err := u.readState(ctx)
+	if e := (*Error)(nil); err != nil && !errors.As(err, &e) {
+		return nil, u.failed(ctx, u.at, "", 0, rolledBack, err)
+	}
+	u.at = st
+	return st, err
 }
 
 const savepoint = "_lockstep_upgrade"
@@ -339,7 +357,7 @@ func (s *Schema) digestAt(v Version) string {
 
 // failed returns the error for a statement that did not succeed.
 func (u *upgrade) failed(ctx context.Context, st *state, file string, line int, rolledBack bool, err error) error {
-	return &MigrationError{DB: u.name, File: file, Line: line, Version: st.version, RolledBack: rolledBack, Err: err, cause: context.Cause(ctx)}
+	return &MigrationError{DB: u.name, File: file, Line: line, Version: st.version, RolledBack: rolledBack, Err: err, ended: ended(ctx)}
 }
 
 // guarded are the settings of a connection that migrations may change. They are
