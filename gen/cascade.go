@@ -178,7 +178,8 @@ func (c *cascades) replacing(conn *sqlite3.Conn, s *statement, w write) (bool, e
 				return false, err
 			}
 			for _, text := range texts {
-				m := &migration{script: sqltext.Parse(strings.ReplaceAll(text, ";", " "))}
+				var m migration
+				m.parse(strings.ReplaceAll(text, ";", " ")) // one statement, whatever it holds
 				if s := m.next(0); s != nil && s.replace {
 					replaces = true
 				}

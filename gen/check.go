@@ -197,9 +197,11 @@ func blame(ctx context.Context, migrations []*migration, opts Options, faults []
 		return nil, err
 	}
 	defer r.conn.Close()
-	copies := make([]*migration, len(migrations)) // a replay writes to them
+	copies := make([]*migration, len(migrations)) // because a replay sets their ends
 	for i, m := range migrations {
-		copies[i] = &migration{FileName: m.FileName, name: m.name, script: m.script}
+		c := *m
+		c.ends = nil
+		copies[i] = &c
 	}
 	since := map[string]string{}
 	_, err = r.run(ctx, copies, func(m *migration) error {

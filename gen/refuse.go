@@ -13,7 +13,6 @@ const oursIsRefused = "_meta and _lockstep_history are lockstep's; use another n
 // of the statements that it refuses has a semicolon inside, so the first one
 // ends it.
 func (s *statement) refused() *Problem {
-	alone := s.m.script.NoTransaction()
 	report := func(format string, args ...any) *Problem {
 		p := s.problem(fmt.Sprintf(format, args...))
 		return &p
@@ -32,11 +31,11 @@ func (s *statement) refused() *Problem {
 				return report("VACUUM INTO writes another file; take backups outside of migrations")
 			}
 		}
-		if !alone {
+		if !s.m.alone {
 			return report("VACUUM cannot run inside a transaction; " + elsewhere)
 		}
 	case "pragma":
-		if fact := s.refusedPragma(alone); fact != "" {
+		if fact := s.refusedPragma(); fact != "" {
 			return report("%s", fact)
 		}
 	case "drop":
@@ -56,7 +55,7 @@ const elsewhere = `put it into a migration of its own whose first line is "-- lo
 // refusedPragma returns why a pragma is of no use in a migration, or "".
 //
 // https://sqlite.org/pragma.html
-func (s *statement) refusedPragma(alone bool) string {
+func (s *statement) refusedPragma() string {
 	parsed := s.parsed()
 	name := parsed.Pragma()
 	argument := false
@@ -72,7 +71,7 @@ func (s *statement) refusedPragma(alone bool) string {
 		"foreign_key_list", "index_info", "index_list", "index_xinfo", "table_info", "table_list", "table_xinfo":
 		return ""
 	case "journal_mode", "page_size", "auto_vacuum", "wal_checkpoint":
-		if alone || !argument && name != "wal_checkpoint" {
+		if s.m.alone || !argument && name != "wal_checkpoint" {
 			return ""
 		}
 		return "PRAGMA " + name + " does nothing inside a transaction; " + elsewhere

@@ -76,7 +76,7 @@ func (r *replay) doubleQuotes(on bool) error {
 // transaction.
 func (r *replay) run(ctx context.Context, migrations []*migration, after func(*migration) error) (bool, error) {
 	for _, m := range migrations {
-		if err := r.transaction(!m.script.NoTransaction()); err != nil {
+		if err := r.transaction(!m.alone); err != nil {
 			return false, err
 		}
 		ok, err := r.migration(m)
@@ -161,7 +161,7 @@ func (r *replay) migration(m *migration) (bool, error) {
 			report(Problem{File: m.name, Fact: "leaves temporary " + names[0] + " behind; drop it at the end"})
 		}
 	}
-	if m.script.NoTransaction() && !r.conn.GetAutocommit() {
+	if m.alone && !r.conn.GetAutocommit() {
 		report(Problem{File: m.name, Fact: "leaves a transaction open; want COMMIT or RELEASE at the end"})
 	}
 	return true, nil
@@ -226,14 +226,13 @@ func (r *replay) warn(s *statement) {
 // skips, and closes it.
 func (r *replay) execute(s *statement, stmt *sqlite3.Stmt) error {
 	skipped := false
-	alone := s.m.script.NoTransaction()
 	switch s.keyword {
 	case "begin", "commit", "end":
-		skipped = !alone
+		skipped = !s.m.alone
 	case "pragma":
 		parsed := s.parsed()
 		skipped = parsed.Skipped()
-		if skipped && alone {
+		if skipped && s.m.alone {
 			// It has acted when it was prepared.
 			if err := r.conn.Exec("PRAGMA foreign_keys = OFF"); err != nil {
 				return err

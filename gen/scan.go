@@ -21,6 +21,7 @@ type migration struct {
 	lockstep.FileName
 	name     string
 	script   *sqltext.Script
+	alone    bool // runs outside of the upgrade's transaction
 	checksum string
 	ends     []int    // where its statements end, in tokens, once it has been replayed
 	accepted []string // earlier checksums
@@ -169,7 +170,7 @@ func (m *migration) read(dir string) Problems {
 	if !utf8.ValidString(text) {
 		return Problems{m.at(firstInvalid(text), "text is not UTF-8; save the file as UTF-8")}
 	}
-	m.script = sqltext.Parse(text)
+	m.parse(text)
 	m.checksum = m.script.Checksum()
 	problems := append(m.directives(), m.annotations()...)
 	for _, t := range m.script.Tokens {
@@ -178,6 +179,11 @@ func (m *migration) read(dir string) Problems {
 		}
 	}
 	return append(problems, Problem{File: m.name, Fact: "no statement; want at least one"})
+}
+
+func (m *migration) parse(text string) {
+	m.script = sqltext.Parse(text)
+	m.alone = m.script.NoTransaction()
 }
 
 func firstInvalid(s string) int {
@@ -201,7 +207,7 @@ func (m *migration) directives() (problems Problems) {
 	for words, pos := range m.script.Directives {
 		switch {
 		case words == noCascade:
-		case words == noTransaction && (pos != m.script.Tokens[0].Pos || !m.script.NoTransaction()):
+		case words == noTransaction && (pos != m.script.Tokens[0].Pos || !m.alone):
 			problems = append(problems, m.at(pos, `"-- lockstep: no-transaction" has to be the first line; move it there`))
 		case words != noTransaction:
 			problems = append(problems, m.at(pos, "unknown directive %q; want no-transaction or no-cascade", words))
