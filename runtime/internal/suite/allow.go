@@ -1,0 +1,106 @@
+package suite
+
+import (
+	"errors"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func allow(t *test) {
+	// digest returns the digest of the refusal.
+	digest := func(t *test, s *lockstep.Schema, kind error, opts ...lockstep.Option) string {
+		t.Helper()
+		err := lockstep.Migrate(t.Context(), t.open(Settings{}), s, opts...)
+		var e *lockstep.Error
+		if !errors.As(err, &e) || !errors.Is(err, kind) {
+			t.Fatalf("got %v, want %v", err, kind)
+		}
+		return e.Digest
+	}
+	allowed := func(t *test, s *lockstep.Schema, digests ...string) {
+		t.Helper()
+		var opts []lockstep.Option
+		for _, d := range digests {
+			opts = append(opts, lockstep.Allow(d))
+		}
+		for range 2 { // again at the next start
+			for _, call := range calls() {
+				if err := call(t.Context(), t.open(Settings{}), s, opts...); err != nil && !errors.Is(err, lockstep.ErrBehind) {
+					t.Errorf("got error %s", t.text(err))
+				}
+			}
+		}
+	}
+	edited := with(notes, "0001-notes.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\nINSERT INTO notes (title) VALUES ('other'), ('second');")
+	const edit = "0001-notes.sql was applied with another text than this program has; to start nevertheless, allow d1:…"
+
+	t.claim("AcceptsExactlyTheDigestOfDrift", func(t *test) {
+		t.migrate(notes)
+		s := t.schema(notes)
+		t.exec("DROP INDEX tags_by_tag")
+		d := digest(t, s, lockstep.ErrDrift)
+		allowed(t, s, d)
+		other := "d1:00000000000000000000000000000000"
+		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…", lockstep.Allow(other))
+		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…", lockstep.Allow(""))
+	})
+	t.claim("DriftThatWasAllowedExpiresWithTheNextChange", func(t *test) {
+		t.migrate(notes)
+		s := t.schema(notes)
+		t.exec("DROP INDEX tags_by_tag")
+		d := digest(t, s, lockstep.ErrDrift)
+		t.exec("DROP VIEW list")
+		if digest(t, s, lockstep.ErrDrift, lockstep.Allow(d)) == d {
+			t.Error("other drift has the same digest")
+		}
+		t.exec("CREATE VIEW list AS SELECT title, count(tag) AS tags FROM notes LEFT JOIN tags ON note = id GROUP BY id")
+		allowed(t, s, d)
+		next := t.schema(notes + "-- 0007-more.sql --\nCREATE TABLE more (id);\n")
+		if digest(t, next, lockstep.ErrDrift, lockstep.Allow(d)) == d {
+			t.Error("the next release of the program has the same digest")
+		}
+	})
+	t.claim("AcceptsDriftAfterAnUpgrade", func(t *test) {
+		t.migrate(upTo(3, notes))
+		t.exec("DROP INDEX tags_by_tag")
+		s := t.schema(notes)
+		before := t.state()
+		d := digest(t, s, lockstep.ErrDrift)
+		t.same("state", t.state(), before)
+		allowed(t, s, d)
+		t.same("version", t.query("SELECT version FROM _meta"), "6")
+		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…")
+	})
+	t.claim("AcceptsDivergenceAtHead", func(t *test) {
+		t.migrate(upTo(3, edited))
+		s := t.schema(upTo(3, notes))
+		allowed(t, s, digest(t, s, lockstep.ErrDiverged))
+		t.refuses(s, lockstep.ErrDiverged, "data.db: at version 0003 through other migrations: "+edit)
+	})
+	t.claim("AcceptsDivergenceBehindAndAfterItsUpgrade", func(t *test) {
+		t.migrate(upTo(3, edited))
+		s := t.schema(notes)
+		allowed(t, s, digest(t, s, lockstep.ErrDiverged))
+		t.same("version", t.query("SELECT version FROM _meta"), "6")
+		t.refuses(s, lockstep.ErrDiverged, "data.db: at version 0006 through other migrations: "+edit)
+	})
+	t.claim("DivergenceThatWasAllowedExpiresWithTheNextChange", func(t *test) {
+		t.migrate(upTo(3, edited))
+		s := t.schema(upTo(3, notes))
+		d := digest(t, s, lockstep.ErrDiverged)
+		if next := t.schema(notes); digest(t, next, lockstep.ErrDiverged, lockstep.Allow(d)) == d {
+			t.Error("the next release of the program has the same digest")
+		}
+		t.exec("UPDATE _lockstep_history SET checksum = 't1:00000000000000000000000000000000' WHERE version = 2")
+		if digest(t, s, lockstep.ErrDiverged, lockstep.Allow(d)) == d {
+			t.Error("other divergence has the same digest")
+		}
+	})
+	t.claim("AcceptsDivergenceAndDriftTogether", func(t *test) {
+		t.migrate(upTo(3, with(notes, "0002-tags.sql", "CREATE TABLE tags (note INTEGER, tag TEXT, colour TEXT);")))
+		s := t.schema(upTo(3, notes))
+		diverged := digest(t, s, lockstep.ErrDiverged)
+		drifted := digest(t, s, lockstep.ErrDrift, lockstep.Allow(diverged))
+		allowed(t, s, diverged, drifted)
+	})
+}

@@ -1,0 +1,70 @@
+package suite
+
+import lockstep "github.com/lockstep-db/lockstep/runtime"
+
+// drifts are what people do to a database behind the program's back.
+var drifts = `
+-- 0001-shop.sql --
+CREATE TABLE customers (
+	id INTEGER PRIMARY KEY,
+	email TEXT NOT NULL UNIQUE COLLATE NOCASE,
+	age INTEGER CHECK (age > 0)
+);
+CREATE TABLE orders (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	customer INTEGER NOT NULL REFERENCES customers ON DELETE CASCADE,
+	total REAL NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX orders_by_customer ON orders (customer) WHERE total > 0;
+CREATE TRIGGER no_free_orders AFTER INSERT ON orders WHEN new.total = 0 BEGIN DELETE FROM orders WHERE id = new.id; END;
+CREATE VIEW big AS SELECT * FROM orders WHERE total > 100;
+`
+
+func drift(t *test) {
+	for _, c := range []struct {
+		name string
+		do   []string
+		want string
+	}{
+		{"NamesLostTable", []string{"DROP VIEW big", "DROP TABLE orders"},
+			"table orders: missing, index orders_by_customer: missing, trigger no_free_orders: missing, view big: missing"},
+		{"NamesLostColumn", []string{"ALTER TABLE customers DROP COLUMN age"},
+			"table customers: column age: missing; want CHECK (age > 0), found none"},
+		{"NamesAddedColumn", []string{"ALTER TABLE customers ADD COLUMN phone TEXT"},
+			"table customers: column phone: not expected"},
+		{"NamesRenamedColumn", []string{"ALTER TABLE customers RENAME COLUMN age TO years"},
+			"table customers: column age: missing; column years: not expected; want CHECK (age > 0), found none; CHECK (years > 0): not expected"},
+		{"NamesLostIndex", []string{"DROP INDEX orders_by_customer"},
+			"index orders_by_customer: missing"},
+		{"NamesChangedIndex", []string{"DROP INDEX orders_by_customer", "CREATE INDEX orders_by_customer ON orders (customer)"},
+			"index orders_by_customer: want CREATE INDEX orders_by_customer ON orders(customer) WHERE total > 0, found CREATE INDEX orders_by_customer ON orders(customer)"},
+		{"NamesLostTrigger", []string{"DROP TRIGGER no_free_orders"},
+			"trigger no_free_orders: missing"},
+		{"NamesChangedTrigger", []string{"DROP TRIGGER no_free_orders",
+			"CREATE TRIGGER no_free_orders AFTER INSERT ON orders BEGIN DELETE FROM orders WHERE id = new.id; END"},
+			"trigger no_free_orders: want CREATE TRIGGER no_free_orders AFTER INSERT ON orders WHEN new.total = 0 BEGIN DELETE FROM orders WHERE id = new.id ; END, found CREATE TRIGGER no_free_orders AFTER INSERT ON orders BEGIN DELETE FROM orders WHERE id = new.id ; END"},
+		{"NamesChangedView", []string{"DROP VIEW big", "CREATE VIEW big AS SELECT * FROM orders WHERE total > 1000"},
+			"view big: want CREATE VIEW big AS SELECT * FROM orders WHERE total > 100, found CREATE VIEW big AS SELECT * FROM orders WHERE total > 1000"},
+		{"NamesChangedCheck", rebuilt("id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE COLLATE NOCASE, age INTEGER CHECK (age >= 0)"),
+			"table customers: want CHECK (age > 0), found none; CHECK (age >= 0): not expected"},
+		{"NamesLostCheck", rebuilt("id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE COLLATE NOCASE, age INTEGER"),
+			"table customers: want CHECK (age > 0), found none"},
+		{"NamesLostUnique", rebuilt("id INTEGER PRIMARY KEY, email TEXT NOT NULL COLLATE NOCASE, age INTEGER CHECK (age > 0)"),
+			"table customers: want UNIQUE (email), found none"},
+		{"NamesLostCollation", rebuilt("id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, age INTEGER CHECK (age > 0)"),
+			"table customers: column email: want TEXT NOT NULL COLLATE NOCASE, found TEXT NOT NULL"},
+		{"NamesChangedOrder", rebuilt("id INTEGER PRIMARY KEY, age INTEGER CHECK (age > 0), email TEXT NOT NULL UNIQUE COLLATE NOCASE"),
+			"table customers: columns: want id, email, age, found id, age, email"},
+	} {
+		t.claim(c.name, func(t *test) {
+			t.migrate(drifts)
+			t.exec(c.do...)
+			t.refuses(t.schema(drifts), lockstep.ErrDrift, "data.db: at version 0001 with other tables: "+c.want+"; to start nevertheless, allow d1:…")
+		})
+	}
+}
+
+// rebuilt are the statements that give the table customers other columns.
+func rebuilt(columns string) []string {
+	return []string{"PRAGMA legacy_alter_table = ON", "DROP TABLE customers", "CREATE TABLE customers (" + columns + ")"}
+}

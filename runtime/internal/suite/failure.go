@@ -1,0 +1,283 @@
+package suite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// shop has five migrations behind the first; the fourth of them fails in its
+// middle where prices are not numbers.
+const shop = `
+-- 0001-goods.sql --
+CREATE TABLE goods (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price TEXT);
+-- 0002-stock.sql --
+CREATE TABLE stock (good INTEGER PRIMARY KEY REFERENCES goods ON DELETE CASCADE, n INTEGER NOT NULL);
+INSERT INTO stock SELECT id, 1 FROM goods;
+-- 0003-tidy.sql --
+UPDATE goods SET name = trim(name);
+-- 0004-index.sql --
+CREATE INDEX goods_by_name ON goods (name);
+-- 0005-prices.sql --
+PRAGMA legacy_alter_table = ON;
+CREATE TABLE goods_new (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL CHECK (typeof(price) = 'integer'));
+INSERT INTO goods_new
+	SELECT id, name, price FROM goods;
+DROP TABLE goods;
+ALTER TABLE goods_new RENAME TO goods;
+-- 0006-view.sql --
+CREATE VIEW dear AS SELECT * FROM goods WHERE price > 100;
+`
+
+// stocked makes the file a shop at version 1 with a good whose price is wrong.
+func (t *test) stocked() {
+	t.Helper()
+	t.migrate(upTo(1, shop))
+	t.exec("INSERT INTO goods VALUES (1, ' tea ', '5'), (2, ' jam ', 'three')")
+}
+
+// fails upgrades the file, which is expected to fail with this text, and fails the
+// test unless the file and all connections are as before.
+func (t *test) fails(s *lockstep.Schema, want string, opts ...lockstep.Option) error {
+	t.Helper()
+	before := t.state()
+	var err error
+	for _, settings := range []Settings{{}, {ForeignKeys: true}} {
+		db := t.pool(settings)
+		was := t.settings(db)
+		err = lockstep.Migrate(t.Context(), db, s, opts...)
+		t.says(err, want)
+		t.same("settings", t.settings(db), was)
+		t.same("state", t.state(), before)
+		db.Close()
+	}
+	return err
+}
+
+// forever runs until it is interrupted where there are goods.
+const forever = "CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT id FROM goods UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS i FROM n WHERE i < 0;"
+
+func failure(t *test) {
+	t.claim("FailureInTheMiddleOfTheFourthOfFiveLeavesAllAsItWas", func(t *test) {
+		t.stocked()
+		err := t.fails(t.schema(shop), "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001")
+		var e *lockstep.MigrationError
+		if !errors.As(err, &e) || e.File != "0005-prices.sql" || e.Line != 3 || e.Version != 1 || !e.RolledBack {
+			t.Errorf("got %+v", e)
+		}
+
+		corrected := with(shop, "0005-prices.sql", `
+CREATE TABLE goods_new (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL CHECK (typeof(price) = 'integer'));
+INSERT INTO goods_new SELECT id, name, CAST(price AS INTEGER) FROM goods;
+DROP TABLE goods;
+ALTER TABLE goods_new RENAME TO goods;
+CREATE INDEX goods_by_name ON goods (name);
+`)
+		t.migrate(corrected)
+		t.atHead(t.schema(corrected))
+		t.same("goods", t.query("SELECT * FROM goods"), "1|tea|5\n2|jam|0")
+		t.same("stock", t.query("SELECT * FROM stock"), "1|1\n2|1")
+	})
+	for _, c := range []struct{ name, script, want string }{
+		{"UniqueConstraint", "CREATE UNIQUE INDEX one ON goods (name LIKE '%');", "UNIQUE constraint failed: index 'one'"},
+		{"InsertOrRollback", "CREATE TABLE one (n INTEGER PRIMARY KEY);\nINSERT OR ROLLBACK INTO one SELECT 1 FROM goods;", "UNIQUE constraint failed: one.n"},
+		{"InsertOrRollbackReturning", "CREATE TABLE one (n INTEGER PRIMARY KEY);\nINSERT OR ROLLBACK INTO one SELECT 1 FROM goods RETURNING n;", "UNIQUE constraint failed: one.n"},
+		{"RaiseRollback", "CREATE TRIGGER t BEFORE UPDATE ON goods BEGIN SELECT RAISE(ROLLBACK, 'hands off'); END;\nUPDATE goods SET name = '';", "hands off"},
+		{"RaiseAbort", "CREATE TRIGGER t BEFORE UPDATE ON goods BEGIN SELECT RAISE(ABORT, 'hands off'); END;\nUPDATE goods SET name = '';", "hands off"},
+		{"SecondRow", "SELECT 1;\nSELECT json(CASE name WHEN ' tea ' THEN '1' ELSE name END) FROM goods;", "malformed JSON"},
+		{"SecondRowReturning", "SELECT 1;\nUPDATE goods SET name = 1 RETURNING json(CASE id WHEN 1 THEN '1' ELSE 'x' END);", "malformed JSON"},
+	} {
+		t.claim(c.name+"LeavesAllAsItWas", func(t *test) {
+			t.stocked()
+			line := "2"
+			if c.name == "UniqueConstraint" {
+				line = "1"
+			}
+			t.fails(t.schema(upTo(1, shop)+"-- 0002-fails.sql --\n"+c.script+"\n-- 0003-never.sql --\nDROP TABLE goods;\n"),
+				"data.db: 0002-fails.sql:"+line+": "+c.want+"; rolled back, still at 0001")
+		})
+	}
+	t.claim("DatabaseThatIsNotWhatTheMigrationsThinkLeavesAllAsItWas", func(t *test) {
+		t.stocked()
+		t.exec("ALTER TABLE goods RENAME COLUMN name TO title")
+		t.fails(t.schema(shop), "data.db: 0003-tidy.sql:1: no such column: name; rolled back, still at 0001")
+	})
+	t.claim("FullDiskLeavesAllAsItWas", func(t *test) {
+		s := t.schema(notes + "-- 0007-much.sql --\nCREATE TABLE much AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT i, zeroblob(3000) AS b FROM n;\n")
+		t.migrate(upTo(1, notes))
+		old, before := t.bytes(), t.state()
+		full := 0
+		for pages := 4; ; pages++ {
+			t.restore(old)
+			db := t.open(Settings{ForeignKeys: true})
+			db.SetMaxOpenConns(1)
+			t.execOn(db, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+			err := lockstep.Migrate(t.Context(), db, s)
+			t.same("foreign_keys", t.rows(db, "PRAGMA foreign_keys")[0], "1")
+			t.execOn(db, "BEGIN", "ROLLBACK")
+			db.Close()
+			if err == nil {
+				break
+			}
+			full++
+			var e *lockstep.MigrationError
+			if !errors.As(err, &e) || !e.RolledBack {
+				t.Fatalf("got %v", err)
+			}
+			e.File, e.Line = "", 0
+			t.says(e, "data.db: database or disk is full; rolled back, still at 0001")
+			t.same("state", t.state(), before)
+		}
+		if full < 10 {
+			t.Errorf("the disk was full %d times", full)
+		}
+		t.atHead(s)
+	})
+
+	t.claim("ContextThatEndsInterruptsAStatement", func(t *test) {
+		t.stocked()
+		s := t.schema(upTo(2, shop) + "-- 0003-forever.sql --\nSELECT 1;\n" + forever + "\n-- 0004-never.sql --\nDROP TABLE t;\n")
+		before := t.state()
+		db := t.pool(Settings{ForeignKeys: true})
+		settings := t.settings(db)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		err := lockstep.Migrate(ctx, db, s)
+		t.says(err, "data.db: 0003-forever.sql:2: interrupted: context canceled; rolled back, still at 0001")
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the context's error", err)
+		}
+		t.same("settings", t.settings(db), settings)
+		t.same("state", t.state(), before)
+	})
+	t.claim("ContextThatEndsAtAnyStatementLeavesOldOrNew", func(t *test) {
+		t.stocked()
+		t.exec("UPDATE goods SET price = 3")
+		s := t.schema(shop)
+		old, before := t.bytes(), t.state()
+		interrupted := 0
+		for k := 1; ; k++ {
+			t.restore(old)
+			db, tr := t.trace(Settings{ForeignKeys: true})
+			db.SetMaxOpenConns(poolSize)
+			db.SetMaxIdleConns(poolSize)
+			settings := t.settings(db)
+			tr.take()
+			ctx, cancel := context.WithCancel(t.Context())
+			tr.mu.Lock()
+			tr.before = func(n int) {
+				if n == k {
+					cancel()
+				}
+			}
+			tr.mu.Unlock()
+			err := lockstep.Migrate(ctx, db, s)
+			tr.mu.Lock()
+			tr.before = nil
+			tr.mu.Unlock()
+			reached := ctx.Err() != nil
+			cancel()
+			t.same("settings", t.settings(db), settings)
+			db.Close()
+			if err == nil {
+				t.atHead(s)
+			} else {
+				interrupted++
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("at statement %d: got %v, want the context's error", k, err)
+				}
+				t.same("state", t.state(), before)
+			}
+			if !reached {
+				break
+			}
+		}
+		if interrupted < 20 {
+			t.Errorf("was interrupted %d times", interrupted)
+		}
+	})
+	t.claim("PanicLeavesAllAsItWas", func(t *test) {
+		t.stocked()
+		before := t.state()
+		for at := 1; at < 12; at++ {
+			db := t.pool(Settings{ForeignKeys: true})
+			settings := t.settings(db)
+			calls := 0
+			func() {
+				defer func() {
+					if r := recover(); r != "stop" {
+						t.Errorf("recovered %v, want the panic of the callback", r)
+					}
+				}()
+				err := lockstep.Migrate(t.Context(), db, t.schema(shop), lockstep.WithProgress(func(lockstep.Progress) {
+					if calls++; calls == at {
+						panic("stop")
+					}
+				}))
+				t.Errorf("got %v, want a panic", err)
+			}()
+			t.same("settings", t.settings(db), settings)
+			db.Close()
+			t.same("state", t.state(), before)
+		}
+	})
+
+	// A reader of a database with a rollback journal lets writers work, but not
+	// commit.
+	t.claim("CommitWaitsForReaders", func(t *test) {
+		t.migrate(upTo(1, notes))
+		for _, timeout := range []time.Duration{0, 10 * time.Millisecond} {
+			release := t.read()
+			released := make(chan struct{})
+			db := t.pool(Settings{ForeignKeys: true, BusyTimeout: timeout})
+			settings := t.settings(db)
+			time.AfterFunc(150*time.Millisecond, func() { release(); close(released) })
+			begun := time.Now()
+			if err := lockstep.Migrate(t.Context(), db, t.schema(notes)); err != nil {
+				t.Error(err)
+			}
+			if time.Since(begun) < 100*time.Millisecond && timeout == 0 {
+				t.Error("did not wait")
+			}
+			<-released
+			t.same("settings", t.settings(db), settings)
+		}
+		t.atHead(t.schema(notes))
+	})
+	t.claim("CommitThatStaysBusyLeavesAllAsItWas", func(t *test) {
+		t.migrate(upTo(1, notes))
+		before := t.state()
+		release := t.read()
+		db := t.pool(Settings{ForeignKeys: true})
+		settings := t.settings(db)
+		err := lockstep.Migrate(t.Context(), db, t.schema(notes), lockstep.WithTimeout(100*time.Millisecond))
+		t.isRefusal(err, lockstep.ErrBusy, "data.db: locked by another connection for …; look for a program that has this file open (an older release, a shell, a backup), or for a transaction left open in this one; rolled back, still at 0001: database is locked")
+		release()
+		t.same("settings", t.settings(db), settings)
+		t.same("state", t.state(), before)
+		t.migrate(notes)
+		t.atHead(t.schema(notes))
+	})
+}
+
+// read begins to read the file and returns the function that ends it.
+func (t *test) read() (release func()) {
+	t.Helper()
+	db := t.open(Settings{})
+	var rows *sql.Rows
+	rows, err := db.QueryContext(context.Background(), "SELECT name FROM sqlite_master UNION ALL SELECT name FROM sqlite_master")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !rows.Next() {
+		t.Fatal(rows.Err())
+	}
+	return func() {
+		rows.Close()
+		db.Close()
+	}
+}

@@ -1,0 +1,111 @@
+package suite
+
+import (
+	"os"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// fastStatements are all the statements of a start at head.
+const fastStatements = `SELECT version, digest, fingerprint, cookie,
+	(SELECT CASE count(*) WHEN 1 THEN max(version) END FROM _meta)
+FROM _lockstep_history ORDER BY version DESC LIMIT 1
+PRAGMA schema_version`
+
+// fast reports whether the next call takes the fast path.
+func (t *test) fast(call int, s *lockstep.Schema) bool {
+	t.Helper()
+	db, tr := t.trace(Settings{})
+	defer db.Close()
+	if err := calls()[call](t.Context(), db, s); err != nil {
+		t.Fatal(err)
+	}
+	return tr.take() == fastStatements
+}
+
+func fastPath(t *test) {
+	const check, migrate = 0, 1
+
+	t.claim("ReadsTwiceAtHead", func(t *test) {
+		t.migrate(notes)
+		s := t.schema(notes)
+		for _, call := range calls() {
+			db, tr := t.trace(Settings{ForeignKeys: true})
+			if err := call(t.Context(), db, s); err != nil {
+				t.Fatal(err)
+			}
+			t.same("statements", tr.take(), fastStatements)
+		}
+	})
+	t.claim("WritesNothingAtHead", func(t *test) {
+		for _, journal := range []string{"delete", "wal"} {
+			t := newTest(t.T, t.driver)
+			t.migrate(notes)
+			t.exec("PRAGMA journal_mode = " + journal)
+			bytes := t.bytes()
+			info, err := os.Stat(t.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range calls() {
+				db := t.pool(Settings{})
+				if err := call(t.Context(), db, t.schema(notes)); err != nil {
+					t.Error(err)
+				}
+				db.Close()
+			}
+			t.same("the file", t.bytes(), bytes)
+			if now, err := os.Stat(t.path); err != nil || !now.ModTime().Equal(info.ModTime()) {
+				t.Errorf("the file was written to")
+			}
+		}
+	})
+	t.claim("SucceedsAtHeadOnReadOnlyFile", func(t *test) {
+		t.migrate(notes)
+		for _, damage := range []string{"SELECT 1", "VACUUM"} { // the fast path, and not
+			t.exec(damage)
+			before := t.bytes()
+			for _, call := range calls() {
+				db := t.pool(Settings{ReadOnly: true})
+				settings := t.settings(db)
+				if err := call(t.Context(), db, t.schema(notes)); err != nil {
+					t.Error(err)
+				}
+				t.same("settings", t.settings(db), settings)
+			}
+			t.same("the file", t.bytes(), before)
+		}
+	})
+	t.claim("MigrateNotesANewCookieOfARightSchema", func(t *test) {
+		t.migrate(notes)
+		t.exec("VACUUM")
+		s := t.schema(notes)
+		if t.fast(migrate, s) {
+			t.Error("the first start after VACUUM did not look")
+		}
+		if !t.fast(migrate, s) || !t.fast(check, s) {
+			t.Error("the second start after VACUUM looked, too")
+		}
+	})
+	t.claim("CheckNeverNotesAnything", func(t *test) {
+		t.migrate(notes)
+		t.exec("VACUUM")
+		before := t.bytes()
+		s := t.schema(notes)
+		if t.fast(check, s) || t.fast(check, s) {
+			t.Error("the cookie was noted")
+		}
+		t.same("the file", t.bytes(), before)
+	})
+	t.claim("MigrateNotesNothingAboutDriftThatWasAllowed", func(t *test) {
+		t.migrate(notes)
+		t.exec("DROP INDEX tags_by_tag")
+		s := t.schema(notes)
+		e := t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…")
+		before := t.bytes()
+		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), s, lockstep.Allow(e.Digest)); err != nil {
+			t.Error(err)
+		}
+		t.same("the file", t.bytes(), before)
+	})
+}

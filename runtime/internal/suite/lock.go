@@ -1,0 +1,180 @@
+package suite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+const busyText = "data.db: locked by another connection for …; look for a program that has this file open (an older release, a shell, a backup), or for a transaction left open in this one: database is locked"
+
+// hold takes a lock on the file and returns the function that gives it up.
+func (t *test) hold(begin string) (release func()) {
+	t.Helper()
+	db := t.open(Settings{})
+	conn, err := db.Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(context.Background(), begin); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+			t.Error(err)
+		}
+		conn.Close()
+		db.Close()
+	}
+}
+
+func endedContext() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+func lock(t *test) {
+	const wait = 60 * time.Millisecond
+	within := func(t *test, begun time.Time, limit time.Duration) {
+		t.Helper()
+		if took := time.Since(begun); took < wait || took > limit {
+			t.Errorf("waited for %v, want %v to %v", took, wait, limit)
+		}
+	}
+
+	t.claim("CheckAndMigrateRefuseDatabaseLockedExclusively", func(t *test) {
+		t.migrate(upTo(2, notes))
+		before := t.bytes()
+		db := t.pool(Settings{})
+		release := t.hold("BEGIN EXCLUSIVE")
+		for _, call := range calls() {
+			begun := time.Now()
+			t.isRefusal(call(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)), lockstep.ErrBusy, busyText)
+			within(t, begun, 2*time.Second)
+		}
+		release()
+		t.settings(db)
+		t.same("the file", t.bytes(), before)
+	})
+	t.claim("MigrateRefusesToUpgradeDatabaseThatIsWrittenTo", func(t *test) {
+		t.migrate(upTo(2, notes))
+		before := t.bytes()
+		db := t.pool(Settings{ForeignKeys: true})
+		settings := t.settings(db)
+		release := t.hold("BEGIN IMMEDIATE")
+		begun := time.Now()
+		t.isRefusal(lockstep.Migrate(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)), lockstep.ErrBusy, busyText)
+		within(t, begun, 2*time.Second)
+		release()
+		t.same("settings", t.settings(db), settings)
+		t.same("the file", t.bytes(), before)
+	})
+	t.claim("WriterDoesNotDelayStartAtHead", func(t *test) {
+		t.migrate(upTo(3, notes))
+		release := t.hold("BEGIN IMMEDIATE")
+		defer release()
+		for _, call := range calls() {
+			if err := call(t.Context(), t.open(Settings{}), t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.claim("WriterDelaysResealAtHeadOnlyBriefly", func(t *test) {
+		t.migrate(upTo(3, notes))
+		t.exec("VACUUM")
+		release := t.hold("BEGIN IMMEDIATE")
+		defer release()
+		begun := time.Now()
+		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), t.schema(upTo(3, notes))); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+	t.claim("TimeoutBoundsTheWaitOfAShorterBusyTimeout", func(t *test) {
+		t.migrate(upTo(2, notes))
+		release := t.hold("BEGIN EXCLUSIVE")
+		defer release()
+		for _, call := range calls() {
+			begun := time.Now()
+			db := t.open(Settings{BusyTimeout: 20 * time.Millisecond})
+			t.isRefusal(call(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)), lockstep.ErrBusy, busyText)
+			within(t, begun, 2*time.Second)
+		}
+	})
+	t.claim("WaitsLongerThanTheDriver", func(t *test) {
+		t.migrate(upTo(1, notes))
+		for i, timeout := range []time.Duration{0, 10 * time.Millisecond} {
+			db := t.pool(Settings{BusyTimeout: timeout})
+			release := t.hold("BEGIN EXCLUSIVE")
+			released := make(chan struct{})
+			time.AfterFunc(150*time.Millisecond, func() { release(); close(released) })
+			if err := lockstep.Migrate(t.Context(), db, t.schema(upTo(2+i, notes))); err != nil {
+				t.Error(err)
+			}
+			<-released
+		}
+		t.atHead(t.schema(upTo(3, notes)))
+	})
+	t.claim("ContextBoundsTheWait", func(t *test) {
+		t.migrate(upTo(2, notes))
+		before := t.bytes()
+		db := t.pool(Settings{})
+		release := t.hold("BEGIN EXCLUSIVE")
+		for _, call := range calls() {
+			begun := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), wait)
+			err := call(ctx, db, t.schema(upTo(3, notes)))
+			cancel()
+			within(t, begun, 2*time.Second)
+			if !errors.Is(err, lockstep.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v, want ErrBusy and the context's error", err)
+			}
+		}
+		release()
+		t.settings(db)
+		t.same("the file", t.bytes(), before)
+	})
+	t.claim("WaitsForAConnectionOfThePoolNoLonger", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db := t.open(Settings{})
+		db.SetMaxOpenConns(1)
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		err = lockstep.Check(t.Context(), db, t.schema(upTo(2, notes)), lockstep.WithTimeout(wait))
+		if !errors.Is(err, lockstep.ErrBusy) {
+			t.Errorf("got %v, want ErrBusy", err)
+		}
+	})
+	t.claim("ManyStartAtOnce", func(t *test) {
+		for _, journal := range []string{"delete", "wal"} {
+			t := newTest(t.T, t.driver)
+			s := t.schema(notes)
+			errs := make(chan error)
+			for range 6 {
+				db := t.open(Settings{Journal: journal})
+				go func() { errs <- lockstep.Migrate(t.Context(), db, s) }()
+			}
+			for range 6 {
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+			}
+			t.same("notes", t.query("SELECT count(*) FROM notes"), "3")
+			t.same("history", t.query("SELECT count(*) FROM _lockstep_history"), "6")
+		}
+	})
+}
+
+// calls are the two ways to ask whether a database is at its version.
+func calls() []func(context.Context, *sql.DB, *lockstep.Schema, ...lockstep.Option) error {
+	return []func(context.Context, *sql.DB, *lockstep.Schema, ...lockstep.Option) error{lockstep.Check, lockstep.Migrate}
+}

@@ -1,0 +1,90 @@
+package suite
+
+import (
+	"errors"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+const wal = `
+-- 0001-goods.sql --
+CREATE TABLE goods (id INTEGER PRIMARY KEY, name TEXT, price TEXT);
+-- 0002-stock.sql --
+CREATE TABLE stock (good INTEGER REFERENCES goods, n INTEGER);
+-- 0003-wal.sql --
+-- lockstep: no-transaction
+PRAGMA page_size = 8192;
+VACUUM;
+PRAGMA journal_mode = wal;
+-- 0004-fill.sql --
+INSERT INTO stock SELECT id, CASE WHEN json(price) > 0 THEN 1 ELSE 0 END FROM goods;
+-- 0005-index.sql --
+CREATE INDEX stock_by_good ON stock (good);
+`
+
+func noTransaction(t *test) {
+	t.claim("RunsWhatNoTransactionCanHold", func(t *test) {
+		for _, opts := range [][]lockstep.Option{nil, {lockstep.PerMigration()}} {
+			t := newTest(t.T, t.driver)
+			db := t.pool(Settings{ForeignKeys: true})
+			settings := t.settings(db)
+			if err := lockstep.Migrate(t.Context(), db, t.schema(wal), opts...); err != nil {
+				t.Fatal(err)
+			}
+			t.same("settings", t.settings(db), settings)
+			t.atHead(t.schema(wal))
+			t.same("journal_mode", t.query("PRAGMA journal_mode"), "wal")
+			t.same("page_size", t.query("PRAGMA page_size"), "8192")
+		}
+	})
+	t.claim("IsTheLastMigrationToo", func(t *test) {
+		t.migrate(upTo(3, wal))
+		t.atHead(t.schema(upTo(3, wal)))
+		if !t.fast(0, t.schema(upTo(3, wal))) {
+			t.Error("the next start is not fast")
+		}
+	})
+	t.claim("SplitsTheUpgrade", func(t *test) {
+		t.migrate(upTo(1, wal))
+		t.exec("INSERT INTO goods VALUES (1, 'tea', 'dear')")
+		db := t.pool(Settings{ForeignKeys: true})
+		settings := t.settings(db)
+		err := lockstep.Migrate(t.Context(), db, t.schema(wal))
+		t.says(err, "data.db: 0004-fill.sql:1: malformed JSON; rolled back, still at 0003")
+		t.same("settings", t.settings(db), settings)
+		t.atHead(t.schema(upTo(3, wal)))
+		t.exec("UPDATE goods SET price = '3'")
+		t.migrate(wal)
+		t.atHead(t.schema(wal))
+	})
+	t.claim("RunsAgainAfterAFailure", func(t *test) {
+		const archive = `
+-- 0001-goods.sql --
+CREATE TABLE goods (id INTEGER PRIMARY KEY, name TEXT, price TEXT);
+-- 0002-alone.sql --
+-- lockstep: no-transaction
+CREATE TABLE IF NOT EXISTS done (n INTEGER);
+BEGIN;
+INSERT INTO done VALUES (1);
+SELECT json(price) FROM goods;
+COMMIT;
+VACUUM;
+`
+		t.migrate(upTo(1, archive))
+		t.exec("INSERT INTO goods VALUES (1, 'tea', 'dear')")
+		db := t.pool(Settings{ForeignKeys: true})
+		settings := t.settings(db)
+		err := lockstep.Migrate(t.Context(), db, t.schema(archive))
+		t.says(err, "data.db: 0002-alone.sql:5: malformed JSON; still at 0001")
+		var e *lockstep.MigrationError
+		if !errors.As(err, &e) || e.RolledBack || e.Version != 1 || e.Line != 5 {
+			t.Errorf("got %+v", e)
+		}
+		t.same("settings", t.settings(db), settings)
+		t.same("version", t.query("SELECT version FROM _meta"), "1")
+		t.exec("UPDATE goods SET price = '3'")
+		t.migrate(archive)
+		t.atHead(t.schema(archive))
+		t.same("done", t.query("SELECT n FROM done"), "1")
+	})
+}

@@ -1,0 +1,167 @@
+package suite
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func refusal(t *test) {
+	t.claim("RefusesAheadDatabase", func(t *test) {
+		t.migrate(upTo(3, notes))
+		e := t.refuses(t.schema(upTo(2, notes)), lockstep.ErrAhead,
+			"data.db: at version 0003, this program expects 0002: written by a newer program, not opened")
+		if e.Version != 3 || e.Expected != 2 {
+			t.Errorf("got versions %v and %v, want 0003 and 0002", e.Version, e.Expected)
+		}
+	})
+	t.claim("CheckRefusesBehindDatabase", func(t *test) {
+		t.migrate(upTo(2, notes))
+		before := t.bytes()
+		db := t.open(Settings{})
+		e := t.isRefusal(lockstep.Check(t.Context(), db, t.schema(upTo(4, notes))), lockstep.ErrBehind,
+			"data.db: at version 0002, this program expects 0004: pending 0003-index-tags.sql, 0004-rebuild-notes.sql\n\tlockstep migrate --db data.db")
+		if e.Version != 2 || e.Expected != 4 {
+			t.Errorf("got versions %v and %v, want 0002 and 0004", e.Version, e.Expected)
+		}
+		t.same("the file", t.bytes(), before)
+	})
+	t.claim("CheckRefusesNewDatabase", func(t *test) {
+		db := t.open(Settings{})
+		t.isRefusal(lockstep.Check(t.Context(), db, t.schema(upTo(1, notes))), lockstep.ErrBehind,
+			"data.db: at version 0000, this program expects 0001: pending 0001-notes.sql\n\tlockstep migrate --db data.db")
+		if info, err := os.Stat(t.path); err == nil && info.Size() > 0 {
+			t.Errorf("Check wrote %d bytes", info.Size())
+		}
+	})
+	t.claim("RefusesUnmanagedDatabase", func(t *test) {
+		t.exec("CREATE TABLE notes (id INTEGER PRIMARY KEY)", "CREATE TABLE tags (tag TEXT)")
+		t.refuses(t.schema(notes), lockstep.ErrUnmanaged,
+			"data.db: 2 tables and no version: not managed\n\tlockstep enroll --db data.db")
+	})
+	t.claim("RefusesUnmanagedDatabaseWithOnlyAView", func(t *test) {
+		t.exec("CREATE VIEW one AS SELECT 1")
+		t.refuses(t.schema(notes), lockstep.ErrUnmanaged,
+			"data.db: 1 table and no version: not managed\n\tlockstep enroll --db data.db")
+	})
+	t.claim("RefusesMetaTableOfAnotherShape", func(t *test) {
+		t.exec("CREATE TABLE _meta (id INTEGER PRIMARY KEY, version INTEGER NOT NULL DEFAULT 0)", "INSERT INTO _meta VALUES (1, 1)")
+		t.refuses(t.schema(notes), lockstep.ErrUnmanaged,
+			"data.db: 1 table and no version: not managed\n\tlockstep enroll --db data.db")
+	})
+
+	another := strings.ReplaceAll(notes, "notes", "recipes")
+	t.claim("RefusesAnotherProgramsDatabaseAtHead", func(t *test) {
+		t.migrate(upTo(2, another))
+		t.refuses(t.schema(upTo(2, notes)), lockstep.ErrDiverged,
+			"data.db: at version 0002 through other migrations: 0001-recipes.sql was applied, where this program has 0001-notes.sql; the database belongs to another program; to start nevertheless, allow d1:…")
+	})
+	t.claim("RefusesAnotherProgramsDatabaseBehind", func(t *test) {
+		t.migrate(upTo(2, another))
+		t.refuses(t.schema(notes), lockstep.ErrDiverged,
+			"data.db: at version 0002 through other migrations: 0001-recipes.sql was applied, where this program has 0001-notes.sql; the database belongs to another program; to start nevertheless, allow d1:…")
+	})
+
+	edited := with(notes, "0002-tags.sql", "CREATE TABLE tags (note INTEGER, tag TEXT);")
+	t.claim("RefusesEditedMigrationAtHead", func(t *test) {
+		t.migrate(upTo(3, edited))
+		e := t.refuses(t.schema(upTo(3, notes)), lockstep.ErrDiverged,
+			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with another text than this program has; to start nevertheless, allow d1:…")
+		if e.Version != 3 || e.Expected != 3 {
+			t.Errorf("got versions %v and %v, want 0003 and 0003", e.Version, e.Expected)
+		}
+	})
+	t.claim("RefusesEditedMigrationBehind", func(t *test) {
+		t.migrate(upTo(3, edited))
+		t.refuses(t.schema(notes), lockstep.ErrDiverged,
+			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with another text than this program has; to start nevertheless, allow d1:…")
+	})
+	t.claim("NamesTheFirstOfSeveralEditedMigrations", func(t *test) {
+		t.migrate(upTo(3, with(edited, "0003-index-tags.sql", "CREATE INDEX by_tag ON tags (tag);")))
+		t.refuses(t.schema(notes), lockstep.ErrDiverged,
+			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with another text than this program has; 1 later one differs, too; to start nevertheless, allow d1:…")
+	})
+	t.claim("RefusesOtherFileOfTheSameNumber", func(t *test) {
+		t.migrate(upTo(1, notes) + "-- 0002-colours.sql --\nCREATE TABLE colours (name TEXT);\n")
+		t.refuses(t.schema(upTo(2, notes)), lockstep.ErrDiverged,
+			"data.db: at version 0002 through other migrations: 0002-colours.sql was applied, where this program has 0002-tags.sql; to start nevertheless, allow d1:…")
+	})
+	t.claim("RefusesHistoryAboveTheVersion", func(t *test) {
+		t.migrate(upTo(3, notes))
+		t.exec("UPDATE _meta SET version = 2")
+		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrDiverged,
+			"data.db: at version 0002 through other migrations: 0003-index-tags.sql was applied, though _meta says 0002; to start nevertheless, allow d1:…")
+	})
+
+	t.claim("RefusesCorruptFile", func(t *test) {
+		t.migrate(upTo(3, notes))
+		b := []byte(t.bytes())
+		for i := 100; i < 200; i++ { // the first page, behind the file's header
+			b[i] = 0xA5
+		}
+		t.restore(string(b))
+		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable,
+			"data.db: version cannot be read: database disk image is malformed")
+	})
+	t.claim("RefusesFileThatIsNotADatabase", func(t *test) {
+		t.restore(strings.Repeat("Dear diary, nothing happened today. ", 100))
+		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable,
+			"data.db: version cannot be read: file is not a database")
+	})
+	t.claim("RefusesFileThatCannotBeOpened", func(t *test) {
+		if err := os.Mkdir(t.path, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		// What the driver says has the path in it, or not.
+		if err := lockstep.Check(t.Context(), t.open(Settings{}), t.schema(notes)); !errors.Is(err, lockstep.ErrUnreadable) {
+			t.Errorf("got %v, want ErrUnreadable", err)
+		}
+	})
+	for _, c := range []struct {
+		name string
+		do   []string
+		want string
+	}{
+		{"RefusesTwoVersions", []string{"PRAGMA ignore_check_constraints = ON", "INSERT INTO _meta VALUES (2, 3)"}, "_meta has 2 rows; want 1"},
+		{"RefusesNoVersion", []string{"DELETE FROM _meta"}, "_meta has 0 rows; want 1"},
+		{"RefusesNegativeVersion", []string{"UPDATE _meta SET version = -1"}, "_meta says version -1; want 0 or more"},
+		{"RefusesVersionThatIsText", []string{"UPDATE _meta SET version = 'three'"}, `_meta says version "three"; want a whole number`},
+		{"RefusesVersionThatIsNotWhole", []string{"UPDATE _meta SET version = 2.5"}, `_meta says version 2.5; want a whole number`},
+	} {
+		t.claim(c.name, func(t *test) {
+			t.migrate(upTo(3, notes))
+			t.exec(c.do...)
+			t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable, "data.db: version cannot be read: "+c.want)
+		})
+	}
+
+	t.claim("MigrateRefusesReadOnlyDatabaseThatIsBehind", func(t *test) {
+		t.migrate(upTo(2, notes))
+		before := t.bytes()
+		db := t.pool(Settings{ReadOnly: true, ForeignKeys: true})
+		settings := t.settings(db)
+		e := t.isRefusal(lockstep.Migrate(t.Context(), db, t.schema(upTo(3, notes))), lockstep.ErrBehind,
+			"data.db: at version 0002, this program expects 0003: pending 0003-index-tags.sql: attempt to write a readonly database")
+		if e.Version != 2 || e.Expected != 3 || len(e.Pending) != 1 {
+			t.Errorf("got versions %v and %v, %d pending; want 0002 and 0003, 1 pending", e.Version, e.Expected, len(e.Pending))
+		}
+		t.same("the file", t.bytes(), before)
+		t.same("settings", t.settings(db), settings)
+	})
+	t.claim("ReportsAContextThatHasEnded", func(t *test) {
+		t.migrate(upTo(2, notes))
+		before := t.bytes()
+		db := t.pool(Settings{})
+		ctx := endedContext()
+		for _, err := range []error{
+			lockstep.Migrate(ctx, db, t.schema(notes)),
+			lockstep.Check(ctx, db, t.schema(notes)),
+		} {
+			t.says(err, "context canceled")
+		}
+		t.same("the file", t.bytes(), before)
+		t.settings(db)
+	})
+}

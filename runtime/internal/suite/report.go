@@ -1,0 +1,135 @@
+package suite
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// progress returns an option that notes the events of an upgrade.
+func progress(events *[]string) lockstep.Option {
+	return lockstep.WithProgress(func(p lockstep.Progress) {
+		event := fmt.Sprintf("%v %s %d/%d %d/%d", p.Version, p.File, p.Migration, p.Migrations, p.Statement, p.Statements)
+		if p.Done {
+			event += " done"
+		}
+		if p.Done != (p.Took > 0) || p.Elapsed <= 0 {
+			event += fmt.Sprintf(" after %v, %v", p.Took, p.Elapsed)
+		}
+		*events = append(*events, event)
+	})
+}
+
+// logger returns an option that writes the records of an upgrade.
+func (t *test) logger(b *bytes.Buffer) lockstep.Option {
+	return lockstep.WithLogger(slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			switch a.Key {
+			case slog.TimeKey:
+				return slog.Attr{}
+			case "took":
+				return slog.String("took", "…")
+			}
+			if s, ok := a.Value.Any().(string); ok {
+				return slog.String(a.Key, digests.ReplaceAllString(strings.ReplaceAll(s, t.path, "data.db"), "d1:…"))
+			}
+			return a
+		},
+	})))
+}
+
+func report(t *test) {
+	const pending = `
+-- 0001-notes.sql --
+CREATE TABLE notes (id INTEGER PRIMARY KEY);
+-- 0002-tags.sql --
+CREATE TABLE tags (tag TEXT);
+BEGIN;
+INSERT INTO tags VALUES ('a');
+COMMIT;
+-- 0003-index.sql --
+CREATE INDEX by_tag ON tags (tag);
+`
+	t.claim("ReportsProgressOfEachStatement", func(t *test) {
+		want := []string{
+			"0002 0002-tags.sql 1/2 0/4",
+			"0002 0002-tags.sql 1/2 1/4",
+			"0002 0002-tags.sql 1/2 1/4 done",
+			"0002 0002-tags.sql 1/2 3/4",
+			"0002 0002-tags.sql 1/2 3/4 done",
+			"0002 0002-tags.sql 1/2 0/4 done",
+			"0003 0003-index.sql 2/2 0/1",
+			"0003 0003-index.sql 2/2 1/1",
+			"0003 0003-index.sql 2/2 1/1 done",
+			"0003 0003-index.sql 2/2 0/1 done",
+		}
+		for _, opts := range [][]lockstep.Option{nil, {lockstep.PerMigration()}} {
+			t := newTest(t.T, t.driver)
+			t.migrate(upTo(1, pending))
+			var got []string
+			t.migrate(pending, append(opts, progress(&got))...)
+			t.same("progress", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			got = nil
+			t.migrate(pending, progress(&got))
+			t.same("progress at head", strings.Join(got, "\n"), "")
+		}
+	})
+	t.claim("ReportsNoStatementDoneThatFailed", func(t *test) {
+		t.migrate(upTo(1, pending))
+		t.exec("CREATE TABLE tags (tag TEXT)")
+		var got []string
+		db := t.open(Settings{})
+		t.says(lockstep.Migrate(t.Context(), db, t.schema(pending), progress(&got)), "data.db: 0002-tags.sql:1: table tags already exists; rolled back, still at 0001")
+		t.same("progress", strings.Join(got, "\n"), "0002 0002-tags.sql 1/2 0/4\n0002 0002-tags.sql 1/2 1/4")
+	})
+	t.claim("LogsEachMigrationOnceItIsCommitted", func(t *test) {
+		t.migrate(upTo(1, pending))
+		var b bytes.Buffer
+		t.migrate(pending, t.logger(&b))
+		t.same("log", b.String(), `level=INFO msg="migration applied" database=data.db version=0002 file=0002-tags.sql took=…
+level=INFO msg="migration applied" database=data.db version=0003 file=0003-index.sql took=…
+`)
+		b.Reset()
+		t.migrate(pending, t.logger(&b))
+		t.same("log at head", b.String(), "")
+	})
+	t.claim("LogsNothingThatWasRolledBack", func(t *test) {
+		t.stocked()
+		var b bytes.Buffer
+		err := lockstep.Migrate(t.Context(), t.open(Settings{}), t.schema(shop), t.logger(&b))
+		t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001")
+		t.same("log", b.String(), "")
+	})
+	t.claim("LogsObjectsThatNoMigrationMade", func(t *test) {
+		t.migrate(pending)
+		t.exec("CREATE INDEX extra ON tags (tag)")
+		var b bytes.Buffer
+		t.migrate(pending, t.logger(&b))
+		t.same("log", b.String(), "level=INFO msg=\"object that no migration made\" database=data.db type=index name=extra\n")
+		b.Reset()
+		t.migrate(pending, t.logger(&b))
+		t.same("log of the next start", b.String(), "")
+	})
+	t.claim("LogsForeignKeysThatWereViolatedBefore", func(t *test) {
+		t.born(family)
+		t.exec("PRAGMA foreign_keys = OFF", "INSERT INTO child VALUES (90, 9), (91, 9)", "CREATE TABLE stray (name TEXT REFERENCES parent (name))")
+		var b bytes.Buffer
+		t.migrate(family+"-- 0002-more.sql --\nCREATE TABLE more (id);\n", t.logger(&b))
+		t.same("log", b.String(), `level=WARN msg="foreign keys are violated, as they were before the upgrade" database=data.db violations="table child, parent parent: 2 rows; table stray references parent: foreign key mismatch"
+level=INFO msg="object that no migration made" database=data.db type=table name=stray
+level=INFO msg="migration applied" database=data.db version=0002 file=0002-more.sql took=…
+`)
+	})
+	t.claim("LogsARefusalThatWasAllowed", func(t *test) {
+		t.migrate(pending)
+		t.exec("DROP INDEX by_tag")
+		const text = "data.db: at version 0003 with other tables: index by_tag: missing; to start nevertheless, allow d1:…"
+		e := t.refuses(t.schema(pending), lockstep.ErrDrift, text)
+		var b bytes.Buffer
+		t.migrate(pending, t.logger(&b), lockstep.Allow(e.Digest))
+		t.same("log", b.String(), `level=WARN msg="refusal allowed" database=data.db refusal="`+text+"\"\n")
+	})
+}

@@ -1,0 +1,120 @@
+package suite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"sync"
+)
+
+// A tracer notes the statements that a pool executes.
+type tracer struct {
+	inner driver.Driver
+	dsn   string
+
+	mu         sync.Mutex
+	statements []string
+	before     func(n int) // called before statement n, from 1
+}
+
+// trace opens a pool on the file whose statements are noted.
+func (t *test) trace(s Settings) (*sql.DB, *tracer) {
+	t.Helper()
+	dsn := t.driver.DSN(t.path, s)
+	tr := &tracer{inner: t.openDSN(dsn).Driver(), dsn: dsn}
+	db := sql.OpenDB(tr)
+	t.Cleanup(func() { db.Close() })
+	return db, tr
+}
+
+// take returns the statements that were noted, and forgets them.
+func (tr *tracer) take() string {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	defer func() { tr.statements = nil }()
+	return strings.Join(tr.statements, "\n")
+}
+
+func (tr *tracer) note(q string) {
+	tr.mu.Lock()
+	tr.statements = append(tr.statements, q)
+	n, before := len(tr.statements), tr.before
+	tr.mu.Unlock()
+	if before != nil {
+		before(n)
+	}
+}
+
+// forget takes back the last note: the statement comes again.
+func (tr *tracer) forget() {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.statements = tr.statements[:len(tr.statements)-1]
+}
+
+func (tr *tracer) Driver() driver.Driver { return tr.inner }
+
+func (tr *tracer) Connect(context.Context) (driver.Conn, error) {
+	c, err := tr.inner.Open(tr.dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &tracedConn{c, tr}, nil
+}
+
+type tracedConn struct {
+	driver.Conn
+	tr *tracer
+}
+
+func (c *tracedConn) ExecContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Result, error) {
+	inner, ok := c.Conn.(driver.ExecerContext)
+	if !ok {
+		return nil, driver.ErrSkip
+	}
+	c.tr.note(q)
+	res, err := inner.ExecContext(ctx, q, args)
+	if errors.Is(err, driver.ErrSkip) {
+		c.tr.forget()
+	}
+	return res, err
+}
+
+func (c *tracedConn) QueryContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Rows, error) {
+	inner, ok := c.Conn.(driver.QueryerContext)
+	if !ok {
+		return nil, driver.ErrSkip
+	}
+	c.tr.note(q)
+	rows, err := inner.QueryContext(ctx, q, args)
+	if errors.Is(err, driver.ErrSkip) {
+		c.tr.forget()
+	}
+	return rows, err
+}
+
+func (c *tracedConn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {
+	c.tr.note(q)
+	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, q)
+}
+
+func (c *tracedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	c.tr.note("(BeginTx)")
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
+}
+
+func (c *tracedConn) ResetSession(ctx context.Context) error {
+	if inner, ok := c.Conn.(driver.SessionResetter); ok {
+		return inner.ResetSession(ctx)
+	}
+	return nil
+}
+
+func (c *tracedConn) IsValid() bool {
+	if inner, ok := c.Conn.(driver.Validator); ok {
+		return inner.IsValid()
+	}
+	return true
+}
