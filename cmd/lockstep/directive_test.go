@@ -34,26 +34,3 @@ func TestParseDirective(t *testing.T) {
 		})
 	}
 }
-
-func TestParseModule(t *testing.T) {
-	tests := []struct {
-		claim  string
-		text   string
-		module string
-		tool   bool
-	}{
-		{"ReadsModule", "module example.com/notes // comment\n\ngo 1.26\n", "example.com/notes", false},
-		{"ReadsQuotedModule", "module \"example.com/notes\"\n", "example.com/notes", false},
-		{"ReadsToolLine", "module a\ntool github.com/lockstep-db/lockstep/cmd/lockstep\n", "a", true},
-		{"ReadsToolBlock", "module a\ntool (\n\tb\n\tgithub.com/lockstep-db/lockstep/cmd/lockstep\n)\n", "a", true},
-		{"IgnoresOtherBlocks", "module a\nrequire (\n\tmodule b\n)\n", "a", false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.claim, func(t *testing.T) {
-			module, tool := parseModule([]byte(tt.text))
-			if module != tt.module || tool != tt.tool {
-				t.Errorf("got %q, %v; want %q, %v", module, tool, tt.module, tt.tool)
-			}
-		})
-	}
-}

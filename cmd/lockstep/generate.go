@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strconv"
@@ -25,7 +26,9 @@ func generateCommand() command {
 Reads the migrations in DIR (the current folder, which is where go generate
 starts it), replays them in an SQLite in memory, and writes lockstep_gen.go beside
 them. Nothing is written unless all of them are right; an unchanged file is left
-alone. It is silent when all is well.
+alone. It is silent when all is well, but for a list of the places in the module
+that are pinned to an earlier migration, and so no longer compile: the code to look
+at before the commit.
 
 "lockstep init" writes the line that starts it:
 
@@ -46,7 +49,8 @@ Example:
 	migrations/0004-add-tags.sql: number 0004 is already used by 0004-add-index.sql
 
 With -json, "result" has file (the path of lockstep_gen.go), version (the newest
-migration) and written (false if the file was right already).`,
+migration), written (false if the file was right already) and pins (file, line,
+col, pinned, newest).`,
 		flags: func(fs *flag.FlagSet) action {
 			check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
 			opts := generateFlags(fs)
@@ -62,18 +66,23 @@ migration) and written (false if the file was right already).`,
 				if err != nil {
 					return nil, err
 				}
-				out := &generateResult{File: filepath.Join(dir, generatedFile), Version: res.Schema.Expected}
+				out := &generateResult{File: filepath.Join(dir, generatedFile), Version: res.Schema.Expected, Pins: []brokenPin{}}
 				stale, err := res.Stale()
 				switch {
 				case err != nil:
-					return out, err
-				case stale == "":
-					return out, nil
-				case *check:
+					return nil, inDir(dir, err)
+				case stale != "" && *check:
 					return out, refuseStale(dir, stale)
+				case *check:
+					return out, nil
 				}
-				out.Written = true
-				return out, res.Commit()
+				if err := res.Commit(); err != nil {
+					return nil, inDir(dir, err)
+				}
+				out.Written = stale != ""
+				pins, err := brokenPins(ctx, dir, res.Source)
+				out.Pins = append(out.Pins, pins...)
+				return out, err
 			}
 		},
 	}
@@ -107,9 +116,14 @@ type generateResult struct {
 	File    string           `json:"file"`
 	Version lockstep.Version `json:"version"`
 	Written bool             `json:"written"`
+	Pins    []brokenPin      `json:"pins"`
 }
 
-func (r *generateResult) print(io.Writer) {}
+func (r *generateResult) print(w io.Writer) {
+	for _, p := range r.Pins {
+		fmt.Fprintf(w, "%s:%d:%d: pinned to %s; the newest is %s\n", p.File, p.Line, p.Col, p.Pinned, p.Newest)
+	}
+}
 
 // versionList is the value of a flag that may be repeated.
 type versionList []lockstep.Version

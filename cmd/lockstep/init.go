@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -12,13 +10,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
-
-// commandPath is what "go get -tool" takes.
-const commandPath = "github.com/lockstep-db/lockstep/cmd/lockstep"
 
 func initCommand() command {
 	return command{
@@ -75,9 +69,16 @@ func initPackage(dir string) (result, error) {
 	if res.Package, err = packageName(dir); err != nil {
 		return nil, err
 	}
-	if res.ImportPath, res.Tool, err = importPath(dir); err != nil {
+	root, module, err := moduleOf(dir)
+	if err != nil {
 		return nil, err
 	}
+	if module.path != "" {
+		if res.ImportPath, err = module.importPath(root, dir); err != nil {
+			return nil, err
+		}
+	}
+	res.Tool = module.tool
 	if last, err := lastVersion(dir); err != nil {
 		return nil, err
 	} else {
@@ -118,64 +119,6 @@ func packageName(dir string) (string, error) {
 		name = "migrations"
 	}
 	return name, nil
-}
-
-// importPath returns the import path of the package in dir, or "" if dir is in no
-// module, and whether lockstep is among the module's tools.
-func importPath(dir string) (string, bool, error) {
-	root, err := filepath.Abs(dir)
-	if err != nil {
-		return "", false, err
-	}
-	for below := ""; ; root = filepath.Dir(root) {
-		text, err := os.ReadFile(filepath.Join(root, "go.mod"))
-		if err == nil {
-			module, tool := parseModule(text)
-			return path.Join(module, below), tool, nil
-		}
-		if root == filepath.Dir(root) {
-			return "", false, nil
-		}
-		below = path.Join(filepath.Base(root), below)
-	}
-}
-
-// parseModule returns the module's path and whether lockstep is among its tools.
-//
-// https://go.dev/ref/mod#go-mod-file
-func parseModule(goMod []byte) (module string, tool bool) {
-	block := ""
-	for lines := bufio.NewScanner(bytes.NewReader(goMod)); lines.Scan(); {
-		line, _, _ := strings.Cut(lines.Text(), "//")
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			continue
-		}
-		switch {
-		case block != "" && words[0] == ")":
-			block = ""
-			continue
-		case block != "":
-			words = slices.Insert(words, 0, block)
-		case len(words) == 2 && words[1] == "(":
-			block = words[0]
-			continue
-		}
-		if len(words) != 2 {
-			continue
-		}
-		value := words[1]
-		if unquoted, err := strconv.Unquote(value); err == nil {
-			value = unquoted
-		}
-		switch words[0] {
-		case "module":
-			module = value
-		case "tool":
-			tool = tool || value == commandPath
-		}
-	}
-	return module, tool
 }
 
 type initResult struct {
