@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/lockstep-db/lockstep/gen"
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -94,7 +95,7 @@ type checkResult struct {
 
 func (r *checkResult) print(w io.Writer) {
 	if r.Current {
-		fmt.Fprintf(w, "%s: current, version %v\n", filepath.Join(r.Migrations, generatedFile), r.Version)
+		fmt.Fprintf(w, "%s: current, version %v\n", filepath.Join(r.Migrations, gen.FileName), r.Version)
 	}
 	if r.DBCurrent != nil && *r.DBCurrent {
 		fmt.Fprintf(w, "%s: at version %v\n", r.DB, r.Version)

@@ -13,9 +13,6 @@ import (
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
 
-// generatedFile is the name of what generate writes.
-const generatedFile = "lockstep_gen.go"
-
 func generateCommand() command {
 	return command{
 		name:  "generate",
@@ -66,7 +63,7 @@ col, pinned, newest).`,
 				if err != nil {
 					return nil, err
 				}
-				out := &generateResult{File: filepath.Join(dir, generatedFile), Version: res.Schema.Expected, Pins: []brokenPin{}}
+				out := &generateResult{File: filepath.Join(dir, gen.FileName), Version: res.Schema.Expected, Pins: []brokenPin{}}
 				stale, err := res.Stale()
 				switch {
 				case err != nil:

@@ -106,7 +106,8 @@ Each error has
 	                      the database is refused: has db, version and expected
 	                      (but unmanaged, which has none), and where they apply
 	                      pending, differences (type, name, want, found, detail),
-	                      violations (table, parent, count, rows, mismatch), digest
+	                      violations (table, parent, count, before, rows,
+	                      mismatch), digest
 	         migration    one did not succeed: has db, version, file, line
 	         missing      there is no such file
 	         exists       the file, or a version of the database, is there already

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"go/parser"
+	"go/build"
 	"go/token"
 	"io"
 	"os"
@@ -79,13 +80,21 @@ func initPackage(dir string) (result, error) {
 		}
 	}
 	res.Tool = module.tool
-	if last, err := lastVersion(dir); err != nil {
+	last, err := lastVersion(dir)
+	if err != nil {
 		return nil, err
-	} else {
-		res.first = last == 0
 	}
+	res.first = last == 0
+	if err := writeNew(res.File, packageText(res.Package)); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// packageText is migrations.go.
+func packageText(name string) string {
 	// A line of this file that began with go:generate would start the command here.
-	return res, writeNew(res.File, fmt.Sprintf(`// Package %s holds the migrations of the program's database: numbered SQL
+	return fmt.Sprintf(`// Package %s holds the migrations of the program's database: numbered SQL
 // files, each of which takes the database from the version before it to its own.
 // Call Migrate when the program starts.
 //
@@ -94,21 +103,18 @@ func initPackage(dir string) (result, error) {
 package %s
 
 //%s go tool lockstep generate
-`, res.Package, res.Package, "go:generate"))
+`, name, name, "go:generate")
 }
 
 // packageName returns the name of the package in dir if there is one, else one
 // that is like the name of the folder.
 func packageName(dir string) (string, error) {
-	files, err := filepath.Glob(filepath.Join(globQuote(dir), "*.go"))
-	if err != nil {
-		return "", err
+	pkg, err := build.ImportDir(dir, 0)
+	if err == nil {
+		return pkg.Name, nil
 	}
-	for _, file := range files {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly)
-		if err == nil && !strings.HasSuffix(file, "_test.go") {
-			return f.Name.Name, nil
-		}
+	if none := (*build.NoGoError)(nil); !errors.As(err, &none) {
+		return "", fileError(dir, err)
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {

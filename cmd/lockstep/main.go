@@ -67,7 +67,7 @@ type command struct {
 
 // An action does the work of a command. It returns what it found out even when
 // it also returns an error, and nothing but what is worth printing.
-type action func(ctx context.Context, io *streams, args []string) (result, error)
+type action func(ctx context.Context, s *streams, args []string) (result, error)
 
 // A result is what a command has to say on standard output: by print, or with
 // -json as the value of "result".
@@ -134,18 +134,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return complain(stderr, usageError(name, err.Error()))
 	}
 
-	streams := &streams{stderr: stderr}
-	res, err := act(ctx, streams, args)
+	s := &streams{stderr: stderr}
+	res, err := act(ctx, s, args)
 	if u := usage(""); errors.As(err, &u) {
 		return complain(stderr, usageError(name, string(u)))
 	}
 	if asJSON {
-		return reportJSON(stdout, stderr, res, streams.warnings, err)
+		return reportJSON(stdout, stderr, res, s.warnings, err)
 	}
 	if res != nil {
 		res.print(stdout)
 	}
-	for _, w := range streams.warnings {
+	for _, w := range s.warnings {
 		fmt.Fprintln(stderr, "warning:", w)
 	}
 	return complain(stderr, err)

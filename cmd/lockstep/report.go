@@ -158,6 +158,7 @@ type jsonViolation struct {
 	Table    string   `json:"table"`
 	Parent   string   `json:"parent"`
 	Count    int      `json:"count"`
+	Before   int      `json:"before"`
 	Rows     []string `json:"rows"`
 	Mismatch bool     `json:"mismatch"`
 }
@@ -198,7 +199,7 @@ func describe(err error) jsonError {
 			d.Differences = append(d.Differences, jsonDifference(diff))
 		}
 		for _, v := range e.Violations {
-			d.Violations = append(d.Violations, jsonViolation{v.Table, v.Parent, v.Count, v.Rows, v.Mismatch})
+			d.Violations = append(d.Violations, jsonViolation{v.Table, v.Parent, v.Count, v.Before, v.Rows, v.Mismatch})
 		}
 	}
 	if e := (*lockstep.MigrationError)(nil); errors.As(err, &e) {
