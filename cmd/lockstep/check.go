@@ -16,7 +16,6 @@ func checkCommand() command {
 		name:  "check",
 		args:  "[--migrations DIR] [--db FILE] [flags]",
 		short: "say whether lockstep_gen.go, and a database, are what they should be",
-		json:  true,
 		long: `
 Without --db it is "lockstep generate -check" for the migrations directory: it
 exits with 1 if there are problems in the migrations or lockstep_gen.go is stale.

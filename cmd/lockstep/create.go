@@ -16,7 +16,6 @@ func createCommand() command {
 		name:  "create",
 		args:  "[--db FILE] [flags]",
 		short: "make an empty database at version 0000",
-		json:  true,
 		long: `
 Makes a database at version 0000, and the folders above it: empty, but for the
 tables in which the version and the history of the database stand. "lockstep

@@ -24,7 +24,6 @@ func enrollCommand() command {
 		name:  "enroll",
 		args:  "[--db FILE] [--migrations DIR] [--at N] [flags]",
 		short: "give a version to a database that existed before lockstep",
-		json:  true,
 		long: `
 Marks a database as being at version N (the newest, without --at): the migrations
 up to N count as applied, those after it as pending. It does so only if the tables

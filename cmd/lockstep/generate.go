@@ -18,7 +18,6 @@ func generateCommand() command {
 		name:  "generate",
 		args:  "[-check] [-gaps] [-dqs] [-accept N]... [-json] [DIR]",
 		short: "write lockstep_gen.go from the migrations in a directory",
-		json:  true,
 		long: `
 Reads the migrations in DIR (the current folder, which is where go generate
 starts it), replays them in an SQLite in memory, and writes lockstep_gen.go beside

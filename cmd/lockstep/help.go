@@ -68,9 +68,7 @@ prints.
 func printManual(w io.Writer, cmd command) {
 	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	cmd.flags(fs)
-	if cmd.json {
-		fs.Bool("json", false, "print one JSON object: lockstep help json")
-	}
+	jsonFlag(fs)
 	fmt.Fprintf(w, "Usage: lockstep %s\n\n%s\n\nFlags:\n\n", strings.TrimSpace(cmd.name+" "+cmd.args), strings.TrimSpace(cmd.long))
 	fs.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)

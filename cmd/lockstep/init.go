@@ -20,7 +20,6 @@ func initCommand() command {
 		name:  "init",
 		args:  "[-json] [DIR]",
 		short: "make a migrations package",
-		json:  true,
 		long: `
 Makes DIR (default: the migrations directory, see "lockstep help") and in it
 migrations.go, which makes a Go package of it: the package's documentation and the

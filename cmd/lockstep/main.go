@@ -58,7 +58,6 @@ type command struct {
 	args  string // "[flags] NAME...", in the usage line
 	short string // what it does, for the list of commands
 	long  string // its manual, without the flags
-	json  bool   // it has -json
 
 	// flags defines the command's flags and returns what runs once they are
 	// parsed.
@@ -121,10 +120,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // its errors are reworded, its usage is ours
 	act := cmd.flags(fs)
-	var asJSON bool
-	if cmd.json {
-		fs.BoolVar(&asJSON, "json", false, "print one JSON object: lockstep help json")
-	}
+	asJSON := jsonFlag(fs)
 	args, err = parse(fs, args)
 	if errors.Is(err, flag.ErrHelp) {
 		printManual(stdout, cmd)
@@ -139,7 +135,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if u := usage(""); errors.As(err, &u) {
 		return complain(stderr, usageError(name, string(u)))
 	}
-	if asJSON {
+	if *asJSON {
 		return reportJSON(stdout, stderr, res, s.warnings, err)
 	}
 	if res != nil {
@@ -149,6 +145,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "warning:", w)
 	}
 	return complain(stderr, err)
+}
+
+// jsonFlag defines the flag that all commands have.
+func jsonFlag(fs *flag.FlagSet) *bool {
+	return fs.Bool("json", false, "print one JSON object: lockstep help json")
 }
 
 // find returns the command of that name.

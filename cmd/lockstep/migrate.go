@@ -18,7 +18,6 @@ func migrateCommand() command {
 		name:  "migrate",
 		args:  "[--db FILE] [--migrations DIR] [--to N] [--dry-run] [flags]",
 		short: "bring a database to the version of the migrations",
-		json:  true,
 		long: `
 Runs the pending migrations of a directory on a database, by the same code that a
 program runs when it starts: all of them in one transaction, or none. The

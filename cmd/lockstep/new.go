@@ -20,7 +20,6 @@ func newCommand() command {
 		name:  "new",
 		args:  "[--migrations DIR] [--sql] WORDS...",
 		short: "begin the next migration",
-		json:  true,
 		long: `
 Makes the file of the next migration, numbered after the last one in the
 directory and named after WORDS, and prints its path. In the file is a comment

@@ -40,8 +40,10 @@ func newProgress(w io.Writer, begun time.Time, ticks <-chan time.Time) *progress
 				// A statement can take minutes in which nothing is reported, so the
 				// line is written by the clock.
 				if elapsed := now.Sub(begun); elapsed >= time.Second {
-					line = p.line(elapsed)
-					fmt.Fprint(w, erase+line)
+					if next := p.line(elapsed); next != line {
+						line = next
+						fmt.Fprint(w, erase+line)
+					}
 				}
 			case <-p.done:
 				if line != "" {

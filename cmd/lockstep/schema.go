@@ -19,7 +19,6 @@ func schemaCommand() command {
 		name:  "schema",
 		args:  "[--migrations DIR] [--db FILE] [--to N] [flags]",
 		short: "print the schema of the migrations, of a database, or their difference",
-		json:  true,
 		long: `
 Without --db it prints the schema that the migrations produce, in SQLite's own
 wording; with --to N, the one at version N. With --db alone it prints the schema

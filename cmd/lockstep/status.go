@@ -19,7 +19,6 @@ func statusCommand() command {
 		name:  "status",
 		args:  "[--db FILE] [--migrations DIR] [flags]",
 		short: "print the version of a database, what was applied and what is pending",
-		json:  true,
 		long: `
 Prints the version of a database, the newest in the migrations directory, which
 migrations were applied when (and how long each took, and in which program), and

@@ -18,7 +18,6 @@ func versionCommand() command {
 		name:  "version",
 		args:  "[-json]",
 		short: "print the versions of the command, of SQLite and of the generated file",
-		json:  true,
 		long: `
 Prints the version of this command, the version of the SQLite in it, which is the
 one that replays migrations, and the form of lockstep_gen.go that it writes: a
