@@ -64,7 +64,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"go/build"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -300,12 +299,12 @@ func packageName(dir string) (string, *Problem) {
 		if base == FileName || filepath.Ext(base) != ".go" || strings.HasSuffix(base, "_test.go") {
 			continue
 		}
-		if match, err := build.Default.MatchFile(dir, base); err != nil || !match {
-			continue // such as a generator under "//go:build ignore"
-		}
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, base), nil, parser.PackageClauseOnly)
 		if err != nil {
 			continue // the compiler will say it better
+		}
+		if file.Name.Name == "main" {
+			continue // a program under "//go:build ignore": nobody can import a main
 		}
 		if name != "" && file.Name.Name != name {
 			return "", &Problem{File: base, Fact: fmt.Sprintf("package %s; %s has package %s", file.Name.Name, from, name)}
@@ -325,7 +324,7 @@ func packageName(dir string) (string, *Problem) {
 		}
 		return -1
 	}, filepath.Base(abs))
-	if !token.IsIdentifier(name) || name == "_" || name == "main" {
+	if !token.IsIdentifier(name) || name == "_" || name == "main" { // none that can be imported
 		name = "migrations"
 	}
 	return name, nil

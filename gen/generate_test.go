@@ -7,7 +7,6 @@ import (
 	"go/token"
 	"go/types"
 	"io/fs"
-	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,31 +16,6 @@ import (
 
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
-
-func Example() {
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	err = os.WriteFile(filepath.Join(dir, "0001-initialize.sql"), []byte("CREATE TABLE notes(title TEXT NOT NULL);\n"), 0o666)
-	if err != nil {
-		log.Fatal(err)
-	}
-
-	result, err := Generate(context.Background(), dir, Options{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := result.Commit(); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(result.Schema.Expected)
-	fmt.Print(result.Schema.SQL)
-	// Output:
-	// 0001
-	// CREATE TABLE notes(title TEXT NOT NULL);
-}
 
 // TestSameInputSameBytes generates the ordinary directory again, elsewhere and
 // with the files as a checkout on Windows may have them.

@@ -139,7 +139,8 @@ func (r *replay) migration(m *migration) (bool, error) {
 			temp = true
 		}
 		if s.ours {
-			made, err := column(r.conn, "SELECT name FROM (SELECT name FROM sqlite_schema UNION ALL SELECT name FROM sqlite_temp_schema) WHERE lower(name) IN ('_meta', '_lockstep_history')")
+			made, err := column(r.conn, `SELECT name FROM sqlite_schema WHERE lower(name) IN ('_meta', '_lockstep_history')
+				UNION ALL SELECT name FROM sqlite_temp_schema WHERE lower(name) IN ('_meta', '_lockstep_history')`)
 			if err != nil {
 				return false, err
 			}
@@ -188,7 +189,7 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 	}
 	if err != nil {
 		problem := s.failure(err)
-		if s.ours && strings.HasPrefix(sentence(err), "no such table: ") {
+		if name, ok := strings.CutPrefix(sentence(err), "no such table: "); ok && isOurs(strings.TrimPrefix(name, "main.")) {
 			problem.Fact = oursIsRefused
 		}
 		return nil, &problem, nil
