@@ -64,7 +64,8 @@ db, and dbCurrent (null without --db). It is null if there are problems.`,
 				out.Current = err == nil
 				if db.given {
 					out.DB = db.value
-					refusal := checkDatabase(ctx, db.value, res.Schema, lockstep.WithTimeout(*timeout), lockstep.Allow(*allow))
+					refusal := checkDatabase(ctx, db.value, res.Schema,
+						lockstep.WithTimeout(*timeout), lockstep.Allow(*allow), warningsOf(db.value, s))
 					current := refusal == nil
 					out.DBCurrent = &current
 					err = join(err, refusal)

@@ -114,7 +114,7 @@ func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Sche
 	}
 
 	progress := startProgress(s.stderr)
-	err = lockstep.Migrate(ctx, db.DB, schema, append(opts, lockstep.WithProgress(func(p lockstep.Progress) {
+	err = lockstep.Migrate(ctx, db.DB, schema, append(opts, warningsOf(path, s), lockstep.WithProgress(func(p lockstep.Progress) {
 		progress.report(p)
 		if p.Statement == 0 && p.Done {
 			out.Migrations = append(out.Migrations, ranMigration{Version: p.Version, File: p.File})

@@ -40,8 +40,9 @@ Example:
 	  0003-add-index.sql
 
 With -json, "result" has db, managed, version, migrations and expected (null
-without a directory), applied (version, file, checksum, at, ms, program) and
-pending (names of files). A checksum of "" and a program of "" mean that another
+without a directory), applied (version, file, checksum, at, ms, program), pending
+(names of files) and extra (type, name; at the newest version, what no migration
+made). A checksum of "" and a program of "" mean that another
 tool applied the migration.`,
 		flags: func(fs *flag.FlagSet) action {
 			migrations, db := migrationsFlag(fs), dbFlag(fs)
@@ -87,7 +88,7 @@ func status(ctx context.Context, path, dir string, schema *lockstep.Schema, opts
 	if err != nil {
 		return nil, err
 	}
-	out := &statusResult{DB: path, Managed: state.Managed, Version: state.Version, Applied: []appliedMigration{}, Pending: []string{}}
+	out := &statusResult{DB: path, Managed: state.Managed, Version: state.Version, Applied: []appliedMigration{}, Pending: []string{}, Extra: []extraObject{}}
 	for _, a := range state.Applied {
 		out.Applied = append(out.Applied, appliedMigration{a.Version, a.File, a.Checksum, a.At, a.Took.Milliseconds(), a.Program})
 	}
@@ -101,6 +102,9 @@ func status(ctx context.Context, path, dir string, schema *lockstep.Schema, opts
 		out.Migrations, out.Expected = dir, &schema.Expected
 		for _, m := range state.Pending {
 			out.Pending = append(out.Pending, m.File)
+		}
+		for _, o := range state.Extra {
+			out.Extra = append(out.Extra, extraObject{o.Type, o.Name})
 		}
 		if errors.Is(state.Refusal, lockstep.ErrBehind) {
 			return out, nil
@@ -117,6 +121,7 @@ type statusResult struct {
 	Expected   *lockstep.Version  `json:"expected"`
 	Applied    []appliedMigration `json:"applied"`
 	Pending    []string           `json:"pending"`
+	Extra      []extraObject      `json:"extra"`
 }
 
 type appliedMigration struct {
@@ -126,6 +131,11 @@ type appliedMigration struct {
 	At       time.Time        `json:"at"`
 	Ms       int64            `json:"ms"`
 	Program  string           `json:"program"`
+}
+
+type extraObject struct {
+	Type string `json:"type"`
+	Name string `json:"name"`
 }
 
 func (r *statusResult) print(w io.Writer) {
@@ -153,6 +163,12 @@ func (r *statusResult) print(w io.Writer) {
 		fmt.Fprintln(w, "pending")
 		for _, file := range r.Pending {
 			fmt.Fprintln(w, "  "+file)
+		}
+	}
+	if len(r.Extra) > 0 {
+		fmt.Fprintln(w, "not from migrations")
+		for _, o := range r.Extra {
+			fmt.Fprintf(w, "  %s %s\n", o.Type, o.Name)
 		}
 	}
 }

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/gen"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// warningsOf has what the runtime logs at level Warn, about the database at path,
+// printed with the warnings of the migrations.
+func warningsOf(path string, s *streams) lockstep.Option {
+	return lockstep.WithLogger(slog.New(&warnings{path, s}))
+}
+
+type warnings struct {
+	path string
+	s    *streams
+}
+
+func (*warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+func (w *warnings) Handle(_ context.Context, r slog.Record) error {
+	fact, database := r.Message, ""
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "database" { // the user has another name for it
+			database = a.Value.String()
+		} else {
+			fact += ": " + strings.TrimPrefix(a.Value.String(), database+": ")
+		}
+		return true
+	})
+	w.s.warnings = append(w.s.warnings, gen.Problem{File: w.path, Fact: fact})
+	return nil
+}
+
+func (w *warnings) WithAttrs([]slog.Attr) slog.Handler { return w }
+func (w *warnings) WithGroup(string) slog.Handler      { return w }
