@@ -88,6 +88,7 @@ func main() {
 	for kind, name := range map[error]string{
 		lockstep.ErrBehind: "ErrBehind", lockstep.ErrAhead: "ErrAhead", lockstep.ErrUnmanaged: "ErrUnmanaged", lockstep.ErrDiverged: "ErrDiverged",
 		lockstep.ErrDrift: "ErrDrift", lockstep.ErrBusy: "ErrBusy", lockstep.ErrStale: "ErrStale", lockstep.ErrUnreadable: "ErrUnreadable",
+		lockstep.ErrForeignKey: "ErrForeignKey",
 	} {
 		if errors.Is(err, kind) {
 			fmt.Println(name)
@@ -152,6 +153,8 @@ func TestStart(t *testing.T) {
 		{"AcceptsItsVersionReadOnly", makes(migrated(app)), "migrate", "?mode=ro", "at version 0003\n"},
 		{"RefusesABehindDatabaseReadOnly", makes(migrated(app, "--to", "1")), "migrate", "?mode=ro", "ErrBehind\ndata.db: at version 0001, this program expects 0003: pending 0002-add-tags.sql, 0003-drop-drafts.sql: attempt to write a readonly database\n"},
 		{"RollsBackAMigrationThatFails", makes(migrated(app, "--to", "1"), executed("CREATE TABLE tags (x)")), "migrate", "", refusal(t, "MigrationError")},
+		{"RollsBackWhatLeavesRowsWithoutParent", makes(migrated(app, "--to", "2"), executed("INSERT INTO notes VALUES (7, 'x', 1); INSERT INTO tags VALUES (7, 'a'), (7, 'b')")), "migrate", "", refusal(t, "ErrForeignKey")},
+		{"RefusesANewDatabaseToCheck", nil, "check", "", "ErrBehind\ndata.db: at version 0000, this program expects 0003: pending 0001-initialize.sql, 0002-add-tags.sql, 0003-drop-drafts.sql\n\tlockstep migrate --db data.db\n"},
 		{"RefusesABehindDatabaseToCheck", makes(migrated(app, "--to", "1")), "check", "", refusal(t, "ErrBehind")},
 		{"RefusesAnAheadDatabase", makes(migrated(next)), "migrate", "", refusal(t, "ErrAhead")},
 		{"RefusesAnUnmanagedDatabase", makes(executed("CREATE TABLE notes (id); CREATE TABLE places (id)")), "migrate", "", refusal(t, "ErrUnmanaged")},
