@@ -1,13 +1,14 @@
 // Package sqltext reads SQL the way that SQLite's own tokenizer does.
 //
-// It answers the questions about a migration's text that have to have the same
-// answer on the developer's machine and inside the user's program: where its
-// tokens are, which of them are substance ([Script.Checksum]), how the text is
-// cut into statements at recorded ends ([Script.Statements]), and whether two
-// texts of sqlite_schema describe the same object ([Diff], [Fingerprint]).
+// It answers the questions that have to have the same answer on the developer's
+// machine and inside the user's program. About a migration: where its tokens are,
+// which of them are substance ([Script.Checksum]), and how the text is cut into
+// statements at recorded ends ([Script.Statements]). About a schema: how it is
+// written down ([FormatSchema], [ParseSchema]), whether two are the same
+// ([Fingerprint]), and in what they differ ([Diff]).
 //
-// It never decides where a statement ends in a file: SQLite decides that, when
-// the code is generated. It imports the standard library only.
+// It never decides where a statement ends in a migration: SQLite decides that,
+// when the code is generated. It imports the standard library only.
 package sqltext
 
 import (
@@ -26,7 +27,7 @@ const (
 	Quoted                // an identifier in "double quotes", `backticks` or [brackets]
 	String                // 'text'
 	Blob                  // x'0123'
-	Number                // 1, 0x10, 1e5, 1_000
+	Number                // 1, .5, 0x10, 1e5, 1_000
 	Variable              // ?, ?5, :name, @name, $name
 	Punct                 // operators and punctuation
 	Semicolon             // ;
@@ -53,7 +54,9 @@ func Normalize(file []byte) string {
 // Next returns the token of text that begins at pos, which is less than
 // len(text). Every byte belongs to one token.
 //
-// The rules are those of SQLite's tokenize.c.
+// The rules are those of SQLite's tokenize.c, its oddities included: where SQLite
+// sees an end, lockstep has to see one. Only a NUL byte, at which SQLite stops
+// reading, is a token like others.
 func Next(text string, pos int) Token {
 	kind, n := scan(text[pos:])
 	return Token{kind, pos, pos + n}
@@ -183,15 +186,17 @@ func blob(s string) (Kind, int) {
 	return Illegal, min(n+1, len(s))
 }
 
+// number leaves it to SQLite's parser to refuse a "_" that has no digit on either
+// side, as SQLite's tokenizer does.
 func number(s string) (Kind, int) {
 	n := 0
 	digits := func(is func(byte) bool) {
-		for n < len(s) && (is(s[n]) || s[n] == '_' && n > 0 && is(s[n-1]) && is(at(s, n+1))) {
+		for n < len(s) && (is(s[n]) || s[n] == '_') {
 			n++
 		}
 	}
 	if s[0] == '0' && (at(s, 1) == 'x' || at(s, 1) == 'X') && isHex(at(s, 2)) {
-		n = 2
+		n = 3
 		digits(isHex)
 	} else {
 		digits(isDigit)
@@ -214,6 +219,8 @@ func number(s string) (Kind, int) {
 	return Number, n
 }
 
+// variable knows the names that SQLite has for Tcl, such as $a::b(c). It has "#"
+// followed by a word for itself only.
 func variable(s string) (Kind, int) {
 	names, n := 0, 1
 scan:
@@ -253,9 +260,10 @@ func at(s string, i int) byte {
 	return 0
 }
 
-func isSpace(c byte) bool {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r'
-}
+// isSpace reports whether c can stand in a run of blanks. A vertical tab can,
+// though it cannot begin one.
+func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 func isHex(c byte) bool {
 	return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'

@@ -1,0 +1,92 @@
+package sqltext
+
+import "strings"
+
+// unquote returns the name that a token spells. SQLite takes a string literal for
+// a name where only a name can stand.
+func unquote(token string) string {
+	if n := len(token); n >= 2 {
+		switch q := token[:1]; q {
+		case `"`, "`", "'":
+			return strings.ReplaceAll(token[1:n-1], q+q, q)
+		case "[":
+			return token[1 : n-1]
+		}
+	}
+	return token
+}
+
+// lower returns s in lower case the way SQLite compares names: ASCII letters only.
+func lower(s string) string {
+	for i := range len(s) {
+		if isUpper(s[i]) {
+			b := []byte(s)
+			for i, c := range b {
+				b[i] = lowerByte(c)
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+// equal reports whether a and b are the same name, or the same keyword.
+func equal(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lowerByte(a[i]) != lowerByte(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// isBare reports whether the name, which is in lower case, means the same without
+// quotes.
+func isBare(name string) bool {
+	for i := range len(name) {
+		if !isWord(name[i]) {
+			return false
+		}
+	}
+	return name != "" && !isDigit(name[0]) && name[0] != '$' && !isKeyword(name)
+}
+
+// isKeyword reports whether word, which is in lower case, is one to which SQLite
+// gives a meaning. TRUE and FALSE are, without being in SQLite's own list.
+//
+// https://sqlite.org/lang_keywords.html
+func isKeyword(word string) bool {
+	switch word {
+	case "abort", "action", "add", "after", "all", "alter", "always", "analyze", "and", "as",
+		"asc", "attach", "autoincrement", "before", "begin", "between", "by", "cascade", "case",
+		"cast", "check", "collate", "column", "commit", "conflict", "constraint", "create",
+		"cross", "current", "current_date", "current_time", "current_timestamp", "database",
+		"default", "deferrable", "deferred", "delete", "desc", "detach", "distinct", "do", "drop",
+		"each", "else", "end", "escape", "except", "exclude", "exclusive", "exists", "explain",
+		"fail", "false", "filter", "first", "following", "for", "foreign", "from", "full",
+		"generated", "glob", "group", "groups", "having", "if", "ignore", "immediate", "in",
+		"index", "indexed", "initially", "inner", "insert", "instead", "intersect", "into", "is",
+		"isnull", "join", "key", "last", "left", "like", "limit", "match", "materialized",
+		"natural", "no", "not", "nothing", "notnull", "null", "nulls", "of", "offset", "on", "or",
+		"order", "others", "outer", "over", "partition", "plan", "pragma", "preceding", "primary",
+		"query", "raise", "range", "recursive", "references", "regexp", "reindex", "release",
+		"rename", "replace", "restrict", "returning", "right", "rollback", "row", "rows",
+		"savepoint", "select", "set", "table", "temp", "temporary", "then", "ties", "to",
+		"transaction", "trigger", "true", "unbounded", "union", "unique", "update", "using",
+		"vacuum", "values", "view", "virtual", "when", "where", "window", "with", "within", "without":
+		return true
+	}
+	return false
+}
+
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
+
+func lowerByte(c byte) byte {
+	if isUpper(c) {
+		return c + 'a' - 'A'
+	}
+	return c
+}
