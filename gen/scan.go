@@ -207,7 +207,7 @@ func (m *migration) directives() (problems Problems) {
 	for words, pos := range m.script.Directives {
 		switch {
 		case words == noCascade:
-		case words == noTransaction && (pos != m.script.Tokens[0].Pos || !m.alone):
+		case words == noTransaction && (pos != m.script.Tokens[0].Pos || m.script.Line(pos) > 1):
 			problems = append(problems, m.at(pos, `"-- lockstep: no-transaction" has to be the first line; move it there`))
 		case words != noTransaction:
 			problems = append(problems, m.at(pos, "unknown directive %q; want no-transaction or no-cascade", words))
