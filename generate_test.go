@@ -118,7 +118,7 @@ func TestStart(t *testing.T) {
 	app.build()
 
 	// What is to come, and what somebody else has made of the same beginning.
-	next, other := newApp(t), newApp(t)
+	next, other := app.copy(t), app.copy(t)
 	next.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
 	other.write("migrations/0002-add-tags.sql", "CREATE TABLE labels (label TEXT);\n")
 	next.run("go", "tool", "lockstep", "generate", "migrations")
@@ -221,6 +221,7 @@ func locked(t *testing.T, db string) {
 // generated.
 func TestStale(t *testing.T) {
 	const file = "migrations/0003-drop-drafts.sql"
+	app := newApp(t)
 
 	// behind makes a database at version 2, with a note that 0003 deletes and two
 	// that it keeps.
@@ -235,38 +236,38 @@ func TestStale(t *testing.T) {
 	}
 
 	t.Run("DoesNotCompileWithoutAMigration", func(t *testing.T) {
-		m := newApp(t)
+		m := app.copy(t)
 		m.remove(file)
 		m.doesNotCompile("migrations/lockstep_gen.go:LINE: pattern 0003-drop-drafts.sql: no matching files found\n")
 	})
 	t.Run("DoesNotCompileWithARenamedMigration", func(t *testing.T) {
-		m := newApp(t)
+		m := app.copy(t)
 		m.remove(file)
 		m.write("migrations/0003-delete-drafts.sql", appMigrations["0003-drop-drafts.sql"])
 		m.doesNotCompile("migrations/lockstep_gen.go:LINE: pattern 0003-drop-drafts.sql: no matching files found\n")
 	})
 	t.Run("DoesNotCompileWithAnOldPin", func(t *testing.T) {
-		m := newApp(t)
+		m := app.copy(t)
 		m.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
 		m.run("go", "tool", "lockstep", "generate", "migrations")
 		m.doesNotCompile("# example.com/app\n./main.go:LINE: cannot use migrations.V0003DropDrafts{} (value of struct type migrations.V0003DropDrafts) as migrations.V0004AddTimes value in argument to migrations.Pin\n")
 	})
 	t.Run("RefusesAMigrationThatWasNotGenerated", func(t *testing.T) {
-		m := newApp(t)
+		m := app.copy(t)
 		m.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
 		m.build()
 		db := behind(t, m)
 		m.refuses(db, refusal(t, "ErrStale"))
 	})
 	t.Run("RefusesAnEditedMigrationBeforeItRuns", func(t *testing.T) {
-		m := newApp(t)
+		m := app.copy(t)
 		m.write(file, strings.Replace(appMigrations["0003-drop-drafts.sql"], " WHERE draft <> 0", "", 1))
 		m.build()
-		db := behind(t, newApp(t))
+		db := behind(t, app.in(t))
 		m.refuses(db, "ErrStale\n0003-drop-drafts.sql: changed since lockstep_gen.go was generated; generate before building\n\tgo generate ./...\n")
 	})
 	t.Run("RunsTheSameStatementsUnderANewComment", func(t *testing.T) {
-		m := newApp(t)
+		m := app.copy(t)
 		m.write(file, "-- Drafts; WHERE they went;\r\n"+appMigrations["0003-drop-drafts.sql"])
 		m.build()
 		db := behind(t, m)
@@ -451,6 +452,16 @@ func newApp(t *testing.T) *module {
 	}
 	m.run("go", "generate", "./...")
 	return m
+}
+
+// copy returns a copy of the module's files.
+func (m *module) copy(t *testing.T) *module {
+	t.Helper()
+	c := &module{t: t, dir: t.TempDir(), env: m.env}
+	if err := os.CopyFS(c.dir, os.DirFS(m.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // in returns the module for use in a subtest.
