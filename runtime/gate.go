@@ -253,7 +253,10 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
-	if err := g.begin(ctx, "BEGIN IMMEDIATE"); err != nil {
+	// BEGIN IMMEDIATE would wait for a writer as long as the driver's busy timeout
+	// says. A transaction that has begun by reading does not wait.
+	// https://sqlite.org/c3ref/busy_handler.html
+	if err := g.begin(ctx, "BEGIN"); err != nil {
 		return
 	}
 	now, err := g.readState(ctx)
@@ -262,7 +265,7 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 			err = g.seal(ctx, now.version, g.schema.Digest, g.schema.Fingerprint)
 		}
 		if err == nil {
-			_, err = g.conn.ExecContext(context.WithoutCancel(ctx), "COMMIT")
+			_, err = g.conn.ExecContext(ctx, "COMMIT")
 		}
 		if err == nil {
 			return
