@@ -413,13 +413,17 @@ func (g *gate) retry(ctx context.Context, f func(context.Context) error) error {
 	begun := time.Now()
 	limited, cancel := context.WithTimeout(ctx, max(g.wait, time.Millisecond))
 	defer cancel()
+	var busy error // the last that was seen
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		if err := ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil && busy == nil {
 			return err
 		}
 		err := f(limited)
 		if err == nil || !isBusy(err) && limited.Err() == nil {
 			return err
+		}
+		if busy == nil || isBusy(err) {
+			busy = err
 		}
 		// Those who wait for the same lock should not all ask at the same time.
 		timer := time.NewTimer(pause/2 + rand.N(pause))
@@ -427,7 +431,7 @@ func (g *gate) retry(ctx context.Context, f func(context.Context) error) error {
 		case <-timer.C:
 		case <-limited.Done():
 			timer.Stop()
-			return g.busy(ctx, time.Since(begun), err)
+			return g.busy(ctx, time.Since(begun), busy)
 		}
 	}
 }

@@ -100,6 +100,7 @@ func sentence(err error) string {
 		return s
 	}
 	s = strings.TrimPrefix(s, "sqlite3: ")
+	s = strings.TrimSuffix(s, " (SQLITE_BUSY)")
 	s = strings.TrimSuffix(s, " ("+strconv.Itoa(code)+")")
 	if code &= 0xff; code < len(codeNames) {
 		if rest, ok := strings.CutPrefix(s, codeNames[code]+": "); ok && rest != "" && codeNames[code] != "" {
