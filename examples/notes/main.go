@@ -13,7 +13,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -95,9 +94,8 @@ func listen(addr string) (net.Listener, error) {
 	if addr != "" {
 		return net.Listen("tcp", addr)
 	}
-	listener, err := net.Listen("tcp", defaultAddr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return net.Listen("tcp", "127.0.0.1:0")
+	if listener, err := net.Listen("tcp", defaultAddr); err == nil {
+		return listener, nil
 	}
-	return listener, err
+	return net.Listen("tcp", "127.0.0.1:0")
 }

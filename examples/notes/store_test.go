@@ -64,11 +64,15 @@ func TestUpgrade(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	t.Run("RefusesTheNotebookOfANewerRelease", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "notes.db")
+		dir, err := filepath.EvalSymlinks(t.TempDir()) // as SQLite names it
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "notes.db")
 		openStore(t, path).Close()
 		execute(t, path, `UPDATE _meta SET version = version + 1`)
 
-		_, err := Open(context.Background(), path)
+		_, err = Open(context.Background(), path)
 		if !errors.Is(err, lockstep.ErrAhead) {
 			t.Fatalf("got %v, want ErrAhead", err)
 		}
