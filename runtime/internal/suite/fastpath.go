@@ -92,8 +92,10 @@ func fastPath(t *test) {
 		t.exec("VACUUM")
 		before := t.bytes()
 		s := t.schema(notes)
-		if t.fast(check, s) || t.fast(check, s) {
-			t.Error("the cookie was noted")
+		for range 2 {
+			if t.fast(check, s) {
+				t.Error("the cookie was noted")
+			}
 		}
 		t.same("the file", t.bytes(), before)
 	})

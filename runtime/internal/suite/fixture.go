@@ -223,6 +223,14 @@ func (t *test) says(err error, want string) {
 	}
 }
 
+// unnamed returns the text of an error that a driver can find when it connects.
+func (t *test) unnamed(text string) string {
+	if t.driver.ReadsOnConnect {
+		return strings.TrimPrefix(text, "data.db: ")
+	}
+	return text
+}
+
 func (t *test) text(err error) string {
 	text := strings.ReplaceAll(fmt.Sprint(err), t.path, "data.db")
 	text = digests.ReplaceAllString(text, "d1:…")

@@ -83,17 +83,28 @@ func lock(t *test) {
 			}
 		}
 	})
-	t.claim("WriterDelaysResealAtHeadOnlyBriefly", func(t *test) {
-		t.migrate(upTo(3, notes))
-		t.exec("VACUUM")
-		release := t.hold("BEGIN IMMEDIATE")
-		defer release()
-		begun := time.Now()
-		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), t.schema(upTo(3, notes))); err != nil {
-			t.Error(err)
-		}
-		if took := time.Since(begun); took > 2*time.Second {
-			t.Errorf("took %v", took)
+	t.claim("WriterDoesNotDelayStartAtHeadThatHasSomethingToNote", func(t *test) {
+		for _, journal := range []string{"delete", "wal"} {
+			t := newTest(t.T, t.driver)
+			t.migrate(upTo(3, notes))
+			t.exec("VACUUM", "PRAGMA journal_mode = "+journal)
+			release := t.hold("BEGIN IMMEDIATE")
+			db := t.pool(Settings{BusyTimeout: 5 * time.Second})
+			begun := time.Now()
+			if err := lockstep.Migrate(t.Context(), db, t.schema(upTo(3, notes))); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(begun); took > time.Second {
+				t.Errorf("waited for %v", took)
+			}
+			release()
+			t.settings(db)
+			if err := lockstep.Migrate(t.Context(), db, t.schema(upTo(3, notes))); err != nil {
+				t.Error(err)
+			}
+			if !t.fast(0, t.schema(upTo(3, notes))) {
+				t.Error("the cookie was not noted when there was no writer")
+			}
 		}
 	})
 	t.claim("TimeoutBoundsTheWaitOfAShorterBusyTimeout", func(t *test) {
@@ -103,9 +114,25 @@ func lock(t *test) {
 		for _, call := range calls() {
 			begun := time.Now()
 			db := t.open(Settings{BusyTimeout: 20 * time.Millisecond})
-			t.isRefusal(call(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)), lockstep.ErrBusy, busyText)
+			t.isRefusal(call(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)), lockstep.ErrBusy, t.unnamed(busyText))
 			within(t, begun, 2*time.Second)
 		}
+	})
+	t.claim("TimeoutBoundsTheWaitOfALongerBusyTimeout", func(t *test) {
+		// Not all drivers let themselves be interrupted.
+		const longer = 600 * time.Millisecond
+		t.migrate(upTo(2, notes))
+		db := t.pool(Settings{BusyTimeout: longer})
+		release := t.hold("BEGIN EXCLUSIVE")
+		for _, call := range calls() {
+			begun := time.Now()
+			if err := call(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)); !errors.Is(err, lockstep.ErrBusy) {
+				t.Errorf("got %v, want ErrBusy", err)
+			}
+			within(t, begun, longer+time.Second)
+		}
+		release()
+		t.settings(db)
 	})
 	t.claim("WaitsLongerThanTheDriver", func(t *test) {
 		t.migrate(upTo(1, notes))

@@ -103,12 +103,12 @@ func refusal(t *test) {
 		}
 		t.restore(string(b))
 		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable,
-			"data.db: version cannot be read: database disk image is malformed")
+			t.unnamed("data.db: version cannot be read: database disk image is malformed"))
 	})
 	t.claim("RefusesFileThatIsNotADatabase", func(t *test) {
 		t.restore(strings.Repeat("Dear diary, nothing happened today. ", 100))
 		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable,
-			"data.db: version cannot be read: file is not a database")
+			t.unnamed("data.db: version cannot be read: file is not a database"))
 	})
 	t.claim("RefusesFileThatCannotBeOpened", func(t *test) {
 		if err := os.Mkdir(t.path, 0o777); err != nil {

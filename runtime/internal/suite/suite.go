@@ -20,6 +20,10 @@ type Driver struct {
 	// DSN returns the data source name of a file.
 	DSN func(path string, s Settings) string
 
+	// ReadsOnConnect means that connecting reads the file. What is wrong with the
+	// file is then found before SQLite has said what it is called.
+	ReadsOnConnect bool
+
 	// Shared returns the data source name of a database in memory that all the
 	// connections of a pool share.
 	Shared func(name string) string
