@@ -239,6 +239,24 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 	maps.Copy(recorded, h.file)
 	maps.Copy(recorded, h.head)
 
+	var last lockstep.Migration // that some database may be at
+	for v, r := range recorded {
+		if _, inHead := h.head[v]; v > last.Version && (v != newest || inHead) {
+			last = r
+			last.Version = v
+		}
+	}
+	for _, m := range migrations {
+		if _, ok := recorded[m.Version]; !ok && m.Version < last.Version {
+			next := m.FileName
+			next.Version = migrations[len(migrations)-1].Version + 1
+			problems = append(problems, Problem{
+				File:    m.name,
+				Fact:    fmt.Sprintf("added behind %s, which databases may have been through; they would never run it", last.File),
+				Command: "mv " + m.name + " " + next.String(),
+			})
+		}
+	}
 	for v, r := range recorded {
 		m, file, head := current[v], h.file[v], h.head[v]
 		_, inHead := h.head[v]

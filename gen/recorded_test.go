@@ -135,6 +135,38 @@ func TestRecordedHistory(t *testing.T) {
 	}
 }
 
+// TestAddedIntoAGap adds a migration below recorded ones, which only -gaps lets
+// happen. A database that is past it would be at a version whose schema it lacks.
+func TestAddedIntoAGap(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "0001-a.sql"), "CREATE TABLE a(a);")
+	writeFile(t, filepath.Join(dir, "0005-e.sql"), "CREATE TABLE e(a);")
+	writeFile(t, filepath.Join(dir, "0009-i.sql"), "CREATE TABLE i(a);")
+	generate := func() error {
+		r, err := Generate(t.Context(), dir, Options{Gaps: true})
+		if err != nil {
+			return err
+		}
+		return r.Commit()
+	}
+	if err := generate(); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("BelowTheNewestIsFree", func(t *testing.T) {
+		writeFile(t, filepath.Join(dir, "0007-g.sql"), "CREATE TABLE g(a);")
+		if err := generate(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("BelowAnOlderOneIsRefused", func(t *testing.T) {
+		writeFile(t, filepath.Join(dir, "0003-c.sql"), "CREATE TABLE c(a);")
+		const want = "0003-c.sql: added behind 0007-g.sql, which databases may have been through; they would never run it\n\tmv 0003-c.sql 0010-c.sql"
+		if err := generate(); err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	})
+}
+
 func TestAccept(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "0001-a.sql")
