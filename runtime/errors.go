@@ -198,7 +198,7 @@ func (v Violation) String() string {
 	if more := v.Before + v.Count - len(v.Rows); more > 0 && len(v.Rows) > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	} else if more > 0 {
-		s += fmt.Sprintf("%d rows", more)
+		s += fmt.Sprintf("%d %s", more, plural(more, "row"))
 	}
 	return s
 }
