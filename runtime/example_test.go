@@ -1,0 +1,166 @@
+package runtime_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"os"
+
+	_ "github.com/ncruces/go-sqlite3/driver"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/example/migrations"
+)
+
+// A program migrates its database before anything else uses it.
+func ExampleMigrate() {
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+
+	if err := migrations.Migrate(ctx, db); err != nil {
+		log.Fatal(err)
+	}
+
+	if _, err := db.ExecContext(ctx, "INSERT INTO notes (title) VALUES ('first')"); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("at version", migrations.ExpectedVersion)
+	// Output: at version 0002
+}
+
+// A program that must not change the database, a report for instance, asks whether
+// it is the one that it is written for.
+func ExampleCheck() {
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+
+	err := migrations.Check(ctx, db)
+	if errors.Is(err, lockstep.ErrBehind) {
+		var refused *lockstep.Error
+		errors.As(err, &refused)
+		fmt.Println("at", refused.Version, "and not at", refused.Expected)
+		fmt.Println("pending:", refused.Pending)
+	}
+	// Output:
+	// at 0000 and not at 0002
+	// pending: [0001-initialize.sql 0002-add-tags.sql]
+}
+
+// An application can offer its operator a way past a refusal: the digest that the
+// error reported, in a flag or in the environment. It ends with the next change.
+func ExampleAllow() {
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+	if err := migrations.Migrate(ctx, db); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := db.ExecContext(ctx, "DROP INDEX tags_by_tag"); err != nil { // not by a migration
+		log.Fatal(err)
+	}
+
+	err := migrations.Migrate(ctx, db)
+	var refused *lockstep.Error
+	if errors.As(err, &refused) && refused.Kind == lockstep.ErrDrift {
+		fmt.Println(refused.Differences[0].Detail)
+	}
+
+	err = migrations.Migrate(ctx, db, lockstep.Allow(refused.Digest))
+	fmt.Println("allowed:", err)
+	// Output:
+	// index tags_by_tag: missing
+	// allowed: <nil>
+}
+
+// Inspect is for whoever wants to know how a database came to be what it is.
+func ExampleInspect() {
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+	if err := migrations.Migrate(ctx, db); err != nil {
+		log.Fatal(err)
+	}
+
+	state, err := lockstep.Inspect(ctx, db, &migrations.Schema)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, a := range state.Applied {
+		fmt.Println(a.Version, a.File)
+	}
+	// Output:
+	// 0001 0001-initialize.sql
+	// 0002 0002-add-tags.sql
+}
+
+// An upgrade that takes long can be watched.
+func ExampleWithProgress() {
+	db := openExample()
+	defer db.Close()
+
+	show := func(p lockstep.Progress) {
+		if p.Statement > 0 && !p.Done {
+			fmt.Printf("%d of %d: %s, statement %d of %d\n", p.Migration, p.Migrations, p.File, p.Statement, p.Statements)
+		}
+	}
+	if err := migrations.Migrate(context.Background(), db, lockstep.WithProgress(show)); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// 1 of 2: 0001-initialize.sql, statement 1 of 1
+	// 2 of 2: 0002-add-tags.sql, statement 1 of 2
+	// 2 of 2: 0002-add-tags.sql, statement 2 of 2
+}
+
+// A *slog.Logger is told of each migration that was applied.
+func ExampleWithLogger() {
+	db := openExample()
+	defer db.Close()
+
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: only("msg", "version")}))
+	if err := migrations.Migrate(context.Background(), db, lockstep.WithLogger(logger)); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// msg="migration applied" version=0001
+	// msg="migration applied" version=0002
+}
+
+func ExampleParseFileName() {
+	name, err := lockstep.ParseFileName("0011-one-more-thing.sql")
+	fmt.Println(name.Version, name.Description, name.Ext, err)
+
+	_, err = lockstep.ParseFileName("11_one_more_thing.sql")
+	fmt.Println(err)
+	// Output:
+	// 0011 one-more-thing .sql <nil>
+	// name must be four digits, a hyphen and words, as in 0011-one-more-thing.sql
+}
+
+// openExample opens a new database in memory, where an example leaves nothing
+// behind.
+func openExample() *sql.DB {
+	db, err := sql.Open("sqlite3", ":memory:")
+	if err != nil {
+		log.Fatal(err)
+	}
+	db.SetMaxOpenConns(1) // another connection would have a database of its own
+	return db
+}
+
+// only leaves out of a log what is not the same on every run.
+func only(keys ...string) func([]string, slog.Attr) slog.Attr {
+	return func(_ []string, a slog.Attr) slog.Attr {
+		for _, key := range keys {
+			if a.Key == key {
+				return a
+			}
+		}
+		return slog.Attr{}
+	}
+}

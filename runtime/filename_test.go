@@ -1,0 +1,87 @@
+package runtime_test
+
+import (
+	"errors"
+	"testing"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func TestParseFileName(t *testing.T) {
+	for _, c := range []struct {
+		claim, name string
+		want        lockstep.FileName
+	}{
+		{"TakesAnOrdinaryName", "0011-one-more-thing.sql", lockstep.FileName{Version: 11, Description: "one-more-thing", Ext: ".sql"}},
+		{"TakesTheFirst", "0001-a.sql", lockstep.FileName{Version: 1, Description: "a", Ext: ".sql"}},
+		{"TakesTheLast", "9999-a.sql", lockstep.FileName{Version: 9999, Description: "a", Ext: ".sql"}},
+		{"TakesUnderscoresDotsAndCapitals", "0002-Add_v2.1_Tags.sql", lockstep.FileName{Version: 2, Description: "Add_v2.1_Tags", Ext: ".sql"}},
+		{"TakesADescriptionThatBeginsWithADigit", "0003-2fa.sql", lockstep.FileName{Version: 3, Description: "2fa", Ext: ".sql"}},
+		{"TakesGo", "0004-hash.go", lockstep.FileName{Version: 4, Description: "hash", Ext: ".go"}},
+		{"TakesPython", "0005-fetch.py", lockstep.FileName{Version: 5, Description: "fetch", Ext: ".py"}},
+		{"TakesShell", "0006-import.sh", lockstep.FileName{Version: 6, Description: "import", Ext: ".sh"}},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			got, err := lockstep.ParseFileName(c.name)
+			if got != c.want || err != nil {
+				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
+			}
+			if got.String() != c.name {
+				t.Errorf("got name %s, want %s", got, c.name)
+			}
+		})
+	}
+
+	for _, c := range []struct{ claim, name, want string }{
+		{"RefusesZero", "0000-add-tags.sql", "numbers start at 0001"},
+		{"RefusesTooFewDigits", "4-add-tags.sql", "name must be four digits, a hyphen and words, as in 0004-add-tags.sql"},
+		{"RefusesTooManyDigits", "00004-add-tags.sql", "name must be four digits, a hyphen and words, as in 0004-add-tags.sql"},
+		{"RefusesAnUnderscoreBehindTheNumber", "0004_add_tags.sql", "name must be four digits, a hyphen and words, as in 0004-add-tags.sql"},
+		{"RefusesABlankBehindTheNumber", "0004 add tags.sql", "name must be four digits, a hyphen and words, as in 0004-add-tags.sql"},
+		{"RefusesNothingBehindTheNumber", "0004add-tags.sql", "name must be four digits, a hyphen and words, as in 0004-add-tags.sql"},
+		{"RefusesTwoHyphens", "0004--add-tags.sql", "name must be four digits, a hyphen and words, as in 0004-add-tags.sql"},
+		{"RefusesAnUpperCaseExtension", "0004-add-tags.SQL", "extension must be in lower case, as in 0004-add-tags.sql"},
+		{"RefusesAnEmptyDescription", "0004-.sql", "description is empty; name must be four digits, a hyphen and words, as in 0004-add-tags.sql"},
+		{"RefusesNoDescription", "0004.sql", "description is empty; name must be four digits, a hyphen and words, as in 0004-add-tags.sql"},
+		{"RefusesABlank", "0004-add tags.sql", "description must be of ASCII letters, digits, '-', '_' and '.', as in 0004-add-tags.sql"},
+		{"RefusesAnAccent", "0004-año.sql", "description must be of ASCII letters, digits, '-', '_' and '.', as in 0004-a-o.sql"},
+		{"RefusesAQuote", "0004-don't.sql", "description must be of ASCII letters, digits, '-', '_' and '.', as in 0004-don-t.sql"},
+		{"RefusesNothingButOtherLetters", "0004-日本.sql", "description must be of ASCII letters, digits, '-', '_' and '.', as in 0004-add-tags.sql"},
+		{"RefusesANumberOfFiveDigits", "10000-add-tags.sql", "number 10000 is too large; the last is 9999"},
+		{"RefusesANumberThatNoIntegerHolds", "99999999999999999999-x.sql", "number 99999999999999999999 is too large; the last is 9999"},
+		{"RefusesANumberBeyond32Bits", "4294967296-x.sql", "number 4294967296 is too large; the last is 9999"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			got, err := lockstep.ParseFileName(c.name)
+			if err == nil || err.Error() != c.want {
+				t.Errorf("got %+v, %v; want error %s", got, err, c.want)
+			}
+			if errors.Is(err, lockstep.ErrNotMigration) {
+				t.Error("got ErrNotMigration for a name that was meant for a migration")
+			}
+		})
+	}
+
+	t.Run("LeavesOtherFilesAlone", func(t *testing.T) {
+		for _, name := range []string{
+			"README.md", "migrations.go", "lockstep_gen.go", ".0002-x.sql.swp", "0002-x.sql.bak", "0002-x.sql~", "0002-x", "0002-x.txt",
+			"x-0002.sql", "", ".", ".sql", "-0002-x.sql", "٠٠٠١-x.sql",
+		} {
+			if got, err := lockstep.ParseFileName(name); !errors.Is(err, lockstep.ErrNotMigration) {
+				t.Errorf("%s: got %+v, %v; want ErrNotMigration", name, got, err)
+			}
+		}
+	})
+}
+
+func FuzzParseFileName(f *testing.F) {
+	for _, name := range []string{"0011-one-more-thing.sql", "4_x.SQL", "0004-.sql", "0004-año.sql", "4294967296-x.sql"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		got, err := lockstep.ParseFileName(name)
+		if err == nil && got.String() != name {
+			t.Errorf("%q is taken for %q", name, got)
+		}
+	})
+}

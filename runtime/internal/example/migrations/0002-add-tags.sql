@@ -1,0 +1,6 @@
+CREATE TABLE tags (
+	note INTEGER NOT NULL REFERENCES notes ON DELETE CASCADE,
+	tag TEXT NOT NULL,
+	PRIMARY KEY (note, tag)
+) WITHOUT ROWID;
+CREATE INDEX tags_by_tag ON tags (tag);
