@@ -154,41 +154,35 @@ CREATE INDEX goods_by_name ON goods (name);
 		t.same("settings", t.settings(db), settings)
 		t.same("state", t.state(), before)
 	})
-	t.claim("ContextThatEndsAtAnyStatementLeavesOldOrNew", func(t *test) {
+	// interfered upgrades the shop once for each statement of the upgrade, with
+	// something going wrong before it, and fails the test unless the file is either
+	// old or, if there was no error, new.
+	interfered := func(t *test, prepare func(k int) (ctx context.Context, before func(n int) error), wrong func(err error) bool) {
+		t.Helper()
 		t.stocked()
 		t.exec("UPDATE goods SET price = 3")
 		s := t.schema(shop)
 		old, before := t.bytes(), t.state()
-		interrupted := 0
+		failed := 0
 		for k := 1; ; k++ {
 			t.restore(old)
 			db, tr := t.trace(Settings{ForeignKeys: true})
 			db.SetMaxOpenConns(poolSize)
 			db.SetMaxIdleConns(poolSize)
 			settings := t.settings(db)
-			tr.take()
-			ctx, cancel := context.WithCancel(t.Context())
-			tr.mu.Lock()
-			tr.before = func(n int) {
-				if n == k {
-					cancel()
-				}
-			}
-			tr.mu.Unlock()
+			ctx, f := prepare(k)
+			reached := false
+			tr.interfere(func(n int) error { reached = reached || n == k; return f(n) })
 			err := lockstep.Migrate(ctx, db, s)
-			tr.mu.Lock()
-			tr.before = nil
-			tr.mu.Unlock()
-			reached := ctx.Err() != nil
-			cancel()
+			tr.interfere(nil)
 			t.same("settings", t.settings(db), settings)
 			db.Close()
 			if err == nil {
 				t.atHead(s)
 			} else {
-				interrupted++
-				if !errors.Is(err, context.Canceled) {
-					t.Errorf("at statement %d: got %v, want the context's error", k, err)
+				failed++
+				if wrong(err) {
+					t.Errorf("at statement %d: got error %v", k, err)
 				}
 				t.same("state", t.state(), before)
 			}
@@ -196,10 +190,43 @@ CREATE INDEX goods_by_name ON goods (name);
 				break
 			}
 		}
-		if interrupted < 20 {
-			t.Errorf("was interrupted %d times", interrupted)
+		if failed < 20 {
+			t.Errorf("failed %d times", failed)
 		}
+	}
+	t.claim("ContextThatEndsAtAnyStatementLeavesOldOrNew", func(t *test) {
+		interfered(t, func(k int) (context.Context, func(int) error) {
+			ctx, cancel := context.WithCancel(t.Context())
+			return ctx, func(n int) error {
+				if n == k {
+					cancel()
+				}
+				return nil
+			}
+		}, func(err error) bool { return !errors.Is(err, context.Canceled) })
 	})
+	for _, c := range []struct {
+		name    string
+		persist bool
+	}{
+		{"FailureOfAnyStatementLeavesOldOrNew", false},
+		{"FailureOfAllStatementsFromAnyOnLeavesOldOrNew", true}, // of ROLLBACK, too
+	} {
+		t.claim(c.name, func(t *test) {
+			unplugged := errors.New("unplugged")
+			interfered(t, func(k int) (context.Context, func(int) error) {
+				return t.Context(), func(n int) error {
+					if n == k || c.persist && n > k {
+						return unplugged
+					}
+					return nil
+				}
+			}, func(err error) bool {
+				// A connection on which ROLLBACK has failed is not used again.
+				return !errors.Is(err, unplugged) && !errors.Is(err, sql.ErrConnDone)
+			})
+		})
+	}
 	t.claim("PanicLeavesAllAsItWas", func(t *test) {
 		t.stocked()
 		before := t.state()

@@ -16,7 +16,7 @@ type tracer struct {
 
 	mu         sync.Mutex
 	statements []string
-	before     func(n int) // called before statement n, from 1
+	before     func(n int) error // called before statement n, from 1; an error is the statement's
 }
 
 // trace opens a pool on the file whose statements are noted.
@@ -37,14 +37,22 @@ func (tr *tracer) take() string {
 	return strings.Join(tr.statements, "\n")
 }
 
-func (tr *tracer) note(q string) {
+func (tr *tracer) note(q string) error {
 	tr.mu.Lock()
 	tr.statements = append(tr.statements, q)
 	n, before := len(tr.statements), tr.before
 	tr.mu.Unlock()
 	if before != nil {
-		before(n)
+		return before(n)
 	}
+	return nil
+}
+
+// interfere has f called before each statement, until it is nil again.
+func (tr *tracer) interfere(f func(n int) error) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.statements, tr.before = nil, f
 }
 
 // forget takes back the last note: the statement comes again.
@@ -74,7 +82,9 @@ func (c *tracedConn) ExecContext(ctx context.Context, q string, args []driver.Na
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	c.tr.note(q)
+	if err := c.tr.note(q); err != nil {
+		return nil, err
+	}
 	res, err := inner.ExecContext(ctx, q, args)
 	if errors.Is(err, driver.ErrSkip) {
 		c.tr.forget()
@@ -87,7 +97,9 @@ func (c *tracedConn) QueryContext(ctx context.Context, q string, args []driver.N
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	c.tr.note(q)
+	if err := c.tr.note(q); err != nil {
+		return nil, err
+	}
 	rows, err := inner.QueryContext(ctx, q, args)
 	if errors.Is(err, driver.ErrSkip) {
 		c.tr.forget()
@@ -96,12 +108,16 @@ func (c *tracedConn) QueryContext(ctx context.Context, q string, args []driver.N
 }
 
 func (c *tracedConn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {
-	c.tr.note(q)
+	if err := c.tr.note(q); err != nil {
+		return nil, err
+	}
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, q)
 }
 
 func (c *tracedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	c.tr.note("(BeginTx)")
+	if err := c.tr.note("(BeginTx)"); err != nil {
+		return nil, err
+	}
 	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
 }
 
