@@ -45,19 +45,6 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestImports holds the line that keeps other people's packages out of programs:
-// a second SQLite in a process would break the locks of the first.
-func TestImports(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./runtime").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = "github.com/lockstep-db/lockstep/runtime/sqltext\ngithub.com/lockstep-db/lockstep/runtime\n"
-	if string(out) != want {
-		t.Errorf("runtime imports\n%swant\n%s", out, want)
-	}
-}
-
 // appMain is a program that does nothing but start. It says what its database
 // says, or why it does not start.
 const appMain = `package main
