@@ -68,7 +68,10 @@ func WithProgress(f func(Progress)) Option { return func(c *config) { c.progress
 func Allow(digest string) Option { return func(c *config) { c.allow = append(c.allow, digest) } }
 
 // Progress says what an upgrade is doing. It is reported before and after each
-// statement, and with Statement 0 before and after each migration.
+// statement, and with Statement 0 before and after each migration. Nothing that is
+// reported as done is committed before Migrate returns, unless [PerMigration] says
+// so: an upgrade that finds rows without parent goes back, counts those that were
+// there before, and reports its migrations once more.
 type Progress struct {
 	Version               Version
 	File                  string

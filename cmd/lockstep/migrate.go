@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -117,6 +118,8 @@ func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Sche
 	err = lockstep.Migrate(ctx, db.DB, schema, append(opts, warningsOf(path, s), lockstep.WithProgress(func(p lockstep.Progress) {
 		progress.report(p)
 		if p.Statement == 0 && p.Done {
+			// An upgrade that has to count orphans first starts over.
+			out.Migrations = slices.DeleteFunc(out.Migrations, func(m ranMigration) bool { return m.Version >= p.Version })
 			out.Migrations = append(out.Migrations, ranMigration{Version: p.Version, File: p.File})
 		}
 	}))...)
