@@ -146,10 +146,11 @@ type MigrationError struct {
 	File       string // of the migration; "" for what lockstep itself runs around them
 	Line       int    // of the statement's first word, from 1
 	Version    Version
-	RolledBack bool  // the database is as it was at Version; else only what no transaction can hold was done
+	RolledBack bool  // the database is as it was at Version; else only what no transaction can hold was done, or a COMMIT failed and left open whether it took place
 	Err        error // the driver's error
 
-	ended error // why the context ended, if it did
+	committed Version // the version if the COMMIT that failed took place; 0 if it is not about that
+	ended     error   // why the context ended, if it did
 }
 
 // Unwrap gives errors.Is and errors.As the driver's error, and the context's if
@@ -167,11 +168,14 @@ func (e *MigrationError) Error() string {
 	} else {
 		b.WriteString(sentence(e.Err))
 	}
-	b.WriteString("; ")
-	if e.RolledBack {
-		b.WriteString("rolled back, ")
+	switch {
+	case e.RolledBack:
+		fmt.Fprintf(&b, "; rolled back, still at %v", e.Version)
+	case e.committed > e.Version:
+		fmt.Fprintf(&b, "; it is not known whether the COMMIT took place: at %v or %v", e.Version, e.committed)
+	default:
+		fmt.Fprintf(&b, "; still at %v", e.Version)
 	}
-	fmt.Fprintf(&b, "still at %v", e.Version)
 	return b.String()
 }
 

@@ -48,6 +48,8 @@ func TestErrorText(t *testing.T) {
 			"data.db: 0005-index-tags.sql:2: interrupted: context canceled; rolled back, still at 0004"},
 		{"FailureBeforeAnInterruption", &MigrationError{DB: "data.db", File: "0005-index-tags.sql", Line: 2, Version: 4, RolledBack: true, Err: driver, ended: context.Canceled},
 			"data.db: 0005-index-tags.sql:2: no such column: tag; rolled back, still at 0004"},
+		{"CommitOfUnknownFate", &MigrationError{DB: "data.db", Version: 4, committed: 6, Err: driver},
+			"data.db: no such column: tag; it is not known whether the COMMIT took place: at 0004 or 0006"},
 		{"Stale", stale("0005-index-tags.sql", "changed since lockstep_gen.go was generated; generate before building"),
 			"0005-index-tags.sql: changed since lockstep_gen.go was generated; generate before building\n\tgo generate ./..."},
 	} {

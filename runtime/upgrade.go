@@ -166,7 +166,9 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		e.Version, e.upgrading = st.version, true
 		return false, e
 	} else if err != nil {
-		return false, u.failed(ctx, st, "", 0, true, err)
+		if err := u.commitFailed(ctx, st, rows, err); err != nil {
+			return false, err
+		}
 	}
 	open = false
 	u.ran += len(rows)
@@ -175,6 +177,29 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		u.log.Info("migration applied", "database", u.name, "version", r.version.String(), "file", r.file, "took", r.duration)
 	}
 	return len(rows) == 0 || rows[len(rows)-1].version == u.schema.Expected, nil
+}
+
+// commitFailed finds out what has become of a transaction whose COMMIT returned err,
+// and returns nil if it took place. The last that a COMMIT does is to delete the
+// journal, or to truncate and to synchronize it: when that fails, the journal can be
+// gone nevertheless. https://sqlite.org/atomiccommit.html#_deleting_the_rollback_journal
+func (u *upgrade) commitFailed(ctx context.Context, st *state, rows []row, err error) error {
+	version := st.version
+	if len(rows) > 0 {
+		version = rows[len(rows)-1].version
+	}
+	u.rollback(ctx)
+	now, unread := u.read(context.WithoutCancel(ctx))
+	switch {
+	case unread != nil:
+		failed := u.failed(ctx, st, "", 0, false, err)
+		failed.committed = version
+		return failed
+	case !now.managed || now.version != version:
+		return u.failed(ctx, st, "", 0, true, err)
+	}
+	u.log.Warn("the upgrade took place, though its COMMIT failed", "database", u.name, "error", err)
+	return nil
 }
 
 // readLocked reads the state of the database under the lock.
@@ -356,7 +381,7 @@ func (s *Schema) digestAt(v Version) string {
 }
 
 // failed returns the error for a statement that did not succeed.
-func (u *upgrade) failed(ctx context.Context, st *state, file string, line int, rolledBack bool, err error) error {
+func (u *upgrade) failed(ctx context.Context, st *state, file string, line int, rolledBack bool, err error) *MigrationError {
 	return &MigrationError{DB: u.name, File: file, Line: line, Version: st.version, RolledBack: rolledBack, Err: err, ended: ended(ctx)}
 }
 

@@ -1,0 +1,300 @@
+// Package faultvfs is the operating system's files with a meter on them, on a disk
+// that fails or is full on demand. It is how SQLite tests itself: each operation of
+// a piece of work fails in turn, and the database is looked at after each.
+//
+// https://sqlite.org/testing.html#i_o_error_testing
+package faultvfs
+
+import (
+	"errors"
+	"os"
+	"sync"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+// A Disk is a VFS. What is done through it is done, but for sync: that is counted
+// and left out, so that a thousand upgrades are no thousand times as slow as one.
+// The index of a WAL is shared memory, and not on the disk.
+type Disk struct {
+	os vfs.VFSFilename
+
+	mu     sync.Mutex
+	counts [ops]int
+	lock   vfs.LockLevel
+	fault  Fault
+	seen   int // operations since the fault was set that can fail
+	failed int
+	full   bool
+	room   int64 // that is left; when not full, less what was taken
+	peak   int64
+}
+
+// Register makes a new disk known to SQLite by this name, until unregister.
+func Register(name string) (d *Disk, unregister func()) {
+	d = &Disk{os: vfs.Find("").(vfs.VFSFilename)}
+	vfs.Register(name, d)
+	return d, func() { vfs.Unregister(name) }
+}
+
+// An Op is something that SQLite has a VFS do.
+type Op int
+
+const (
+	Open Op = iota
+	Read
+	Write
+	Truncate
+	Sync
+	Delete
+	ops
+)
+
+// Ops is a set of them.
+type Ops uint
+
+const (
+	Changes = Ops(1<<Open | 1<<Write | 1<<Truncate | 1<<Sync | 1<<Delete)
+	Reads   = Ops(1 << Read)
+)
+
+// A Fault says which operation fails.
+type Fault struct {
+	Ops     Ops               // that can fail
+	At      int               // the first that does; 1 is the next
+	Lasting bool              // those after it fail, too
+	Late    bool              // it has been done when it fails, as on a network disk whose answer is lost
+	Code    sqlite3.ErrorCode // that it fails with: IOERR, FULL
+}
+
+// Fail has operations fail from now on.
+func (d *Disk) Fail(f Fault) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fault, d.seen, d.failed = f, 0, 0
+}
+
+// Fill leaves room for so many more bytes in all files together.
+func (d *Disk) Fill(room int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full, d.room, d.failed = true, room, 0
+}
+
+// Heal ends all faults, and begins to count anew.
+func (d *Disk) Heal() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.counts, d.lock, d.fault, d.full, d.room, d.peak = [ops]int{}, vfs.LOCK_NONE, Fault{}, false, 0, 0
+}
+
+// Counts returns how many operations there were of each kind.
+func (d *Disk) Counts() map[Op]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	counts := make(map[Op]int)
+	for op, n := range d.counts {
+		counts[Op(op)] = n
+	}
+	return counts
+}
+
+// Peak returns by how many bytes all files together have grown at most.
+func (d *Disk) Peak() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.peak
+}
+
+// Lock returns the highest lock that was asked for on a file.
+func (d *Disk) Lock() vfs.LockLevel {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.lock
+}
+
+// Failed returns how many operations have failed.
+func (d *Disk) Failed() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
+}
+
+// count counts an operation, and says whether it is one that fails.
+func (d *Disk) count(op Op) (fails bool, fault Fault) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.counts[op]++
+	if d.fault.Ops&(1<<op) == 0 {
+		return false, Fault{}
+	}
+	d.seen++
+	if d.seen < d.fault.At || d.seen > d.fault.At && !d.fault.Lasting {
+		return false, Fault{}
+	}
+	d.failed++
+	return true, d.fault
+}
+
+// do counts an operation, and does it or fails.
+func (d *Disk) do(op Op, f func() error) error {
+	fails, fault := d.count(op)
+	if !fails {
+		return f()
+	}
+	if fault.Late {
+		f()
+	}
+	return fault.Code
+}
+
+// take takes up to n bytes of the room that there is.
+func (d *Disk) take(n int64) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.full || n <= d.room {
+		d.room -= n
+		d.peak = max(d.peak, -d.room)
+		return n
+	}
+	n = max(0, d.room)
+	d.room -= n
+	d.failed++
+	return n
+}
+
+// OpenFilename implements [vfs.VFSFilename].
+func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	var opened vfs.File
+	err := d.do(Open, func() (err error) {
+		opened, flags, err = d.os.OpenFilename(name, flags)
+		return err
+	})
+	inner, ok := opened.(osFile)
+	switch {
+	case err != nil:
+		if opened != nil {
+			opened.Close()
+		}
+		return nil, flags, err
+	case !ok:
+		opened.Close()
+		return nil, flags, errors.New("faultvfs: not a file of the operating system")
+	}
+	return &file{inner, d, flags}, flags, nil
+}
+
+// Open implements [vfs.VFS].
+func (d *Disk) Open(string, vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	return nil, 0, sqlite3.CANTOPEN // OpenFilename is called instead
+}
+
+// Delete implements [vfs.VFS].
+func (d *Disk) Delete(name string, syncDir bool) error {
+	return d.do(Delete, func() error {
+		info, _ := os.Stat(name)
+		err := d.os.Delete(name, false)
+		if err == nil && info != nil {
+			d.take(-info.Size())
+		}
+		return err
+	})
+}
+
+// Access implements [vfs.VFS].
+func (d *Disk) Access(name string, flags vfs.AccessFlag) (bool, error) {
+	return d.os.Access(name, flags)
+}
+
+// FullPathname implements [vfs.VFS].
+func (d *Disk) FullPathname(name string) (string, error) { return d.os.FullPathname(name) }
+
+// osFile is what a file of the operating system can do beyond [vfs.File]. It can
+// be told how large it will be, too, and mapped into memory; both would pass by
+// the meter.
+type osFile interface {
+	vfs.FileLockState
+	vfs.FilePersistWAL
+	vfs.FilePowersafeOverwrite
+	vfs.FileHasMoved
+	vfs.FileSharedMemory
+}
+
+type file struct {
+	osFile
+	disk  *Disk
+	flags vfs.OpenFlag
+}
+
+func (f *file) Close() error {
+	if f.flags&vfs.OPEN_DELETEONCLOSE != 0 {
+		if size, err := f.Size(); err == nil {
+			f.disk.take(-size)
+		}
+	}
+	return f.osFile.Close()
+}
+
+func (f *file) ReadAt(p []byte, off int64) (n int, err error) {
+	err = f.disk.do(Read, func() (err error) {
+		n, err = f.osFile.ReadAt(p, off)
+		return err
+	})
+	return n, err
+}
+
+// WriteAt writes half of what it is given when it fails.
+func (f *file) WriteAt(p []byte, off int64) (n int, err error) {
+	fails, fault := f.disk.count(Write)
+	if !fails {
+		return f.write(p, off)
+	}
+	if !fault.Late {
+		p = p[:len(p)/2]
+	}
+	n, _ = f.write(p, off)
+	return n, fault.Code
+}
+
+// write writes as much as there is room for.
+func (f *file) write(p []byte, off int64) (n int, err error) {
+	size, err := f.Size()
+	if err != nil {
+		return 0, err
+	}
+	growth := max(0, off+int64(len(p))-size)
+	missing := growth - f.disk.take(growth)
+	n, err = f.osFile.WriteAt(p[:max(0, int64(len(p))-missing)], off)
+	if missing > 0 && err == nil {
+		err = sqlite3.FULL
+	}
+	return n, err
+}
+
+func (f *file) Truncate(size int64) error {
+	was, err := f.Size()
+	if err != nil {
+		return err
+	}
+	return f.disk.do(Truncate, func() error {
+		f.disk.take(size - was)
+		return f.osFile.Truncate(size)
+	})
+}
+
+func (f *file) Sync(vfs.SyncFlag) error {
+	return f.disk.do(Sync, func() error { return nil })
+}
+
+func (f *file) Lock(lock vfs.LockLevel) error {
+	f.disk.mu.Lock()
+	f.disk.lock = max(f.disk.lock, lock)
+	f.disk.mu.Unlock()
+	return f.osFile.Lock(lock)
+}
+
+// DeviceCharacteristics leaves out what a file system does by itself.
+func (f *file) DeviceCharacteristics() vfs.DeviceCharacteristic {
+	return f.osFile.DeviceCharacteristics() &^ vfs.IOCAP_BATCH_ATOMIC
+}
