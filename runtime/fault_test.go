@@ -63,6 +63,22 @@ func TestFullDisk(t *testing.T) {
 	})
 }
 
+// A disk that dies can take its time. What it says then is not that somebody else
+// has a lock.
+func TestSlowDisk(t *testing.T) {
+	t.Run("FailsWithWhatTheDiskSaysAfterTheTimeout", func(t *testing.T) {
+		disk, unregister := faultvfs.Register(t.Name())
+		t.Cleanup(unregister)
+		path := fileAt(t, shop, 1)
+		disk.Fail(faultvfs.Fault{Ops: 1 << faultvfs.Sync, At: 1, After: 50 * time.Millisecond, Code: sqlite3.IOERR})
+		err := lockstep.Migrate(t.Context(), connect(t, path, "vfs="+t.Name()), schema(t, shop, 5), lockstep.WithTimeout(10*time.Millisecond))
+		want := path + ": disk I/O error; rolled back, still at 0001"
+		if got := fmt.Sprint(err); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
 // interrupted is an upgrade that can be tried again and again.
 type interrupted struct {
 	testing.TB

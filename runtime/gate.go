@@ -419,7 +419,7 @@ func (g *gate) retry(ctx context.Context, f func(context.Context) error) error {
 			return err
 		}
 		err := f(limited)
-		if err == nil || !isBusy(err) && limited.Err() == nil {
+		if err == nil || !isBusy(err) && (limited.Err() == nil || !isInterrupt(err)) {
 			return err
 		}
 		if busy == nil || isBusy(err) {

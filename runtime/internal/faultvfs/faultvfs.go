@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -65,6 +66,7 @@ type Fault struct {
 	At      int               // the first that does; 1 is the next
 	Lasting bool              // those after it fail, too
 	Late    bool              // it has been done when it fails, as on a network disk whose answer is lost
+	After   time.Duration     // it takes so long to fail
 	Code    sqlite3.ErrorCode // that it fails with: IOERR, FULL
 }
 
@@ -124,7 +126,10 @@ func (d *Disk) Failed() int {
 // count counts an operation, and says whether it is one that fails.
 func (d *Disk) count(op Op) (fails bool, fault Fault) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer func() {
+		d.mu.Unlock()
+		time.Sleep(fault.After)
+	}()
 	d.counts[op]++
 	if d.fault.Ops&(1<<op) == 0 {
 		return false, Fault{}
