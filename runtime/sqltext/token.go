@@ -219,8 +219,8 @@ func number(s string) (Kind, int) {
 	return Number, n
 }
 
-// variable knows the names that SQLite has for Tcl, such as $a::b(c). It has "#"
-// followed by a word for itself only.
+// variable knows the names that SQLite has for Tcl, such as $a::b(c), and "#1",
+// which SQLite accepts from itself only.
 func variable(s string) (Kind, int) {
 	names, n := 0, 1
 scan:
@@ -242,7 +242,7 @@ scan:
 			break scan
 		}
 	}
-	if names == 0 || s[0] == '#' {
+	if names == 0 {
 		return Illegal, n
 	}
 	return Variable, n
