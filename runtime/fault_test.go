@@ -108,7 +108,7 @@ func (u *interrupted) count(set faultvfs.Ops) (n int) {
 func sample(n int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := 1; i <= n+1; i++ {
-			if (*long || i == 1 || i > n-5 || i%max(1, n/5) == 0) && !yield(i) {
+			if (*long || i == 1 || i > n-3 || i%max(1, n/3) == 0) && !yield(i) {
 				return
 			}
 		}
@@ -119,6 +119,7 @@ func sample(n int) iter.Seq[int] {
 // behind, in each journal mode, with a cache that holds all and with one that spills
 // into the file before the commit.
 func forEachUpgrade(t *testing.T, f func(u *interrupted)) {
+	s := schema(t, shop, 5)
 	for _, journal := range []string{"delete", "truncate", "wal"} {
 		for from, database := range []string{"New", "Behind"} {
 			for cache, spill := range []string{"Spilling", ""} {
@@ -131,7 +132,7 @@ func forEachUpgrade(t *testing.T, f func(u *interrupted)) {
 					u := &interrupted{
 						TB:     t,
 						disk:   disk,
-						schema: schema(t, shop, 5),
+						schema: s,
 						dsn: []string{
 							"vfs=" + t.Name(), "_pragma=busy_timeout(0)", "_pragma=foreign_keys(1)",
 							"_pragma=journal_mode(" + journal + ")",

@@ -49,6 +49,7 @@ const (
 	Truncate
 	Sync
 	Delete
+	DirSync // a part of the first Sync of a new journal; it does not fail
 	ops
 )
 
@@ -187,7 +188,9 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 		opened.Close()
 		return nil, flags, errors.New("faultvfs: not a file of the operating system")
 	}
-	return &file{inner, d, flags}, flags, nil
+	const journals = vfs.OPEN_MAIN_JOURNAL | vfs.OPEN_SUPER_JOURNAL | vfs.OPEN_WAL
+	created := flags&vfs.OPEN_CREATE != 0 && flags&journals != 0
+	return &file{inner, d, flags, created}, flags, nil
 }
 
 // Open implements [vfs.VFS].
@@ -228,8 +231,9 @@ type osFile interface {
 
 type file struct {
 	osFile
-	disk  *Disk
-	flags vfs.OpenFlag
+	disk    *Disk
+	flags   vfs.OpenFlag
+	created bool // its name is not known to be on the disk
 }
 
 func (f *file) Close() error {
@@ -289,7 +293,13 @@ func (f *file) Truncate(size int64) error {
 }
 
 func (f *file) Sync(vfs.SyncFlag) error {
-	return f.disk.do(Sync, func() error { return nil })
+	return f.disk.do(Sync, func() error {
+		if f.created {
+			f.disk.count(DirSync)
+		}
+		f.created = false
+		return nil
+	})
 }
 
 func (f *file) Lock(lock vfs.LockLevel) error {
