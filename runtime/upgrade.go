@@ -262,11 +262,7 @@ func (u *upgrade) script(m Migration) (*script, error) {
 func (u *upgrade) apply(ctx context.Context, st *state, sc *script, transaction bool) (row, error) {
 	begun := time.Now()
 	p := Progress{Version: sc.Version, File: sc.File, Statements: len(sc.statements), Migrations: u.migrations}
-	for i, m := range u.schema.after(st.version) {
-		if m.Version == sc.Version {
-			p.Migration = u.ran + i + 1
-		}
-	}
+	p.Migration = u.ran + len(u.schema.after(st.version)) - len(u.schema.after(sc.Version))
 	u.report(p, begun, false)
 	for i, stmt := range sc.statements {
 		// Without a transaction around it, BEGIN and COMMIT are the script's own.
@@ -293,6 +289,10 @@ func (u *upgrade) apply(ctx context.Context, st *state, sc *script, transaction 
 // statement that returns rows: some take one step and stop, and a SELECT that is
 // there for its effect has a part of it.
 func (u *upgrade) execute(ctx context.Context, stmt *sqltext.Statement) error {
+	// Some drivers run a short statement although the context has ended.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := u.guard(ctx, stmt); err != nil {
 		return err
 	}
