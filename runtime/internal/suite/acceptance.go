@@ -128,7 +128,7 @@ ALTER TABLE a ADD COLUMN y TEXT DEFAULT 'none';
 		if err := lockstep.Check(t.Context(), t.open(Settings{}), s); err != nil {
 			t.Error(err)
 		}
-		t.same("the file after Check", t.bytes(), before)
+		t.untouched(before)
 		t.accepts(s)
 		t.same("history", t.query("SELECT version, file, checksum FROM _lockstep_history"), "2|0002-tags.sql|")
 		if !t.fast(0, s) {

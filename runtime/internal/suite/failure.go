@@ -111,7 +111,7 @@ CREATE INDEX goods_by_name ON goods (name);
 		t.migrate(upTo(1, notes))
 		old, before := t.bytes(), t.state()
 		full := 0
-		for pages := 4; ; pages++ {
+		for pages := 4; pages < 500; pages++ {
 			t.restore(old)
 			db := t.open(Settings{ForeignKeys: true})
 			db.SetMaxOpenConns(1)
@@ -274,6 +274,26 @@ CREATE INDEX goods_by_name ON goods (name);
 			t.same("settings", t.settings(db), settings)
 		}
 		t.atHead(t.schema(notes))
+	})
+	t.claim("CommitDoesNotObeyTheContext", func(t *test) {
+		t.migrate(upTo(1, notes))
+		release := t.read()
+		released := make(chan struct{})
+		time.AfterFunc(200*time.Millisecond, func() { release(); close(released) })
+		ctx, cancel := context.WithCancel(t.Context())
+		db := t.pool(Settings{ForeignKeys: true})
+		settings := t.settings(db)
+		err := lockstep.Migrate(ctx, db, t.schema(upTo(2, notes)), lockstep.WithProgress(func(p lockstep.Progress) {
+			if p.Done && p.Statement == 0 { // the last, and nothing is left but lockstep's own part
+				time.AfterFunc(100*time.Millisecond, cancel)
+			}
+		}))
+		if err != nil || ctx.Err() == nil {
+			t.Errorf("got %v with the context's %v, want the upgrade in spite of it", err, ctx.Err())
+		}
+		<-released
+		t.same("settings", t.settings(db), settings)
+		t.atHead(t.schema(upTo(2, notes)))
 	})
 	t.claim("CommitThatStaysBusyLeavesAllAsItWas", func(t *test) {
 		t.migrate(upTo(1, notes))

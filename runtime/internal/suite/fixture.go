@@ -194,9 +194,7 @@ func (t *test) refuses(s *lockstep.Schema, kind error, want string, opts ...lock
 	err := lockstep.Migrate(t.Context(), db, s, opts...)
 	e := t.isRefusal(err, kind, want)
 	db.Close()
-	if t.bytes() != before {
-		t.Errorf("the file was written to")
-	}
+	t.untouched(before)
 	return e
 }
 
@@ -250,6 +248,14 @@ func (t *test) bytes() string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// untouched fails the test unless the file has these bytes.
+func (t *test) untouched(bytes string) {
+	t.Helper()
+	if t.bytes() != bytes {
+		t.Error("the file was written to")
+	}
 }
 
 // restore writes the file.

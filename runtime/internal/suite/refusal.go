@@ -26,7 +26,7 @@ func refusal(t *test) {
 		if e.Version != 2 || e.Expected != 4 {
 			t.Errorf("got versions %v and %v, want 0002 and 0004", e.Version, e.Expected)
 		}
-		t.same("the file", t.bytes(), before)
+		t.untouched(before)
 	})
 	t.claim("CheckRefusesNewDatabase", func(t *test) {
 		db := t.open(Settings{})
@@ -147,7 +147,7 @@ func refusal(t *test) {
 		if e.Version != 2 || e.Expected != 3 || len(e.Pending) != 1 {
 			t.Errorf("got versions %v and %v, %d pending; want 0002 and 0003, 1 pending", e.Version, e.Expected, len(e.Pending))
 		}
-		t.same("the file", t.bytes(), before)
+		t.untouched(before)
 		t.same("settings", t.settings(db), settings)
 	})
 	t.claim("ReportsAContextThatHasEnded", func(t *test) {
@@ -161,7 +161,7 @@ func refusal(t *test) {
 		} {
 			t.says(err, "context canceled")
 		}
-		t.same("the file", t.bytes(), before)
+		t.untouched(before)
 		t.settings(db)
 	})
 }
