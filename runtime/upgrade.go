@@ -17,7 +17,7 @@ import (
 // was read of it before: the lock is taken now, and everything is decided on what
 // is read under the lock.
 func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
-	u := &upgrade{gate: g, begun: time.Now(), migrations: len(g.schema.after(seen.version)), at: seen}
+	u := &upgrade{gate: g, begun: time.Now(), migrations: len(g.schema.after(seen.version)), at: seen, program: program()}
 	// A text that is not the one that was generated must stop the program before it
 	// waits for anybody.
 	for _, m := range g.schema.after(seen.version) {
@@ -57,6 +57,7 @@ type upgrade struct {
 	migrations int    // how many there were to run when it began
 	ran        int    // how many of them have
 	at         *state // the last that is known of the database
+	program    string // that runs
 
 	scripts map[Version]*script
 	pragmas []pragma // settings of the connection to put back
@@ -281,7 +282,7 @@ func (u *upgrade) apply(ctx context.Context, st *state, sc *script, transaction 
 	u.report(p, begun, true)
 	return row{
 		version: sc.Version, file: sc.File, checksum: sc.Checksum,
-		appliedAt: time.Now(), duration: time.Since(begun), program: program(),
+		appliedAt: time.Now(), duration: time.Since(begun), program: u.program,
 	}, nil
 }
 
