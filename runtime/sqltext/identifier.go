@@ -43,6 +43,11 @@ func equal(a, b string) bool {
 	return true
 }
 
+// quoteName returns the name in double quotes and in lower case.
+func quoteName(name string) string {
+	return `"` + strings.ReplaceAll(lower(name), `"`, `""`) + `"`
+}
+
 // isBare reports whether the name, which is in lower case, means the same without
 // quotes.
 func isBare(name string) bool {

@@ -1,430 +1,251 @@
 package sqltext
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
 
-// A part is something that a table has: a column, a constraint, an option. Its
-// key is the same for whatever means the same.
-type part struct {
-	key  string
-	show string // for people
-}
-
-// A structure is what a CREATE TABLE statement means, whatever its wording: a
-// column added by ALTER TABLE, whose definition SQLite appends to the text, and
-// one that was there from the beginning; a constraint on the column, and the same
-// one on the table. The names of constraints are not part of it.
+// A structure is what a CREATE statement makes, whatever its wording. Two objects
+// whose structures are the same are the same to SQLite: a column that ALTER TABLE
+// has added and one that was there from the beginning, a constraint of the column
+// and the same one of the table. The names of constraints are not part of it, nor
+// is their order.
 type structure struct {
-	columns     []column
-	constraints []part // sorted by key
+	kind    string // "table", "virtual", "index", "view", "trigger", or "" if not understood
+	columns []part // of a table, in order
+	parts   []part // the rest, in an order of its own
+	text    string // the statement without CREATE and the name, for people
 }
 
-type column struct {
-	name string // as written, without quotes
-	part        // type, NOT NULL, DEFAULT, COLLATE, GENERATED
+// A part is something of an object that can differ by itself.
+type part struct {
+	name string // of the column, or "PRIMARY KEY", "CHECK" and so on
+	form string // the same for whatever means the same
+	text string // for people
 }
 
-// parseTable returns the structure of a table. ok is false for what it does not
-// understand, virtual tables included.
+// sort brings the parts into an order that does not depend on that of the clauses,
+// and leaves one of those that say the same.
+func (s *structure) sort() {
+	slices.SortStableFunc(s.parts, func(a, b part) int {
+		return cmp.Or(cmp.Compare(rank(a.name), rank(b.name)), cmp.Compare(a.form, b.form))
+	})
+	s.parts = slices.CompactFunc(s.parts, samePart)
+}
+
+func rank(name string) int {
+	return slices.Index([]string{"PRIMARY KEY", "UNIQUE", "CHECK", "FOREIGN KEY"}, name)
+}
+
+func samePart(a, b part) bool { return a.name == b.name && a.form == b.form }
+
+// sameColumn reports whether two columns that stand in the same place are the same.
+func sameColumn(a, b part) bool { return equal(a.name, b.name) && a.form == b.form }
+
+func (s *structure) same(other *structure) bool {
+	return s.kind == other.kind && slices.EqualFunc(s.columns, other.columns, sameColumn) && slices.EqualFunc(s.parts, other.parts, samePart)
+}
+
+// structure returns the structure of o. objects is where the table of an index is
+// found: what its columns are decides what the expressions in it mean.
+func (o *Object) structure(objects []Object) structure {
+	lexemes := lex(o.SQL)
+	p := parser{lexemes: lexemes}
+	kind, _, unique := p.create()
+	begin := p.at
+	s, ok := structure{}, !p.failed
+	switch kind {
+	case "table":
+		var t *table
+		if t, ok = parseTable(lexemes); ok {
+			s = t.structure()
+		}
+	case "virtual":
+		s = structure{kind: kind, parts: []part{{form: form(p.rest(), knowsNothing)}}}
+	case "index":
+		s, ok = indexStructure(&p, unique, objects)
+	case "view", "trigger":
+		s = structure{kind: kind, parts: []part{{form: form(p.rest(), func(name string) bool { return equal(name, o.Table) })}}}
+	}
+	if !ok {
+		return structure{parts: []part{{form: exact(lexemes)}}, text: show(lexemes)}
+	}
+	s.text = show(lexemes[begin:])
+	if unique {
+		s.text = "UNIQUE " + s.text
+	}
+	return s
+}
+
+// indexStructure reads a CREATE INDEX statement from behind the name of the index.
 //
-// https://sqlite.org/lang_createtable.html
-func parseTable(sql string) (s structure, ok bool) {
-	p := newParser(sql)
-	p.expect("create")
-	p.expect("table")
-	p.next()
-	p.expect("(")
-	for !p.failed {
-		if p.peek("constraint", "primary", "unique", "check", "foreign") {
-			s.tableConstraint(p)
-		} else {
-			s.column(p)
-		}
-		if p.accept(")") {
-			break
-		}
-		// The comma between two constraints of the table can be missing.
-		if !p.accept(",") && !p.peek("constraint", "primary", "unique", "check", "foreign") {
-			p.failed = true
-		}
-	}
-	for !p.failed && !p.done() {
-		switch {
-		case p.accept("strict"):
-			s.add(part{"strict", "STRICT"})
-		case p.accept("without"):
-			p.expect("rowid")
-			s.add(part{"without rowid", "WITHOUT ROWID"})
-		default:
-			p.failed = true
-		}
-		if !p.accept(",") && !p.done() {
-			p.failed = true
-		}
-	}
-	slices.SortFunc(s.constraints, func(a, b part) int { return strings.Compare(a.key, b.key) })
-	s.constraints = slices.CompactFunc(s.constraints, func(a, b part) bool { return a.key == b.key })
-	return s, !p.failed
-}
-
-func (s *structure) add(c part) { s.constraints = append(s.constraints, c) }
-
-// column parses the definition of a column. Constraints that a table can have as
-// well become constraints of the table.
-func (s *structure) column(p *parser) {
+// https://sqlite.org/lang_createindex.html
+func indexStructure(p *parser, unique bool, objects []Object) (s structure, ok bool) {
+	p.expect("on")
 	name := p.name()
-	c := column{name: unquote(name.text)}
-	var typ, notNull, value, collate, generated part
-	begin := p.at
-	for !p.peek("constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "generated", "as", ",", ")", "(") && !p.done() {
-		p.next()
+	t := findTable(objects, name)
+	terms := p.group()
+	s = structure{kind: "index", parts: []part{{name: "ON", form: quoteName(name)}}}
+	if unique {
+		s.parts = append(s.parts, part{name: "UNIQUE"})
 	}
-	if p.at > begin && p.peek("(") {
-		p.parens()
+	for len(terms) > 0 {
+		n := termEnd(terms)
+		s.parts = append(s.parts, part{name: "TERM", form: t.termForm(terms[:n])})
+		terms = terms[min(n+1, len(terms)):]
 	}
-	typ = p.since(begin, "")
-	for !p.failed && !p.peek(",", ")") {
-		begin := p.at
+	if p.accept("where") {
+		s.parts = append(s.parts, part{name: "WHERE", form: form(unwrap(p.rest()), t.knows)})
+	}
+	return s, !p.failed && p.done()
+}
+
+// findTable returns the table of that name. What is not known of it is empty.
+func findTable(objects []Object, name string) *table {
+	i := slices.IndexFunc(objects, func(o Object) bool { return o.Type == "table" && equal(o.Name, name) })
+	if i < 0 {
+		return &table{name: name}
+	}
+	t, _ := parseTable(lex(objects[i].SQL))
+	return t
+}
+
+// termEnd returns the index of the comma behind the first of the terms, or their
+// number.
+func termEnd(terms []lexeme) int {
+	depth := 0
+	for i, l := range terms {
 		switch {
-		case p.accept("constraint"):
-			p.next()
-		case p.accept("null"):
-			p.conflict()
-		case p.accept("not"):
-			if p.accept("null") {
-				notNull = part{"not null", "NOT NULL"}.and(p.conflict())
-			} else {
-				p.expect("deferrable") // of the foreign key before it; that is so anyway
-				p.initially()
-			}
-		case p.accept("default"):
-			if begin := p.at; p.accept("+") || p.accept("-") {
-				p.next()
-				value = p.since(begin, "DEFAULT ")
-			} else {
-				p.term()
-				value = p.since(begin, "DEFAULT ")
-			}
-		case p.accept("collate"):
-			collate = p.named("COLLATE ")
-		case p.accept("generated"):
-			p.expect("always")
-			p.expect("as")
-			generated = p.generated()
-		case p.accept("as"):
-			generated = p.generated()
-		case p.accept("primary"):
-			p.expect("key")
-			// Here DESC keeps the column from being the rowid; on the table it does not.
-			// https://sqlite.org/lang_createtable.html#rowids_and_the_integer_primary_key
-			key := part{"primary key ", "PRIMARY KEY "}
-			if p.accept("desc") {
-				key = part{"primary key desc ", "PRIMARY KEY DESC "}
-			} else {
-				p.accept("asc")
-			}
-			key = key.and(part{"(" + name.key + ")", "(" + name.text + ")"}, p.conflict())
-			if p.accept("autoincrement") {
-				key = key.and(part{" autoincrement", " AUTOINCREMENT"})
-			}
-			s.add(key)
-		case p.accept("unique"):
-			s.add(part{"unique (" + name.key + ")", "UNIQUE (" + name.text + ")"}.and(p.conflict()))
-		case p.accept("check"):
-			s.check(p)
-		case p.accept("references"):
-			s.add(part{"foreign key (" + name.key + ")", "FOREIGN KEY (" + name.text + ")"}.and(p.references()))
-		case p.peek("deferrable"):
-			// Only behind REFERENCES, which takes it.
-			p.failed = true
-		default:
-			p.failed = true
-		}
-		if p.at == begin {
-			p.failed = true
-		}
-	}
-	for _, d := range []part{typ, notNull, value, collate, generated} {
-		c.part = c.part.join(d)
-	}
-	s.columns = append(s.columns, c)
-}
-
-func (s *structure) tableConstraint(p *parser) {
-	if p.accept("constraint") {
-		p.next()
-	}
-	switch {
-	case p.accept("primary"):
-		p.expect("key")
-		c := part{"primary key ", "PRIMARY KEY "}
-		list, auto := p.columns()
-		c = c.and(list, p.conflict())
-		if auto {
-			c = c.and(part{" autoincrement", " AUTOINCREMENT"})
-		}
-		s.add(c)
-	case p.accept("unique"):
-		list, _ := p.columns()
-		s.add(part{"unique ", "UNIQUE "}.and(list, p.conflict()))
-	case p.accept("check"):
-		s.check(p)
-	case p.accept("foreign"):
-		p.expect("key")
-		list, _ := p.columns()
-		p.expect("references")
-		s.add(part{"foreign key ", "FOREIGN KEY "}.and(list, p.references()))
-	default:
-		p.failed = true // the name of a constraint, and no constraint
-	}
-}
-
-func (s *structure) check(p *parser) {
-	begin := p.at
-	p.parens()
-	s.add(p.since(begin, "CHECK ").and(p.conflict()))
-}
-
-// and returns the parts as one.
-func (a part) and(more ...part) part {
-	for _, b := range more {
-		a.key += b.key
-		a.show += b.show
-	}
-	return a
-}
-
-// join returns both parts with a blank between them.
-func (a part) join(b part) part {
-	if a.key == "" || b.key == "" {
-		return a.and(b)
-	}
-	return a.and(part{" ", " "}, b)
-}
-
-// A parser goes through the lexemes of a CREATE statement. Once it has failed it
-// stays so.
-type parser struct {
-	lexemes []lexeme
-	at      int
-	failed  bool
-}
-
-func newParser(sql string) *parser { return &parser{lexemes: lex(sql)} }
-
-func (p *parser) done() bool { return p.at >= len(p.lexemes) }
-
-// next returns the next lexeme.
-func (p *parser) next() lexeme {
-	if p.done() {
-		p.failed = true
-		return lexeme{}
-	}
-	p.at++
-	return p.lexemes[p.at-1]
-}
-
-// peek reports whether the next lexeme is one of the keywords.
-func (p *parser) peek(words ...string) bool {
-	return !p.done() && p.lexemes[p.at].kind != Quoted && p.lexemes[p.at].kind != String && slices.Contains(words, p.lexemes[p.at].key)
-}
-
-func (p *parser) accept(word string) bool {
-	if p.peek(word) {
-		p.at++
-		return true
-	}
-	return false
-}
-
-func (p *parser) expect(word string) {
-	if !p.accept(word) {
-		p.failed = true
-	}
-}
-
-// name takes a name. A string can stand for one.
-func (p *parser) name() lexeme {
-	l := p.next()
-	switch l.kind {
-	case Word, Quoted:
-	case String:
-		l.key = quotedKey(l.text)
-	default:
-		p.failed = true
-	}
-	return l
-}
-
-func (p *parser) named(prefix string) part {
-	n := p.name()
-	return part{lower(prefix) + n.key, prefix + n.text}
-}
-
-// parens takes what stands between a parenthesis and the one that closes it.
-func (p *parser) parens() {
-	p.expect("(")
-	for depth := 1; depth > 0 && !p.failed; {
-		switch p.next().text {
-		case "(":
+		case l.text == "(":
 			depth++
-		case ")":
+		case l.text == ")":
 			depth--
+		case l.text == "," && depth == 0:
+			return i
 		}
 	}
+	return len(terms)
 }
 
-// term takes the operand of DEFAULT: a literal, a name, or an expression in
-// parentheses.
-func (p *parser) term() {
-	if p.peek("(") {
-		p.parens()
-	} else {
-		p.next()
-	}
-}
-
-// since returns the lexemes from begin to here as a part.
-func (p *parser) since(begin int, prefix string) part {
-	out := part{key: lower(prefix), show: prefix}
-	if p.failed {
-		return out
-	}
-	for i, l := range p.lexemes[begin:p.at] {
-		if i > 0 {
-			out.key += "\x00"
-			out.show += space(p.lexemes[begin+i-1], l)
+// termForm returns the form of one term of an index: a column or an expression,
+// with its collation and order.
+func (t *table) termForm(term []lexeme) string {
+	order := ""
+	if n := len(term) - 1; n > 0 && term[n].kind == Word {
+		switch term[n].key {
+		case "desc":
+			order = " DESC"
+			term = term[:n]
+		case "asc":
+			term = term[:n]
 		}
-		out.key += l.key
-		out.show += l.text
 	}
-	return out
-}
-
-// space returns what people expect between two lexemes.
-func space(a, b lexeme) string {
-	switch {
-	case a.text == "(" || b.text == ")" || b.text == "," || a.text == "." || b.text == ".":
-		return ""
-	case b.text == "(" && a.kind == Word && !isKeyword(a.key):
-		return ""
+	collation := ""
+	if n := len(term) - 2; n > 0 && term[n].kind == Word && term[n].key == "collate" {
+		collation = lower(unquote(term[n+1].text))
+		term = term[:n]
 	}
-	return " "
-}
-
-// conflict takes an ON CONFLICT clause. ABORT is what holds without one.
-func (p *parser) conflict() part {
-	if !p.peek("on") {
-		return part{}
-	}
-	p.next()
-	p.expect("conflict")
-	how := p.next()
-	if how.key == "abort" {
-		return part{}
-	}
-	return part{" on conflict " + how.key, " ON CONFLICT " + strings.ToUpper(how.key)}
-}
-
-// generated takes the expression of a generated column. VIRTUAL is what holds
-// without a word.
-func (p *parser) generated() part {
-	begin := p.at
-	p.parens()
-	g := p.since(begin, "AS ")
-	if p.accept("stored") {
-		g = g.and(part{" stored", " STORED"})
-	} else {
-		p.accept("virtual")
-	}
-	return g
-}
-
-// columns takes the columns of a key or foreign key, and whether AUTOINCREMENT
-// stands behind them.
-func (p *parser) columns() (list part, auto bool) {
-	p.expect("(")
-	list = part{"(", "("}
-	for !p.failed {
-		n := p.name()
-		c := part{n.key, n.text}
-		if p.accept("collate") {
-			c = c.join(p.named("COLLATE "))
+	term = unwrap(term)
+	if len(term) == 1 && t.column(unquote(term[0].text)) != nil {
+		// A column. A string that is the name of one stands for it.
+		name := unquote(term[0].text)
+		if collation == "" {
+			collation = t.columnCollation(name)
 		}
-		if p.accept("desc") {
-			c = c.and(part{" desc", " DESC"})
+		return quoteName(name) + " COLLATE " + collation + order
+	}
+	if collation != "" {
+		collation = " COLLATE " + collation
+	}
+	return form(term, t.knows) + collation + order
+}
+
+// differences says in what found is not as s, in the words of the clauses.
+func (s *structure) differences(found *structure) (lines []string) {
+	if s.kind != "table" || found.kind != "table" {
+		want, found := narrow(s.body(found), found.body(s))
+		return []string{"want " + want + ", found " + found}
+	}
+	var wantOrder, foundOrder []string // of the columns that both have
+	for _, w := range s.columns {
+		i := slices.IndexFunc(found.columns, func(f part) bool { return equal(f.name, w.name) })
+		if i < 0 {
+			lines = append(lines, "column "+w.name+": missing")
+			continue
+		}
+		wantOrder = append(wantOrder, w.name)
+		if f := found.columns[i]; f.form != w.form {
+			want, found := narrow(cmp.Or(w.text, "no type"), cmp.Or(f.text, "no type"))
+			lines = append(lines, "column "+w.name+": want "+want+", found "+found)
+		}
+	}
+	for _, f := range found.columns {
+		if slices.ContainsFunc(s.columns, func(w part) bool { return equal(f.name, w.name) }) {
+			foundOrder = append(foundOrder, f.name)
 		} else {
-			p.accept("asc")
+			lines = append(lines, "column "+f.name+": not expected")
 		}
-		list = list.and(c)
-		auto = p.accept("autoincrement")
-		if p.accept(")") {
-			return list.and(part{")", ")"}), auto
-		}
-		p.expect(",")
-		list = list.and(part{",", ", "})
 	}
-	return list, auto
+	if !slices.EqualFunc(wantOrder, foundOrder, equal) {
+		lines = append(lines, "columns: want "+strings.Join(wantOrder, ", ")+", found "+strings.Join(foundOrder, ", "))
+	}
+	missing := without(s.parts, found.parts)
+	unexpected := without(found.parts, s.parts)
+	for _, m := range missing {
+		i := slices.IndexFunc(unexpected, func(u part) bool { return u.name == m.name })
+		if i < 0 {
+			lines = append(lines, "want "+m.text+", found none")
+			continue
+		}
+		want, found := narrow(m.text, unexpected[i].text)
+		lines = append(lines, "want "+want+", found "+found)
+		unexpected = slices.Delete(unexpected, i, i+1)
+	}
+	for _, u := range unexpected {
+		lines = append(lines, u.text+": not expected")
+	}
+	return lines
 }
 
-// references takes what stands behind REFERENCES. What holds without saying so is
-// left out: NO ACTION, MATCH, and everything about deferral but INITIALLY DEFERRED.
-//
-// https://sqlite.org/foreignkeys.html
-func (p *parser) references() part {
-	r := p.named(" REFERENCES ")
-	if p.peek("(") {
-		list, _ := p.columns()
-		r = r.join(list)
-	}
-	var onDelete, onUpdate, deferred part
-	for !p.failed {
-		switch {
-		case p.accept("match"):
-			p.next()
-		case p.peek("on"):
-			p.next()
-			event := p.next().key
-			action := p.next().key
-			if action == "set" || action == "no" {
-				action += " " + p.next().key
-			}
-			if action == "no action" {
-				action = ""
-			} else {
-				action = " on " + event + " " + action
-			}
-			switch event {
-			case "delete":
-				onDelete = part{action, strings.ToUpper(action)}
-			case "update":
-				onUpdate = part{action, strings.ToUpper(action)}
-			default:
-				p.failed = true
-			}
-		case p.peek("not") && p.at+1 < len(p.lexemes) && p.lexemes[p.at+1].key == "deferrable":
-			p.at += 2
-			p.initially()
-			deferred = part{}
-		case p.accept("deferrable"):
-			deferred = part{}
-			if p.initially() {
-				deferred = part{" deferrable initially deferred", " DEFERRABLE INITIALLY DEFERRED"}
-			}
-		default:
-			return r.and(onDelete, onUpdate, deferred)
-		}
-	}
-	return r
+// without returns the parts of a that b does not have.
+func without(a, b []part) []part {
+	return slices.DeleteFunc(slices.Clone(a), func(p part) bool {
+		return slices.ContainsFunc(b, func(q part) bool { return samePart(p, q) })
+	})
 }
 
-// initially takes INITIALLY DEFERRED or INITIALLY IMMEDIATE, and reports whether
-// it was the former.
-func (p *parser) initially() bool {
-	if !p.accept("initially") {
-		return false
+// body returns what is to be shown of s beside other.
+func (s *structure) body(other *structure) string {
+	const as = "AS "
+	if s.kind == "view" && strings.HasPrefix(s.text, as) && strings.HasPrefix(other.text, as) {
+		return s.text[len(as):]
 	}
-	return p.next().key == "deferred"
+	return s.text
+}
+
+// narrow leaves out the words at the beginning and at the end that long texts have
+// in common, but for a few.
+func narrow(want, found string) (string, string) {
+	const short, context = 100, 24
+	if max(len(want), len(found)) <= short {
+		return want, found
+	}
+	same := 0
+	for same < min(len(want), len(found)) && want[same] == found[same] {
+		same++
+	}
+	if i := strings.LastIndexByte(want[:max(0, same-context)], ' '); i >= 0 {
+		want, found = "…"+want[i:], "…"+found[i:]
+		same -= i - len("…")
+	}
+	end := 0
+	for end < min(len(want), len(found))-same && want[len(want)-1-end] == found[len(found)-1-end] {
+		end++
+	}
+	if i := strings.IndexByte(want[len(want)-max(0, end-context):], ' '); i >= 0 {
+		cut := end - context - i
+		want, found = want[:len(want)-cut]+" …", found[:len(found)-cut]+" …"
+	}
+	return want, found
 }
