@@ -1,8 +1,6 @@
 package sqltext
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -157,13 +155,4 @@ func open(t testing.TB) *sqlite3.Conn {
 		}
 	})
 	return conn
-}
-
-// sentence returns SQLite's own words.
-func sentence(err error) string {
-	var e *sqlite3.Error
-	if errors.As(err, &e) {
-		return strings.TrimPrefix(e.Error(), e.ExtendedCode().Error()+": ")
-	}
-	return fmt.Sprint(err)
 }
