@@ -84,7 +84,7 @@ func (e *Error) Error() string {
 	}
 	switch e.Kind {
 	case ErrBehind:
-		fmt.Fprintf(&b, "at version %v, this program expects %v: pending %s", e.Version, e.Expected, list(e.Pending, 10))
+		fmt.Fprintf(&b, "at version %v, this program expects %v: pending %s", e.Version, e.Expected, list(e.Pending, ", "))
 	case ErrAhead:
 		fmt.Fprintf(&b, "at version %v, this program expects %v: written by a newer program, not opened", e.Version, e.Expected)
 	case ErrUnmanaged:
@@ -101,13 +101,13 @@ func (e *Error) Error() string {
 		for i, d := range e.Differences {
 			details[i] = d.Detail
 		}
-		b.WriteString(list(details, 10))
+		b.WriteString(list(details, "; "))
 	case ErrForeignKey:
 		details := make([]string, len(e.Violations))
 		for i, v := range e.Violations {
 			details[i] = v.String()
 		}
-		fmt.Fprintf(&b, "the upgrade to %v leaves rows without parent: %s", e.Expected, list(details, 10))
+		fmt.Fprintf(&b, "the upgrade to %v leaves rows without parent: %s", e.Expected, list(details, "; "))
 	case ErrUnreadable:
 		b.WriteString("version cannot be read")
 		if e.Detail != "" {
@@ -235,12 +235,13 @@ func stale(file, detail string) error {
 	return &Error{Kind: ErrStale, Detail: file + ": " + detail}
 }
 
-// list joins the first n of items, and says how many there are behind them.
-func list(items []string, n int) string {
+// list joins the first items, and says how many there are behind them.
+func list(items []string, sep string) string {
+	const n = 10
 	if len(items) <= n {
-		return strings.Join(items, ", ")
+		return strings.Join(items, sep)
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(items[:n], ", "), len(items)-n)
+	return fmt.Sprintf("%s and %d more", strings.Join(items[:n], sep), len(items)-n)
 }
 
 // quoteArg quotes a path for a POSIX shell where that is needed.

@@ -30,7 +30,7 @@ func TestErrorText(t *testing.T) {
 		{"UnmanagedWithAQuoteInItsPath", &Error{Kind: ErrUnmanaged, DB: "it's.db", Detail: "1 table and no version"},
 			"it's.db: 1 table and no version: not managed\n\tlockstep enroll --db 'it'\\''s.db'"},
 		{"Drift", &Error{Kind: ErrDrift, DB: "data.db", Version: 5, Expected: 5, Digest: "d1:aa", Differences: []sqltext.Difference{{Detail: "index a: missing"}, {Detail: "view b: missing"}}},
-			"data.db: at version 0005 with other tables: index a: missing, view b: missing; to start nevertheless, allow d1:aa"},
+			"data.db: at version 0005 with other tables: index a: missing; view b: missing; to start nevertheless, allow d1:aa"},
 		{"DriftAfterAnUpgrade", &Error{Kind: ErrDrift, DB: "data.db", Version: 4, Expected: 5, Digest: "d1:aa", upgrading: true, Differences: []sqltext.Difference{{Detail: "index a: missing"}}},
 			"data.db: the upgrade to 0005 gives other tables than its migrations: index a: missing; rolled back, still at 0004; to start nevertheless, allow d1:aa"},
 		{"Orphans", &Error{Kind: ErrForeignKey, DB: "data.db", Version: 4, Expected: 5, upgrading: true, Violations: []Violation{

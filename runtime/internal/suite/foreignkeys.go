@@ -97,7 +97,7 @@ func foreignKeys(t *test) {
 	})
 	t.claim("NamesOrphansOfEveryTable", func(t *test) {
 		fails(t, "-- lockstep: no-cascade\nDELETE FROM parent WHERE id = 2;",
-			"table pair, parent parent: key ('y', 2), table child, parent parent: rowid 20, table nullable, parent parent: rowid 20")
+			"table pair, parent parent: key ('y', 2); table child, parent parent: rowid 20; table nullable, parent parent: rowid 20")
 	})
 
 	// passes upgrades a database that somebody had damaged before.
