@@ -189,7 +189,7 @@ func TestKill(t *testing.T) {
 				oldest := look(database.version)
 				took := runToEnd(t, newProgram(t, s, dsn(fileAt(t, archive, database.version), settings...)))
 				killed := 0
-				for range rounds {
+				for round := 0; round < rounds || killed == 0 && round < 10*rounds; round++ {
 					path := fileAt(t, archive, database.version)
 					p := newProgram(t, s, dsn(path, settings...))
 					stop := watch(t, path)
@@ -200,6 +200,8 @@ func TestKill(t *testing.T) {
 						started[0].Process.Kill()
 						if started[0].Wait() != nil {
 							killed++
+						} else { // the machine has become faster
+							took = max(took*3/4, time.Millisecond)
 						}
 					}
 					runToEnd(t, p)
