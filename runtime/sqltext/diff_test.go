@@ -1,6 +1,7 @@
 package sqltext
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -46,7 +47,7 @@ func TestDiff(t *testing.T) {
 		{"NamesUnexpectedKeysAndOptions", list("CREATE TABLE a(b TEXT PRIMARY KEY, c TEXT)"), list("CREATE TABLE a(b TEXT PRIMARY KEY, c TEXT, UNIQUE (c COLLATE rtrim, b DESC) ON CONFLICT IGNORE) WITHOUT ROWID"),
 			"table a: column b: want TEXT, found TEXT NOT NULL; UNIQUE (c COLLATE rtrim, b DESC) ON CONFLICT IGNORE: not expected; WITHOUT ROWID: not expected", ""},
 		{"NamesLostAutoincrement", list("CREATE TABLE a(b INTEGER PRIMARY KEY AUTOINCREMENT) STRICT"), list("CREATE TABLE a(b INTEGER PRIMARY KEY)"),
-			"table a: want PRIMARY KEY (b) AUTOINCREMENT, found PRIMARY KEY (b); want STRICT, found none", ""},
+			"table a: want PRIMARY KEY (b AUTOINCREMENT), found PRIMARY KEY (b); want STRICT, found none", ""},
 		{"ShowsIndexes", list(notes, "CREATE UNIQUE INDEX i ON notes(title, id DESC)"), list(notes, "CREATE INDEX i ON notes(title) WHERE  id>1"),
 			"index i: want UNIQUE ON notes(title, id DESC), found ON notes(title) WHERE id>1", ""},
 		{"ShowsViews", list(notes, view), list(notes, "CREATE VIEW titles AS\n\tSELECT title, id -- too\n\tFROM notes"),
@@ -93,6 +94,15 @@ func TestDiff(t *testing.T) {
 				t.Errorf("got extra %s\nwant %s", got, c.extra)
 			}
 		})
+	}
+}
+
+func TestDifferenceHoldsBothTexts(t *testing.T) {
+	want := []Object{{"table", "a", "a", "CREATE TABLE a(b)"}, {"table", "c", "c", "CREATE TABLE c(d)"}}
+	changed, _ := Diff(want, []Object{{"table", "A", "A", "CREATE TABLE A(x)"}})
+	got := fmt.Sprintf("%q", changed)
+	if want := `[{"table" "a" "CREATE TABLE a(b)" "CREATE TABLE A(x)" "table a: column b: missing; column x: not expected"} {"table" "c" "CREATE TABLE c(d)" "" "table c: missing"}]`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

@@ -40,16 +40,23 @@ func (s *Script) Token(i int) string {
 func (s *Script) Checksum() string {
 	h := sha256.New()
 	buf := make([]byte, 0, min(len(s.Text)+len(s.Tokens), 8192))
+	put := func(text string) {
+		for len(text) > 0 {
+			if len(buf) == cap(buf) {
+				h.Write(buf)
+				buf = buf[:0]
+			}
+			n := copy(buf[len(buf):cap(buf)], text)
+			buf, text = buf[:len(buf)+n], text[n:]
+		}
+	}
 	for i, t := range s.Tokens {
 		text := s.Token(i)
 		if t.Kind == Directive {
 			text = "lockstep: " + directive(text)
 		}
-		if len(buf)+len(text) >= cap(buf) {
-			h.Write(buf)
-			buf = buf[:0]
-		}
-		buf = append(append(buf, text...), 0)
+		put(text)
+		put("\x00")
 	}
 	h.Write(buf)
 	return "t1:" + hex.EncodeToString(h.Sum(nil)[:16])

@@ -438,14 +438,14 @@ func (t *table) keyPart(name string, k key) part {
 		}
 		forms, texts = append(forms, form), append(texts, text)
 	}
-	after := ""
-	if k.conflict != "" {
-		after = " ON CONFLICT " + strings.ToUpper(k.conflict)
-	}
+	end := ")"
 	if k.autoincrement {
-		after += " AUTOINCREMENT"
+		end = " AUTOINCREMENT)"
 	}
-	return part{name, strings.Join(forms, ", ") + after, name + " (" + strings.Join(texts, ", ") + ")" + after}
+	if k.conflict != "" {
+		end += " ON CONFLICT " + strings.ToUpper(k.conflict)
+	}
+	return part{name, strings.Join(forms, ", ") + end, name + " (" + strings.Join(texts, ", ") + end}
 }
 
 func (fk foreignKey) part() part {
