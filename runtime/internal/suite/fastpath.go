@@ -7,9 +7,8 @@ import (
 )
 
 // fastStatements are all the statements of a start at head.
-const fastStatements = `SELECT version, digest, fingerprint, cookie,
-	(SELECT CASE count(*) WHEN 1 THEN max(version) END FROM _meta)
-FROM _lockstep_history ORDER BY version DESC LIMIT 1
+const fastStatements = `SELECT h.version, digest, fingerprint, cookie, m.version
+FROM _lockstep_history AS h, _meta AS m ORDER BY h.version DESC LIMIT 2
 PRAGMA schema_version`
 
 // fast reports whether the next call takes the fast path.
