@@ -151,12 +151,13 @@ func lock(t *test) {
 	t.claim("ContextBoundsTheWait", func(t *test) {
 		t.migrate(upTo(2, notes))
 		before := t.bytes()
+		s := t.schema(upTo(3, notes))
 		db := t.pool(Settings{})
 		release := t.hold("BEGIN EXCLUSIVE")
 		for _, call := range calls() {
 			begun := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), wait)
-			err := call(ctx, db, t.schema(upTo(3, notes)))
+			err := call(ctx, db, s)
 			cancel()
 			within(t, begun, 2*time.Second)
 			if !errors.Is(err, lockstep.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
