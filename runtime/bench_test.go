@@ -1,10 +1,298 @@
 package runtime_test
 
 import (
+	"bytes"
+	"context"
+	"database/sql"
 	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"testing"
 	"testing/fstest"
+	"time"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
+
+// What each benchmark compares is done by turns in one run: without lockstep and with
+// it. It reports the medians in µs, and their ratio, in which the machine's other work
+// and its file system have the smallest part.
+//
+//	go test -run=- -bench=. ./runtime -args -long
+
+// realistic is what the data source name of a server's database says.
+var realistic = []string{"_pragma=busy_timeout(5000)", "_pragma=journal_mode(wal)", "_pragma=foreign_keys(1)"}
+
+// BenchmarkStart measures the time from sql.Open to the answer of the application's
+// first query, on a database that is at head.
+func BenchmarkStart(b *testing.B) {
+	for _, size := range []struct{ migrations, tables int }{{10, 10}, {100, 10}, {1000, 10}, {100, 100}, {1000, 1000}} {
+		b.Run(fmt.Sprintf("migrations=%d/tables=%d", size.migrations, size.tables), func(b *testing.B) {
+			s := embedded(b, library(size.migrations, size.tables))
+			path := filepath.Join(b.TempDir(), "data.db")
+			db := connect(b, path, realistic...)
+			if err := lockstep.Migrate(b.Context(), db, s); err != nil {
+				b.Fatal(err)
+			}
+			db.Close()
+			start := func(migrate bool) time.Duration {
+				begun := time.Now()
+				db, err := sql.Open("sqlite3", dsn(path, realistic...))
+				if err == nil && migrate {
+					err = lockstep.Migrate(b.Context(), db, s)
+				}
+				var title string
+				if err == nil {
+					err = db.QueryRowContext(b.Context(), "SELECT title FROM t1 WHERE parent = ? ORDER BY id", 1).Scan(&title)
+				}
+				took := time.Since(begun)
+				if err != nil || title != "first" {
+					b.Fatal(title, err)
+				}
+				db.Close()
+				return took
+			}
+			compare(b, func() time.Duration { return start(false) }, func() time.Duration { return start(true) })
+		})
+	}
+}
+
+// BenchmarkNew measures the time from sql.Open to the end of all migrations of a new
+// database, against the same files executed in one transaction. Once the disk is
+// waited for, as it is by default; once it is not, which leaves what is computed.
+func BenchmarkNew(b *testing.B) {
+	for _, synchronous := range []string{"FULL", "OFF"} {
+		for _, n := range []int{10, 100, 1000} {
+			b.Run(fmt.Sprintf("synchronous=%s/migrations=%d", synchronous, n), func(b *testing.B) {
+				s := embedded(b, library(n, n))
+				settings := append(slices.Clone(realistic), "_pragma=synchronous("+synchronous+")")
+				create := func(migrate func(*sql.DB) error) time.Duration {
+					path := filepath.Join(b.TempDir(), "data.db")
+					begun := time.Now()
+					db, err := sql.Open("sqlite3", dsn(path, settings...))
+					if err == nil {
+						err = migrate(db)
+					}
+					took := time.Since(begun)
+					if err != nil {
+						b.Fatal(err)
+					}
+					db.Close()
+					return took
+				}
+				plain := func(db *sql.DB) error {
+					return transact(b.Context(), db, func(conn *sql.Conn) error {
+						for _, m := range s.Migrations {
+							text, err := fs.ReadFile(s.Files, m.File)
+							if err == nil {
+								_, err = conn.ExecContext(b.Context(), string(text))
+							}
+							if err != nil {
+								return err
+							}
+						}
+						return nil
+					})
+				}
+				with := func(db *sql.DB) error { return lockstep.Migrate(b.Context(), db, s) }
+				compare(b, func() time.Duration { return create(plain) }, func() time.Duration { return create(with) })
+			})
+		}
+	}
+}
+
+// BenchmarkRebuild measures an upgrade that rebuilds a table of 100,000 rows (with
+// -long, 1,000,000) that another one references, against the same script. SQLite's
+// documentation has such a script end in PRAGMA foreign_key_check, which lockstep
+// runs by itself: the script is measured with it and without.
+//
+// https://sqlite.org/lang_altertable.html#otheralter
+func BenchmarkRebuild(b *testing.B) {
+	n := 100_000
+	if *long {
+		n = 1_000_000
+	}
+	const rebuild = `CREATE TABLE items_new (
+	id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (name <> ''), price INTEGER NOT NULL, note TEXT);
+INSERT INTO items_new SELECT id, name, price, note FROM items;
+DROP TABLE items;
+ALTER TABLE items_new RENAME TO items;
+CREATE INDEX items_by_name ON items (name);
+`
+	files := fstest.MapFS{
+		"0001-items.sql": {Data: fmt.Appendf(nil, `CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, price INTEGER, note TEXT);
+CREATE INDEX items_by_name ON items (name);
+CREATE TABLE tags (item INTEGER NOT NULL REFERENCES items ON DELETE CASCADE, tag TEXT NOT NULL);
+CREATE INDEX tags_by_item ON tags (item);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+INSERT INTO items SELECT i, 'item ' || (i * 7919 %% %[1]d), i, 'a note of some length about item ' || i FROM n;
+INSERT INTO tags SELECT id, 'tag ' || id %% 10 FROM items WHERE id %% 4 = 0;
+`, n)},
+	}
+	first := embedded(b, files)
+	files["0002-rebuild-items.sql"] = &fstest.MapFile{Data: []byte(rebuild)}
+	second := embedded(b, files)
+
+	old := filepath.Join(b.TempDir(), "old.db")
+	db := connect(b, old, unsynced)
+	if err := lockstep.Migrate(b.Context(), db, first); err != nil {
+		b.Fatal(err)
+	}
+	db.Close()
+
+	for _, check := range []bool{true, false} {
+		b.Run(fmt.Sprintf("rows=%d/check=%v", n, check), func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "data.db")
+			var allocated [2]uint64 // by Go
+			upgrade := func(i int, migrate func(*sql.DB) error) time.Duration {
+				copyFile(b, old, path)
+				db := connect(b, path, realistic...)
+				defer db.Close()
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				begun := time.Now()
+				if err := migrate(db); err != nil {
+					b.Fatal(err)
+				}
+				took := time.Since(begun)
+				runtime.ReadMemStats(&after)
+				allocated[i] += after.TotalAlloc - before.TotalAlloc
+				return took
+			}
+			plain := func(db *sql.DB) error {
+				return transact(b.Context(), db, func(conn *sql.Conn) error {
+					_, err := conn.ExecContext(b.Context(), rebuild)
+					if err == nil && check {
+						err = drain(conn.QueryContext(b.Context(), "PRAGMA foreign_key_check"))
+					}
+					return err
+				})
+			}
+			with := func(db *sql.DB) error { return lockstep.Migrate(b.Context(), db, second) }
+			compare(b, func() time.Duration { return upgrade(0, plain) }, func() time.Duration { return upgrade(1, with) })
+			b.ReportMetric(float64(allocated[0])/float64(b.N), "plain-B")
+			b.ReportMetric(float64(allocated[1])/float64(b.N), "lockstep-B")
+		})
+	}
+}
+
+// compare runs two functions by turns, and reports the medians of the times that they
+// return.
+func compare(b *testing.B, plain, with func() time.Duration) {
+	b.Helper()
+	var without, took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		if i%2 == 0 { // whoever is second finds warmer caches
+			without = append(without, plain())
+			took = append(took, with())
+		} else {
+			took = append(took, with())
+			without = append(without, plain())
+		}
+	}
+	x, y := median(without), median(took)
+	b.ReportMetric(0, "ns/op") // of both, and of what is not measured
+	b.ReportMetric(float64(x.Microseconds()), "plain-µs")
+	b.ReportMetric(float64(y.Microseconds()), "lockstep-µs")
+	b.ReportMetric(float64(y)/float64(x), "ratio")
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+// transact does what a program without lockstep does: f in one transaction, with
+// foreign keys off meanwhile.
+func transact(ctx context.Context, db *sql.DB, f func(*sql.Conn) error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, q := range []string{"PRAGMA foreign_keys = OFF", "BEGIN IMMEDIATE"} {
+		if _, err := conn.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	if err := f(conn); err != nil {
+		return err
+	}
+	for _, q := range []string{"COMMIT", "PRAGMA foreign_keys = ON"} {
+		if _, err := conn.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain reads all rows.
+func drain(rows *sql.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+	}
+	return rows.Err()
+}
+
+func copyFile(b *testing.B, from, to string) {
+	b.Helper()
+	src, err := os.Open(from)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer src.Close()
+	dst, err := os.Create(to)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer dst.Close()
+	if _, err := io.Copy(dst, src); err != nil {
+		b.Fatal(err)
+	}
+	// What the system still has to write of the copy is no part of what follows.
+	if err := dst.Sync(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// embedded generates the schema of a program, and gives it its files as package embed
+// would: in a sorted list, with names that are cut off paths. (fstest.MapFS looks
+// through all that it has for each listing.)
+func embedded(b *testing.B, files fstest.MapFS) *lockstep.Schema {
+	b.Helper()
+	s := schemaOf(b, files)
+	e := embedFS{MapFS: maps.Clone(files)}
+	for _, m := range s.Migrations {
+		e.entries = append(e.entries, &embedEntry{path: m.File})
+	}
+	s.Files = e
+	return s
+}
+
+type embedFS struct {
+	fstest.MapFS
+	entries []fs.DirEntry
+}
+
+func (e embedFS) ReadDir(string) ([]fs.DirEntry, error) { return slices.Clone(e.entries), nil }
+
+func (e embedFS) ReadFile(name string) ([]byte, error) { return bytes.Clone(e.MapFS[name].Data), nil }
+
+type embedEntry struct {
+	fs.DirEntry
+	path string
+}
+
+func (e *embedEntry) Name() string { return e.path[strings.LastIndexByte(e.path, '/')+1:] }
 
 // library returns n migrations that leave so many tables. Those beyond the tables
 // change what is there, as the later ones of a program do.
