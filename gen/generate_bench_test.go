@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -129,4 +130,38 @@ func executeFiles(ctx context.Context, dir string, n int) error {
 		}
 	}
 	return conn.Exec("COMMIT")
+}
+
+// BenchmarkReplay reports what a statement costs in a small file, a large one, and
+// one long trigger: the same, or the replay is not linear.
+//
+//	go test ./gen -run - -bench Replay
+func BenchmarkReplay(b *testing.B) {
+	row := "INSERT INTO t VALUES ('" + strings.Repeat("some text; ", 8) + "');\n"
+	for _, bench := range []struct {
+		name, before, after string
+		n                   int
+	}{
+		{"5000Statements", "CREATE TABLE t(a);\n", "", 5_000},
+		{"40000Statements", "CREATE TABLE t(a);\n", "", 40_000},
+		{"TriggerOf500Statements", "CREATE TABLE t(a);\nCREATE TRIGGER x AFTER DELETE ON t BEGIN\n", "END;\n", 500},
+		{"TriggerOf4000Statements", "CREATE TABLE t(a);\nCREATE TRIGGER x AFTER DELETE ON t BEGIN\n", "END;\n", 4_000},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			text := bench.before + strings.Repeat(row, bench.n) + bench.after
+			for b.Loop() {
+				m := &migration{name: "0001-x.sql"}
+				m.parse(text)
+				r, err := newReplay(b.Context(), Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if ok, err := r.run(b.Context(), []*migration{m}, nil); !ok || err != nil {
+					b.Fatal(r.problems, err)
+				}
+				r.conn.Close()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*bench.n), "ns/statement")
+		})
+	}
 }

@@ -113,47 +113,6 @@ func bare(sql string) string {
 	return sql[script.Tokens[from].Pos:script.Tokens[to-1].End]
 }
 
-// TestReplayIsLinear: twice the statements take about twice the time, and a long
-// trigger does too.
-func TestReplayIsLinear(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes seconds")
-	}
-	replay := func(t *testing.T, text string) time.Duration {
-		m := &migration{name: "0001-x.sql"}
-		m.parse(text)
-		r, err := newReplay(t.Context(), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.conn.Close()
-		start := time.Now()
-		if ok, err := r.run(t.Context(), []*migration{m}, nil); !ok || err != nil {
-			t.Fatal(r.problems, err)
-		}
-		return time.Since(start)
-	}
-	row := "INSERT INTO t VALUES ('" + strings.Repeat("some text; ", 8) + "');\n"
-	tests := map[string]func(n int) string{
-		"StatementsOfALargeFile": func(n int) string {
-			return "CREATE TABLE t(a);\n" + strings.Repeat(row, n)
-		},
-		"StatementsOfALongTrigger": func(n int) string {
-			return "CREATE TABLE t(a);\nCREATE TRIGGER x AFTER DELETE ON t BEGIN\n" + strings.Repeat(row, n/10) + "END;\n"
-		},
-	}
-	for name, text := range tests {
-		t.Run(name, func(t *testing.T) {
-			const n, times = 5_000, 8
-			small, large := replay(t, text(n)), replay(t, text(n*times))
-			// The square would be 64 times as much.
-			if large > 3*times*max(small, 5*time.Millisecond) {
-				t.Errorf("%d statements take %v, %d take %v", n, small, n*times, large)
-			}
-		})
-	}
-}
-
 func TestConnHookServesTheReplay(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "0001-a.sql"), "CREATE TABLE t(a COLLATE backwards); INSERT INTO t SELECT twice(2) ORDER BY 1 COLLATE backwards;")
