@@ -250,9 +250,12 @@ func (g *gate) manage(ctx context.Context, st *state) error {
 // cookie. A database that another tool brought to its version has no row for it;
 // it gets one, without a checksum.
 func (g *gate) seal(ctx context.Context, version Version, digest, fingerprint string) error {
-	const seal = `UPDATE _lockstep_history SET digest = ?, fingerprint = ?,
-	cookie = (SELECT schema_version FROM pragma_schema_version) WHERE version = ?`
-	res, err := g.conn.ExecContext(ctx, seal, digest, null(fingerprint), version)
+	var cookie int64
+	if err := g.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&cookie); err != nil {
+		return err
+	}
+	const seal = "UPDATE _lockstep_history SET digest = ?, fingerprint = ?, cookie = ? WHERE version = ?"
+	res, err := g.conn.ExecContext(ctx, seal, digest, null(fingerprint), cookie, version)
 	if err != nil {
 		return err
 	}
@@ -263,7 +266,7 @@ func (g *gate) seal(ctx context.Context, version Version, digest, fingerprint st
 		if err != nil {
 			return err
 		}
-		if _, err := g.conn.ExecContext(ctx, seal, digest, null(fingerprint), version); err != nil {
+		if _, err := g.conn.ExecContext(ctx, seal, digest, null(fingerprint), cookie, version); err != nil {
 			return err
 		}
 	}
