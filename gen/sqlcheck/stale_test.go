@@ -1,0 +1,96 @@
+package sqlcheck
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// TestStale changes a directory behind the back of its generated file.
+func TestStale(t *testing.T) {
+	const first, second = "CREATE TABLE notes (id INTEGER PRIMARY KEY);\n", "CREATE TABLE tags (tag TEXT);\n"
+	source := fmt.Sprintf(`package migrations
+
+import (
+	"embed"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+const ExpectedVersion lockstep.Version = 2
+
+var Schema = lockstep.Schema{
+	Expected: ExpectedVersion,
+	Migrations: []lockstep.Migration{
+		{Version: 1, File: "0001-initialize.sql", Checksum: %q, Ends: []int{9}},
+		{Version: 2, File: "0002-add-tags.sql", Checksum: %q, Ends: []int{7}},
+	},
+}
+
+//go:embed 0001-initialize.sql
+//go:embed [0-9][0-9][0-9][0-9]-*[.s][gpsq][oyhl]
+var files embed.FS
+`, sqltext.Parse(first).Checksum(), sqltext.Parse(second).Checksum())
+
+	tests := []struct {
+		claim  string
+		change map[string]string // "" removes the file
+		want   []string
+	}{
+		{"IsSilentAboutWhatWasGenerated", nil, nil},
+		{"IsSilentAboutCommentsAndLineEnds", map[string]string{"0002-add-tags.sql": "-- tags\r\nCREATE TABLE tags\r\n(tag TEXT);\r\n"}, nil},
+		{"IsSilentAboutFilesThatAreNotMigrations", map[string]string{"README.md": "x", "0003-x.sql.bak": "x", "3-x.sql": "x"}, nil},
+		{"ReportsAnEditedMigration", map[string]string{"0001-initialize.sql": "CREATE TABLE notes (id);"}, []string{
+			"13:3: 0001-initialize.sql: changed since file.go was generated; run go generate",
+		}},
+		{"ReportsAnAddedMigration", map[string]string{"0003-add-times.sql": "SELECT 1;", "0004-x.sql": "SELECT 1;"}, []string{
+			"19:1: 0003-add-times.sql: added since file.go was generated; run go generate",
+			"19:1: 0004-x.sql: added since file.go was generated; run go generate",
+		}},
+		{"ReportsARemovedMigration", map[string]string{"0002-add-tags.sql": ""}, []string{
+			"14:3: 0002-add-tags.sql: removed since file.go was generated; run go generate",
+		}},
+		{"ReportsARenamedMigrationOnce", map[string]string{"0002-add-tags.sql": "", "0002-tag-notes.sql": second}, []string{
+			"14:3: 0002-tag-notes.sql: renamed from 0002-add-tags.sql since file.go was generated; run go generate",
+		}},
+		{"ReportsAReplacedMigrationAsTwoThings", map[string]string{"0002-add-tags.sql": "", "0002-tag-notes.sql": "SELECT 1;"}, []string{
+			"14:3: 0002-add-tags.sql: removed since file.go was generated; run go generate",
+			"19:1: 0002-tag-notes.sql: added since file.go was generated; run go generate",
+		}},
+	}
+	alone := &analysis.Analyzer{Name: "stale", Doc: "stale", Run: func(pass *analysis.Pass) (any, error) {
+		stale(pass)
+		return nil, nil
+	}}
+	for _, test := range tests {
+		t.Run(test.claim, func(t *testing.T) {
+			dir := t.TempDir()
+			files := map[string]string{"0001-initialize.sql": first, "0002-add-tags.sql": second}
+			for name, text := range test.change {
+				files[name] = text
+			}
+			for name, text := range files {
+				if text == "" {
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := newProgram()
+			var got []string
+			for _, d := range p.analyze(t, alone, p.add(t, "example.com/app/migrations", dir, source)) {
+				at := p.fset.Position(d.Pos)
+				got = append(got, fmt.Sprintf("%d:%d: %s", at.Line, at.Column, d.Message))
+			}
+			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+		})
+	}
+}
