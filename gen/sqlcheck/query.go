@@ -1,0 +1,280 @@
+package sqlcheck
+
+import (
+	"go/ast"
+	"go/constant"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+)
+
+// A query is a string that is handed to a database, and what the program does with
+// it. It can be told to other packages.
+type query struct {
+	Package string
+	Text    text
+	At      place // where the string begins
+	Several bool  // more than one statement is all right
+	Calls   []arguments
+	Scans   []scan
+	Ignored []string // checks that a directive silences; "" is all of them
+
+	edges []place // where a directive may stand: see [ignore.covers]
+}
+
+// arguments are those of one call that runs the query.
+type arguments struct {
+	Place place
+	Count int
+	Names []string // of those that are sql.Named with a constant
+}
+
+// A scan is one call of Scan on what the query returns.
+type scan struct {
+	Place place
+	Count int
+}
+
+// same reports whether both are the query at one place.
+func (q *query) same(other *query) bool {
+	return q.Package == other.Package && q.At == other.At && q.Text.SQL == other.Text.SQL
+}
+
+// settle makes the query one that can be told to other packages.
+func (q *query) settle(c *checker) {
+	for _, s := range q.Scans {
+		q.edges = append(q.edges, s.Place)
+	}
+	for _, i := range c.directives.ignores {
+		if i.covers(c, q, q.At) {
+			q.Ignored = append(q.Ignored, i.check)
+		}
+	}
+	fset := c.pass.Fset
+	q.At.settle(fset)
+	for i := range q.Text.Pieces {
+		q.Text.Pieces[i].Place.settle(fset)
+	}
+	for i := range q.Calls {
+		q.Calls[i].Place.settle(fset)
+	}
+	for i := range q.Scans {
+		q.Scans[i].Place.settle(fset)
+	}
+}
+
+// queries returns the queries of the package.
+func (c *checker) queries() []*query {
+	links := c.links()
+	var all []*query
+	for _, f := range c.pass.Files {
+		if !c.checked(f) {
+			continue
+		}
+		var queries []*query
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if q := c.query(call, links); q != nil {
+				queries = append(queries, q)
+			}
+			return true
+		})
+		if off := c.directives.off[f]; off != nil {
+			off.used = len(queries) > 0
+			continue
+		}
+		all = append(all, queries...)
+	}
+	return all
+}
+
+// query returns the query that a call runs or prepares, or nil.
+func (c *checker) query(call *ast.CallExpr, links *links) *query {
+	w := c.called(call)
+	if w == nil || w.Query >= len(call.Args) {
+		return nil
+	}
+	arg := call.Args[w.Query]
+	if !isString(c.pass.TypesInfo.TypeOf(arg)) {
+		return nil
+	}
+	t := c.resolver.text(arg)
+	q := &query{
+		Package: c.pass.Pkg.Path(),
+		Text:    t,
+		At:      t.place(0),
+		Several: w.Several,
+		Scans:   links.scans[call],
+		edges:   []place{{pos: arg.Pos()}, {pos: arg.End()}, {pos: call.Pos()}, {pos: call.End()}},
+	}
+	if !t.Pieces[0].Verbatim || len(t.Pieces) > 1 {
+		q.edges = append(q.edges, t.place(len(t.SQL)))
+	}
+	if len(t.Holes) > 0 && strings.TrimSpace(t.SQL) == "" {
+		if !c.isParameter(arg) {
+			c.skip(q.At, "the string is not known before the program runs")
+		}
+		return nil
+	}
+	if w.Args >= 0 && w.Args <= len(call.Args) && !call.Ellipsis.IsValid() {
+		q.Calls = append(q.Calls, c.arguments(call, call.Args[w.Args:]))
+	}
+	q.Calls = append(q.Calls, links.calls[call]...)
+	return q
+}
+
+// isParameter reports whether e is a parameter that a wrapper hands on.
+func (c *checker) isParameter(e ast.Expr) bool {
+	id, ok := ast.Unparen(e).(*ast.Ident)
+	if !ok {
+		return false
+	}
+	v, ok := c.pass.TypesInfo.Uses[id].(*types.Var)
+	return ok && v.Kind() == types.ParamVar && len(c.resolver.values[v]) == 0
+}
+
+// arguments returns what is known of the arguments of a call.
+func (c *checker) arguments(call *ast.CallExpr, args []ast.Expr) arguments {
+	a := arguments{Place: place{pos: nameOf(call)}, Count: len(args)}
+	for _, arg := range args {
+		named, ok := ast.Unparen(arg).(*ast.CallExpr)
+		if !ok || len(named.Args) != 2 {
+			continue
+		}
+		if fn := callee(c.pass.TypesInfo, named); fn == nil || fn.FullName() != "database/sql.Named" {
+			continue
+		}
+		if v := c.pass.TypesInfo.Types[named.Args[0]].Value; v != nil && v.Kind() == constant.String {
+			a.Names = append(a.Names, constant.StringVal(v))
+		}
+	}
+	return a
+}
+
+// links are what is done with the results of calls: see [query].
+type links struct {
+	scans map[*ast.CallExpr][]scan
+	calls map[*ast.CallExpr][]arguments
+}
+
+// links finds the calls of Scan, and of the methods of prepared statements, and
+// leads them back to the call that made what they are methods of.
+func (c *checker) links() *links {
+	l := &links{map[*ast.CallExpr][]scan{}, map[*ast.CallExpr][]arguments{}}
+	var statements []*ast.CallExpr // calls of methods of *sql.Stmt, with what prepared it
+	var prepared []*ast.CallExpr
+	visit := func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		selection := c.pass.TypesInfo.Selections[sel]
+		if selection == nil || selection.Kind() != types.MethodVal {
+			return true
+		}
+		args := call.Args
+		switch recv := selection.Recv(); {
+		case sel.Sel.Name == "Scan" && isScanner(recv):
+			from, w := c.origin(sel.X)
+			if from != nil && (w == nil || w.OneRow || w.Rows) && !call.Ellipsis.IsValid() {
+				l.scans[from] = append(l.scans[from], scan{place{pos: sel.Sel.Pos()}, len(args)})
+			}
+		case isNamed(recv, "database/sql", "Stmt"):
+			name := strings.TrimSuffix(sel.Sel.Name, "Context")
+			if name != "Exec" && name != "Query" && name != "QueryRow" {
+				break
+			}
+			if name != sel.Sel.Name && len(args) > 0 {
+				args = args[1:]
+			}
+			if from, w := c.origin(sel.X); from != nil && w != nil && w.Prepares {
+				statements, prepared = append(statements, call), append(prepared, from)
+				if !call.Ellipsis.IsValid() {
+					l.calls[from] = append(l.calls[from], c.arguments(call, args))
+				}
+			}
+		}
+		return true
+	}
+	for _, f := range c.pass.Files {
+		ast.Inspect(f, visit)
+	}
+	for i, call := range statements {
+		l.scans[prepared[i]] = append(l.scans[prepared[i]], l.scans[call]...)
+	}
+	return l
+}
+
+// origin returns the call that an expression, or the variable that it is, comes
+// from, and what is known about the function. The latter is nil for a method of a
+// prepared statement.
+func (c *checker) origin(e ast.Expr) (*ast.CallExpr, *wrapper) {
+	e = ast.Unparen(e)
+	if id, ok := e.(*ast.Ident); ok {
+		v, ok := c.pass.TypesInfo.Uses[id].(*types.Var)
+		if !ok || v.Parent() == c.pass.Pkg.Scope() {
+			return nil, nil
+		}
+		value, ok := c.resolver.once(v)
+		if !ok || value.index != 0 {
+			return nil, nil
+		}
+		e = ast.Unparen(value.expr)
+	}
+	call, ok := e.(*ast.CallExpr)
+	if !ok {
+		return nil, nil
+	}
+	return call, c.called(call)
+}
+
+// nameOf returns where the name of the function that is called stands.
+func nameOf(call *ast.CallExpr) token.Pos {
+	switch fun := ast.Unparen(call.Fun).(type) {
+	case *ast.SelectorExpr:
+		return fun.Sel.Pos()
+	}
+	return call.Pos()
+}
+
+// owns returns the tables and views that the program itself creates or changes,
+// about which the schema has nothing to say.
+func (c *checker) owns() []string {
+	if _, ok := schemaOf(c.pass.Pkg); ok {
+		return nil
+	}
+	var names []string
+	for _, f := range c.pass.Files {
+		if !c.tests && strings.HasSuffix(c.pass.Fset.Position(f.FileStart).Filename, "_test.go") {
+			continue
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok {
+				if v := c.pass.TypesInfo.Types[lit].Value; v != nil && v.Kind() == constant.String {
+					names = append(names, created(constant.StringVal(v))...)
+				}
+			}
+			return true
+		})
+	}
+	for _, name := range c.resolver.embeds {
+		if content, err := c.pass.ReadFile(name); err == nil {
+			names = append(names, created(string(content))...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// complain reports that a query is wrong, at an offset in its text.
+func (c *checker) complain(q *query, check string, offset int, message string) {
+	c.report(q, check, q.Text.place(offset), message)
+}

@@ -1,0 +1,165 @@
+package sqlcheck
+
+import (
+	"go/ast"
+	"go/constant"
+	"go/types"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+)
+
+const runtimePath = "github.com/lockstep-db/lockstep/runtime"
+
+// reach is what a package tells those that import it. go vet hands on the facts
+// of direct imports only, so each package repeats what its imports have told it.
+type reach struct {
+	Module  string   // of the package
+	SQL     bool     // the package can reach a database
+	Drivers []string // of SQLite, that it imports
+	Schemas []schema // in reach
+	Owns    []string // tables and views that the program itself creates, in lower case
+	Queries []*query // that no schema was in reach of
+	Checked []string // packages whose Queries were checked here or below
+}
+
+func (*reach) AFact() {}
+
+func (r *reach) String() string {
+	var paths []string
+	for _, s := range r.Schemas {
+		paths = append(paths, s.Package)
+	}
+	return "schemas " + strings.Join(paths, " ")
+}
+
+// A schema is what one migrations package leads to.
+type schema struct {
+	Package string // its path
+	Version int
+	SQL     string
+}
+
+// inherit merges what the imports of the package tell.
+//
+// A library that has a database of its own hands its schema on to no other module:
+// the SQL there is about other tables. A module that is nothing but the schema is
+// another matter, so a package that imports the migrations themselves sees them.
+func inherit(pass *analysis.Pass) reach {
+	var r reach
+	if pass.Module != nil {
+		r.Module = pass.Module.Path
+	}
+	if s, ok := schemaOf(pass.Pkg); ok {
+		r.Schemas = append(r.Schemas, s)
+	}
+	for _, imported := range pass.Pkg.Imports() {
+		path := imported.Path()
+		if isDatabase(path) {
+			r.SQL = true
+		}
+		if isDriver(path) {
+			r.SQL = true
+			r.Drivers = merge(r.Drivers, []string{path})
+		}
+		var from reach
+		if !pass.ImportPackageFact(imported, &from) {
+			continue
+		}
+		r.SQL = r.SQL || from.SQL
+		r.Drivers = merge(r.Drivers, from.Drivers)
+		for _, s := range from.Schemas {
+			if (s.Package == path || from.Module == r.Module) && !slices.Contains(r.Schemas, s) {
+				r.Schemas = append(r.Schemas, s)
+			}
+		}
+		if from.Module != r.Module {
+			continue
+		}
+		r.Owns = merge(r.Owns, from.Owns)
+		r.Checked = merge(r.Checked, from.Checked)
+		for _, q := range from.Queries {
+			if !slices.ContainsFunc(r.Queries, q.same) {
+				r.Queries = append(r.Queries, q)
+			}
+		}
+	}
+	r.Queries = slices.DeleteFunc(r.Queries, func(q *query) bool { return slices.Contains(r.Checked, q.Package) })
+	slices.SortFunc(r.Schemas, func(a, b schema) int { return strings.Compare(a.Package, b.Package) })
+	return r
+}
+
+// schemaOf returns the schema of a migrations package, which it knows by the type
+// of its constant ExpectedVersion.
+func schemaOf(pkg *types.Package) (schema, bool) {
+	version, ok := pkg.Scope().Lookup("ExpectedVersion").(*types.Const)
+	if !ok || !isNamed(version.Type(), runtimePath, "Version") {
+		return schema{}, false
+	}
+	text, ok := pkg.Scope().Lookup("SchemaSQL").(*types.Const)
+	if !ok || text.Val().Kind() != constant.String {
+		return schema{}, false
+	}
+	n, _ := constant.Int64Val(version.Val())
+	return schema{pkg.Path(), int(n), constant.StringVal(text.Val())}, true
+}
+
+// export tells the importers what there is to tell.
+func (r *reach) export(pass *analysis.Pass) error {
+	if r.SQL || len(r.Schemas) > 0 {
+		pass.ExportPackageFact(r)
+	}
+	return nil
+}
+
+func isDatabase(path string) bool {
+	return path == "database/sql" || path == "github.com/jmoiron/sqlx"
+}
+
+// isDriver reports whether the package is a driver of SQLite.
+func isDriver(path string) bool {
+	switch path {
+	case ncrucesPath, ncrucesPath + "/driver", "github.com/mattn/go-sqlite3", "modernc.org/sqlite", "github.com/glebarez/go-sqlite":
+		return true
+	}
+	return false
+}
+
+// otherDriver returns the driver of another database that the file imports, or "".
+func otherDriver(f *ast.File) string {
+	for _, spec := range f.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		for _, other := range [...]string{
+			"github.com/lib/pq", "github.com/jackc/pgx", "github.com/jackc/pgconn", "github.com/go-sql-driver/mysql",
+			"github.com/microsoft/go-mssqldb", "github.com/denisenkom/go-mssqldb", "github.com/sijms/go-ora",
+			"github.com/godror/godror", "github.com/ClickHouse/clickhouse-go", "github.com/marcboeker/go-duckdb",
+			"github.com/duckdb/duckdb-go", "github.com/snowflakedb/gosnowflake", "cloud.google.com/go/spanner",
+		} {
+			if path == other || strings.HasPrefix(path, other+"/") {
+				return path
+			}
+		}
+	}
+	return ""
+}
+
+// isNamed reports whether t is the named type, or a pointer to it.
+func isNamed(t types.Type, path, name string) bool {
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
+		t = p.Elem()
+	}
+	n, ok := types.Unalias(t).(*types.Named)
+	return ok && n.Obj().Name() == name && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == path
+}
+
+// merge returns the sorted union of a and b.
+func merge(a, b []string) []string {
+	if len(b) == 0 {
+		return a
+	}
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}

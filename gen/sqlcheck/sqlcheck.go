@@ -1,0 +1,171 @@
+// Package sqlcheck is an analyzer for go vet and its like that has SQLite itself
+// read the SQL of a program, against the schema for which the program is written.
+package sqlcheck
+
+import (
+	"go/ast"
+	"go/types"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+)
+
+const doc = `check the SQL in Go strings against the schema at ExpectedVersion
+
+SQLite prepares each string that the program hands to a database, and never runs
+it. The schema is the constant SchemaSQL of the migrations package that is
+imported, by this package or by one that it imports:
+
+	db.QueryRow("SELECT titel FROM notes")
+	                    ^ at version 0007: no such column: titel
+
+	db.Exec("INSERT INTO notes (body) VALUES (?)", body)
+	         ^ at version 0007: NOT NULL constraint failed: notes.title: the INSERT gives it no value
+
+	db.Query("SELECT id FROM notes WHERE id > ? LIMIT ?", after)
+	 ^ call has 1 argument for 2 parameters
+
+	db.QueryRow("SELECT id, title FROM notes").Scan(&id)
+	                                           ^ Scan has 1 destination for 2 columns
+
+It reads what is given to the methods of database/sql, to interfaces with such
+methods, to sqlx, to github.com/ncruces/go-sqlite3, and to functions that hand
+their parameter on to one of these: constants, sums and fmt.Sprintf of constants,
+variables that are assigned once, and embedded files. The SQL of a package that
+sees no schema is checked where a package imports both.
+
+It is silent about what it does not know: _test.go files (unless -tests is given),
+files that import the driver of another database, statements other than SELECT,
+INSERT, UPDATE, DELETE and VALUES, tables that the program itself creates, schemas
+other than main, table-valued functions, functions, collations and modules that
+SQLite does not have, and arguments that are spread. -why says of each string that
+was left out why.
+
+	//lockstep:ignore REASON         silences the line, or the one below
+	//lockstep:ignore scan: REASON   silences one check: sql, args, scan, notnull or several
+	//lockstep:off                   silences the file
+	//lockstep:schema PATH           checks the package against this schema only
+	//lockstep:schema none           leaves the package out
+
+A directive that has no reason, or that silences nothing, is reported.`
+
+// Analyzer checks the SQL of a package.
+var Analyzer = newAnalyzer()
+
+func newAnalyzer() *analysis.Analyzer {
+	var o options
+	a := &analysis.Analyzer{
+		Name:      "lockstep",
+		Doc:       doc,
+		FactTypes: []analysis.Fact{new(reach), new(wrapper)},
+		Run:       func(pass *analysis.Pass) (any, error) { return nil, run(pass, o) },
+	}
+	a.Flags.BoolVar(&o.why, "why", false, "say of each string that was not checked why")
+	a.Flags.BoolVar(&o.tests, "tests", false, "check _test.go files, too")
+	return a
+}
+
+// options are the analyzer's flags.
+type options struct {
+	why, tests bool
+}
+
+func run(pass *analysis.Pass, o options) error {
+	stale(pass)
+	r := inherit(pass)
+	if !r.SQL && len(r.Schemas) == 0 {
+		return nil // so that most packages cost nothing
+	}
+	c := &checker{
+		pass:       pass,
+		options:    o,
+		reach:      r,
+		schemas:    r.Schemas,
+		directives: parseDirectives(pass),
+		resolver:   newResolver(pass),
+		wrappers:   map[*types.Func]*wrapper{},
+		reported:   map[diagnostic]bool{},
+	}
+	defer c.close()
+	c.narrow()
+	c.findWrappers()
+	queries := c.queries()
+	c.reach.Owns = merge(c.reach.Owns, c.owns())
+	c.join(queries)
+	c.directives.complain(c)
+	return c.reach.export(pass)
+}
+
+// checker is the work on one package.
+type checker struct {
+	pass *analysis.Pass
+	options
+	reach      reach
+	schemas    []schema // to check against
+	directives *directives
+	resolver   *resolver
+	wrappers   map[*types.Func]*wrapper // of this package
+	databases  []*database              // opened when the first query is checked
+	opened     bool
+	reported   map[diagnostic]bool
+}
+
+// diagnostic is what makes two reports the same.
+type diagnostic struct {
+	at      place
+	message string
+}
+
+// join checks the queries of this package, and those of imported packages that
+// saw no schema, or leaves them to the packages that import this one.
+func (c *checker) join(queries []*query) {
+	if len(c.schemas) == 0 {
+		if len(c.reach.Schemas) == 0 {
+			for _, q := range queries {
+				q.settle(c)
+				c.reach.Queries = append(c.reach.Queries, q)
+			}
+		}
+		return
+	}
+	for _, q := range queries {
+		c.check(q)
+	}
+	for _, q := range c.reach.Queries {
+		c.check(q)
+		c.reach.Checked = merge(c.reach.Checked, []string{q.Package})
+	}
+	c.reach.Queries = nil
+}
+
+// report says something about a query, unless a directive silences it.
+func (c *checker) report(q *query, check string, at place, message string) {
+	d := diagnostic{at, message}
+	if c.reported[d] || c.directives.silence(c, q, check, at) {
+		return
+	}
+	c.reported[d] = true
+	c.pass.Report(analysis.Diagnostic{Pos: at.resolve(c.pass), Category: check, Message: message})
+}
+
+// skip notes why something was not checked, for those who ask.
+func (c *checker) skip(at place, why string) {
+	if d := (diagnostic{at, why}); c.why && !c.reported[d] {
+		c.reported[d] = true
+		c.pass.Report(analysis.Diagnostic{Pos: at.resolve(c.pass), Category: "why", Message: "not checked: " + why})
+	}
+}
+
+// checked reports whether the SQL in the file is looked at.
+func (c *checker) checked(f *ast.File) bool {
+	name := c.pass.Fset.Position(f.FileStart).Filename
+	if strings.HasSuffix(name, "_test.go") && !c.tests {
+		return false
+	}
+	if driver := otherDriver(f); driver != "" {
+		c.skip(place{pos: f.Name.Pos()}, filepath.Base(name)+" imports "+driver)
+		return false
+	}
+	return true
+}
