@@ -37,7 +37,7 @@ func stale(pass *analysis.Pass) {
 // the runtime's type beside an ExpectedVersion of the runtime's type.
 func schemaLiteral(pass *analysis.Pass, file *ast.File) *ast.CompositeLit {
 	version, ok := pass.Pkg.Scope().Lookup("ExpectedVersion").(*types.Const)
-	if !ok || !ofRuntime(version.Type(), "Version") {
+	if !ok || !isNamed(version.Type(), runtimePath, "Version") {
 		return nil
 	}
 	for _, decl := range file.Decls {
@@ -50,25 +50,13 @@ func schemaLiteral(pass *analysis.Pass, file *ast.File) *ast.CompositeLit {
 			if len(spec.Names) != 1 || spec.Names[0].Name != "Schema" || len(spec.Values) != 1 {
 				continue
 			}
-			if lit, ok := spec.Values[0].(*ast.CompositeLit); ok && ofRuntime(pass.TypesInfo.TypeOf(lit), "Schema") {
+			if lit, ok := spec.Values[0].(*ast.CompositeLit); ok && isNamed(pass.TypesInfo.TypeOf(lit), runtimePath, "Schema") {
 				return lit
 			}
 		}
 	}
 	return nil
 }
-
-// ofRuntime reports whether t is the type of that name of package runtime.
-func ofRuntime(t types.Type, name string) bool {
-	named, ok := types.Unalias(t).(*types.Named)
-	if !ok || named.Obj().Pkg() == nil {
-		return false
-	}
-	path := named.Obj().Pkg().Path()
-	return named.Obj().Name() == name && (path == runtimePath || strings.HasSuffix(path, "/vendor/"+runtimePath))
-}
-
-const runtimePath = "github.com/lockstep-db/lockstep/runtime"
 
 // An entry is a line of Schema.
 type entry struct {

@@ -82,10 +82,10 @@ var files embed.FS
 					t.Fatal(err)
 				}
 			}
-			p := newProgram()
+			w := newWorkspace()
 			var got []string
-			for _, d := range p.analyze(t, alone, p.add(t, "example.com/app/migrations", dir, source)) {
-				at := p.fset.Position(d.Pos)
+			for _, d := range w.analyze(t, alone, w.add(t, "example.com/app/migrations", dir, source)) {
+				at := w.fset.Position(d.Pos)
 				got = append(got, fmt.Sprintf("%d:%d: %s", at.Line, at.Column, d.Message))
 			}
 			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {

@@ -12,22 +12,22 @@ import (
 	"testing"
 
 	"golang.org/x/tools/go/analysis"
-	"golang.org/x/tools/go/analysis/checker"
+	driver "golang.org/x/tools/go/analysis/checker"
 	"golang.org/x/tools/go/packages"
 )
 
-// A program is some packages that a test makes of text. What they import is
-// loaded once for all tests, so that a test may check hundreds of programs.
-type program struct {
+// A workspace is some packages that a test makes of text. What they import is
+// loaded once for all tests, so that a test may check hundreds of them.
+type workspace struct {
 	fset     *token.FileSet
 	packages map[string]*packages.Package
 }
 
-func newProgram() *program {
-	return &program{token.NewFileSet(), map[string]*packages.Package{}}
+func newWorkspace() *workspace {
+	return &workspace{token.NewFileSet(), map[string]*packages.Package{}}
 }
 
-// imports are the packages that programs may import, but for their own.
+// imports are the packages that a workspace may import, but for their own.
 var imports = sync.OnceValues(func() (map[string]*types.Package, error) {
 	cfg := &packages.Config{Mode: packages.NeedName | packages.NeedTypes | packages.NeedImports | packages.NeedDeps}
 	loaded, err := packages.Load(cfg, "context", "database/sql", "embed", runtimePath)
@@ -40,13 +40,13 @@ var imports = sync.OnceValues(func() (map[string]*types.Package, error) {
 })
 
 // add type-checks a package of one file, which is in folder dir.
-func (p *program) add(t *testing.T, path, dir, source string) *packages.Package {
+func (w *workspace) add(t *testing.T, path, dir, source string) *packages.Package {
 	t.Helper()
 	others, err := imports()
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := parser.ParseFile(p.fset, filepath.Join(dir, "file.go"), source, parser.ParseComments|parser.SkipObjectResolution)
+	file, err := parser.ParseFile(w.fset, filepath.Join(dir, "file.go"), source, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func (p *program) add(t *testing.T, path, dir, source string) *packages.Package 
 		ID:      path,
 		Name:    file.Name.Name,
 		PkgPath: path,
-		Fset:    p.fset,
+		Fset:    w.fset,
 		Module:  &packages.Module{Path: "example.com/app", Main: true, GoVersion: "1.26"},
 		Imports: map[string]*packages.Package{},
 		Syntax:  []*ast.File{file},
@@ -71,7 +71,7 @@ func (p *program) add(t *testing.T, path, dir, source string) *packages.Package 
 		TypesSizes: types.SizesFor("gc", "amd64"),
 	}
 	config := types.Config{Sizes: pkg.TypesSizes, Importer: importerFunc(func(path string) (*types.Package, error) {
-		if own := p.packages[path]; own != nil {
+		if own := w.packages[path]; own != nil {
 			pkg.Imports[path] = own
 			return own.Types, nil
 		}
@@ -80,11 +80,11 @@ func (p *program) add(t *testing.T, path, dir, source string) *packages.Package 
 		}
 		return nil, fmt.Errorf("no package %s", path)
 	})}
-	pkg.Types, err = config.Check(path, p.fset, pkg.Syntax, pkg.TypesInfo)
+	pkg.Types, err = config.Check(path, w.fset, pkg.Syntax, pkg.TypesInfo)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.packages[path] = pkg
+	w.packages[path] = pkg
 	return pkg
 }
 
@@ -93,9 +93,9 @@ type importerFunc func(path string) (*types.Package, error)
 func (f importerFunc) Import(path string) (*types.Package, error) { return f(path) }
 
 // analyze returns what the analyzer reports about a package, in order of place.
-func (p *program) analyze(t *testing.T, a *analysis.Analyzer, pkg *packages.Package) []analysis.Diagnostic {
+func (w *workspace) analyze(t *testing.T, a *analysis.Analyzer, pkg *packages.Package) []analysis.Diagnostic {
 	t.Helper()
-	graph, err := checker.Analyze([]*analysis.Analyzer{a}, []*packages.Package{pkg}, nil)
+	graph, err := driver.Analyze([]*analysis.Analyzer{a}, []*packages.Package{pkg}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

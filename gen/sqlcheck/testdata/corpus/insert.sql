@@ -1,0 +1,25 @@
+-- Writing rows: defaults, upserts, RETURNING.
+INSERT INTO members (email, full_name) VALUES (?, ?);
+INSERT INTO members (email, full_name, joined_on, settings) VALUES (:email, :name, date('now'), json(:settings)) RETURNING id;
+INSERT INTO members (id, email, full_name) VALUES (NULL, ?, ?) RETURNING id, joined_on AS joined, *;
+INSERT INTO authors (family_name, given_name, born) VALUES (?, ?, ?), (?, ?, ?);
+INSERT INTO authors VALUES (?, ?, ?, ?);
+INSERT INTO books (isbn, title, category_id, published, price_cents) VALUES (?, ?, (SELECT category_id FROM categories WHERE label = ?), ?, ?) RETURNING book_id, gross_cents;
+INSERT INTO book_authors (book_ref, author_ref) SELECT ?, author_id FROM authors WHERE family_name = ? ON CONFLICT DO NOTHING;
+INSERT INTO categories (label) VALUES (?) ON CONFLICT (parent_id, label) DO UPDATE SET sort_key = sort_key + 1;
+INSERT INTO kv (name, value, expires) VALUES (?1, ?2, julianday('now') + ?3) ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE excluded.expires > kv.expires;
+INSERT INTO kv (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET (value, expires) = (excluded.value, NULL);
+INSERT INTO kv VALUES (:name, :value, NULL);
+INSERT OR REPLACE INTO kv (name, value) VALUES (@name, @value);
+REPLACE INTO kv (name, value, expires) VALUES ($name, $value, $expires);
+INSERT OR IGNORE INTO reviews (reviewed, reviewer, stars) VALUES (?, ?, ?);
+INSERT OR ABORT INTO copies (barcode, copy_of, shelf) VALUES (?, ?, ?);
+INSERT INTO reviews (reviewed, reviewer, stars, body) VALUES (?, ?, ?, ?) ON CONFLICT (reviewed, reviewer) DO UPDATE SET stars = excluded.stars, body = coalesce(excluded.body, body), written_at = unixepoch() RETURNING written_at;
+INSERT INTO members (email, full_name) VALUES (?, ?) ON CONFLICT (email) DO UPDATE SET full_name = excluded.full_name ON CONFLICT (full_name) WHERE blocked = 0 DO NOTHING;
+INSERT INTO loans (copy_barcode, borrower, due_at) VALUES (?, ?, unixepoch('now', '+28 days')) ON CONFLICT (copy_barcode) WHERE returned_at IS NULL DO NOTHING;
+INSERT INTO loans (copy_barcode, borrower, due_at) SELECT barcode, :who, :due FROM copies WHERE copy_of = :book AND barcode NOT IN (SELECT copy_barcode FROM loans WHERE returned_at IS NULL) LIMIT 1 RETURNING loan_id;
+INSERT INTO events (kind, payload) VALUES ('login', json_object('at', strftime('%s', 'now'), 'ip', ?));
+INSERT INTO events (kind, payload) VALUES (?, jsonb(?));
+INSERT INTO fines (loan_ref, amount_cents) SELECT loan_id, 50 * ((unixepoch() - due_at) / 86400) FROM loans WHERE due_at < unixepoch() ON CONFLICT (loan_ref) DO UPDATE SET amount_cents = max(amount_cents, excluded.amount_cents);
+INSERT INTO ledger (account, booked_on, delta_cents, reference) VALUES (?, date('now', 'start of month', '+1 month', '-1 day'), ?, ?);
+INSERT INTO accounts (account_no, holder, "opened on") VALUES (lower(hex(randomblob(8))), ?, CURRENT_DATE) RETURNING account_no;

@@ -1,0 +1,26 @@
+-- UPDATE and DELETE, with FROM, row values and RETURNING; through views.
+UPDATE members SET full_name = ?, email = lower(?) WHERE id = ?;
+UPDATE members SET blocked = NOT blocked WHERE id = ? RETURNING blocked;
+UPDATE members SET settings = json_set(settings, '$.theme', ?) WHERE id = ?;
+UPDATE members SET settings = json_remove(settings, '$.' || ?) WHERE json_type(settings, '$.theme') IS NOT NULL;
+UPDATE members SET settings = json_patch(settings, json(?1)) WHERE id = ?2;
+UPDATE books SET price_cents = price_cents * 110 / 100 WHERE category_id = ? AND price_cents > 0;
+UPDATE books SET (title, subtitle) = (?, ?) WHERE isbn = ?;
+UPDATE books SET (price_cents, vat_percent) = (SELECT max(price_cents), min(vat_percent) FROM books) WHERE book_id = ?;
+UPDATE books SET attributes = json_insert(coalesce(attributes, '{}'), '$.tags[#]', :tag) WHERE book_id = :id;
+UPDATE accounts SET balance_cents = balance_cents + d.total FROM (SELECT account, sum(delta_cents) AS total FROM ledger WHERE booked_on = ? GROUP BY account) AS d WHERE d.account = account_no;
+UPDATE accounts AS a SET balance_cents = 0 FROM members AS m WHERE m.id = a.holder AND m.blocked = 1 RETURNING account_no, balance_cents;
+UPDATE copies SET condition = 'lost' WHERE barcode IN (SELECT copy_barcode FROM loans WHERE due_at < unixepoch('now', '-1 year') AND returned_at IS NULL);
+UPDATE loans SET returned_at = unixepoch() WHERE loan_id = ? AND returned_at IS NULL;
+UPDATE OR IGNORE categories SET parent_id = ?, label = trim(label) WHERE category_id = ?;
+UPDATE fines SET paid_at = unixepoch(), note = note || char(10) || ? WHERE loan_ref = ?;
+UPDATE kv SET expires = julianday('now', ?) WHERE name GLOB 'session:*';
+UPDATE open_loans SET due = ? WHERE loan = ?;
+DELETE FROM kv WHERE expires < julianday('now');
+DELETE FROM kv;
+DELETE FROM events WHERE seq < (SELECT max(seq) - ? FROM events) RETURNING seq;
+DELETE FROM reviews WHERE reviewer = ? AND stars = 1 AND body IS NULL;
+DELETE FROM book_authors WHERE (book_ref, author_ref) = (?, ?);
+DELETE FROM book_authors WHERE position > 1 AND book_ref NOT IN (SELECT book_id FROM books);
+DELETE FROM copies AS c WHERE NOT EXISTS (SELECT 1 FROM loans WHERE copy_barcode = c.barcode) AND c.condition = 'lost';
+DELETE FROM ledger WHERE entry_id = :entry RETURNING account, delta_cents;
