@@ -98,7 +98,8 @@ code is the same as without.
 
 Each error has
 
-	kind     problem      in a migration: has file, line, col, fact, command
+	kind     problem      in a migration or in Go code: has file, line, col, fact,
+	                      command
 	         stale        lockstep_gen.go is not what the migrations say
 	         behind, ahead, diverged, drift, foreign-key, unmanaged
 	                      the database is refused: has db, version and expected

@@ -45,6 +45,9 @@ import (
 )
 
 func main() {
+	if isVettool(os.Args[1:]) {
+		vettool()
+	}
 	// An upgrade that is interrupted rolls back and says so.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -87,6 +90,7 @@ func commands() []command {
 		newCommand(),
 		generateCommand(),
 		checkCommand(),
+		vetCommand(),
 		createCommand(),
 		migrateCommand(),
 		statusCommand(),

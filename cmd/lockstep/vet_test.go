@@ -1,0 +1,142 @@
+package main
+
+import (
+	"archive/zip"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestVet runs testdata/vet: modules in which the real go vet is run, with this
+// program as its tool. The tool is built once, and its results are kept in the go
+// command's own cache. To run a script by hand, add what addRuntime adds to each
+// go.mod, and set LOCKSTEP to the path of the command.
+func TestVet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the go command is run many times")
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := goEnv("GOCACHE", "GOMODCACHE", "GOPATH")
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := exec.LookPath("lockstep") // where TestMain has put it
+	if err != nil {
+		t.Fatal(err)
+	}
+	env = append(env, "LOCKSTEP="+self, "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "vet"),
+		UpdateScripts:       *update,
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, env...)
+			return addRuntime(e.WorkDir, root)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exitcode": exitCodeCmd,
+			"publish":  publishCmd,
+		},
+	})
+}
+
+// goEnv returns variables of the go command's as NAME=value.
+func goEnv(names ...string) (env []string, err error) {
+	out, err := exec.Command("go", append([]string{"env"}, names...)...).Output()
+	if err != nil {
+		return nil, err
+	}
+	for i, value := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		env = append(env, names[i]+"="+strings.TrimSpace(value))
+	}
+	return env, nil
+}
+
+// addRuntime has the modules below dir use the runtime that is in root.
+func addRuntime(dir, root string) error {
+	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Name() != "go.mod" {
+			return err
+		}
+		mod, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		mod = fmt.Appendf(mod, "\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => %s\n", filepath.ToSlash(root))
+		if err := os.WriteFile(file, mod, 0o666); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(filepath.Dir(file), "go.sum"), sum, 0o666)
+	})
+}
+
+// publishCmd is "publish DIR MODULE VERSION": it makes of the module a file-system
+// proxy, and sets GOPROXY to it. What is not there comes from the module cache.
+//
+// https://go.dev/ref/mod#goproxy-protocol
+func publishCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: publish DIR MODULE VERSION")
+	}
+	dir, module, version := ts.MkAbs(args[0]), args[1], args[2]
+	proxy := ts.MkAbs("proxy")
+	versions := filepath.Join(proxy, filepath.FromSlash(module), "@v")
+	ts.Check(os.MkdirAll(versions, 0o777))
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	ts.Check(err)
+	for name, text := range map[string]string{
+		"list":            version + "\n",
+		version + ".info": fmt.Sprintf(`{"Version":%q,"Time":"2026-01-01T00:00:00Z"}`, version),
+		version + ".mod":  string(mod),
+	} {
+		ts.Check(os.WriteFile(filepath.Join(versions, name), []byte(text), 0o666))
+	}
+	file, err := os.Create(filepath.Join(versions, version+".zip"))
+	ts.Check(err)
+	defer file.Close()
+	w := zip.NewWriter(file)
+	ts.Check(filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		below, err := filepath.Rel(dir, name)
+		if err != nil {
+			return err
+		}
+		entryWriter, err := w.Create(path.Join(module+"@"+version, filepath.ToSlash(below)))
+		if err != nil {
+			return err
+		}
+		_, err = entryWriter.Write(text)
+		return err
+	}))
+	ts.Check(w.Close())
+	ts.Setenv("GOPROXY", fileURL(proxy)+","+fileURL(filepath.Join(ts.Getenv("GOMODCACHE"), "cache", "download")))
+}
+
+func fileURL(dir string) string {
+	dir = filepath.ToSlash(dir)
+	if !strings.HasPrefix(dir, "/") {
+		dir = "/" + dir // C:/…
+	}
+	return "file://" + dir
+}
