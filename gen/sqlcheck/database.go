@@ -156,18 +156,6 @@ func locate(sql, sentence string) int {
 	if sentence == "incomplete input" {
 		return len(strings.TrimRight(sql, " \t\r\n"))
 	}
-	tokens := sqltext.Parse(sql).Tokens
-	first := func(ok func(i int, name string) bool) int {
-		for i, t := range tokens {
-			switch t.Kind {
-			case sqltext.Word, sqltext.Quoted, sqltext.String:
-				if ok(i, fold(unquote(sql[t.Pos:t.End]))) {
-					return t.Pos
-				}
-			}
-		}
-		return -1
-	}
 	name := ""
 	switch words := strings.Fields(sentence); {
 	case strings.HasPrefix(sentence, "no such ") && strings.Contains(sentence, ": "):
@@ -186,12 +174,29 @@ func locate(sql, sentence string) int {
 	case strings.Contains(sentence, " values for "), strings.HasSuffix(sentence, " values were supplied"):
 		name = "values"
 	}
-	if name = fold(unquote(name)); name != "" {
-		if offset := first(func(_ int, word string) bool { return word == name }); offset >= 0 {
-			return offset
+	stmts := split(sql)
+	if len(stmts) == 0 {
+		return 0
+	}
+	s := stmts[0]
+	table := strings.HasPrefix(sentence, "no such table")
+	best, offset := 0, s.tokens[0].Pos
+	for i, t := range s.tokens {
+		rank := 0
+		switch {
+		case s.word(i) != fold(unquote(name)):
+		case t.Kind == sqltext.String:
+			rank = 1
+		case table && !s.afterFrom(i):
+			rank = 2
+		default:
+			rank = 3
+		}
+		if rank > best {
+			best, offset = rank, t.Pos
 		}
 	}
-	return max(first(func(int, string) bool { return true }), 0)
+	return s.offset + offset
 }
 
 // sentence returns SQLite's own words, without the driver's.

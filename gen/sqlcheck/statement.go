@@ -122,6 +122,18 @@ func (s *statement) names() []string {
 	return names
 }
 
+// afterFrom reports whether token i stands where a table is named first.
+func (s *statement) afterFrom(i int) bool {
+	if s.word(i-1) == "." {
+		i -= 2
+	}
+	switch s.word(i - 1) {
+	case "from", "join", "into", "update":
+		return true
+	}
+	return false
+}
+
 // isCalled reports whether a parenthesis stands behind the name at the offset, and
 // the name is not what is written to.
 func (s *statement) isCalled(offset int) bool {

@@ -1,0 +1,3 @@
+package directive
+
+//lockstep:schema migrations

@@ -1,0 +1,5 @@
+package store
+
+import "migrations"
+
+const Version = migrations.ExpectedVersion

@@ -1,0 +1,20 @@
+package sqlx
+
+import "database/sql"
+
+type DB struct{ *sql.DB }
+
+func (*DB) Get(dest any, query string, args ...any) error       { return nil }
+func (*DB) Select(dest any, query string, args ...any) error    { return nil }
+func (*DB) NamedExec(query string, arg any) (sql.Result, error) { return nil, nil }
+func (*DB) Queryx(query string, args ...any) (*Rows, error)     { return nil, nil }
+func (*DB) QueryRowx(query string, args ...any) *Row            { return nil }
+func (*DB) MustExec(query string, args ...any) sql.Result       { return nil }
+func In(query string, args ...any) (string, []any, error)       { return "", nil, nil }
+func Get(q any, dest any, query string, args ...any) error      { return nil }
+
+type Rows struct{ *sql.Rows }
+
+type Row struct{}
+
+func (*Row) Scan(dest ...any) error { return nil }

@@ -1,0 +1,36 @@
+package migrations
+
+import lockstep "github.com/lockstep-db/lockstep/runtime"
+
+const ExpectedVersion lockstep.Version = 7
+
+const SchemaSQL = `CREATE TABLE notes (
+	id INTEGER PRIMARY KEY,
+	title TEXT NOT NULL UNIQUE,
+	body TEXT NOT NULL DEFAULT '',
+	author INTEGER REFERENCES users (id),
+	words INTEGER AS (length(body)) STORED
+) STRICT;
+CREATE INDEX notes_by_host ON notes (hostname(body));
+
+CREATE VIRTUAL TABLE search USING fts5 (title, body);
+
+CREATE TABLE tags (
+	note INTEGER NOT NULL,
+	tag TEXT NOT NULL COLLATE german,
+	PRIMARY KEY (note, tag)
+) WITHOUT ROWID;
+CREATE TRIGGER tags_note AFTER INSERT ON tags
+BEGIN
+	INSERT OR IGNORE INTO notes (id, title) VALUES (new.note, 'untitled');
+END;
+
+CREATE TABLE users (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL
+);
+
+CREATE VIRTUAL TABLE vectors USING vec0 (embedding);
+
+CREATE VIEW authors AS SELECT name FROM users WHERE id IN (SELECT author FROM notes);
+`

@@ -1,0 +1,11 @@
+package first
+
+import lockstep "github.com/lockstep-db/lockstep/runtime"
+
+const ExpectedVersion lockstep.Version = 3
+
+const SchemaSQL = `CREATE TABLE users (
+	id INTEGER PRIMARY KEY,
+	name TEXT
+);
+`

@@ -1,0 +1,11 @@
+package second
+
+import lockstep "github.com/lockstep-db/lockstep/runtime"
+
+const ExpectedVersion lockstep.Version = 3
+
+const SchemaSQL = `CREATE TABLE orders (
+	id INTEGER PRIMARY KEY,
+	total TEXT
+);
+`

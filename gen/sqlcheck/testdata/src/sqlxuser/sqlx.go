@@ -1,0 +1,24 @@
+package sqlxuser
+
+import (
+	"github.com/jmoiron/sqlx"
+	sqlite3 "github.com/ncruces/go-sqlite3"
+
+	_ "migrations"
+)
+
+func use(db *sqlx.DB, conn *sqlite3.Conn) {
+	db.Get(nil, "SELECT titel FROM notes")                             // want "at version 0007: no such column: titel"
+	db.Select(nil, "SELECT title FROM notes WHERE id = ?")             // want "call has 0 arguments for 1 parameter"
+	db.NamedExec("UPDATE notes SET titel = :title", nil)               // want "at version 0007: no such column: titel"
+	db.QueryRowx("SELECT id, title FROM notes").Scan(nil)              // want "Scan has 1 destination for 2 columns"
+	db.MustExec("DELETE FROM note")                                    // want "at version 0007: no such table: note"
+	db.Query("SELECT titel FROM notes")                                // want "at version 0007: no such column: titel"
+	sqlx.Get(db, nil, "SELECT titel FROM notes")                       // want "at version 0007: no such column: titel"
+	sqlx.In("SELECT titel FROM notes WHERE id IN (?)", []int{1, 2, 3}) // want "at version 0007: no such column: titel"
+	conn.Exec("DELETE FROM users; DELETE FROM note")                   // want "at version 0007: no such table: note"
+	conn.Prepare("SELECT titel FROM notes")                            // want "at version 0007: no such column: titel"
+
+	db.NamedExec("UPDATE notes SET title = :title", nil)
+	sqlx.In("SELECT title FROM notes WHERE id IN (?)", []int{1, 2, 3})
+}
