@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -45,6 +46,7 @@ func TestVet(t *testing.T) {
 			return addRuntime(e.WorkDir, root)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"example":  func(ts *testscript.TestScript, neg bool, args []string) { exampleCmd(ts, neg, args, root) },
 			"exitcode": exitCodeCmd,
 			"publish":  publishCmd,
 		},
@@ -77,13 +79,39 @@ func addRuntime(dir, root string) error {
 		if err != nil {
 			return err
 		}
-		mod = fmt.Appendf(mod, "\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => %s\n", filepath.ToSlash(root))
+		mod = fmt.Appendf(mod, "\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]s\n", modulePath, filepath.ToSlash(root))
 		if err := os.WriteFile(file, mod, 0o666); err != nil {
 			return err
 		}
 		return os.WriteFile(filepath.Join(filepath.Dir(file), "go.sum"), sum, 0o666)
 	})
 }
+
+// exampleCmd is "example NAME": it makes of the example a module example.com/NAME,
+// in a folder of that name, that requires what this module does.
+func exampleCmd(ts *testscript.TestScript, neg bool, args []string, root string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: example NAME")
+	}
+	dir, module := ts.MkAbs(args[0]), "example.com/"+args[0]
+	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(root, "examples", args[0]))))
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	ts.Check(err)
+	ts.Check(os.WriteFile(filepath.Join(dir, "go.mod"), bytes.Replace(mod, []byte("module "+modulePath), []byte("module "+module), 1), 0o666))
+	ts.Check(addRuntime(dir, root))
+	ts.Check(filepath.WalkDir(dir, func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(file) != ".go" {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(file, bytes.ReplaceAll(text, []byte(modulePath+"/examples/"+args[0]), []byte(module)), 0o666)
+	}))
+}
+
+const modulePath = "github.com/lockstep-db/lockstep"
 
 // publishCmd is "publish DIR MODULE VERSION": it makes of the module a file-system
 // proxy, and sets GOPROXY to it. What is not there comes from the module cache.
