@@ -90,7 +90,7 @@ func newCorpus(t *testing.T) *corpus {
 }
 
 // openSchema makes the schema in a database in memory.
-func openSchema(t *testing.T, schema string) *sqlite3.Conn {
+func openSchema(t testing.TB, schema string) *sqlite3.Conn {
 	t.Helper()
 	conn, err := sqlite3.Open(":memory:")
 	if err != nil {
@@ -237,10 +237,10 @@ const SchemaSQL = `+strconv.Quote(schema)+"\n")
 // program returns the text of a package that has a function for each statement. It
 // gives every parameter a value and every column a destination, so that nothing is
 // wrong with it.
-func program(t *testing.T, conn *sqlite3.Conn, statements []string) string {
+func program(t testing.TB, conn *sqlite3.Conn, statements []string) string {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("package app\n\nimport (\n\t\"database/sql\"\n\n\t_ \"example.com/app/migrations\"\n)\n")
+	b.WriteString("package app\n\nimport (\n\t\"database/sql\"\n\n\t_ \"example.com/app/migrations\"\n)\n\nvar _ *sql.DB\n")
 	for i, statement := range statements {
 		stmt, _, err := conn.Prepare(statement)
 		if err != nil {

@@ -40,7 +40,7 @@ var imports = sync.OnceValues(func() (map[string]*types.Package, error) {
 })
 
 // add type-checks a package of one file, which is in folder dir.
-func (w *workspace) add(t *testing.T, path, dir, source string) *packages.Package {
+func (w *workspace) add(t testing.TB, path, dir, source string) *packages.Package {
 	t.Helper()
 	others, err := imports()
 	if err != nil {
@@ -93,7 +93,7 @@ type importerFunc func(path string) (*types.Package, error)
 func (f importerFunc) Import(path string) (*types.Package, error) { return f(path) }
 
 // analyze returns what the analyzer reports about a package, in order of place.
-func (w *workspace) analyze(t *testing.T, a *analysis.Analyzer, pkg *packages.Package) []analysis.Diagnostic {
+func (w *workspace) analyze(t testing.TB, a *analysis.Analyzer, pkg *packages.Package) []analysis.Diagnostic {
 	t.Helper()
 	graph, err := driver.Analyze([]*analysis.Analyzer{a}, []*packages.Package{pkg}, nil)
 	if err != nil {
