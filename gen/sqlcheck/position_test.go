@@ -2,6 +2,8 @@ package sqlcheck
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -81,6 +83,34 @@ func _(db *sql.DB) { _ = fmt.Sprintf
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
+	}
+}
+
+// TestEmbed has SQL in a file of its own.
+func TestEmbed(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "list.sql")
+	if err := os.WriteFile(file, []byte("SELECT id,\n\ttitel\nFROM notes;\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorkspace()
+	w.add(t, "example.com/app/migrations", "/migrations", migrationsSource(positionSchema))
+	pkg := w.add(t, "example.com/app", dir, `package app
+
+import (
+	"database/sql"
+	_ "embed"
+
+	_ "example.com/app/migrations"
+)
+
+//go:embed list.sql
+var list string
+
+func _(db *sql.DB) { db.Query(list) }
+`)
+	if got, want := w.said(t, pkg), file+":2:2: at version 0001: no such column: titel\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"os"
 	"slices"
 	"strings"
 )
@@ -266,7 +267,7 @@ func (c *checker) owns() []string {
 		})
 	}
 	for _, name := range c.resolver.embeds {
-		if content, err := c.pass.ReadFile(name); err == nil {
+		if content, err := os.ReadFile(name); err == nil {
 			names = append(names, created(string(content))...)
 		}
 	}

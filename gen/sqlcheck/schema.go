@@ -19,6 +19,7 @@ type reach struct {
 	Module  string   // of the package
 	SQL     bool     // the package can reach a database
 	Drivers []string // of SQLite, that it imports
+	Others  bool     // it imports the driver of another database
 	Schemas []schema // in reach
 	Owns    []string // tables and views that the program itself creates, in lower case
 	Queries []*query // that no schema was in reach of
@@ -57,6 +58,7 @@ func inherit(pass *analysis.Pass) reach {
 	}
 	for _, imported := range pass.Pkg.Imports() {
 		path := imported.Path()
+		r.Others = r.Others || isOtherDriver(path)
 		if isDatabase(path) {
 			r.SQL = true
 		}
@@ -70,6 +72,7 @@ func inherit(pass *analysis.Pass) reach {
 		}
 		r.SQL = r.SQL || from.SQL
 		r.Drivers = merge(r.Drivers, from.Drivers)
+		r.Others = r.Others || from.Others
 		for _, s := range from.Schemas {
 			if (s.Package == path || from.Module == r.Module) && !slices.Contains(r.Schemas, s) {
 				r.Schemas = append(r.Schemas, s)
@@ -130,19 +133,27 @@ func isDriver(path string) bool {
 // otherDriver returns the driver of another database that the file imports, or "".
 func otherDriver(f *ast.File) string {
 	for _, spec := range f.Imports {
-		path, _ := strconv.Unquote(spec.Path.Value)
-		for _, other := range [...]string{
-			"github.com/lib/pq", "github.com/jackc/pgx", "github.com/jackc/pgconn", "github.com/go-sql-driver/mysql",
-			"github.com/microsoft/go-mssqldb", "github.com/denisenkom/go-mssqldb", "github.com/sijms/go-ora",
-			"github.com/godror/godror", "github.com/ClickHouse/clickhouse-go", "github.com/marcboeker/go-duckdb",
-			"github.com/duckdb/duckdb-go", "github.com/snowflakedb/gosnowflake", "cloud.google.com/go/spanner",
-		} {
-			if path == other || strings.HasPrefix(path, other+"/") {
-				return path
-			}
+		if path, _ := strconv.Unquote(spec.Path.Value); isOtherDriver(path) {
+			return path
 		}
 	}
 	return ""
+}
+
+// isOtherDriver reports whether the package is a driver of another database, or a
+// part of one.
+func isOtherDriver(path string) bool {
+	for _, other := range [...]string{
+		"github.com/lib/pq", "github.com/jackc/pgx", "github.com/jackc/pgconn", "github.com/go-sql-driver/mysql",
+		"github.com/microsoft/go-mssqldb", "github.com/denisenkom/go-mssqldb", "github.com/sijms/go-ora",
+		"github.com/godror/godror", "github.com/ClickHouse/clickhouse-go", "github.com/marcboeker/go-duckdb",
+		"github.com/duckdb/duckdb-go", "github.com/snowflakedb/gosnowflake", "cloud.google.com/go/spanner",
+	} {
+		if path == other || strings.HasPrefix(path, other+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // isNamed reports whether t is the named type, or a pointer to it.

@@ -32,8 +32,10 @@ imported, by this package or by one that it imports:
 It reads what is given to the methods of database/sql, to interfaces with such
 methods, to sqlx, to github.com/ncruces/go-sqlite3, and to functions that hand
 their parameter on to one of these: constants, sums and fmt.Sprintf of constants,
-variables that are assigned once, and embedded files. The SQL of a package that
-sees no schema is checked where a package imports both.
+variables that are assigned once, and embedded files. Of a string that has parts
+which are known at run time only, and of a statement that reaches none of these, it
+reports a name that the schema does not have. The SQL of a package that sees no schema
+is checked where a package imports both.
 
 It is silent about what it does not know: _test.go files (unless -tests is given),
 files that import the driver of another database, statements other than SELECT,
@@ -132,7 +134,14 @@ func (c *checker) join(queries []*query) {
 	for _, q := range queries {
 		c.check(q)
 	}
+	for _, q := range c.constants() {
+		c.constant(q)
+	}
 	for _, q := range c.reach.Queries {
+		if c.reach.Others {
+			c.skip(q.At, "the program has the driver of another database, too, and this package does not say which it means")
+			continue
+		}
 		c.check(q)
 		c.reach.Checked = merge(c.reach.Checked, []string{q.Package})
 	}

@@ -5,6 +5,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -411,7 +412,8 @@ func lined(t text, pos token.Pos, dropped int) text {
 
 // file returns the text of an embedded file. Diagnostics about it stand there.
 func (p *resolver) file(name string, hole text) text {
-	content, err := p.pass.ReadFile(name)
+	// Not by pass.ReadFile, which knows the package's Go files only.
+	content, err := os.ReadFile(name)
 	if err != nil || !utf8.Valid(content) {
 		return hole
 	}

@@ -52,3 +52,21 @@ func made(db *sql.DB, cond bool, run string) {
 	db.Query(run[1:])
 	db.Query(report)
 }
+
+func parts(db *sql.DB, cond, list string, n int) {
+	db.Query("SELECT titel FROM notes WHERE " + cond)                       // want "at version 0007: no such column: titel"
+	db.Query("SELECT id FROM nota WHERE id = " + cond + " LIMIT " + cond)   // want "at version 0007: no such table: nota"
+	db.Query(fmt.Sprintf("SELECT id FROM notes WHERE titel IN (%s)", list)) // want "at version 0007: no such column: titel"
+	db.Query("SELECT id FROM notes WHERE " + cond + " ORDER BY titel")      // want "at version 0007: no such column: titel"
+	db.Exec(fmt.Sprintf("UPDATE notes SET %s WHERE idd = ?", list))         // want "at version 0007: no such column: idd"
+
+	db.Query("SELECT title FROM notes WHERE " + cond)
+	db.Query(fmt.Sprintf("SELECT title FROM notes WHERE id IN (%s) AND title = ? ORDER BY %s LIMIT %d", list, cond, n))
+	db.Query("SELECT titel FROM notes " + cond)
+	db.Query("SELECT titel FROM " + cond + " WHERE id = 1")
+	db.Query("SELECT " + list + " FROM notes WHERE titel = 1")
+	db.Query("SELECT id FROM notes WHERE titel" + cond)
+	db.Query("SELECT id FROM notes WHERE name = " + cond)
+	db.Exec("INSERT INTO notes (title) VALUES " + list)
+	db.Exec(fmt.Sprintf("UPDATE notes SET %s WHERE id = ?", list))
+}

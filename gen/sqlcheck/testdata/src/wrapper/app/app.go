@@ -13,6 +13,6 @@ func app(ctx context.Context, db *database.DB) {
 	database.One[string](db, "SELECT titel FROM notes")        // want "at version 0007: no such column: titel"
 	db.Row("SELECT id, title FROM notes").Scan(nil)            // want "Scan has 1 destination for 2 columns"
 	db.Each(ctx, nil, "SELECT title FROM notes WHERE id = ?", 1, 2)
-	db.Limited("SELECT titel FROM notes")
+	db.Limited("SELECT title FROM notes WHERE id = ?")
 	db.Named("titel")
 }
