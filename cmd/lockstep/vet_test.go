@@ -15,10 +15,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestVet runs testdata/vet: modules in which the real go vet is run, with this
-// program as its tool. The tool is built once, and its results are kept in the go
-// command's own cache. To run a script by hand, add what addRuntime adds to each
-// go.mod, and set LOCKSTEP to the path of the command.
+// TestVet runs testdata/vet: modules in which the real go vet is run, with the real
+// command as its tool. Both are cached: what a script takes that has run before is
+// little. To run one by hand, add what addRuntime adds to each go.mod, and set
+// LOCKSTEP to what "go tool -n lockstep" prints.
 func TestVet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the go command is run many times")
@@ -31,11 +31,12 @@ func TestVet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := exec.LookPath("lockstep") // where TestMain has put it
+	tool, err := exec.Command("go", "tool", "-n", "lockstep").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	env = append(env, "LOCKSTEP="+self, "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
+	lockstep := strings.TrimSpace(string(tool))
+	env = append(env, "LOCKSTEP="+lockstep, "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "vet"),
 		UpdateScripts:       *update,
@@ -43,6 +44,7 @@ func TestVet(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, env...)
+			e.Setenv("PATH", filepath.Dir(lockstep)+string(os.PathListSeparator)+e.Getenv("PATH"))
 			return addRuntime(e.WorkDir, root)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
