@@ -35,9 +35,12 @@ func (c *checker) check(q *query) {
 	}
 }
 
-// unknown returns why SQLite cannot be asked about the query: it names something
-// that SQLite does not have here, and the program does.
+// unknown returns why SQLite cannot be asked about the query: most often, it names
+// something that SQLite does not have here, and the program does.
 func (c *checker) unknown(q *query, databases []*database, stmts []statement) string {
+	if strings.IndexByte(q.Text.SQL, 0) >= 0 {
+		return "SQLite stops reading at a NUL"
+	}
 	for _, s := range stmts {
 		for _, name := range s.names() {
 			if slices.Contains(c.reach.Owns, name) {

@@ -13,9 +13,10 @@ func (c *checker) constants() []*query {
 	added := c.added()
 	var all []*query
 	for _, f := range c.pass.Files {
-		if c.directives.off[f] != nil || !c.checked(f) {
+		if !c.checked(f) {
 			continue
 		}
+		var found []*query
 		var stack []ast.Node
 		ast.Inspect(f, func(n ast.Node) bool {
 			if n == nil {
@@ -25,7 +26,7 @@ func (c *checker) constants() []*query {
 			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && !c.resolver.read[lit] &&
 				len(stack) > 0 && c.complete(lit, stack[len(stack)-1], added) {
 				t := c.resolver.text(lit)
-				all = append(all, &query{
+				found = append(found, &query{
 					Package: c.pass.Pkg.Path(),
 					Text:    t,
 					At:      t.place(0),
@@ -36,6 +37,7 @@ func (c *checker) constants() []*query {
 			stack = append(stack, n)
 			return true
 		})
+		all = append(all, c.directives.unlessOff(f, found)...)
 	}
 	return all
 }

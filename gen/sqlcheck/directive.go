@@ -136,6 +136,17 @@ func (c *checker) narrow() {
 	}
 }
 
+// unlessOff returns those of the file's queries that are checked: all, or none if
+// the file says so.
+func (d *directives) unlessOff(f *ast.File, queries []*query) []*query {
+	off := d.off[f]
+	if off == nil {
+		return queries
+	}
+	off.used = off.used || len(queries) > 0
+	return nil
+}
+
 // silence reports whether a directive silences the check of the query at a place.
 func (d *directives) silence(c *checker, q *query, check string, at place) bool {
 	if slices.Contains(q.Ignored, "") || slices.Contains(q.Ignored, check) {

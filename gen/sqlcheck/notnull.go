@@ -73,7 +73,7 @@ func (op *instruction) mayWrite(register int) bool {
 	case "Init", "Goto", "Once", "Rewind", "Next", "Yield", "Program", "Transaction", "OpenWrite", "OpenRead",
 		"OpenEphemeral", "Halt", "Insert", "IdxInsert", "NoConflict", "Affinity", "TypeCheck", "NotExists", "MustBeInt", "Found", "NotFound":
 		return false
-	case "Copy":
+	case "Copy", "Move":
 		return op.p2 <= register && register <= op.p2+op.p3
 	case "VColumn", "Column", "Function", "PureFunc":
 		return op.p3 == register

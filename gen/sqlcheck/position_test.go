@@ -25,6 +25,9 @@ func TestPosition(t *testing.T) {
 		{"OfAColumnOnAnotherLine",
 			"db.Query(`\nSELECT id,\n\ttitel\nFROM notes`)",
 			"10:2: at version 0001: no such column: titel"},
+		{"OfAColumnOnAnotherLineThatEndsInCRLF",
+			"db.Query(`\r\nSELECT id,\r\n\ttitel\r\nFROM notes`)",
+			"10:2: at version 0001: no such column: titel"},
 		{"OfAColumnBehindEscapes",
 			`db.Query("SELECT\t'\u00e9\x41\n', titel FROM notes")`,
 			"8:35: at version 0001: no such column: titel"},
@@ -157,6 +160,19 @@ func TestLateJoin(t *testing.T) {
 		above := w.add(t, "example.com/app/cmd", "/cmd", "package main\nimport (\n\t_ \"example.com/app\"\n\t_ \"example.com/app/handlers\"\n)\n")
 		if got := w.said(t, above); got != "" {
 			t.Errorf("said once more:\n%s", got)
+		}
+	})
+
+	t.Run("LeavesOutWhatAsksForNoSchema", func(t *testing.T) {
+		w := newWorkspace()
+		w.add(t, "example.com/app/migrations", "/migrations", migrationsSource(positionSchema))
+		cache := "package cache\n\nimport \"database/sql\"\n\n//lockstep:schema none\n\nfunc get(db *sql.DB) { db.Query(`SELECT v FROM cache`) }\n"
+		if got := w.said(t, w.add(t, "example.com/app/cache", "/cache", cache)); got != "" {
+			t.Error(got)
+		}
+		app := w.add(t, "example.com/app", "/app", "package app\nimport (\n\t_ \"example.com/app/cache\"\n\t_ \"example.com/app/migrations\"\n)\n")
+		if got := w.said(t, app); got != "" {
+			t.Error(got)
 		}
 	})
 

@@ -84,11 +84,7 @@ func (c *checker) queries() []*query {
 			}
 			return true
 		})
-		if off := c.directives.off[f]; off != nil {
-			off.used = len(queries) > 0
-			continue
-		}
-		all = append(all, queries...)
+		all = append(all, c.directives.unlessOff(f, queries)...)
 	}
 	return all
 }

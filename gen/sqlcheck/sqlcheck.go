@@ -24,7 +24,7 @@ imported, by this package or by one that it imports:
 	         ^ at version 0007: NOT NULL constraint failed: notes.title: the INSERT gives it no value
 
 	db.Query("SELECT id FROM notes WHERE id > ? LIMIT ?", after)
-	 ^ call has 1 argument for 2 parameters
+	   ^ call has 1 argument for 2 parameters
 
 	db.QueryRow("SELECT id, title FROM notes").Scan(&id)
 	                                           ^ Scan has 1 destination for 2 columns
@@ -123,7 +123,14 @@ type diagnostic struct {
 // saw no schema, or leaves them to the packages that import this one.
 func (c *checker) join(queries []*query) {
 	if len(c.schemas) == 0 {
-		if len(c.reach.Schemas) == 0 {
+		for _, q := range queries {
+			why := "no schema is imported here"
+			if c.directives.schema != nil {
+				why = "//lockstep:schema leaves no schema"
+			}
+			c.skip(q.At, why)
+		}
+		if c.directives.schema == nil {
 			for _, q := range queries {
 				q.settle(c)
 				c.reach.Queries = append(c.reach.Queries, q)

@@ -307,6 +307,9 @@ func (p *resolver) sprintf(call *ast.CallExpr, depth int, hole text) text {
 		from = i + 1
 	}
 	t.add(format.slice(from, len(format.SQL)))
+	if len(t.Pieces) == 0 {
+		t.Pieces = hole.Pieces
+	}
 	return t
 }
 

@@ -1,0 +1,5 @@
+package directive
+
+//lockstep:off
+
+const list = "SELECT titel FROM notes"
