@@ -7,10 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,6 +37,7 @@ func (v *vet) movePins(ctx context.Context, s *streams) (result, error) {
 	}
 	defer os.RemoveAll(overlay.dir)
 	found, failure := v.run(ctx, overlay.index)
+	failure = overlay.rename(failure)
 
 	refused, stale := map[string]bool{}, false
 	var rest []finding
@@ -199,6 +202,22 @@ func (o *overlay) original(name string) string {
 		return file
 	}
 	return name
+}
+
+// rename gives the files in what the go command says the names that the user has
+// for them.
+func (o *overlay) rename(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for end, file := range o.files {
+		text = regexp.MustCompile(`\S*`+regexp.QuoteMeta(end)).ReplaceAllLiteralString(text, fromHere(file))
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
 }
 
 // rewrite replaces the text of a file, which keeps its permissions.
