@@ -58,15 +58,9 @@ func (c *checker) called(call *ast.CallExpr) *wrapper {
 	if fn == nil || fn.Pkg() == nil {
 		return nil
 	}
-	sig := fn.Signature()
-	if sig.Recv() != nil {
-		if len(call.Args) > 0 && c.pass.TypesInfo.Types[ast.Unparen(call.Fun)].IsType() {
-			return nil
-		}
-		if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
-			if s := c.pass.TypesInfo.Selections[sel]; s == nil || s.Kind() != types.MethodVal {
-				return nil // a method expression, whose arguments are one off
-			}
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && fn.Signature().Recv() != nil {
+		if s := c.pass.TypesInfo.Selections[sel]; s == nil || s.Kind() != types.MethodVal {
+			return nil // a method expression, whose arguments are one off
 		}
 	}
 	switch path := fn.Pkg().Path(); {
@@ -158,12 +152,13 @@ func ncruces(fn *types.Func) *wrapper {
 // those that take one struct or map, and of In, are not counted.
 func sqlx(fn *types.Func) *wrapper {
 	w := &wrapper{Query: -1, Args: -1}
+	counted := false
 	switch name := strings.TrimSuffix(fn.Name(), "Context"); name {
 	case "Exec", "MustExec", "Query", "QueryRow", "Queryx", "QueryRowx", "Get", "Select":
+		counted = true
 		w.Several = strings.HasSuffix(name, "Exec")
 		w.OneRow = name == "QueryRowx" || name == "QueryRow"
 		w.Rows = name == "Queryx" || name == "Query"
-		w.Args = 0
 	case "NamedExec", "NamedQuery", "Prepare", "Preparex", "PrepareNamed", "In":
 		w.Prepares = name == "Preparex" || name == "Prepare"
 	default:
@@ -177,10 +172,11 @@ func sqlx(fn *types.Func) *wrapper {
 		}
 	}
 	if w.Query < 0 {
-		return nil
+		return nil // a method of a prepared statement
 	}
-	if w.Args == 0 {
-		if w.Args = w.Query + 1; !takesAny(fn.Signature()) || params.Len() != w.Args+1 {
+	if counted {
+		w.Args = w.Query + 1
+		if !takesAny(fn.Signature()) || params.Len() != w.Args+1 {
 			return nil
 		}
 	}

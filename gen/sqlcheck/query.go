@@ -173,12 +173,13 @@ func (c *checker) links() *links {
 		if !ok {
 			return true
 		}
-		selection := c.pass.TypesInfo.Selections[sel]
-		if selection == nil || selection.Kind() != types.MethodVal {
+		fn := callee(c.pass.TypesInfo, call)
+		if s := c.pass.TypesInfo.Selections[sel]; s == nil || s.Kind() != types.MethodVal || fn == nil {
 			return true
 		}
 		args := call.Args
-		switch recv := selection.Recv(); {
+		// Of the method itself, which may have been promoted.
+		switch recv := fn.Signature().Recv().Type(); {
 		case sel.Sel.Name == "Scan" && isScanner(recv):
 			from, w := c.origin(sel.X)
 			if from != nil && (w == nil || w.OneRow || w.Rows) && !call.Ellipsis.IsValid() {

@@ -1,1 +1,7 @@
 package driver
+
+import (
+	_ "database/sql"
+
+	_ "github.com/ncruces/go-sqlite3"
+)
