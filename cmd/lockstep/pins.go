@@ -21,6 +21,8 @@ type brokenPin struct {
 	Col    int    `json:"col"`
 	Pinned string `json:"pinned"` // V0010LatestThing
 	Newest string `json:"newest"`
+
+	offset int // of the literal, migrations.V0010LatestThing{}, in the file
 }
 
 // brokenPins looks through the module that dir is in for calls of the package's
@@ -124,8 +126,8 @@ func pinsIn(name string, text []byte, importPath, pkg, newest string) (pins []br
 				return true
 			}
 			if v := member(lit.Type, local); strings.HasPrefix(v, "V") && v != newest {
-				at := fset.Position(lit.Pos())
-				pins = append(pins, brokenPin{name, at.Line, at.Column, v, newest})
+				at := fset.PositionFor(lit.Pos(), false) // a line directive makes no difference
+				pins = append(pins, brokenPin{name, at.Line, at.Column, v, newest, at.Offset})
 			}
 			return true
 		})

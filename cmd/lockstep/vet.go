@@ -62,8 +62,8 @@ each string that it did not check why. These comments silence it:
 	//lockstep:schema none           the package
 
 With -fix it moves the pins that a new migration has broken to that migration, in
-files of which SQLite accepts all SQL. The other files it leaves for a person to
-read, and reports what is in them.
+files of which SQLite accepts all SQL that could be checked. The other files it
+leaves for a person to read, and reports what is in them.
 
 The exit code is 1 if there is anything to report, 2 if a package does not compile.
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,7 +19,8 @@ import (
 )
 
 // movePins moves the broken pins of the packages to the newest migration, in files
-// that go vet finds nothing in once they have been moved.
+// that go vet finds nothing in once they have been moved. What it cannot check, such
+// as SQL that is put together at run time, does not hold a pin back.
 //
 // A package with a broken pin does not compile, and go vet hands no such package to
 // an analyzer. So go vet is shown the files as they would be, in an overlay, and
@@ -125,7 +125,7 @@ func (v *vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 			pins = append(pins, pinsIn(fromHere(file), text, m.path, m.pkg, m.newest)...)
 		}
 		if len(pins) > 0 {
-			slices.SortFunc(pins, func(a, b brokenPin) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
+			slices.SortFunc(pins, func(a, b brokenPin) int { return a.offset - b.offset })
 			for _, p := range slices.Backward(pins) { // so that the places before stay
 				text = moved(text, p)
 			}
@@ -135,15 +135,9 @@ func (v *vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 	return files, nil
 }
 
-// moved returns the text with the pin moved. The pin's place is that of the
-// literal, migrations.V0001Initialize{}.
+// moved returns the text with the pin moved.
 func moved(text []byte, p brokenPin) []byte {
-	at := 0
-	for range p.Line - 1 {
-		at += bytes.IndexByte(text[at:], '\n') + 1
-	}
-	at += p.Col - 1
-	at += bytes.Index(text[at:], []byte(p.Pinned))
+	at := p.offset + bytes.Index(text[p.offset:], []byte(p.Pinned))
 	return slices.Concat(text[:at], []byte(p.Newest), text[at+len(p.Pinned):])
 }
 
