@@ -216,6 +216,8 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 			name = rest
 		}
 		switch {
+		case d.isUnknown(fold(name)) || slices.Contains(c.reach.Owns, fold(name)):
+			return name + " is not in SQLite here" // and in a trigger or a view
 		case strings.HasPrefix(fold(name), "sqlite_") || fold(name) == "dbstat":
 			return name + " is SQLite's"
 		case strings.HasPrefix(fold(name), "_litestream_"):

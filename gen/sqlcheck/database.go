@@ -118,6 +118,17 @@ func (d *database) stub(sentence string) bool {
 		func(sqlite3.Context, ...sqlite3.Value) {}) == nil
 }
 
+// isUnknown reports whether SQLite could not make the table here, or the virtual
+// table that keeps its content in it.
+func (d *database) isUnknown(name string) bool {
+	for i := range len(name) {
+		if name[i] == '_' && d.unknown[name[:i]] {
+			return true
+		}
+	}
+	return d.unknown[name]
+}
+
 func (d *database) learnNames() {
 	stmt, _, err := d.conn.Prepare(`SELECT t.name, c.name FROM pragma_table_list AS t
 		LEFT JOIN pragma_table_xinfo(t.name) AS c WHERE t.schema = 'main'`)

@@ -176,6 +176,16 @@ func TestLateJoin(t *testing.T) {
 		}
 	})
 
+	t.Run("IsSilentWhereTheSQLMayBeForAnotherDatabase", func(t *testing.T) {
+		w := setup(t)
+		w.add(t, "github.com/lib/pq", "/pq", "package pq\nimport _ \"database/sql/driver\"\n")
+		w.add(t, "example.com/app/accounts", "/accounts", "package accounts\nimport (\n\t_ \"database/sql\"\n\t_ \"github.com/lib/pq\"\n)\n")
+		app := w.add(t, "example.com/app", "/app", "package app\nimport (\n\t_ \"example.com/app/accounts\"\n\t_ \"example.com/app/handlers\"\n\t_ \"example.com/app/migrations\"\n)\n")
+		if got := w.said(t, app); got != "" {
+			t.Error(got)
+		}
+	})
+
 	t.Run("LeavesOtherModulesAlone", func(t *testing.T) {
 		w := setup(t)
 		w.packages["example.com/app/handlers"].Module = &packages.Module{Path: "example.com/handlers"}

@@ -38,7 +38,8 @@ reports a name that the schema does not have. The SQL of a package that sees no 
 is checked where a package imports both.
 
 It is silent about what it does not know: _test.go files (unless -tests is given),
-files that import the driver of another database, statements other than SELECT,
+files that import the driver of another database, packages that see no schema where
+the program has such a driver anywhere, statements other than SELECT,
 INSERT, UPDATE, DELETE and VALUES, tables that the program itself creates, schemas
 other than main, table-valued functions, functions, collations and modules that
 SQLite does not have, and arguments that are spread. -why says of each string that

@@ -13,6 +13,15 @@ const SchemaSQL = `CREATE TABLE notes (
 ) STRICT;
 CREATE INDEX notes_by_host ON notes (hostname(body));
 
+CREATE TABLE pictures (
+	id INTEGER PRIMARY KEY,
+	name TEXT
+);
+CREATE TRIGGER pictures_vector AFTER INSERT ON pictures
+BEGIN
+	INSERT INTO vectors (embedding) VALUES (embed(new.name));
+END;
+
 CREATE VIRTUAL TABLE search USING fts5 (title, body);
 
 CREATE TABLE tags (

@@ -3,6 +3,7 @@ package silent
 
 import (
 	"database/sql"
+	"fmt"
 
 	_ "migrations"
 )
@@ -20,6 +21,8 @@ func others(db *sql.DB) {
 	db.Query("SELECT value FROM generate_series(1, 5)")
 	db.Query("SELECT upcase(title) FROM notes ORDER BY title COLLATE swedish")
 	db.Query("SELECT rowid FROM vectors WHERE embedding MATCH ?", 1)
+	db.Query("SELECT * FROM vectors_chunks")
+	db.Exec("INSERT INTO pictures (name) VALUES ('a')")
 	db.Query("SELECT * FROM sqlite_stat1")
 	db.Query("SELECT id::text FROM notes")
 	db.Exec("INSERT INTO tags VALUES (1, 'a') ON DUPLICATE KEY UPDATE tag = 'a'")
@@ -27,4 +30,12 @@ func others(db *sql.DB) {
 	db.Exec("ATTACH 'a' AS b")
 	db.Exec("BEGIN; SELECT 1")
 	db.Exec("-- nothing")
+}
+
+func empty(db *sql.DB) {
+	db.Exec("")
+	db.Exec(fmt.Sprintf(""))
+	db.Exec("; ;")
+	db.Exec("\x00SELECT")
+	db.Exec("-- lockstep: no-transaction")
 }
