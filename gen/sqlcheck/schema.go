@@ -110,11 +110,10 @@ func schemaOf(pkg *types.Package) (schema, bool) {
 }
 
 // export tells the importers what there is to tell.
-func (r *reach) export(pass *analysis.Pass) error {
+func (r *reach) export(pass *analysis.Pass) {
 	if r.SQL || len(r.Schemas) > 0 {
 		pass.ExportPackageFact(r)
 	}
-	return nil
 }
 
 func isDatabase(path string) bool {
