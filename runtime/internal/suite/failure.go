@@ -227,6 +227,15 @@ CREATE INDEX goods_by_name ON goods (name);
 			})
 		})
 	}
+	t.claim("LostTransactionIsNoticedBeforeAnythingIsRecorded", func(t *test) {
+		t.stocked()
+		before := t.state()
+		db, tr := t.trace(Settings{ForeignKeys: true})
+		tr.swallow = "OR ROLLBACK" // which ends the transaction, and nobody is told
+		err := lockstep.Migrate(t.Context(), db, t.schema(upTo(2, shop)+"-- 0003-again.sql --\nINSERT OR ROLLBACK INTO goods SELECT 1, 'again', '1' WHERE EXISTS (SELECT * FROM goods);\n"))
+		t.says(err, "data.db: a statement has ended the transaction of the upgrade; rolled back, still at 0001")
+		t.same("state", t.state(), before)
+	})
 	t.claim("PanicLeavesAllAsItWas", func(t *test) {
 		t.stocked()
 		before := t.state()
