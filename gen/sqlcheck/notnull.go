@@ -70,6 +70,9 @@ func (op *instruction) mayWrite(register int) bool {
 	switch op.name {
 	case "HaltIfNull", "Null", "MakeRecord":
 		return false
+	case "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "IsNull", "NotNull", "If", "IfNot",
+		"SeekGE", "SeekGT", "SeekLE", "SeekLT", "IdxGE", "IdxGT", "IdxLE", "IdxLT", "FkCounter", "FkIfZero":
+		return false // they read P3, or jump to P2
 	case "Init", "Goto", "Once", "Rewind", "Next", "Yield", "Program", "Transaction", "OpenWrite", "OpenRead",
 		"OpenEphemeral", "Halt", "Insert", "IdxInsert", "NoConflict", "Affinity", "TypeCheck", "NotExists", "MustBeInt", "Found", "NotFound":
 		return false

@@ -13,6 +13,13 @@ const SchemaSQL = `CREATE TABLE notes (
 ) STRICT;
 CREATE INDEX notes_by_host ON notes (hostname(body));
 
+CREATE TABLE parcels (
+	id INTEGER PRIMARY KEY,
+	address TEXT NOT NULL CHECK (address <> ''),
+	weight REAL NOT NULL CHECK (weight BETWEEN 0 AND 30 AND weight > id),
+	kind TEXT NOT NULL CHECK (kind IN ('letter', 'box', 'pallet')) REFERENCES notes (title)
+);
+
 CREATE TABLE pictures (
 	id INTEGER PRIMARY KEY,
 	name TEXT

@@ -53,7 +53,11 @@ func builtins(db *sql.DB) {
 }
 
 func notNull(db *sql.DB) {
-	db.Exec("INSERT INTO notes (body) VALUES (?)", 1)                               // want "at version 0007: NOT NULL constraint failed: notes.title: the INSERT gives it no value"
+	db.Exec("INSERT INTO notes (body) VALUES (?)", 1)                           // want "at version 0007: NOT NULL constraint failed: notes.title: the INSERT gives it no value"
+	db.Exec("INSERT INTO parcels (weight, kind) VALUES (?, ?)", 1, "box")       // want "at version 0007: NOT NULL constraint failed: parcels.address: the INSERT gives it no value"
+	db.Exec("INSERT INTO parcels (address, kind) VALUES (?, ?)", "here", "box") // want "at version 0007: NOT NULL constraint failed: parcels.weight: the INSERT gives it no value"
+	db.Exec("INSERT INTO parcels (address, weight) VALUES (?, ?)", "here", 1)   // want "at version 0007: NOT NULL constraint failed: parcels.kind: the INSERT gives it no value"
+	db.Exec("INSERT INTO parcels (address, weight, kind) SELECT ?, ?, ?", 1, 2, 3)
 	db.Exec("INSERT INTO users DEFAULT VALUES")                                     // want "at version 0007: NOT NULL constraint failed: users.name: the INSERT gives it no value"
 	db.Exec("INSERT INTO tags (note) SELECT id FROM notes")                         // want "at version 0007: NOT NULL constraint failed: tags.tag: the INSERT gives it no value"
 	db.Exec("INSERT INTO users (name) VALUES (NULL)")                               // want "at version 0007: NOT NULL constraint failed: users.name: the INSERT gives it no value"
