@@ -207,16 +207,16 @@ func (g *gate) readHistory(ctx context.Context, st *state) error {
 // that was applied. It is called in the transaction that applied them, in which
 // st was read.
 func (g *gate) record(ctx context.Context, st *state, version Version, rows []row) error {
-	// Hundreds of single INSERTs would be a good part of what a new database costs.
-	const batch = 64
-	for chunk := range slices.Chunk(rows, batch) {
-		args := make([]any, 0, 6*len(chunk))
-		for _, r := range chunk {
-			args = append(args, r.version, r.file, null(r.checksum), r.appliedAt.UTC().Format(time.RFC3339), r.duration.Milliseconds(), r.program)
-		}
-		q := "INSERT INTO _lockstep_history (version, file, checksum, applied_at, duration_ms, program) VALUES " +
-			strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?), ", len(chunk)), ", ")
-		if _, err := g.conn.ExecContext(ctx, q, args...); err != nil {
+	const insert = `INSERT INTO _lockstep_history (version, file, checksum, applied_at, duration_ms, program)
+VALUES (?, ?, ?, ?, ?, ?)`
+	stmt, err := g.conn.PrepareContext(ctx, insert)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	for _, r := range rows {
+		_, err := stmt.ExecContext(ctx, r.version, r.file, null(r.checksum), r.appliedAt.UTC().Format(time.RFC3339), r.duration.Milliseconds(), r.program)
+		if err != nil {
 			return err
 		}
 	}
