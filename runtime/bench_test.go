@@ -20,9 +20,8 @@ import (
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
 
-// What each benchmark compares is done by turns in one run: without lockstep and with
-// it. It reports the medians in µs, and their ratio, in which the machine's other work
-// and its file system have the smallest part.
+// Each benchmark does the same without lockstep and with it, by turns in one run. The
+// ratio is what it is for: it depends less on the machine than the times do.
 //
 //	go test -run=- -bench='Start|New' -benchtime=3s ./runtime
 //	go test -run=- -bench=Rebuild -benchtime=5x ./runtime -args -long
@@ -184,29 +183,31 @@ INSERT INTO tags SELECT id, 'tag ' || id %% 10 FROM items WHERE id %% 4 = 0;
 }
 
 // compare runs two functions by turns, and reports the medians of the times that they
-// return. Each goes first as often as second. What they do the first time of all is
-// not counted: a system that has nothing to write to its disk is faster.
+// return, and of the ratios of those that are neighbours: a machine that becomes slower
+// in between does not change them. Each goes first as often as second. What they do
+// the first time of all is not counted: a system that has nothing to write to its disk
+// is faster.
 func compare(b *testing.B, plain, with func() time.Duration) {
 	b.Helper()
 	plain()
 	with()
-	var without, took []time.Duration
+	var without, took, ratio []float64
 	for b.Loop() {
-		without = append(without, plain())
-		took = append(took, with(), with())
-		without = append(without, plain())
+		x := plain()
+		y := with() + with()
+		x += plain()
+		without, took = append(without, x.Seconds()/2), append(took, y.Seconds()/2)
+		ratio = append(ratio, y.Seconds()/x.Seconds())
 	}
-	x, y := median(without), median(took)
 	b.ReportMetric(0, "ns/op") // of all four, and of what is not measured
-	b.ReportMetric(float64(x.Microseconds()), "plain-µs")
-	b.ReportMetric(float64(y.Microseconds()), "lockstep-µs")
-	b.ReportMetric(float64(y)/float64(x), "ratio")
+	b.ReportMetric(1e6*median(without), "plain-µs")
+	b.ReportMetric(1e6*median(took), "lockstep-µs")
+	b.ReportMetric(median(ratio), "ratio")
 }
 
-// median returns the median of an even number of durations.
-func median(d []time.Duration) time.Duration {
-	slices.Sort(d)
-	return (d[len(d)/2-1] + d[len(d)/2]) / 2
+func median(x []float64) float64 {
+	slices.Sort(x)
+	return x[len(x)/2]
 }
 
 // transact does what a program without lockstep does: f in one transaction, with
