@@ -144,7 +144,7 @@ func (e *Error) Error() string {
 type MigrationError struct {
 	DB         string // the database's file as SQLite names it, or ":memory:"
 	File       string // of the migration; "" for what lockstep itself runs around them
-	Line       int    // of the statement's first word, from 1
+	Line       int    // of the statement's first word, from 1; 0 in a program
 	Version    Version
 	RolledBack bool  // the database is as it was at Version; else only what no transaction can hold was done, or a COMMIT failed and left open whether it took place
 	Err        error // the driver's error
@@ -160,8 +160,11 @@ func (e *MigrationError) Unwrap() []error { return errorsOf(e.Err, e.ended) }
 func (e *MigrationError) Error() string {
 	var b strings.Builder
 	b.WriteString(e.DB + ": ")
-	if e.File != "" {
+	switch {
+	case e.Line > 0:
 		fmt.Fprintf(&b, "%s:%d: ", e.File, e.Line)
+	case e.File != "":
+		b.WriteString(e.File + ": ")
 	}
 	if e.ended != nil && isInterrupt(e.Err) {
 		b.WriteString("interrupted: " + e.ended.Error())

@@ -21,7 +21,7 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 	// A text that is not the one that was generated must stop the program before it
 	// waits for anybody.
 	for _, m := range g.schema.after(seen.version) {
-		if _, err := u.script(m); err != nil {
+		if _, err := u.prepare(m); err != nil {
 			return err
 		}
 	}
@@ -59,16 +59,19 @@ type upgrade struct {
 	at         *state // the last that is known of the database
 	program    string // that runs
 
-	scripts map[Version]*script
-	pragmas []pragma // settings of the connection to put back
+	prepared map[Version]*pending
+	pragmas  []pragma // settings of the connection to put back
 
 	countFirst bool      // foreign keys were violated at the end: count what was before
 	before     *fkReport // what was
 }
 
-type script struct {
+// pending is a migration that is about to run: its text has been compared with what
+// was generated.
+type pending struct {
 	Migration
-	statements    []sqltext.Statement
+	text          []byte
+	statements    []sqltext.Statement // none if it is a program
 	noTransaction bool
 }
 
@@ -135,8 +138,8 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		}
 		st = now
 	default:
-		for _, sc := range segment {
-			r, err := u.apply(ctx, st, sc, true)
+		for _, m := range segment {
+			r, err := u.apply(ctx, st, m, true)
 			if err != nil {
 				return false, err
 			}
@@ -204,55 +207,84 @@ func (u *upgrade) readLocked(ctx context.Context, rolledBack bool) (*state, erro
 
 // segment returns the pending migrations that the next transaction holds. One
 // without a transaction is alone.
-func (u *upgrade) segment(st *state) (segment []*script, err error) {
-	for _, m := range u.schema.after(st.version) {
-		sc, err := u.script(m)
+func (u *upgrade) segment(st *state) (segment []*pending, err error) {
+	for _, next := range u.schema.after(st.version) {
+		m, err := u.prepare(next)
 		if err != nil {
 			return nil, err
 		}
-		if sc.noTransaction && len(segment) > 0 {
+		if m.noTransaction && len(segment) > 0 {
 			break
 		}
-		segment = append(segment, sc)
-		if sc.noTransaction || u.perMigration {
+		segment = append(segment, m)
+		if m.noTransaction || u.perMigration {
 			break
 		}
 	}
 	return segment, nil
 }
 
-// script reads the text of a migration, checks that it is the one that was
+// prepare reads the text of a migration, checks that it is the one that was
 // generated, and cuts it into statements.
-func (u *upgrade) script(m Migration) (*script, error) {
-	if sc, ok := u.scripts[m.Version]; ok {
-		return sc, nil
+func (u *upgrade) prepare(m Migration) (*pending, error) {
+	if p, ok := u.prepared[m.Version]; ok {
+		return p, nil
 	}
 	text, err := fs.ReadFile(u.schema.Files, m.File)
 	if err != nil {
 		return nil, stale(m.File, err.Error())
 	}
-	parsed := sqltext.Parse(sqltext.Normalize(text))
-	if parsed.Checksum() != m.Checksum {
-		return nil, stale(m.File, "changed since lockstep_gen.go was generated; generate before building")
+	p := &pending{Migration: m, text: text}
+	if m.Program != nil {
+		err = p.checkProgram()
+	} else {
+		err = p.cut()
 	}
-	sc := &script{Migration: m, noTransaction: parsed.NoTransaction()}
-	if sc.statements, err = parsed.Statements(m.Ends); err != nil {
-		return nil, stale(m.File, err.Error())
+	if err != nil {
+		return nil, err
 	}
-	if u.scripts == nil {
-		u.scripts = make(map[Version]*script)
+	if u.prepared == nil {
+		u.prepared = make(map[Version]*pending)
 	}
-	u.scripts[m.Version] = sc
-	return sc, nil
+	u.prepared[m.Version] = p
+	return p, nil
 }
 
+// checkProgram compares the text of a program with what was generated.
+func (p *pending) checkProgram() error {
+	if p.Program.Checksum(p.text) != p.Checksum {
+		return stale(p.File, otherText)
+	}
+	return nil
+}
+
+// cut parses SQL.
+func (p *pending) cut() (err error) {
+	parsed := sqltext.Parse(sqltext.Normalize(p.text))
+	if parsed.Checksum() != p.Checksum {
+		return stale(p.File, otherText)
+	}
+	p.noTransaction = parsed.NoTransaction()
+	if p.statements, err = parsed.Statements(p.Ends); err != nil {
+		return stale(p.File, err.Error())
+	}
+	return nil
+}
+
+const otherText = "changed since lockstep_gen.go was generated; generate before building"
+
 // apply runs one migration and returns its row for the history.
-func (u *upgrade) apply(ctx context.Context, st *state, sc *script, transaction bool) (row, error) {
+func (u *upgrade) apply(ctx context.Context, st *state, m *pending, transaction bool) (row, error) {
 	begun := time.Now()
-	p := Progress{Version: sc.Version, File: sc.File, Statements: len(sc.statements), Migrations: u.migrations}
-	p.Migration = u.ran + len(u.schema.after(st.version)) - len(u.schema.after(sc.Version))
+	p := Progress{Version: m.Version, File: m.File, Statements: len(m.statements), Migrations: u.migrations}
+	p.Migration = u.ran + len(u.schema.after(st.version)) - len(u.schema.after(m.Version))
 	u.report(p, begun, false)
-	for i, stmt := range sc.statements {
+	if m.Program != nil {
+		if err := u.runProgram(ctx, m); err != nil {
+			return row{}, u.failed(ctx, st, m.File, 0, transaction, err)
+		}
+	}
+	for i, stmt := range m.statements {
 		// Without a transaction around it, BEGIN and COMMIT are the script's own.
 		if stmt.Skipped() && (transaction || stmt.Pragma() != "") {
 			continue
@@ -261,14 +293,14 @@ func (u *upgrade) apply(ctx context.Context, st *state, sc *script, transaction 
 		p.Statement = i + 1
 		u.report(p, began, false)
 		if err := u.execute(ctx, &stmt); err != nil {
-			return row{}, u.failed(ctx, st, sc.File, stmt.Line, transaction, err)
+			return row{}, u.failed(ctx, st, m.File, stmt.Line, transaction, err)
 		}
 		u.report(p, began, true)
 	}
 	p.Statement = 0
 	u.report(p, begun, true)
 	return row{
-		version: sc.Version, file: sc.File, checksum: sc.Checksum,
+		version: m.Version, file: m.File, checksum: m.Checksum,
 		appliedAt: time.Now(), duration: time.Since(begun), program: u.program,
 	}, nil
 }

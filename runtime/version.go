@@ -27,6 +27,7 @@ type Migration struct {
 	File     string   // "0011-one-more-thing.sql"
 	Checksum string   // of the file's substance: "t1:…"
 	Ends     []int    // where each statement ends, in tokens
+	Program  Program  // what runs if the file is not SQL, else nil
 	Accepted []string // checksums of earlier texts that are out there and count as this one
 }
 
