@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	goscanner "go/scanner"
 	"go/token"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A Program is a migration that is not SQL. Generated code makes it: [Go] does for
@@ -51,6 +53,15 @@ func (goProgram) Checksum(text []byte) string {
 		}
 		h.Write([]byte(tok.String() + " " + literal + "\n"))
 	}
+}
+
+// ScriptChecksum returns the checksum of a migration for another interpreter, a .py
+// or .sh file: "x1:" and 128 bits of a SHA-256 over its text, in hexadecimal. A
+// byte-order mark and what ends a line do not count; blanks and comments do, because
+// only the interpreter could tell them from the rest.
+func ScriptChecksum(text []byte) string {
+	sum := sha256.Sum256([]byte(sqltext.Normalize(text)))
+	return "x1:" + hex.EncodeToString(sum[:16])
 }
 
 // runProgram runs a migration that is not SQL.
