@@ -11,7 +11,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// The reasons for which [Migrate] and [Check] refuse a database. Each is found
+// The reasons for which [Migrate], [Check] and [Enroll] refuse a database. Each is found
 // with errors.Is in the error that they return, the numbers with errors.As and
 // [*Error]. lockstep has written nothing to a database that it refuses.
 var (
@@ -24,6 +24,9 @@ var (
 
 	// ErrUnmanaged: the database has tables and no version.
 	ErrUnmanaged = errors.New("database is not managed")
+
+	// ErrManaged: the database has a version. Only Enroll returns it.
+	ErrManaged = errors.New("database is managed")
 
 	// ErrDiverged: the database came to its version through other migrations.
 	ErrDiverged = errors.New("database has diverged")
@@ -67,6 +70,7 @@ type Error struct {
 	Detail string // what is particular to the case, as part of a sentence
 	Err    error  // the driver's error, if there is one
 
+	enrolling bool  // found by Enroll
 	upgrading bool  // found in the transaction of an upgrade, which was rolled back
 	ended     error // why the context ended, if it did
 }
@@ -88,11 +92,18 @@ func (e *Error) Error() string {
 	case ErrAhead:
 		fmt.Fprintf(&b, "at version %v, this program expects %v: written by a newer program, not opened", e.Version, e.Expected)
 	case ErrUnmanaged:
-		fmt.Fprintf(&b, "%s: not managed", e.Detail)
+		b.WriteString(e.Detail)
+		if !e.enrolling {
+			b.WriteString(": not managed")
+		}
+	case ErrManaged:
+		fmt.Fprintf(&b, "at version %v already; nothing was written", e.Version)
 	case ErrDiverged:
 		fmt.Fprintf(&b, "at version %v through other migrations: %s", e.Version, e.Detail)
 	case ErrDrift:
-		if e.upgrading {
+		if e.enrolling {
+			fmt.Fprintf(&b, "not enrolled, because its tables are not those of version %v: ", e.Expected)
+		} else if e.upgrading {
 			fmt.Fprintf(&b, "the upgrade to %v gives other tables than its migrations: ", e.Expected)
 		} else {
 			fmt.Fprintf(&b, "at version %v with other tables: ", e.Version)
@@ -130,7 +141,7 @@ func (e *Error) Error() string {
 		b.WriteString(": " + sentence(e.Err))
 	}
 	switch {
-	case e.Kind == ErrUnmanaged:
+	case e.Kind == ErrUnmanaged && !e.enrolling:
 		b.WriteString("\n\tlockstep enroll --db " + quoteArg(e.DB))
 	case e.Kind == ErrBehind && e.Err == nil:
 		b.WriteString("\n\tlockstep migrate --db " + quoteArg(e.DB))

@@ -3,16 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/lockstep-db/lockstep/gen"
 	lockstep "github.com/lockstep-db/lockstep/runtime"
@@ -126,12 +122,7 @@ func (e *enrollment) enroll(ctx context.Context, at lockstep.Version) (result, e
 			e.path, differ(len(changed)), schema.Expected, hint)
 	}
 
-	if err := db.mark(ctx, state, schema.Expected, e.timeout); err != nil {
-		return nil, db.named(err)
-	}
-	// At the version now, the database is checked like any other, and what a start
-	// would want to know is recorded.
-	if err := lockstep.Migrate(ctx, db.DB, schema, lockstep.WithTimeout(e.timeout)); err != nil {
+	if err := lockstep.Enroll(ctx, db.DB, schema, lockstep.WithTimeout(e.timeout)); err != nil {
 		return nil, db.named(err)
 	}
 	out.Enrolled = true
@@ -189,76 +180,6 @@ func (e *enrollment) hint(ctx context.Context, found []sqltext.Object) (string, 
 		}
 	}
 	return "", nil
-}
-
-// mark makes _meta with the version in it, if the schema is still the one that
-// was compared.
-func (db *database) mark(ctx context.Context, seen *lockstep.State, v lockstep.Version, timeout time.Duration) error {
-	metaSQL, err := metaTable(ctx)
-	if err != nil {
-		return err
-	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", timeout.Milliseconds())); err != nil {
-		return err
-	}
-	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable}) // BEGIN IMMEDIATE
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	objects, err := schemaObjects(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if !slices.Equal(objects, seen.Objects) {
-		return errors.New("another connection has changed the schema meanwhile; look at it again")
-	}
-	if _, err := tx.ExecContext(ctx, metaSQL); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO _meta (id, version) VALUES (1, ?)", int(v)); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
-// schemaObjects reads what [lockstep.State] has as Objects.
-func schemaObjects(ctx context.Context, tx *sql.Tx) (objects []sqltext.Object, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var o sqltext.Object
-		if err := rows.Scan(&o.Type, &o.Name, &o.Table, &o.SQL); err != nil {
-			return nil, err
-		}
-		objects = append(objects, o)
-	}
-	return objects, rows.Err()
-}
-
-// metaTable returns the statement that makes _meta, from a database that the
-// runtime has made: what _meta is, the runtime alone decides.
-func metaTable(ctx context.Context) (string, error) {
-	db, err := driver.Open(":memory:")
-	if err != nil {
-		return "", err
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1) // each connection would have a database of its own
-	if err := lockstep.Migrate(ctx, db, noMigrations()); err != nil {
-		return "", err
-	}
-	var metaSQL string
-	err = db.QueryRowContext(ctx, "SELECT sql FROM sqlite_schema WHERE name = '_meta'").Scan(&metaSQL)
-	return metaSQL, err
 }
 
 type enrollResult struct {

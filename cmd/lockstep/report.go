@@ -102,6 +102,7 @@ func kindOf(err error) string {
 		{lockstep.ErrBehind, "behind"},
 		{lockstep.ErrAhead, "ahead"},
 		{lockstep.ErrUnmanaged, "unmanaged"},
+		{lockstep.ErrManaged, "exists"},
 		{lockstep.ErrDiverged, "diverged"},
 		{lockstep.ErrDrift, "drift"},
 		{lockstep.ErrBusy, "busy"},

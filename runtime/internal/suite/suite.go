@@ -59,6 +59,7 @@ func Run(t *testing.T, d Driver) {
 		{"Report", report},
 		{"Allow", allow},
 		{"Inspect", inspect},
+		{"Enroll", enroll},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(newTest(t, d)) })
 	}
