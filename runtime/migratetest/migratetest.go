@@ -1,0 +1,150 @@
+// Package migratetest tests migrations: that a database of every version becomes what
+// the program expects, and that the rows in it survive.
+//
+// The first takes one line, which "lockstep init" writes into the migrations package:
+//
+//	func TestMigrations(t *testing.T) { migratetest.Run(t, Schema) }
+//
+// The second takes rows, and only you know which. At makes a database as an earlier
+// release has left it, by the real migrations; put rows into it, upgrade it, and look at
+// what has become of them:
+//
+//	func TestTagsSurvive(t *testing.T) {
+//		db := migratetest.At(t, migrations.Schema, 7)
+//		db.Exec(`INSERT INTO notes (title, tags) VALUES ('Bread', 'kitchen weekend')`)
+//		db.To(8)
+//		got := db.Rows(`SELECT title, tag FROM notes JOIN tags ON note = id ORDER BY tag`)
+//		if want := []string{"Bread|kitchen", "Bread|weekend"}; !slices.Equal(got, want) {
+//			t.Errorf("got %q, want %q", got, want)
+//		}
+//	}
+//
+// The databases are files in a folder of the test. The SQLite driver is the one that the
+// test imports; where the program opens its database in a way of its own, because it adds
+// functions or modules to SQLite, [Open] has the test do it, too. The package itself
+// imports no driver.
+package migratetest
+
+import (
+	"database/sql"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// A Database is at a version of its program. Its methods end the test when they do not
+// succeed.
+type Database struct {
+	// DB is for what the methods do not do.
+	DB *sql.DB
+
+	t       testing.TB
+	schema  *lockstep.Schema
+	version lockstep.Version
+	loses   []string
+}
+
+// At returns a new database to which the migrations up to version v have been applied, in
+// a file that is removed at the end of the test. Version 0 is an empty database.
+func At(t testing.TB, s lockstep.Schema, v lockstep.Version, opts ...Option) *Database {
+	t.Helper()
+	open, err := opener(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := open(filepath.Join(t.TempDir(), "data.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	d := &Database{DB: db, t: t, schema: &s}
+	d.upgrade(v)
+	return d
+}
+
+// To upgrades the database to version v, by what the program does when it starts. The
+// test fails if that is refused, if the file is damaged afterwards, and if a table has
+// fewer rows than before, unless [Database.Loses] says that it may.
+func (d *Database) To(v lockstep.Version) *Database {
+	d.t.Helper()
+	if v < d.version {
+		d.t.Fatalf("at version %v; there is no way down to %v", d.version, v)
+	}
+	before, err := countRows(d.t.Context(), d.DB)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	from := d.version
+	d.upgrade(v)
+	after, err := countRows(d.t.Context(), d.DB)
+	if err == nil {
+		err = intact(d.t.Context(), d.DB)
+	}
+	if err != nil {
+		d.t.Fatalf("from version %v to %v: %v", from, v, err)
+	}
+	lost := false
+	for _, b := range before {
+		may := slices.ContainsFunc(d.loses, b.is)
+		if i := slices.IndexFunc(after, func(a tableRows) bool { return b.is(a.table) }); i >= 0 && after[i].rows < b.rows && !may {
+			d.t.Errorf("from version %v to %v: table %s: %d rows before, %d after; if that is meant, call Loses(%q) first", from, v, b.table, b.rows, after[i].rows, b.table)
+			lost = true
+		}
+	}
+	if d.loses = nil; lost {
+		d.t.FailNow()
+	}
+	return d
+}
+
+// Loses says that the next To may leave fewer rows in these tables. (Tables that are not
+// there afterwards are not compared.)
+func (d *Database) Loses(tables ...string) *Database {
+	d.loses = append(d.loses, tables...)
+	return d
+}
+
+// Exec runs SQL, such as the statements that insert the rows of a user. Whether foreign
+// keys are enforced is up to the driver, and how the database was opened.
+func (d *Database) Exec(query string, args ...any) *Database {
+	d.t.Helper()
+	if _, err := d.DB.ExecContext(d.t.Context(), query, args...); err != nil {
+		d.t.Fatalf("at version %v: %v: %s", d.version, err, query)
+	}
+	return d
+}
+
+// Rows returns the rows of a query, each as SQLite's shell prints it: the values
+// separated by "|", and nothing for NULL.
+func (d *Database) Rows(query string, args ...any) []string {
+	d.t.Helper()
+	rows, err := queryRows(d.t.Context(), d.DB, query, args...)
+	if err != nil {
+		d.t.Fatalf("at version %v: %v: %s", d.version, err, query)
+	}
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		texts := make([]string, len(row))
+		for j, value := range row {
+			texts[j] = value.String
+		}
+		lines[i] = strings.Join(texts, "|")
+	}
+	return lines
+}
+
+// upgrade runs migrations.
+func (d *Database) upgrade(v lockstep.Version) {
+	d.t.Helper()
+	target, err := d.schema.At(v)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := migrate(d.t.Context(), d.DB, target); err != nil {
+		d.t.Fatal(err)
+	}
+	d.version = v
+}

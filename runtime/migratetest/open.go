@@ -1,0 +1,60 @@
+package migratetest
+
+import (
+	"database/sql"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"slices"
+)
+
+// An Option changes how [Run] and [At] go about it.
+type Option func(*config)
+
+type config struct {
+	open func(path string) (*sql.DB, error)
+}
+
+// Open has the databases of the test opened by f: as the program opens its own, with the
+// functions and modules that it adds to SQLite. The file at path may not exist yet; f
+// applies no migrations.
+func Open(f func(path string) (*sql.DB, error)) Option { return func(c *config) { c.open = f } }
+
+// opener returns the function that opens databases.
+func opener(opts []Option) (func(path string) (*sql.DB, error), error) {
+	var c config
+	for _, opt := range opts {
+		opt(&c)
+	}
+	if c.open != nil {
+		return c.open, nil
+	}
+	name, err := driverName(sql.Drivers())
+	return func(path string) (*sql.DB, error) { return sql.Open(name, dsn(path)) }, err
+}
+
+// driverName returns which of the registered drivers is the one for SQLite: ncruces and
+// mattn call theirs sqlite3, modernc sqlite.
+func driverName(registered []string) (string, error) {
+	var found []string
+	for _, name := range []string{"sqlite3", "sqlite"} {
+		if slices.Contains(registered, name) {
+			found = append(found, name)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", errors.New("the test imports no SQLite driver; add the program's, as in\n\timport _ \"github.com/ncruces/go-sqlite3/driver\"")
+	case 1:
+		return found[0], nil
+	}
+	return "", errors.New("the test imports two SQLite drivers, sqlite3 and sqlite; say which by migratetest.Open")
+}
+
+// dsn is a data source name that all drivers understand. Nothing in these files has to
+// survive a loss of power; each driver takes that in its own way and passes over the
+// other's.
+func dsn(path string) string {
+	name := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "_pragma=synchronous(0)&_sync=0"}
+	return name.String()
+}

@@ -1,0 +1,75 @@
+package runtime
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// At returns what a program expected that was released when v was the newest
+// migration: s without the later ones. [Migrate] stops there, which is for tests and
+// tools. v is 0 or the number of a migration.
+//
+// The schema at an earlier version is not recorded, so it has no SQL and no
+// Fingerprint: [Migrate] and [Check] do not compare the tables of a database with it,
+// and everything in [State.Extra] is extra.
+func (s *Schema) At(v Version) (*Schema, error) {
+	if v == s.Expected {
+		return s, nil
+	}
+	if _, ok := s.migration(v); !ok && v != 0 {
+		return nil, fmt.Errorf("no migration %v; the last is %v", v, s.Expected)
+	}
+	at := &Schema{Expected: v, Migrations: slices.Clip(s.Migrations[:len(s.Migrations)-len(s.after(v))])}
+	at.Digest = Digest(at.Migrations)
+	if s.Files != nil {
+		at.Files = upTo{s.Files, v}
+	}
+	return at, nil
+}
+
+// Stale returns an [ErrStale] if the names or the texts of the embedded migrations are
+// not those that the generated code knows, and nil if they are. [Migrate] compares all
+// names, too, but only the texts that it is about to run.
+func (s *Schema) Stale() error {
+	if err := s.stale(); err != nil {
+		return err
+	}
+	u := &upgrade{gate: &gate{schema: s}}
+	for _, m := range s.Migrations {
+		if _, err := u.prepare(m); err != nil {
+			return err
+		}
+	}
+	var last Version
+	if n := len(s.Migrations); n > 0 {
+		last = s.Migrations[n-1].Version
+	}
+	if s.Expected != last || s.Digest != Digest(s.Migrations) {
+		return stale("lockstep_gen.go", "ExpectedVersion or Digest is not that of its migrations; generate before building")
+	}
+	objects, err := sqltext.ParseSchema(s.SQL)
+	if err != nil {
+		return stale("lockstep_gen.go", "SchemaSQL: "+err.Error())
+	}
+	if s.Fingerprint != sqltext.Fingerprint(objects) {
+		return stale("lockstep_gen.go", "Fingerprint is not that of SchemaSQL; generate before building")
+	}
+	return nil
+}
+
+// upTo is files without the migrations after version v.
+type upTo struct {
+	fs.FS
+	v Version
+}
+
+func (u upTo) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(u.FS, name)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		file, err := ParseFileName(e.Name())
+		return err == nil && file.Version > u.v
+	}), err
+}
