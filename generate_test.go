@@ -309,6 +309,7 @@ func TestReadme(t *testing.T) {
 		}
 	}
 	m.run("go", "vet", "./...")
+	m.run("go", "test", "./migrations") // by the line that init wrote
 }
 
 // startExample starts examples/notes as a new user does, without any flags.

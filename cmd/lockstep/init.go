@@ -23,8 +23,14 @@ func initCommand() command {
 		long: `
 Makes DIR (default: the migrations directory, see "lockstep help") and in it
 migrations.go, which makes a Go package of it: the package's documentation and the
-line that has go generate run lockstep. It prints what comes next, with the import
-path of the package. It writes no migration; "lockstep new" begins the first.
+line that has go generate run lockstep. Beside it, migrations_test.go has the one
+line that tests all migrations: that a database of every version upgrades to the
+schema that was generated. (Before "go generate" has run there is none, and the test
+does not compile.) It prints what comes next, with the import path of the package. It
+writes no migration; "lockstep new" begins the first.
+
+The test imports the SQLite driver that go.mod requires, and that of
+github.com/ncruces/go-sqlite3 if it requires none.
 
 DIR may have migrations already, such as those of a program that used fastmigrate.
 Nothing that exists is overwritten.
@@ -33,9 +39,11 @@ Example:
 
 	$ lockstep init
 	migrations/migrations.go: written
+	migrations/migrations_test.go: written
 
-With -json, "result" has file, package, importPath ("" outside of a module) and
-tool (whether go.mod has lockstep among its tools).`,
+With -json, "result" has file, test ("" if there was a migrations_test.go already),
+package, importPath ("" outside of a module) and tool (whether go.mod has lockstep
+among its tools).`,
 		flags: func(fs *flag.FlagSet) action {
 			return func(_ context.Context, _ *streams, args []string) (result, error) {
 				if len(args) > 1 {
@@ -87,6 +95,13 @@ func initPackage(dir string) (result, error) {
 	if err := writeNew(res.File, packageText(res.Package)); err != nil {
 		return nil, err
 	}
+	test := filepath.Join(dir, "migrations_test.go")
+	switch err := writeNew(test, testText(res.Package, module.driver())); {
+	case err == nil:
+		res.Test = test
+	case kindOf(err) != "exists":
+		return nil, err
+	}
 	return res, nil
 }
 
@@ -103,6 +118,26 @@ package %s
 
 //%s go tool lockstep generate
 `, name, name, "go:generate")
+}
+
+// testText is migrations_test.go. It is in the package itself, whose import path need
+// not be known for it.
+func testText(name, driver string) string {
+	return fmt.Sprintf(`package %s
+
+import (
+	"testing"
+
+	_ %q // the SQLite driver of the program
+
+	"github.com/lockstep-db/lockstep/runtime/migratetest"
+)
+
+// TestMigrations upgrades a database of every version, and compares what becomes of it
+// with the schema that was generated. Where the program adds functions or modules to
+// SQLite, pass migratetest.Open, too. That rows survive takes rows: migratetest.At.
+func TestMigrations(t *testing.T) { migratetest.Run(t, Schema) }
+`, name, driver)
 }
 
 // packageName returns the name of the package in dir if there is one, else one
@@ -128,6 +163,7 @@ func packageName(dir string) (string, error) {
 
 type initResult struct {
 	File       string `json:"file"`
+	Test       string `json:"test"`
 	Package    string `json:"package"`
 	ImportPath string `json:"importPath"`
 	Tool       bool   `json:"tool"`
@@ -138,6 +174,9 @@ type initResult struct {
 func (r *initResult) print(w io.Writer) {
 	step := func(text, command string) { fmt.Fprintf(w, "\n%s\n\n%s\n", text, indent(command)) }
 	fmt.Fprintf(w, "%s: written\n", r.File)
+	if r.Test != "" {
+		fmt.Fprintf(w, "%s: written\n", r.Test)
+	}
 	if r.ImportPath == "" {
 		step("Make a Go module of the folder above it, which it is not in yet:", "go mod init example.com/program")
 	}
@@ -148,6 +187,9 @@ func (r *initResult) print(w io.Writer) {
 		step("Begin the first migration, and write its SQL:", "go tool lockstep new --migrations "+quoteArg(filepath.Dir(r.File))+" initialize")
 	}
 	step("Generate, now and after each new migration:", "go generate ./...")
+	if r.Test != "" {
+		step("Test the migrations, once they are generated:", "go test ./...")
+	}
 	path := r.ImportPath
 	if path == "" {
 		path = "example.com/program/" + filepath.ToSlash(filepath.Dir(r.File))
