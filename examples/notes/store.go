@@ -31,15 +31,7 @@ type Store struct {
 // that this program is written for. It returns an error, and has changed nothing,
 // if that cannot be done.
 func Open(ctx context.Context, path string) (*Store, error) {
-	// Foreign keys are a setting of each connection. Transactions begin by taking
-	// the write lock, because all of ours write: https://sqlite.org/lang_transaction.html
-	name := url.URL{
-		Scheme:   "file",
-		OmitHost: true,
-		Path:     filepath.ToSlash(path),
-		RawQuery: "_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=foreign_keys(on)&_txlock=immediate",
-	}
-	db, err := driver.Open(name.String(), fts5.Register)
+	db, err := open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +40,19 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	return &Store{db}, nil
+}
+
+// open opens the database, whatever its version is.
+func open(path string) (*sql.DB, error) {
+	// Foreign keys are a setting of each connection. Transactions begin by taking
+	// the write lock, because all of ours write: https://sqlite.org/lang_transaction.html
+	name := url.URL{
+		Scheme:   "file",
+		OmitHost: true,
+		Path:     filepath.ToSlash(path),
+		RawQuery: "_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=foreign_keys(on)&_txlock=immediate",
+	}
+	return driver.Open(name.String(), fts5.Register)
 }
 
 // Close closes the database.
