@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -123,25 +122,27 @@ func databaseSchema(ctx context.Context, path string, timeout time.Duration) ([]
 	if err != nil {
 		return nil, err
 	}
+	objects, err := db.objects(ctx, state)
+	return objects, db.named(err)
+}
+
+// shadows returns the names, in lower case, of the tables in which virtual tables
+// keep their content.
+func (db *database) shadows(ctx context.Context) (map[string]bool, error) {
 	rows, err := db.QueryContext(ctx, "SELECT lower(name) FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
 	if err != nil {
-		return nil, db.named(err)
+		return nil, err
 	}
 	defer rows.Close()
 	shadows := make(map[string]bool)
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
-			return nil, db.named(err)
+			return nil, err
 		}
 		shadows[name] = true
 	}
-	if err := rows.Err(); err != nil {
-		return nil, db.named(err)
-	}
-	// Beside a schema with nothing in it, all that somebody made is extra.
-	_, objects := sqltext.Diff(nil, state.Objects)
-	return slices.DeleteFunc(objects, func(o sqltext.Object) bool { return shadows[strings.ToLower(o.Table)] }), nil
+	return shadows, rows.Err()
 }
 
 func differ(n int) string {
