@@ -53,6 +53,10 @@ var (
 	// ErrMemory: the database is in memory, and the pool's connections do not
 	// share it.
 	ErrMemory = errors.New("in-memory database is not shared")
+
+	// ErrBackup: the backup that [WithBackup] asks for could not be made. Nothing
+	// has run.
+	ErrBackup = errors.New("no backup could be made")
 )
 
 // An Error says why a database was refused.
@@ -66,6 +70,11 @@ type Error struct {
 	Differences []sqltext.Difference // ErrDrift
 	Violations  []Violation          // ErrForeignKey
 	Digest      string               // ErrDiverged, ErrDrift: what [Allow] takes
+
+	// Backup is the file that [WithBackup] made before an upgrade that failed. With
+	// ErrDiverged it is the newest backup beside the database of a version before
+	// the first migration that differs: the way back. "" if there is none.
+	Backup string
 
 	Detail string // what is particular to the case, as part of a sentence
 	Err    error  // the driver's error, if there is one
@@ -124,11 +133,16 @@ func (e *Error) Error() string {
 		if e.Detail != "" {
 			b.WriteString(": " + e.Detail)
 		}
+	case ErrBackup:
+		fmt.Fprintf(&b, "no backup could be made, still at %v", e.Version)
 	default:
 		b.WriteString(e.Detail)
 	}
 	if e.upgrading {
 		fmt.Fprintf(&b, "; rolled back, still at %v", e.Version)
+	}
+	if e.Backup != "" && e.Kind != ErrDiverged {
+		b.WriteString("; the backup is " + e.Backup)
 	}
 	if e.Digest != "" {
 		b.WriteString("; to start nevertheless, allow " + e.Digest)
@@ -145,6 +159,8 @@ func (e *Error) Error() string {
 		b.WriteString("\n\tlockstep enroll --db " + quoteArg(e.DB))
 	case e.Kind == ErrBehind && e.Err == nil:
 		b.WriteString("\n\tlockstep migrate --db " + quoteArg(e.DB))
+	case e.Kind == ErrDiverged && e.Backup != "":
+		b.WriteString("\n\tlockstep restore --db " + quoteArg(e.DB) + " " + quoteArg(e.Backup))
 	case e.Kind == ErrStale:
 		b.WriteString("\n\tgo generate ./...")
 	}
@@ -157,8 +173,9 @@ type MigrationError struct {
 	File       string // of the migration; "" for what lockstep itself runs around them
 	Line       int    // of the statement's first word, from 1; 0 in a program
 	Version    Version
-	RolledBack bool  // the database is as it was at Version; else only what no transaction can hold was done, or a COMMIT failed and left open whether it took place
-	Err        error // the driver's error
+	RolledBack bool   // the database is as it was at Version; else only what no transaction can hold was done, or a COMMIT failed and left open whether it took place
+	Backup     string // the file that [WithBackup] made before the upgrade; "" if it made none
+	Err        error  // the driver's error
 
 	committed Version // the version if the COMMIT that failed took place; 0 if it is not about that
 	ended     error   // why the context ended, if it did
@@ -189,6 +206,9 @@ func (e *MigrationError) Error() string {
 		fmt.Fprintf(&b, "; it is not known whether the COMMIT took place: at %v or %v", e.Version, e.committed)
 	default:
 		fmt.Fprintf(&b, "; still at %v", e.Version)
+	}
+	if e.Backup != "" {
+		b.WriteString("; the backup is " + e.Backup)
 	}
 	return b.String()
 }

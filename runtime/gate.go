@@ -48,8 +48,8 @@ import (
 //
 // The error is a [*Error] for a database that is refused, and errors.Is finds in
 // it one of [ErrAhead], [ErrUnmanaged], [ErrDiverged], [ErrDrift], [ErrBusy],
-// [ErrStale], [ErrUnreadable], [ErrForeignKey], [ErrMemory], or [ErrBehind] if
-// the database cannot be written to. It is a [*MigrationError] when a migration
+// [ErrStale], [ErrUnreadable], [ErrForeignKey], [ErrMemory], [ErrBackup], or
+// [ErrBehind] if the database cannot be written to. It is a [*MigrationError] when a migration
 // did not succeed; errors.Is then finds the driver's error, and ctx.Err() if the
 // context has ended. Foreign keys are not enforced while migrations run; they are
 // checked before the upgrade is committed, and the connection's setting is
@@ -173,6 +173,7 @@ func (g *gate) judge(st *state) error {
 		e.Detail = detail
 		e.Digest = s.allowance(differ)
 		if !g.allowed(e) {
+			e.Backup = backupBefore(g.name, differ[0].version)
 			return e
 		}
 	}
@@ -277,6 +278,7 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 // gate is one call of Migrate, Check or Inspect.
 type gate struct {
 	config
+	db        *sql.DB // that conn is of
 	schema    *Schema
 	conn      *sql.Conn
 	name      string // of the database, for errors
@@ -286,7 +288,7 @@ type gate struct {
 // open takes a connection from the pool. It goes back there, so that the schema
 // that SQLite has parsed for it is not parsed once more for the application.
 func open(ctx context.Context, db *sql.DB, s *Schema, opts []Option) (*gate, error) {
-	g := &gate{config: configure(opts), schema: s}
+	g := &gate{config: configure(opts), db: db, schema: s}
 	if err := s.stale(); err != nil {
 		return nil, err
 	}

@@ -1,12 +1,16 @@
 package runtime
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // An Option changes how [Migrate], [Check] and [Inspect] go about it.
 type Option func(*config)
 
 type config struct {
 	perMigration bool
+	backup       func(context.Context, *upgrade, *state) error // nil if none is asked for
 	wait         time.Duration
 	allow        []string
 	progress     func(Progress)
@@ -35,8 +39,8 @@ func PerMigration() Option { return func(c *config) { c.perMigration = true } }
 func WithTimeout(d time.Duration) Option { return func(c *config) { c.wait = d } }
 
 // WithLogger has an upgrade logged: at level Info one record for each migration
-// applied, and for objects in the database that no migration made; at level Warn
-// foreign keys that were violated before, and a refusal that [Allow] let pass.
+// applied, for a backup made, and for objects in the database that no migration
+// made; at level Warn foreign keys that were violated before, and a refusal that [Allow] let pass.
 func WithLogger(l Logger) Option {
 	return func(c *config) {
 		if l != nil {
@@ -72,11 +76,15 @@ func Allow(digest string) Option { return func(c *config) { c.allow = append(c.a
 // reported as done is committed before Migrate returns, unless [PerMigration] says
 // so: an upgrade that finds rows without parent goes back, counts those that were
 // there before, and reports its migrations once more.
+//
+// The backup of [WithBackup] comes first, and is reported before and after, with
+// Version 0.
 type Progress struct {
 	Version               Version
 	File                  string
 	Migration, Migrations int           // 2 of 5
 	Statement, Statements int           // 3 of 7
+	Backup                string        // the file that is made or, with Done, that was made
 	Done                  bool          // reported after, not before
 	Took                  time.Duration // of the statement or migration that is done
 	Elapsed               time.Duration // since the upgrade began

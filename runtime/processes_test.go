@@ -39,6 +39,7 @@ type program struct {
 	DSN    string
 	Dir    string // of the migrations
 	Schema lockstep.Schema
+	Keep   int // for WithBackup; 0 is without
 }
 
 // runProgram says that it is ready, waits for its standard input to end, and does
@@ -58,7 +59,11 @@ func runProgram(description string) error {
 	os.Stdout.WriteString("ready\n")
 	io.Copy(io.Discard, os.Stdin)
 	ctx := context.Background()
-	if err := lockstep.Migrate(ctx, db, &p.Schema); err != nil {
+	var opts []lockstep.Option
+	if p.Keep > 0 {
+		opts = append(opts, lockstep.WithBackup(p.Keep))
+	}
+	if err := lockstep.Migrate(ctx, db, &p.Schema, opts...); err != nil {
 		return err
 	}
 	_, err = db.ExecContext(ctx, "SELECT count(*) FROM list")

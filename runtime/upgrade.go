@@ -44,10 +44,24 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 			return e
 		}
 		if err != nil {
-			return err
+			return u.named(err)
 		}
 	}
+	if u.succeeded != nil {
+		u.succeeded()
+	}
 	return nil
+}
+
+// named has the error of an upgrade name the backup that was made before it.
+func (u *upgrade) named(err error) error {
+	if e := (*Error)(nil); errors.As(err, &e) && e.Kind != ErrDiverged && u.saved != "" {
+		e.Backup = u.saved
+	}
+	if e := (*MigrationError)(nil); errors.As(err, &e) {
+		e.Backup = u.saved
+	}
+	return err
 }
 
 // upgrade is the work that one call of Migrate does on a database that is behind.
@@ -58,6 +72,8 @@ type upgrade struct {
 	ran        int    // how many of them have
 	at         *state // the last that is known of the database
 	program    string // that runs
+	saved      string // the backup that was made; "" if there is none
+	succeeded  func() // called when the upgrade has succeeded, if it is not nil
 
 	prepared map[Version]*pending
 	pragmas  []pragma // settings of the connection to put back
@@ -104,6 +120,11 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		return true, nil // somebody else has done it
 	case !errors.Is(err, ErrBehind):
 		return false, err
+	}
+	if u.backup != nil {
+		if err := u.backUp(ctx, st); err != nil {
+			return false, err
+		}
 	}
 	if u.countFirst {
 		if u.before, err = u.foreignKeys(ctx, st.objects); err != nil {
@@ -170,6 +191,33 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		u.log.Info("migration applied", "database", u.name, "version", r.version.String(), "file", r.file, "took", r.duration)
 	}
 	return len(rows) == 0 || rows[len(rows)-1].version == u.schema.Expected, nil
+}
+
+// backUp makes the backup that the options ask for, once, under the lock.
+func (u *upgrade) backUp(ctx context.Context, st *state) error {
+	backup := u.backup
+	u.backup = nil
+	if st.isNew() {
+		return nil
+	}
+	return backup(ctx, u, st)
+}
+
+// isNew reports whether nothing would be lost with the database: it has no version
+// but 0, and nothing in it but what lockstep and Litestream have put there.
+func (st *state) isNew() bool {
+	if st.version > 0 {
+		return false
+	}
+	for _, o := range st.objects {
+		switch {
+		case st.managed && (strings.EqualFold(o.Name, "_meta") || strings.EqualFold(o.Name, "_lockstep_history")):
+		case strings.HasPrefix(o.Name, "sqlite_"), strings.HasPrefix(o.Name, "_litestream_"):
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // commitFailed finds out what has become of a transaction whose COMMIT returned err,

@@ -56,6 +56,7 @@ func Run(t *testing.T, d Driver) {
 		{"Failure", failure},
 		{"PerMigration", perMigration},
 		{"NoTransaction", noTransaction},
+		{"Backup", backup},
 		{"Report", report},
 		{"Allow", allow},
 		{"Inspect", inspect},

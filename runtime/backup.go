@@ -1,0 +1,234 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// WithBackup has [Migrate] make a backup of a database that is not new before it
+// upgrades it: a file beside the database, named for its version and the time (see
+// [Backup]), with its permissions, on the disk and checked by
+// PRAGMA integrity_check before any migration runs. It holds exactly what the
+// upgrade begins with. When many processes start at once, the one that upgrades
+// makes it; others may read the database meanwhile. If the upgrade fails, the error
+// names the file ([Error.Backup], [MigrationError.Backup]). If no backup can be
+// made, because the disk is full or the folder not writable, nothing is upgraded,
+// and the error is an [ErrBackup].
+//
+// After an upgrade that succeeded, the last keep backups that WithBackup made with
+// such a limit remain and those before them are removed. Backups without "auto" in
+// their name are nobody's to remove: those of the command, and with a keep of 0 or
+// less those of WithBackup. A start that fails again and again makes one backup:
+// one that is the same as the last of its version, byte for byte, takes its place.
+//
+// The backup costs the time to read and write the whole database, and its size on
+// the disk. It is made by VACUUM INTO, on a second connection of the pool, for which
+// the pool's limit is raised by one if it has one. Where an upgrade is several
+// transactions ([PerMigration], or a migration without a transaction), the backup is
+// of what was there before the first; several processes that start at once can each
+// run some of them, and then each makes a backup of what it began with. A database
+// in memory has no backup, which is logged.
+//
+// https://sqlite.org/lang_vacuum.html#vacuuminto
+func WithBackup(keep int) Option {
+	return func(c *config) {
+		c.backup = func(ctx context.Context, u *upgrade, st *state) error { return u.makeBackup(ctx, st, keep) }
+	}
+}
+
+// makeBackup is called once, under the write lock, with the state that was read
+// under it.
+func (u *upgrade) makeBackup(ctx context.Context, st *state, keep int) error {
+	// Only its backup's file is opened here, never the database's.
+	if _, err := os.Stat(u.name); u.name == ":memory:" || errors.Is(err, fs.ErrNotExist) {
+		u.log.Warn("no backup: the database is not a file", "database", u.name)
+		return nil
+	}
+	begun := time.Now()
+	b := Backup{Version: st.version, Unmanaged: !st.managed, Time: begun, Auto: keep > 0}
+	u.report(Progress{Backup: b.path(u.name)}, begun, false)
+	err := u.writeBackup(ctx, &b)
+	if err != nil {
+		if e := (*fs.PathError)(nil); errors.As(err, &e) {
+			err = fmt.Errorf("%s: %w", e.Path, e.Err)
+		}
+		return &Error{Kind: ErrBackup, DB: u.name, Version: st.version, Expected: u.schema.Expected, Err: err, ended: ended(ctx)}
+	}
+	u.saved = b.Path
+	u.log.Info("backup made", "database", u.name, "version", st.version.String(), "file", b.Path, "took", time.Since(begun))
+	u.report(Progress{Backup: b.Path}, begun, true)
+	if keep > 0 {
+		u.succeeded = func() { u.pruneBackups(keep) }
+	}
+	return nil
+}
+
+// writeBackup makes the file that b describes and sets its path.
+func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (err error) {
+	conn, release, err := u.reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := release(); err == nil {
+			err = e
+		}
+	}()
+	// Whoever has the lock may use this name. What is there was left by a process
+	// that was killed.
+	part := u.name + partSuffix
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	last := u.lastBackup(b)
+	b.Path, err = writeBackup(u.name, "", f, func(part string) (Backup, error) {
+		if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
+			return *b, err
+		}
+		return *b, verify(ctx, conn, part)
+	})
+	if err == nil && last != "" && sameFile(last, b.Path) && os.Remove(b.Path) == nil {
+		b.Path = last
+	}
+	return err
+}
+
+// reader returns a connection that can read the database while the write lock is
+// held, and the function that gives it back.
+func (u *upgrade) reader(ctx context.Context) (*sql.Conn, func() error, error) {
+	var mode string
+	if err := u.conn.QueryRowContext(ctx, "PRAGMA main.locking_mode").Scan(&mode); err != nil {
+		return nil, nil, err
+	}
+	if mode == "exclusive" {
+		return u.ownReader(ctx)
+	}
+	limit := u.db.Stats().MaxOpenConnections
+	if limit > 0 {
+		u.db.SetMaxOpenConns(limit + 1)
+	}
+	var conn *sql.Conn
+	err := u.retry(ctx, func(ctx context.Context) (err error) {
+		conn, err = u.db.Conn(ctx)
+		return err
+	})
+	if limit > 0 && u.db.Stats().MaxOpenConnections == limit+1 {
+		u.db.SetMaxOpenConns(limit) // the pool closes the first connection over the limit that comes back
+	}
+	return conn, func() error { conn.Close(); return nil }, err
+}
+
+// ownReader is for a connection that lets no other read, whatever it does itself.
+// VACUUM cannot run in a transaction, so the transaction ends and begins again
+// afterwards. In between the connection still keeps others out, which is checked.
+func (u *upgrade) ownReader(ctx context.Context) (*sql.Conn, func() error, error) {
+	var before, after int64
+	const version = "PRAGMA data_version"
+	if err := u.conn.QueryRowContext(ctx, version).Scan(&before); err != nil {
+		return nil, nil, err
+	}
+	u.rollback(ctx)
+	return u.conn, func() error {
+		err := u.retry(ctx, func(ctx context.Context) error { return u.begin(ctx, "BEGIN IMMEDIATE") })
+		if err == nil {
+			err = u.conn.QueryRowContext(ctx, version).Scan(&after)
+		}
+		if err == nil && before != after {
+			err = errors.New("another connection has written meanwhile")
+		}
+		return err
+	}, nil
+}
+
+// verify has SQLite look at every page of a file. The connection attaches it, since
+// this package cannot open databases.
+func verify(ctx context.Context, conn *sql.Conn, path string) (err error) {
+	if _, err := conn.ExecContext(ctx, "ATTACH DATABASE ? AS lockstep_backup", path); err != nil {
+		return err
+	}
+	defer func() {
+		if _, e := conn.ExecContext(context.WithoutCancel(ctx), "DETACH DATABASE lockstep_backup"); err == nil {
+			err = e
+		}
+	}()
+	var answer string
+	if err := conn.QueryRowContext(ctx, "PRAGMA lockstep_backup.integrity_check(1)").Scan(&answer); err != nil {
+		return err
+	}
+	if answer != "ok" {
+		return errors.New("integrity_check: " + answer)
+	}
+	return nil
+}
+
+// lastBackup returns the path of the last backup of the same version that is kept
+// for as long, or "".
+func (u *upgrade) lastBackup(of *Backup) (path string) {
+	backups, _ := Backups(u.name)
+	for _, b := range backups {
+		if b.Version == of.Version && b.Unmanaged == of.Unmanaged && (of.Auto || !b.Auto) {
+			path = b.Path
+		}
+	}
+	return path
+}
+
+// sameFile reports whether two files have the same bytes.
+func sameFile(a, b string) bool {
+	f, err := os.Open(a)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	g, err := os.Open(b)
+	if err != nil {
+		return false
+	}
+	defer g.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	if gi, err := g.Stat(); err != nil || fi.Size() != gi.Size() {
+		return false
+	}
+	p, q := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, err := io.ReadFull(f, p)
+		m, _ := io.ReadFull(g, q)
+		if !bytes.Equal(p[:n], q[:m]) {
+			return false
+		}
+		if err != nil {
+			return err == io.EOF || err == io.ErrUnexpectedEOF
+		}
+	}
+}
+
+// pruneBackups removes the older backups of an upgrade that has succeeded.
+func (u *upgrade) pruneBackups(keep int) {
+	backups, err := Backups(u.name)
+	for _, b := range slices.Backward(backups) {
+		if !b.Auto {
+			continue
+		}
+		if keep--; keep < 0 && b.Path != u.saved {
+			err = errors.Join(err, os.Remove(b.Path))
+		}
+	}
+	if err != nil {
+		u.log.Warn("older backups remain", "database", u.name, "error", err)
+	}
+}
