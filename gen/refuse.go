@@ -63,13 +63,10 @@ func (s *statement) refusedPragma() string {
 		kind := s.m.script.Tokens[i].Kind
 		argument = argument || kind == sqltext.Punct && s.word(i) != "."
 	}
-	switch name {
-	case "foreign_keys", // skipped
-		"defer_foreign_keys", "legacy_alter_table", "recursive_triggers", "ignore_check_constraints", "writable_schema",
-		"user_version", "application_id", "incremental_vacuum", "optimize", "shrink_memory",
-		"foreign_key_check", "integrity_check", "quick_check",
-		"foreign_key_list", "index_info", "index_list", "index_xinfo", "table_info", "table_list", "table_xinfo":
+	if name == "foreign_keys" || sqltext.InDatabase(name) { // the first is skipped
 		return ""
+	}
+	switch name {
 	case "journal_mode", "page_size", "auto_vacuum", "wal_checkpoint":
 		if s.m.alone || !argument && name != "wal_checkpoint" {
 			return ""

@@ -72,7 +72,9 @@ func WithProgress(f func(Progress)) Option { return func(c *config) { c.progress
 func Allow(digest string) Option { return func(c *config) { c.allow = append(c.allow, digest) } }
 
 // Progress says what an upgrade is doing. It is reported before and after each
-// statement, and with Statement 0 before and after each migration. Nothing that is
+// statement, and with Statement 0 before and after each migration; while a migration
+// written in Go runs statements also in between, ten times a second at most, on the
+// goroutine that runs them. Nothing that is
 // reported as done is committed before Migrate returns, unless [PerMigration] says
 // so: an upgrade that finds rows without parent goes back, counts those that were
 // there before, and reports its migrations once more.
@@ -85,6 +87,7 @@ type Progress struct {
 	Migration, Migrations int           // 2 of 5
 	Statement, Statements int           // 3 of 7
 	Backup                string        // the file that is made or, with Done, that was made
+	Rows                  int64         // inserted, updated and deleted so far, by triggers too
 	Done                  bool          // reported after, not before
 	Took                  time.Duration // of the statement or migration that is done
 	Elapsed               time.Duration // since the upgrade began

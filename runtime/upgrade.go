@@ -78,6 +78,11 @@ type upgrade struct {
 	prepared map[Version]*pending
 	pragmas  []pragma // settings of the connection to put back
 
+	doing    Progress  // what was reported last
+	reported time.Time // when
+	written  int64     // rows, by the transactions that are committed
+	counted  int64     // changes, when the present one began
+
 	countFirst bool      // foreign keys were violated at the end: count what was before
 	before     *fkReport // what was
 }
@@ -111,6 +116,9 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 			u.rollback(ctx)
 		}
 	}()
+	if u.progress != nil {
+		u.counted = u.changes(ctx)
+	}
 	st, err := u.readLocked(ctx, true)
 	if err != nil {
 		return false, err
@@ -185,6 +193,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		}
 	}
 	open = false
+	u.written = u.doing.Rows
 	u.ran += len(rows)
 	for _, r := range rows {
 		u.at = &state{version: r.version}
@@ -326,7 +335,7 @@ func (u *upgrade) apply(ctx context.Context, st *state, m *pending, transaction 
 	begun := time.Now()
 	p := Progress{Version: m.Version, File: m.File, Statements: len(m.statements), Migrations: u.migrations}
 	p.Migration = u.ran + len(u.schema.after(st.version)) - len(u.schema.after(m.Version))
-	u.report(p, begun, false)
+	u.report(ctx, p, begun, false)
 	if m.Program != nil {
 		if err := u.runProgram(ctx, m); err != nil {
 			return row{}, u.failed(ctx, st, m.File, 0, transaction, err)
@@ -339,14 +348,14 @@ func (u *upgrade) apply(ctx context.Context, st *state, m *pending, transaction 
 		}
 		began := time.Now()
 		p.Statement = i + 1
-		u.report(p, began, false)
+		u.report(ctx, p, began, false)
 		if err := u.execute(ctx, &stmt); err != nil {
 			return row{}, u.failed(ctx, st, m.File, stmt.Line, transaction, err)
 		}
-		u.report(p, began, true)
+		u.report(ctx, p, began, true)
 	}
 	p.Statement = 0
-	u.report(p, begun, true)
+	u.report(ctx, p, begun, true)
 	return row{
 		version: m.Version, file: m.File, checksum: m.Checksum,
 		appliedAt: time.Now(), duration: time.Since(begun), program: u.program,
@@ -376,16 +385,30 @@ func (u *upgrade) run(ctx context.Context, q string) error {
 }
 
 // report tells the application how the upgrade goes on.
-func (u *upgrade) report(p Progress, begun time.Time, done bool) {
+func (u *upgrade) report(ctx context.Context, p Progress, begun time.Time, done bool) {
 	if u.progress == nil {
 		return
 	}
+	p.Rows = u.written + u.changes(ctx) - u.counted
 	now := time.Now()
 	p.Elapsed = now.Sub(u.begun)
 	if p.Done = done; done {
 		p.Took = now.Sub(begun)
 	}
+	u.doing, u.reported = p, now
 	u.progress(p)
+}
+
+// changes returns how many rows the connection has inserted, updated and deleted
+// since it was opened. (A SELECT does not change what changes() and
+// last_insert_rowid() return, which a migration may use.) When the context has ended
+// the number no longer matters.
+//
+// https://sqlite.org/lang_corefunc.html#total_changes
+func (u *upgrade) changes(ctx context.Context) int64 {
+	n := u.counted + u.doing.Rows - u.written
+	u.conn.QueryRowContext(ctx, "SELECT total_changes()").Scan(&n)
+	return n
 }
 
 // seal ends a transaction in which migrations have run: it records them and, at

@@ -55,6 +55,7 @@ func Run(t *testing.T, d Driver) {
 		{"ForeignKeys", foreignKeys},
 		{"Failure", failure},
 		{"PerMigration", perMigration},
+		{"GoMigration", goMigration},
 		{"NoTransaction", noTransaction},
 		{"Backup", backup},
 		{"Report", report},
