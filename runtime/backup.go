@@ -54,7 +54,7 @@ func (u *upgrade) makeBackup(ctx context.Context, st *state, keep int) error {
 	}
 	begun := time.Now()
 	b := Backup{Version: st.version, Unmanaged: !st.managed, Time: begun, Auto: keep > 0}
-	u.report(Progress{Backup: b.path(u.name)}, begun, false)
+	u.report(ctx, Progress{Backup: b.path(u.name)}, begun, false)
 	err := u.writeBackup(ctx, &b)
 	if err != nil {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
@@ -64,7 +64,7 @@ func (u *upgrade) makeBackup(ctx context.Context, st *state, keep int) error {
 	}
 	u.saved = b.Path
 	u.log.Info("backup made", "database", u.name, "version", st.version.String(), "file", b.Path, "took", time.Since(begun))
-	u.report(Progress{Backup: b.Path}, begun, true)
+	u.report(ctx, Progress{Backup: b.Path}, begun, true)
 	if keep > 0 {
 		u.succeeded = func() { u.pruneBackups(keep) }
 	}
