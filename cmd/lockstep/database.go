@@ -29,7 +29,10 @@ type database struct {
 
 // openDatabase opens a database that exists. It is not created, and one that
 // cannot be written to is opened for reading.
-func openDatabase(path string) (*database, error) {
+func openDatabase(path string) (*database, error) { return openPrepared(path, prepare) }
+
+// openPrepared is openDatabase for connections that prepare makes ready.
+func openPrepared(path string, prepare func(*sqlite3.Conn) error) (*database, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refuse("missing", "%s: no such file", path)
@@ -49,7 +52,7 @@ func openDatabase(path string) (*database, error) {
 	} else {
 		return nil, fileError(path, err)
 	}
-	return connect(path, mode)
+	return connect(path, mode, prepare)
 }
 
 // createDatabase makes the file and the folders above it where they are missing,
@@ -67,7 +70,7 @@ func createDatabase(path string) (*database, error) {
 }
 
 // connect makes the pool. Nothing is opened before the first query.
-func connect(path, mode string) (*database, error) {
+func connect(path, mode string, prepare func(*sqlite3.Conn) error) (*database, error) {
 	uri, err := fileURI(path, "mode="+mode)
 	if err != nil {
 		return nil, err

@@ -92,6 +92,7 @@ func commands() []command {
 		checkCommand(),
 		vetCommand(),
 		createCommand(),
+		tryCommand(),
 		migrateCommand(),
 		statusCommand(),
 		enrollCommand(),

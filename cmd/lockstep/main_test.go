@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 		"lockstep": main,
 		"sqlite":   sqliteMain,
 		"hold":     holdMain,
+		"left":     leftMain,
 	})
 }
 
@@ -58,6 +59,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"capture":  captureCmd,
 			"exitcode": exitCodeCmd,
+			"untimed":  untimedCmd,
 			"waitfor":  waitForCmd,
 		},
 	})
@@ -95,6 +97,15 @@ func captureCmd(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s: no match for %s with one group", args[2], args[1])
 	}
 	ts.Setenv(args[0], m[1])
+}
+
+// untimedCmd is "untimed FILE NEW": it writes a file in which durations are TIME.
+func untimedCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: untimed FILE NEW")
+	}
+	text := regexp.MustCompile(`(?m)\b[0-9.]+(?:µs|ms|s)$|^( *"ms": )[0-9.]+`).ReplaceAllString(ts.ReadFile(args[0]), "${1}TIME")
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o666))
 }
 
 // waitForCmd is "waitfor FILE": it waits for a background program to write it.
@@ -193,4 +204,25 @@ func holdMain() {
 		os.Exit(1)
 	}
 	time.Sleep(time.Minute)
+}
+
+// leftMain is "left FILE SQL...": it runs the statements, and dies without closing the
+// database.
+func leftMain() {
+	uri, err := fileURI(os.Args[1], "mode=rw")
+	if err == nil {
+		var db *sql.DB
+		if db, err = driver.Open(uri); err == nil {
+			for _, stmt := range os.Args[2:] {
+				if _, err = db.Exec(stmt); err != nil {
+					break
+				}
+			}
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }

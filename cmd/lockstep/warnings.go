@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -32,7 +33,10 @@ func (w *warnings) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	w.s.warnings = append(w.s.warnings, gen.Problem{File: w.path, Fact: fact})
+	// An upgrade judges the database again each time that it has taken the lock.
+	if p := (gen.Problem{File: w.path, Fact: fact}); !slices.Contains(w.s.warnings, p) {
+		w.s.warnings = append(w.s.warnings, p)
+	}
 	return nil
 }
 
