@@ -1,0 +1,182 @@
+// Package livecopy copies the file of an SQLite database while others use it, and
+// puts the content of such a copy in the place of the live content, in one atomic
+// step, while others use that.
+//
+// It needs github.com/ncruces/go-sqlite3, and does not import its database/sql
+// driver: it works on the connection below one. A program that has that driver gets
+// at it with Raw:
+//
+//	conn, err := db.Conn(ctx)
+//	if err != nil { … }
+//	defer conn.Close()
+//	err = conn.Raw(func(c any) error {
+//		return livecopy.Copy(ctx, c.(driver.Conn).Raw(), "data.backup")
+//	})
+package livecopy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// File returns the path of the file that is the main database of conn, without
+// symbolic links, or an error if there is none that could be copied as a file: the
+// database is in memory, or in a VFS that does something to files (an encrypted
+// database would be copied in the clear).
+func File(conn *sqlite3.Conn) (string, error) {
+	name, err := conn.FileControl("main", sqlite3.FCNTL_VFSNAME)
+	if err != nil {
+		return "", err
+	}
+	file := conn.Filename("main").String()
+	switch {
+	case file == "":
+		return "", errors.New("the database is in memory")
+	case name != "os":
+		return "", fmt.Errorf("the database is in the VFS %q; want the default one, which keeps it in a plain file", name)
+	}
+	return file, nil
+}
+
+// Copy writes a copy of the main database of conn to a new file at path: what the
+// last transaction had committed when Copy began, in a single file, synchronized to
+// disk with its folder. The file has the permissions of the database, and its owner
+// where the program may give it away. conn itself can be in a transaction, and is not
+// touched: the copy is read through another connection to the same file.
+//
+// Others go on reading. They go on writing, too, if the journal mode is WAL, and
+// else wait for the copy to be made as they wait for any reader. Locks of theirs are
+// waited for until ctx ends, and the error is then SQLite's: sqlite3.BUSY.
+//
+// A file that is there already is left alone, and is an error that is fs.ErrExist. A
+// copy that could not be completed is removed. (What a process that is killed leaves
+// is not a database: nothing of a copy is in its file's first page before all is.)
+func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
+	file, err := File(conn)
+	if err != nil {
+		return err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	src, err := open(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+
+	if err := create(path, file); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(path)
+			os.Remove(path + "-journal")
+		}
+	}()
+	b, err := src.BackupInit("main", path)
+	if err != nil {
+		return err
+	}
+	for done := false; !done && err == nil; {
+		if done, err = b.Step(pages); err == nil {
+			err = ctx.Err()
+		}
+	}
+	if err := errors.Join(err, b.Close()); err != nil {
+		return err
+	}
+	if err := synchronize(path); err != nil {
+		return err
+	}
+	return synchronizeDir(filepath.Dir(path))
+}
+
+// pages are copied between two looks at the context.
+const pages = 1024
+
+// open opens the database in file to be read, and begins to: what is read from the
+// connection stays the same until it is closed.
+func open(ctx context.Context, file string) (*sqlite3.Conn, error) {
+	conn, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READWRITE)
+	if errors.Is(err, sqlite3.CANTOPEN) || errors.Is(err, sqlite3.READONLY) || errors.Is(err, sqlite3.PERM) {
+		if ro, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READONLY); err == nil {
+			return begin(ctx, ro)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return begin(ctx, conn)
+}
+
+func begin(ctx context.Context, conn *sqlite3.Conn) (*sqlite3.Conn, error) {
+	conn.SetInterrupt(ctx)
+	err := conn.Exec("BEGIN")
+	if err == nil {
+		err = wait(ctx, func() error { return conn.Exec("SELECT 1 FROM sqlite_schema LIMIT 1") })
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	conn.SetInterrupt(context.Background())
+	return conn, nil
+}
+
+// create makes an empty file at path, with the permissions of the file like.
+func create(path, like string) error {
+	info, err := os.Stat(like)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	own(f, info)
+	if err := errors.Join(f.Chmod(info.Mode().Perm()), f.Close()); err != nil {
+		os.Remove(path)
+		return err
+	}
+	return nil
+}
+
+// wait calls f until it no longer finds the database locked, or the context ends.
+// The last answer is returned then: that it was locked.
+func wait(ctx context.Context, f func() error) error {
+	var busy error
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		err := f()
+		if busy != nil && errors.Is(err, sqlite3.INTERRUPT) {
+			return busy
+		}
+		if !errors.Is(err, sqlite3.BUSY) {
+			return err
+		}
+		busy = err
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+func synchronize(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		if f, err = os.Open(path); err != nil { // the database's permissions are read-only
+			return err
+		}
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

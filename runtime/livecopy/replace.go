@@ -1,0 +1,238 @@
+package livecopy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// ErrChanged is returned by [ReplaceIf] when another connection has written to the
+// database since.
+var ErrChanged = errors.New("the database was written to meanwhile")
+
+// ErrPageSize is the error when the page size of a database in WAL mode would change:
+// SQLite cannot do that. https://sqlite.org/pragma.html#pragma_page_size
+var ErrPageSize = errors.New("page size cannot change in WAL mode")
+
+// A Version tells whether other connections have written to a database between two
+// looks at it. It means something on the connection that it was read on.
+//
+// https://sqlite.org/pragma.html#pragma_data_version
+type Version int64
+
+// ReadVersion returns the present version of the main database of conn. A lock of
+// somebody else is waited for until ctx ends; the error is then sqlite3.BUSY.
+func ReadVersion(ctx context.Context, conn *sqlite3.Conn) (v Version, err error) {
+	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
+	err = wait(ctx, func() error {
+		n, err := integer(conn, "PRAGMA main.data_version")
+		v = Version(n)
+		return err
+	})
+	return v, err
+}
+
+// Replace replaces the content of the main database of conn by that of the database
+// in the file at path, in one transaction: a reader sees the old or the new content,
+// and a process that is killed leaves the one or the other. The file at path is read
+// only.
+//
+// Others who hold a lock are waited for until ctx ends: writers in any journal mode,
+// readers too unless it is WAL. The error is then SQLite's, sqlite3.BUSY, and the
+// content is what it was, as after any other error. From when the lock has been
+// taken on, the end of ctx no longer counts.
+//
+// conn may be in a transaction that has not written; it is ended. The settings of the
+// connection and the journal mode are afterwards what they were. The page size may
+// change, but not in WAL mode: the error is then [ErrPageSize].
+func Replace(ctx context.Context, conn *sqlite3.Conn, path string) error {
+	return replace(ctx, conn, path, func() error { return nil })
+}
+
+// ReplaceIf is [Replace], if nobody but conn has written to the database since
+// [ReadVersion] returned seen. If somebody has, it does nothing and returns
+// [ErrChanged]. Nobody can write between the comparison and the replacement.
+func ReplaceIf(ctx context.Context, conn *sqlite3.Conn, path string, seen Version) error {
+	return replace(ctx, conn, path, func() error {
+		now, err := ReadVersion(ctx, conn)
+		if err == nil && now != seen {
+			err = ErrChanged
+		}
+		return err
+	})
+}
+
+// replace calls unchanged when it has the lock.
+func replace(ctx context.Context, conn *sqlite3.Conn, path string, unchanged func() error) (err error) {
+	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
+	// Whatever comes, the transaction is ended.
+	defer func() {
+		conn.SetInterrupt(context.Background())
+		if e := rollback(conn); err == nil {
+			err = e
+		}
+	}()
+	file, err := File(conn)
+	if err != nil {
+		return err
+	}
+	src, err := open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	mode, err := text(conn, "PRAGMA main.journal_mode")
+	if err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return replaceRollback(ctx, conn, path, mode, unchanged)
+	}
+	was, err := integer(conn, "PRAGMA main.page_size")
+	if err != nil {
+		return err
+	}
+	switch is, err := integer(src, "PRAGMA main.page_size"); {
+	case err != nil:
+		return err
+	case is != was:
+		return fmt.Errorf("%w: %d bytes, and %d in %s", ErrPageSize, was, is, path)
+	}
+	return replaceWAL(ctx, conn, file, src, unchanged)
+}
+
+// replaceRollback replaces the content of a database with a rollback journal, on conn
+// itself. SQLite's backup wants to begin its transaction by itself, so the one with
+// which the lock is taken has to be ended first. In locking mode EXCLUSIVE the lock
+// stays when it is, so that nobody can come in between. Readers have to be kept out,
+// too: pages are written to the file before the transaction ends.
+//
+// https://sqlite.org/pragma.html#pragma_locking_mode
+func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal string, unchanged func() error) (err error) {
+	mode, err := text(conn, "PRAGMA main.locking_mode")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// The lock goes when the connection has read once more. The new content is in
+		// place, or the old one, whatever becomes of this.
+		conn.SetInterrupt(context.Background())
+		e := rollback(conn)
+		if e == nil && mode != "exclusive" {
+			e = conn.Exec("PRAGMA main.locking_mode = " + mode + "; SELECT 1 FROM main.sqlite_schema LIMIT 1")
+		}
+		if err == nil {
+			err = e
+		}
+	}()
+	// Who keeps a lock for reading as it waits for one for writing, and another does the
+	// same, wait for each other. So the mode is changed with the writers' lock in hand.
+	exclusive := func() error { return conn.Exec("PRAGMA main.locking_mode = exclusive") }
+	if conn.TxnState("main") == sqlite3.TXN_WRITE {
+		if err := exclusive(); err != nil {
+			return err
+		}
+	}
+	if err := rollback(conn); err != nil {
+		return err
+	}
+	if err := wait(ctx, func() error { return conn.Exec("BEGIN EXCLUSIVE") }); err != nil {
+		return err
+	}
+	if err := exclusive(); err != nil {
+		return err
+	}
+	if err := unchanged(); err != nil {
+		return err
+	}
+	conn.SetInterrupt(context.Background())
+	if err := rollback(conn); err != nil {
+		return err
+	}
+	if err := wait(ctx, func() error { return conn.Restore("main", path) }); err != nil {
+		return err
+	}
+	// If the copy is in WAL mode, that came with it, and the lock would not go.
+	return conn.Exec("PRAGMA main.journal_mode = " + journal)
+}
+
+// replaceWAL replaces the content of a database in WAL mode, on another connection
+// than conn: the first step of a backup takes the lock for writing, and conn can still
+// look at what was committed before. Readers go on.
+func replaceWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlite3.Conn, unchanged func() error) error {
+	b, err := src.BackupInit("main", file)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if err := rollback(conn); err != nil {
+		return err
+	}
+	err = wait(ctx, func() error {
+		_, err := b.Step(0)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := unchanged(); err != nil {
+		return err
+	}
+	conn.SetInterrupt(context.Background())
+	if _, err := b.Step(-1); err != nil {
+		return err
+	}
+	if err := b.Close(); err != nil {
+		return err
+	}
+	// Here, a commit in WAL mode is not synchronized by default. What was replaced
+	// shall last, and the WAL, which now holds the whole database, be used again.
+	// (Without one, the connection that is closed now was the only one, and has done it.)
+	if err := synchronize(file + "-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	_, _, err = conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+	if errors.Is(err, sqlite3.BUSY) {
+		err = nil // somebody else is at it
+	}
+	return err
+}
+
+// rollback ends the transaction of conn, if there is one, whatever has become of the
+// context.
+func rollback(conn *sqlite3.Conn) error {
+	if conn.GetAutocommit() {
+		return nil
+	}
+	defer conn.SetInterrupt(conn.SetInterrupt(context.Background()))
+	return conn.Exec("ROLLBACK")
+}
+
+func integer(conn *sqlite3.Conn, q string) (n int64, err error) {
+	err = first(conn, q, func(s *sqlite3.Stmt) { n = s.ColumnInt64(0) })
+	return n, err
+}
+
+func text(conn *sqlite3.Conn, q string) (v string, err error) {
+	err = first(conn, q, func(s *sqlite3.Stmt) { v = s.ColumnText(0) })
+	return v, err
+}
+
+// first calls f with the first row of a query, which has one.
+func first(conn *sqlite3.Conn, q string, f func(*sqlite3.Stmt)) error {
+	s, _, err := conn.Prepare(q)
+	if err != nil {
+		return err
+	}
+	if s.Step() {
+		f(s)
+	}
+	err = s.Err()
+	if e := s.Close(); err == nil {
+		err = e
+	}
+	return err
+}
