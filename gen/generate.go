@@ -81,11 +81,12 @@ import (
 
 // Options say how to read a directory. The zero value is right for most.
 type Options struct {
-	Gaps   bool                      // numbers may be missing
-	DQS    bool                      // text in double quotes may be a string; a warning instead of a problem
-	Accept []lockstep.Version        // recorded migrations that have changed, and may
-	To     lockstep.Version          // stop at this version; 0 is the last
-	Conn   func(*sqlite3.Conn) error // prepares the replay's connection, or nil
+	Gaps       bool                      // numbers may be missing
+	DQS        bool                      // text in double quotes may be a string; a warning instead of a problem
+	Accept     []lockstep.Version        // recorded migrations that have changed, and may
+	Renumbered lockstep.Version          // two branches used this number: from it on lockstep_gen.go is no record; 0 is none
+	To         lockstep.Version          // stop at this version; 0 is the last
+	Conn       func(*sqlite3.Conn) error // prepares the replay's connection, or nil
 }
 
 // A Result is what a directory of migrations comes to.
@@ -110,7 +111,22 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 		return nil, err
 	}
 	problems := append(d.problems, h.problems...)
-	problems = append(problems, h.enforce(d.migrations, opts.Accept, d.complete)...)
+	if opts.Renumbered > 0 && h.file != nil {
+		h.file = h.file.before(opts.Renumbered)
+	}
+	bound := h.enforce(d.migrations, opts.Accept, d.complete)
+	if len(bound) > 0 {
+		for _, other := range h.merged(ctx, dir) {
+			for _, m := range d.migrations {
+				m.accepted = nil
+			}
+			if len(other.enforce(d.migrations, opts.Accept, d.complete)) == 0 {
+				bound = nil
+				break
+			}
+		}
+	}
+	problems = append(problems, bound...)
 	d.warnings = append(d.warnings, h.warnings...)
 	pkg, problem := packageName(dir)
 	if problem != nil {

@@ -92,13 +92,7 @@ func gitHead(ctx context.Context, dir string) ([]byte, error) {
 	}
 	cmd := exec.CommandContext(ctx, "git", "show", "HEAD:./"+FileName)
 	cmd.Dir = dir
-	// Inside a hook git points its children at the repository and the folder it
-	// runs in, and ours is another.
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"}, name)
-	})
-	cmd.Env = append(cmd.Env, "LC_ALL=C")
+	cmd.Env = gitEnviron()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

@@ -111,6 +111,7 @@ Each error has
 	         missing      there is no such file
 	         exists       the file, or a version of the database, is there already
 	         differs      the schemas are not the same
+	         ambiguous    of several the user has to say which
 	         backward     the database is past the version asked for
 	         busy         the database stayed locked (exit code 2)
 	         unreadable   no database, or damaged (exit code 2)

@@ -96,6 +96,7 @@ func commands() []command {
 		migrateCommand(),
 		statusCommand(),
 		enrollCommand(),
+		renumberCommand(),
 		schemaCommand(),
 		versionCommand(),
 	}

@@ -48,6 +48,14 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SQLITE_VERSION", sqliteVersion)
+			for _, v := range []string{
+				"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_EDITOR=true",
+				"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com",
+				"GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com",
+			} {
+				name, value, _ := strings.Cut(v, "=")
+				env.Setenv(name, value)
+			}
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

@@ -1,0 +1,779 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/gen"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func renumberCommand() command {
+	return command{
+		name:  "renumber",
+		args:  "[-n] [--onto BRANCH] [--move FILE]... [flags]",
+		short: "move a branch's own migrations behind those of the branch it met",
+		long: `
+After a merge or a rebase in which both sides have added the same number, moves the
+migrations of one side behind those of the other, in their order: the files, the Go
+functions migrateNNNN, the pins in the module's code, and lockstep_gen.go, which is
+generated. Files that git tracks are moved in git's index, too. Nothing is changed
+unless the migrations generate afterwards.
+
+Which side stays where it is, git says:
+
+	in a merge       what is merged in stays, and this branch's own move; but on the
+	                 main branch that branch's stay
+	in a rebase      what has been rebased onto stays (HEAD)
+	otherwise        what is in the main branch stays; or with --onto, in BRANCH
+
+The main branch is the one that the remote origin calls its HEAD, else origin/main,
+origin/master, main or master. Migrations that stand there never move: databases may
+have been through them.
+
+Where git does not tell, or there is none, --move names the files that move.
+
+Example:
+
+	$ lockstep renumber
+	migrations/0012-add-tags.sql: now 0013-add-tags.sql
+	store.go:9: V0012AddTags: now V0013AddTags
+	migrations/lockstep_gen.go: generated, version 0013
+
+With -json, "result" has stays (the commit or branch whose migrations stay; "" with
+--move), moves (from, to), names (file, line, from, to), dryRun, version, generated
+(the path of lockstep_gen.go; "" for a directory that is no Go package) and pins
+(those that the new version breaks, as of generate).`,
+		flags: func(fs *flag.FlagSet) action {
+			migrations := migrationsFlag(fs)
+			r := &renumbering{}
+			fs.StringVar(&r.onto, "onto", "", "`BRANCH`: the migrations in this branch or commit stay where they are")
+			fs.Var((*stringList)(&r.named), "move", "`FILE`: move this migration behind all others (may be repeated, in order)")
+			fs.BoolVar(&r.dryRun, "dry-run", false, "print what would be done, and do nothing")
+			fs.BoolVar(&r.dryRun, "n", false, "short for -dry-run")
+			gaps := gapsFlag(fs)
+			return func(ctx context.Context, s *streams, args []string) (result, error) {
+				if err := noArgs(args); err != nil {
+					return nil, err
+				}
+				if r.onto != "" && len(r.named) > 0 {
+					return nil, usage("-onto and -move: want one of them")
+				}
+				var err error
+				if r.dir, err = migrations.path(); err != nil {
+					return nil, err
+				}
+				return r.run(ctx, s, *gaps)
+			}
+		},
+	}
+}
+
+// stringList is the value of a flag that may be repeated.
+type stringList []string
+
+func (l *stringList) String() string     { return "" }
+func (l *stringList) Set(s string) error { *l = append(*l, s); return nil }
+
+// A renumbering is one run of the command.
+type renumbering struct {
+	dir    string
+	onto   string
+	named  []string // files that move
+	dryRun bool
+
+	main  string // the main branch, if stays was chosen without the user
+	stays string // the commit whose migrations stay; "" if the user has named files
+	own   string // the commit whose migrations move, if a merge or a rebase is under way
+	moves []move
+
+	edits   map[string]*edit // Go files, by path
+	renamed []renamedName
+}
+
+// A move gives a migration another number.
+type move struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+
+	from, to lockstep.FileName
+	both     bool // both sides have a file of this name: the other's stays
+}
+
+// A renamedName is a name in Go code that has a number in it.
+type renamedName struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+func (r *renumbering) run(ctx context.Context, s *streams, gaps bool) (result, error) {
+	files, err := migrationFiles(r.dir)
+	if err != nil {
+		return nil, err
+	}
+	line, isPackage := directive(r.dir)
+	line.Gaps = line.Gaps || gaps
+	if _, err := os.Stat(filepath.Join(r.dir, gen.FileName)); err == nil {
+		isPackage = true
+	}
+	if len(r.named) > 0 {
+		err = r.planNamed(files)
+	} else {
+		err = r.plan(ctx, files, line.Gaps)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &renumberResult{Dir: r.dir, Stays: r.stays, Moves: []move{}, Names: []renamedName{}, DryRun: r.dryRun, Pins: []brokenPin{}}
+	if len(r.moves) == 0 {
+		for _, name := range files {
+			out.Version = max(out.Version, name.Version)
+		}
+		return out, nil
+	}
+	out.Moves = append(out.Moves, r.moves...)
+	if err := r.rename(ctx); err != nil {
+		return nil, err
+	}
+	out.Names = append(out.Names, r.renamed...)
+	if r.dryRun {
+		out.Version = r.moves[len(r.moves)-1].to.Version
+		return out, nil
+	}
+
+	tracked := r.tracked(ctx)
+	undo, err := r.apply(ctx)
+	if err != nil {
+		return nil, join(err, undo())
+	}
+	line.Renumbered = r.moves[0].from.Version
+	for _, m := range r.moves {
+		line.Renumbered = min(line.Renumbered, m.from.Version)
+	}
+	read := generate
+	if !isPackage {
+		read = load // there is nothing to generate for
+	}
+	res, err := read(ctx, s, r.dir, line)
+	if err == nil && isPackage {
+		err = inDir(r.dir, res.Commit())
+		out.Generated = filepath.Join(r.dir, gen.FileName)
+	}
+	if err != nil {
+		return nil, join(err, undo())
+	}
+	out.Version = res.Schema.Expected
+	if err := r.stage(ctx, tracked); err != nil {
+		return out, fmt.Errorf("%s: moved, but not in git's index: %w", r.dir, err)
+	}
+	pins, err := brokenPins(ctx, r.dir, res.Source)
+	out.Pins = append(out.Pins, pins...)
+	return out, err
+}
+
+// migrationFiles returns the migrations in dir, in order of name. A file that is not
+// named as it should be is left to generate.
+func migrationFiles(dir string) (files []lockstep.FileName, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, refuse("missing", "%s: no such directory\n\tlockstep init %s", dir, quoteArg(dir))
+	}
+	if err != nil {
+		return nil, fileError(dir, err)
+	}
+	for _, entry := range entries {
+		if name, err := lockstep.ParseFileName(entry.Name()); err == nil {
+			files = append(files, name)
+		}
+	}
+	return files, nil
+}
+
+// planNamed plans to move the files that the user has named.
+func (r *renumbering) planNamed(files []lockstep.FileName) error {
+	var stay, moving []lockstep.FileName
+	for _, name := range r.named {
+		i := slices.IndexFunc(files, func(f lockstep.FileName) bool { return f.String() == filepath.Base(name) })
+		if i < 0 {
+			return refuse("missing", "%s: no migration %s", r.dir, filepath.Base(name))
+		}
+		if slices.Contains(moving, files[i]) {
+			return usage(fmt.Sprintf("-move %s: given twice", name))
+		}
+		moving = append(moving, files[i])
+	}
+	for _, f := range files {
+		if !slices.Contains(moving, f) {
+			stay = append(stay, f)
+		}
+	}
+	slices.SortStableFunc(moving, func(a, b lockstep.FileName) int { return int(a.Version - b.Version) })
+	return r.behind(stay, moving)
+}
+
+// plan finds out which migrations stay, and plans to move the others if they are in
+// the way.
+func (r *renumbering) plan(ctx context.Context, files []lockstep.FileName, gaps bool) error {
+	if err := r.sides(ctx); err != nil {
+		return err
+	}
+	if r.stays == "" {
+		if twice := usedTwice(files); twice != nil {
+			return r.cannotTell(twice)
+		}
+		return nil
+	}
+	names, err := gitNames(ctx, r.dir, "ls-tree", "-z", "--name-only", r.stays)
+	if err != nil {
+		return fileError(r.dir, err)
+	}
+	var stay, own []lockstep.FileName
+	for _, f := range files {
+		if slices.Contains(names, f.String()) {
+			stay = append(stay, f)
+		} else {
+			own = append(own, f)
+		}
+	}
+	both, err := r.addedByBoth(ctx)
+	if err != nil {
+		return err
+	}
+	own = append(own, both...)
+	slices.SortStableFunc(own, func(a, b lockstep.FileName) int { return int(a.Version - b.Version) })
+	if twice := cmp.Or(usedTwice(stay), usedTwice(own)); twice != nil {
+		return r.cannotTell(twice)
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	if last := lastOf(stay); own[0].Version > last && (gaps || own[0].Version == last+1) {
+		return nil // they are behind already
+	}
+	if err := r.behind(stay, own); err != nil {
+		return err
+	}
+	for i, m := range r.moves {
+		if r.moves[i].both = slices.Contains(both, m.from); !r.moves[i].both && r.isIn(ctx, r.main, m.From) {
+			return refuse("ambiguous", "%s: is in %s, where migrations never move, and not in %s\n\tlockstep renumber --migrations %s --onto %s",
+				filepath.Join(r.dir, m.From), r.main, r.stays, quoteArg(r.dir), quoteArg(r.main))
+		}
+	}
+	return nil
+}
+
+// usedTwice returns the migrations of the first number that more than one has.
+func usedTwice(files []lockstep.FileName) *[]lockstep.FileName {
+	for i, f := range files {
+		same := []lockstep.FileName{f}
+		for _, g := range files[i+1:] {
+			if g.Version == f.Version {
+				same = append(same, g)
+			}
+		}
+		if len(same) > 1 {
+			return &same
+		}
+	}
+	return nil
+}
+
+func (r *renumbering) cannotTell(twice *[]lockstep.FileName) error {
+	var names []string
+	for _, f := range *twice {
+		names = append(names, f.String())
+	}
+	tells := cmp.Or(r.stays, "git")
+	return refuse("ambiguous", "%s: %s have the same number, and %s does not tell which of them moves\n\tlockstep renumber --migrations %s --move %s",
+		r.dir, strings.Join(names, " and "), tells, quoteArg(r.dir), names[len(names)-1])
+}
+
+func lastOf(files []lockstep.FileName) (last lockstep.Version) {
+	for _, f := range files {
+		last = max(last, f.Version)
+	}
+	return last
+}
+
+// behind plans the moves of migrations to the numbers behind those that stay.
+func (r *renumbering) behind(stay, moving []lockstep.FileName) error {
+	for next := lastOf(stay) + 1; len(moving) > 0; next++ {
+		to := moving[0]
+		to.Version = next
+		if next > 9999 {
+			return refuse("missing", "%s: no number is left for %v", r.dir, moving[0])
+		}
+		if to != moving[0] {
+			r.moves = append(r.moves, move{From: moving[0].String(), To: to.String(), from: moving[0], to: to})
+		}
+		moving = moving[1:]
+	}
+	return nil
+}
+
+// sides finds out from git which commit's migrations stay. In a rebase git calls ours
+// what has been rebased onto, and theirs the commit that is being applied.
+func (r *renumbering) sides(ctx context.Context) error {
+	if r.onto != "" {
+		if !gitHas(ctx, r.dir, r.onto) {
+			return refuse("missing", "%s: git knows no commit or branch %s", r.dir, r.onto)
+		}
+		r.stays = r.onto
+	}
+	if _, err := git(ctx, r.dir, "rev-parse", "--git-dir"); err != nil {
+		return ctx.Err() // no git, or no repository
+	}
+	main := r.mainBranch(ctx)
+	if r.onto == "" {
+		r.main = main
+	}
+	switch {
+	case gitHas(ctx, r.dir, "MERGE_HEAD"):
+		stays, own := "MERGE_HEAD", "HEAD"
+		if r.onMain(ctx, main) {
+			stays, own = own, stays
+		}
+		if r.onto == "" {
+			r.stays = stays
+		}
+		r.own = own
+	case r.rebasing(ctx):
+		if r.onto == "" {
+			r.stays = "HEAD"
+		}
+		for _, applied := range []string{"REBASE_HEAD", "CHERRY_PICK_HEAD"} {
+			if r.own == "" && gitHas(ctx, r.dir, applied) {
+				r.own = applied
+			}
+		}
+	case r.onto == "":
+		r.stays = main
+	}
+	return nil
+}
+
+// rebasing reports whether a rebase or a cherry-pick is under way.
+func (r *renumbering) rebasing(ctx context.Context) bool {
+	for _, name := range []string{"rebase-merge", "rebase-apply"} {
+		path := gitBranch(ctx, r.dir, "rev-parse", "--git-path", name)
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(r.dir, path)
+		}
+		if _, err := os.Stat(path); err == nil {
+			return true
+		}
+	}
+	return gitHas(ctx, r.dir, "CHERRY_PICK_HEAD")
+}
+
+// mainBranch returns the branch whose migrations never move, as it is known here
+// without the commits of the current branch, or "".
+func (r *renumbering) mainBranch(ctx context.Context) string {
+	current := gitBranch(ctx, r.dir, "symbolic-ref", "--quiet", "--short", "HEAD")
+	if main := gitBranch(ctx, r.dir, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"); main != "" {
+		return main
+	}
+	for _, main := range []string{"origin/main", "origin/master", "main", "master"} {
+		if main != current && gitHas(ctx, r.dir, "refs/heads/"+main) || gitHas(ctx, r.dir, "refs/remotes/"+main) {
+			return main
+		}
+	}
+	return ""
+}
+
+// onMain reports whether the current branch is the main branch.
+func (r *renumbering) onMain(ctx context.Context, main string) bool {
+	current := gitBranch(ctx, r.dir, "symbolic-ref", "--quiet", "--short", "HEAD")
+	if main = strings.TrimPrefix(main, "origin/"); main == "" {
+		return current == "main" || current == "master"
+	}
+	return current == main
+}
+
+// addedByBoth returns the migrations that both sides of a merge or a rebase have
+// added under one name. In the folder is what git has made of the two.
+func (r *renumbering) addedByBoth(ctx context.Context) (both []lockstep.FileName, err error) {
+	unmerged, err := gitNames(ctx, r.dir, "ls-files", "-z", "--unmerged", ".")
+	if err != nil {
+		return nil, fileError(r.dir, err)
+	}
+	stages := map[string]string{}
+	for _, entry := range unmerged { // mode, object, stage, TAB, name
+		meta, name, _ := strings.Cut(entry, "\t")
+		stages[name] += meta[len(meta)-1:]
+	}
+	for name, in := range stages {
+		parsed, err := lockstep.ParseFileName(name)
+		if err != nil {
+			continue
+		}
+		if in != "23" || r.own == "" {
+			return nil, refuse("problem", "%s: is in conflict, and not because two branches added it; resolve that first", filepath.Join(r.dir, name))
+		}
+		both = append(both, parsed)
+	}
+	slices.SortFunc(both, func(a, b lockstep.FileName) int { return int(a.Version - b.Version) })
+	return both, nil
+}
+
+// An edit is a Go file in which names change.
+type edit struct {
+	old, new []byte
+}
+
+// rename plans the changes to Go code: the functions of Go migrations in the
+// package, and the pins in the module.
+func (r *renumbering) rename(ctx context.Context) error {
+	r.edits = map[string]*edit{}
+	functions, pins := map[string]string{}, map[string]string{}
+	kept := map[string]bool{} // functions that a migration has which stays or comes there
+	files, err := migrationFiles(r.dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.Ext == ".go" && !slices.ContainsFunc(r.moves, func(m move) bool { return m.from == f && !m.both }) {
+			kept[function(f)] = true
+		}
+	}
+	for _, m := range r.moves {
+		if m.from.Ext == ".go" {
+			functions[function(m.from)] = function(m.to)
+		}
+		if !m.both { // else the pin may be the other's
+			pins[gen.PinName(m.from)] = gen.PinName(m.to)
+		}
+	}
+
+	// In the package, the other branch's files mean the other branch's functions.
+	entries, err := os.ReadDir(r.dir)
+	if err != nil {
+		return fileError(r.dir, err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if filepath.Ext(name) != ".go" || name == gen.FileName || !entry.Type().IsRegular() {
+			continue
+		}
+		i := slices.IndexFunc(r.moves, func(m move) bool { return m.From == name })
+		mapping := functions
+		switch _, err := lockstep.ParseFileName(name); {
+		case i >= 0:
+			mapping = map[string]string{function(r.moves[i].from): function(r.moves[i].to)}
+		case err == nil:
+			continue // a migration that stays
+		case r.isIn(ctx, r.stays, name):
+			mapping = map[string]string{}
+			for from, to := range functions {
+				if !kept[from] {
+					mapping[from] = to
+				}
+			}
+		}
+		if i >= 0 && r.moves[i].both {
+			continue // what is in the folder is not this branch's; apply writes it
+		}
+		r.edit(filepath.Join(r.dir, name), allNames, mapping)
+	}
+	return r.renamePins(ctx, pins)
+}
+
+func function(f lockstep.FileName) string { return "migrate" + f.Version.String() }
+
+// isIn reports whether a commit, or "" for none, has the file.
+func (r *renumbering) isIn(ctx context.Context, rev, name string) bool {
+	if rev == "" {
+		return false
+	}
+	_, err := git(ctx, r.dir, "cat-file", "-e", rev+":./"+name)
+	return err == nil
+}
+
+// renamePins plans the changes to what is pinned in the module.
+func (r *renumbering) renamePins(ctx context.Context, pins map[string]string) error {
+	root, module, err := moduleOf(r.dir)
+	if err != nil || module.path == "" {
+		return err
+	}
+	importPath, err := module.importPath(root, r.dir)
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(r.dir)
+	if err != nil {
+		return err
+	}
+	pkg := packageIn(dir)
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || ctx.Err() != nil:
+			return ctx.Err() // what cannot be read is left to the compiler
+		case entry.IsDir() && path != root && ignored(path, entry.Name()):
+			return fs.SkipDir
+		case entry.IsDir() || filepath.Ext(path) != ".go" || entry.Name() == gen.FileName:
+			return nil
+		}
+		r.edit(path, func(file *ast.File) (idents []*ast.Ident) {
+			inside := filepath.Dir(path) == dir
+			local := ""
+			for _, spec := range file.Imports {
+				if p, err := strconv.Unquote(spec.Path.Value); err == nil && p == importPath {
+					if local = pkg; spec.Name != nil {
+						local = spec.Name.Name
+					}
+				}
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					if x, ok := n.X.(*ast.Ident); ok && x.Name == local && local != "" {
+						idents = append(idents, n.Sel)
+					}
+				case *ast.Ident:
+					if inside && strings.HasPrefix(n.Name, "V") {
+						idents = append(idents, n)
+					}
+				}
+				return true
+			})
+			return idents
+		}, pins)
+		return nil
+	})
+}
+
+// packageIn returns the name of the package in dir by its first file that has one. The
+// generated file is the one that a merge has left with conflicts.
+func packageIn(dir string) string {
+	files, _ := filepath.Glob(filepath.Join(globQuote(dir), "*.go"))
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly)
+		if err == nil && file.Name.Name != "main" && !strings.HasSuffix(path, "_test.go") {
+			return file.Name.Name
+		}
+	}
+	return ""
+}
+
+// edit plans to change the names that find returns and names holds.
+func (r *renumbering) edit(path string, find func(*ast.File) []*ast.Ident, names map[string]string) {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = fromHere(abs)
+	}
+	e := r.edits[path]
+	if e == nil {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return // it is left to the compiler
+		}
+		e = &edit{text, text}
+	}
+	text, renamed := renameIn(path, e.new, find, names)
+	if len(renamed) > 0 {
+		e.new, r.edits[path] = text, e
+		r.renamed = append(r.renamed, renamed...)
+	}
+}
+
+// renameIn changes names in Go code. What does not parse is left to the compiler.
+func renameIn(path string, code []byte, find func(*ast.File) []*ast.Ident, names map[string]string) (text []byte, renamed []renamedName) {
+	if !slices.ContainsFunc(keys(names), func(name string) bool { return bytes.Contains(code, []byte(name)) }) {
+		return code, nil
+	}
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, path, code, parser.SkipObjectResolution)
+	if err != nil {
+		return code, nil
+	}
+	idents := slices.DeleteFunc(find(file), func(id *ast.Ident) bool { return names[id.Name] == "" })
+	slices.SortFunc(idents, func(a, b *ast.Ident) int { return int(a.Pos() - b.Pos()) })
+	idents = slices.CompactFunc(idents, func(a, b *ast.Ident) bool { return a.Pos() == b.Pos() })
+	last := 0
+	for _, id := range idents {
+		at := fset.PositionFor(id.Pos(), false)
+		text = append(append(text, code[last:at.Offset]...), names[id.Name]...)
+		last = at.Offset + len(id.Name)
+		renamed = append(renamed, renamedName{path, at.Line, id.Name, names[id.Name]})
+	}
+	return append(text, code[last:]...), renamed
+}
+
+// allNames returns every identifier of a file.
+func allNames(file *ast.File) (idents []*ast.Ident) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			idents = append(idents, id)
+		}
+		return true
+	})
+	return idents
+}
+
+func keys(m map[string]string) (names []string) {
+	for name := range m {
+		names = append(names, name)
+	}
+	return names
+}
+
+// apply changes the files. undo puts them back.
+func (r *renumbering) apply(ctx context.Context) (undo func() error, err error) {
+	var steps []func() error
+	undo = func() (err error) {
+		for _, step := range slices.Backward(steps) {
+			err = errors.Join(err, step())
+		}
+		return err
+	}
+	generated := filepath.Join(r.dir, gen.FileName)
+	if text, err := os.ReadFile(generated); err == nil {
+		steps = append(steps, func() error { return os.WriteFile(generated, text, 0o666) })
+	} else {
+		steps = append(steps, func() error { os.Remove(generated); return nil })
+	}
+	for path, e := range r.edits {
+		steps = append(steps, func() error { return rewrite(path, e.old) })
+		if err := rewrite(path, e.new); err != nil {
+			return undo, fileError(path, err)
+		}
+	}
+	for _, m := range slices.Backward(r.moves) { // so that each finds its place free
+		from, to := filepath.Join(r.dir, m.From), filepath.Join(r.dir, m.To)
+		if _, err := os.Lstat(to); err == nil {
+			return undo, refuse("exists", "%s: exists; nothing was moved", to)
+		}
+		if m.both {
+			if err := r.split(ctx, m, &steps); err != nil {
+				return undo, err
+			}
+			continue
+		}
+		if err := os.Rename(from, to); err != nil {
+			return undo, fileError(from, err)
+		}
+		steps = append(steps, func() error { return os.Rename(to, from) })
+	}
+	return undo, nil
+}
+
+// split makes two files again of one that both sides have added.
+func (r *renumbering) split(ctx context.Context, m move, steps *[]func() error) error {
+	from, to := filepath.Join(r.dir, m.From), filepath.Join(r.dir, m.To)
+	merged, err := os.ReadFile(from)
+	if err != nil {
+		return fileError(from, err)
+	}
+	theirs, err := git(ctx, r.dir, "show", r.stays+":./"+m.From)
+	if err != nil {
+		return fileError(from, err)
+	}
+	own, err := git(ctx, r.dir, "show", r.own+":./"+m.From)
+	if err != nil {
+		return fileError(from, err)
+	}
+	if m.from.Ext == ".go" {
+		text, _ := renameIn(from, []byte(own), allNames, map[string]string{function(m.from): function(m.to)})
+		own = string(text)
+	}
+	*steps = append(*steps, func() error { return os.WriteFile(from, merged, 0o666) }, func() error { return os.Remove(to) })
+	if err := rewrite(from, []byte(theirs)); err != nil {
+		return fileError(from, err)
+	}
+	return writeNew(to, own)
+}
+
+// tracked returns the paths, of those that change, that git tracks and that have no
+// changes of the user's beside git's index: what is staged then is the renumbering.
+func (r *renumbering) tracked(ctx context.Context) (paths []string) {
+	clean := func(dir, name string) bool {
+		if _, err := git(ctx, dir, "ls-files", "--error-unmatch", "--", name); err != nil {
+			return false
+		}
+		_, err := git(ctx, dir, "diff", "--quiet", "--", name)
+		return err == nil
+	}
+	migrations := false
+	for _, m := range r.moves {
+		if _, err := git(ctx, r.dir, "ls-files", "--error-unmatch", "--", m.From); err == nil {
+			paths = append(paths, filepath.Join(r.dir, m.From), filepath.Join(r.dir, m.To))
+			migrations = true
+		}
+	}
+	for path := range r.edits {
+		// (git does not know a file any more that has moved.)
+		if _, err := lockstep.ParseFileName(filepath.Base(path)); err != nil && clean(filepath.Dir(path), filepath.Base(path)) {
+			paths = append(paths, path)
+		}
+	}
+	if migrations {
+		paths = append(paths, filepath.Join(r.dir, gen.FileName))
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// stage has git's index follow.
+func (r *renumbering) stage(ctx context.Context, paths []string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	args := []string{"add", "--all", "--"}
+	for _, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return err
+		}
+		args = append(args, abs)
+	}
+	_, err := git(ctx, r.dir, args...)
+	return err
+}
+
+type renumberResult struct {
+	Dir     string           `json:"-"`
+	Stays   string           `json:"stays"`
+	Moves   []move           `json:"moves"`
+	Names   []renamedName    `json:"names"`
+	DryRun  bool             `json:"dryRun"`
+	Version lockstep.Version `json:"version"`
+	Pins    []brokenPin      `json:"pins"`
+
+	Generated string `json:"generated"`
+}
+
+func (r *renumberResult) print(w io.Writer) {
+	if len(r.Moves) == 0 {
+		fmt.Fprintf(w, "%s: at version %v, nothing to renumber\n", r.Dir, r.Version)
+		return
+	}
+	now := "now"
+	if r.DryRun {
+		now = "would be"
+	}
+	for _, m := range r.Moves {
+		fmt.Fprintf(w, "%s: %s %s\n", filepath.Join(r.Dir, m.From), now, m.To)
+	}
+	for _, n := range r.Names {
+		fmt.Fprintf(w, "%s:%d: %s: %s %s\n", n.File, n.Line, n.From, now, n.To)
+	}
+	if r.Generated != "" {
+		fmt.Fprintf(w, "%s: generated, version %v\n", r.Generated, r.Version)
+	}
+	(&generateResult{Pins: r.Pins}).print(w)
+}
