@@ -130,19 +130,22 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 	}()
 	// Who keeps a lock for reading as it waits for one for writing, and another does the
 	// same, wait for each other. So the mode is changed with the writers' lock in hand.
-	exclusive := func() error { return conn.Exec("PRAGMA main.locking_mode = exclusive") }
-	if conn.TxnState("main") == sqlite3.TXN_WRITE {
-		if err := exclusive(); err != nil {
+	// It also stays while readers are waited for, so that new ones cannot come for ever.
+	if conn.TxnState("main") != sqlite3.TXN_WRITE {
+		if err := rollback(conn); err != nil {
 			return err
 		}
+		if err := wait(ctx, func() error { return conn.Exec("BEGIN IMMEDIATE") }); err != nil {
+			return err
+		}
+	}
+	if err := conn.Exec("PRAGMA main.locking_mode = exclusive"); err != nil {
+		return err
 	}
 	if err := rollback(conn); err != nil {
 		return err
 	}
 	if err := wait(ctx, func() error { return conn.Exec("BEGIN EXCLUSIVE") }); err != nil {
-		return err
-	}
-	if err := exclusive(); err != nil {
 		return err
 	}
 	if err := unchanged(); err != nil {
