@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"maps"
 	"net/url"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,10 +27,20 @@ func TestParseConfig(t *testing.T) {
 		{"KeepsTheCaseOfSections", "[Paths]\ndb = data.db\n", "", "", ""},
 		{"IgnoresOtherSections", "[other]\ndb = other.db\n[paths]\ndb = data.db\n[more]\ndb = more.db\n", "data.db", "", ""},
 		{"ReadsDoubledPerCent", "[paths]\ndb = 100%%.db\n", "100%.db", "", ""},
-		{"RefusesSinglePerCent", "[paths]\ndb = %(home)s/data.db\n", "", "",
+		{"PutsInOtherKeys", "[DEFAULT]\nroot = /srv\n[paths]\nname = data\ndb = %(ROOT)s/%(name)s.db\n", "/srv/data.db", "", ""},
+		{"KeepsDefaultsToThemselvesWithoutSection", "[DEFAULT]\ndb = data.db\n", "", "", ""},
+		{"ReadsDefaults", "[DEFAULT]\ndb = data.db\n[paths]\n", "data.db", "", ""},
+		{"RefusesSinglePerCent", "[paths]\ndb = 100%.db\n", "", "",
 			".fastmigrate:2: found a single % in the value of db; want %% for a per cent sign"},
+		{"RefusesKeyThatIsNotThere", "[paths]\ndb = %(home)s/data.db\n", "", "",
+			".fastmigrate:2: found %(home)s in the value of db; there is no key home"},
+		{"RefusesKeyThatHoldsItself", "[paths]\ndb = %(db)s\n", "", "",
+			".fastmigrate:2: db holds itself by way of %(…)s"},
+		{"LeavesOtherKeysAlone", "[paths]\nbackup = 50%\nnote = a\n  b\ndb = data.db\n", "data.db", "", ""},
 		{"RefusesContinuationLine", "[paths]\ndb = data.db\n  migrations = sql\n", "", "",
 			".fastmigrate:3: an indented line continues the value of db; want it to begin where db does"},
+		{"RefusesSectionGivenTwice", "[paths]\ndb = a\n[paths]\n", "", "",
+			".fastmigrate:3: [paths] is there twice"},
 		{"RefusesKeyBeforeSection", "db = data.db\n", "", "",
 			`.fastmigrate:1: found "db = data.db" before the first section; want [paths]`},
 		{"RefusesLineWithoutValue", "[paths]\ndata.db\n", "", "",
@@ -36,7 +50,7 @@ func TestParseConfig(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.claim, func(t *testing.T) {
-			got, err := parseConfig(tt.text)
+			got, err := parseConfig(configFile, tt.text)
 			if text := errorText(err); text != tt.err {
 				t.Fatalf("error %q; want %q", text, tt.err)
 			}
@@ -46,6 +60,126 @@ func TestParseConfig(t *testing.T) {
 		})
 	}
 }
+
+// TestConfigIsWhatPythonReads compares with configparser itself, used as fastmigrate
+// uses it.
+func TestConfigIsWhatPythonReads(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3")
+	}
+	const (
+		same      = "same"      // as configparser
+		bom       = "accepted"  // though configparser refuses it
+		continued = "continued" // a path with a line end in it, which is refused
+	)
+	tests := []struct{ want, text string }{
+		{same, ""},
+		{same, "[paths]\n"},
+		{same, "[paths]\ndb = data.db\nmigrations = sql\n"},
+		{same, "[paths]\ndb=data.db\nmigrations:sql"},
+		{same, "[paths]\r\ndb = data.db\r\nmigrations = sql\r\n"},
+		{same, "[paths]\rdb = data.db\rmigrations = sql\r"},
+		{same, "\n\n# a\n; b\n[paths]\n# db = x\n   # indented\ndb = data.db\n\n\nmigrations = sql\n"},
+		{same, "[paths]\ndb = data.db ; inline\nmigrations = sql # inline\n"},
+		{same, "[paths]\ndb = \"data.db\"\n"},
+		{same, "[paths]\ndb = a=b:c.db\nmigrations : x = y\n"},
+		{same, "[paths]\nDB = data.db\nMigrations = sql\n"},
+		{same, "[Paths]\ndb = data.db\n"},
+		{same, "[ paths ]\ndb = data.db\n"},
+		{same, "  [paths]\n  db = data.db\n  migrations = sql\n"},
+		{same, "[paths] and more\ndb = data.db\n"},
+		{same, "[paths]]\ndb = data.db\n"},
+		{same, "[]\ndb = data.db\n"},
+		{same, "[paths\ndb = data.db\n"},
+		{same, "[other]\ndb = other.db\n[paths]\ndb = data.db\n[more]\ndb = more.db\n"},
+		{same, "[other]\nlist =\n  a\n  b\n[paths]\ndb = data.db\n"},
+		{same, "[other]\na = 1\na = 2\n[paths]\ndb = data.db\n"},
+		{same, "[other]\nnothing\n[paths]\ndb = data.db\n"},
+		{same, "[DEFAULT]\ndb = data.db\nmigrations = sql\n"},
+		{same, "[DEFAULT]\ndb = data.db\n[paths]\nmigrations = sql\n"},
+		{same, "[DEFAULT]\ndb = data.db\n[paths]\ndb = own.db\n[DEFAULT]\nroot = x\n"},
+		{same, "[DEFAULT]\na = 1\n[DEFAULT]\na = 2\n[paths]\ndb = data.db\n"},
+		{same, "[DEFAULT]\nroot = /srv\n[paths]\ndb = %(root)s/data.db\nmigrations = %(Root)s/sql\n"},
+		{same, "[paths]\nroot = %(up)s/b\nup = a\ndb = %(root)s/data.db\n"},
+		{same, "[paths]\ndb = 100%%.db\nmigrations = %%(x)s\n"},
+		{same, "[paths]\ndb = 100%.db\n"},
+		{same, "[paths]\ndb = %\n"},
+		{same, "[paths]\ndb = %(home)s/data.db\n"},
+		{same, "[paths]\ndb = %(home/data.db\nhome = x\n"},
+		{same, "[paths]\ndb = %(home)d\nhome = x\n"},
+		{same, "[paths]\ndb = %()s\n"},
+		{same, "[paths]\ndb = %(db)s\n"},
+		{same, "[paths]\ndb = %(a)s\na = %(b)s\nb = %(a)s\n"},
+		{same, "[paths]\nbackup = 50%\ndb = data.db\n"},
+		{same, "[paths]\ndb = a\ndb = b\n"},
+		{same, "[paths]\ndb = a\nDB = b\n"},
+		{same, "[paths]\ndb = a\n[paths]\nmigrations = b\n"},
+		{same, "db = data.db\n[paths]\n"},
+		{same, "[paths]\ndata.db\n"},
+		{same, "[paths]\n= data.db\n"},
+		{same, "[paths]\ndb\n"},
+		{same, "[paths]\ndb =\nmigrations = sql\n"},
+		{same, "[paths]\ndb = data.db\n\n\n"},
+		{same, "[paths]\ndb = größe 1.db\n"},
+		{same, "[paths]\ndb = C:\\data\\x.db\n"},
+		{same, "[paths]\ndb = ${HOME}/x.db\n"},
+		{same, "[paths]\n  db = data.db\n migrations = sql\n"},
+		{bom, "\ufeff[paths]\ndb = data.db\n"},
+		{continued, "[paths]\ndb = data.db\n  migrations = sql\n"},
+		{continued, "[paths]\ndb =\n\tdata.db\n"},
+		{continued, "[paths]\n db = data.db\n   [other]\n"},
+		{continued, "[paths]\ndb = data.db\n\n  more\n"},
+		{continued, "[paths]\nroot = a\n  b\ndb = %(root)s\n"},
+	}
+	texts := make([]string, len(tests))
+	for i, tt := range tests {
+		texts[i] = tt.text
+	}
+	input, err := json.Marshal(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "-X", "utf8", "-c", readWithPython)
+	cmd.Dir = t.TempDir()
+	cmd.Stdin = bytes.NewReader(input)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []map[string]string
+	if err := json.Unmarshal(out, &read); err != nil {
+		t.Fatal(err)
+	}
+	for i, tt := range tests {
+		got, err := parseConfig(configFile, tt.text)
+		refused := read[i]["error"]
+		switch {
+		case tt.want == bom && (err != nil || refused == ""),
+			tt.want == continued && (err == nil || refused != "" || !strings.Contains(read[i]["db"], "\n")):
+			t.Errorf("%q: got %v, error %v; Python has %v", tt.text, got, err, read[i])
+		case tt.want == same && refused != "" && err == nil:
+			t.Errorf("%q: got %v; Python refuses it: %s", tt.text, got, refused)
+		case tt.want == same && refused == "" && (err != nil || !maps.Equal(got, read[i])):
+			t.Errorf("%q: got %v, error %v; Python reads %v", tt.text, got, err, read[i])
+		}
+	}
+}
+
+// readWithPython reads files as fastmigrate does, and prints for each what it gets.
+const readWithPython = `
+import configparser, json, sys
+results = []
+for text in json.load(sys.stdin):
+    with open("config", "w", newline="") as f: f.write(text)
+    try:
+        cfg = configparser.ConfigParser()
+        cfg.read("config")
+        results.append({key: cfg["paths"][key] for key in ("db", "migrations") if "paths" in cfg and key in cfg["paths"]})
+    except configparser.Error as e:
+        results.append({"error": str(e)})
+json.dump(results, sys.stdout)
+`
 
 func TestFileURI(t *testing.T) {
 	for _, path := range []string{"/a/plain.db", "/a b/größe.db", "/a?mode=memory#x%41&y.db", "/:memory:", "//host/x.db"} {
