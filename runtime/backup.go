@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -93,7 +94,10 @@ func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (err error) {
 		return err
 	}
 	last := u.lastBackup(b)
-	b.Path, err = writeBackup(u.name, "", f, func(part string) (Backup, error) {
+	if err := f.Close(); err != nil {
+		return err
+	}
+	b.Path, err = writeBackup(u.name, "", part, func(part string) (Backup, error) {
 		if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
 			return *b, err
 		}
@@ -168,7 +172,7 @@ func verify(ctx context.Context, conn *sql.Conn, path string) (err error) {
 		return err
 	}
 	if answer != "ok" {
-		return errors.New("integrity_check: " + answer)
+		return errors.New("integrity_check: " + strings.ReplaceAll(answer, "\n", " "))
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func backupBefore(db string, v Version) string {
 // [fs.ErrExist]).
 //
 // fill writes the content to the path that it is given, which is that of a file of
-// no bytes in the same folder, and returns what the name has to say. The backup has
+// no bytes in the same folder (it may remove that and make another), and returns what the name has to say. The backup has
 // its own name only when it is complete: when fill has returned no error, and the
 // content is on the disk. Before that, and after an error or a crash, there is no
 // file of that name. It gets the permissions of the database, and its owner where
@@ -150,44 +150,32 @@ func WriteBackup(db, to string, fill func(path string) (Backup, error)) (path st
 	if err != nil {
 		return "", err
 	}
-	return writeBackup(db, to, f, fill)
+	if err := f.Close(); err != nil {
+		return "", err
+	}
+	return writeBackup(db, to, f.Name(), fill)
 }
 
 // partSuffix ends the name of a backup that is not complete.
 const partSuffix = ".backup-part"
 
-// writeBackup is WriteBackup with the file that becomes the backup.
-func writeBackup(db, to string, part *os.File, fill func(path string) (Backup, error)) (path string, err error) {
-	defer func() {
-		part.Close() // Windows does not remove a file that is open
-		os.Remove(part.Name())
-	}()
+// writeBackup is WriteBackup with the path of the file that becomes the backup.
+func writeBackup(db, to, part string, fill func(path string) (Backup, error)) (path string, err error) {
+	defer os.Remove(part)
 	begun := time.Now()
-	b, err := fill(part.Name())
+	b, err := fill(part)
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(part.Name()); err != nil {
-		return "", err
-	} else if info.Size() == 0 {
-		return "", &fs.PathError{Op: "write", Path: part.Name(), Err: errors.New("is empty; SQLite has written to another place")}
-	}
-	if err := part.Sync(); err != nil {
+	if err := complete(part, db); err != nil {
 		return "", err
 	}
-	if err := permit(part, db); err != nil {
-		return "", err
-	}
-	if err := part.Close(); err != nil {
-		return "", err
-	}
-
 	for b.Time = begun; ; b.Time = b.Time.Add(time.Second) {
 		path = to
 		if to == "" {
 			path = b.path(db)
 		}
-		err := name(part.Name(), path)
+		err := name(part, path)
 		if errors.Is(err, fs.ErrExist) && to == "" {
 			continue // made within the same second
 		}
@@ -228,6 +216,33 @@ func linkError(path string, err error) error {
 		return &fs.PathError{Op: e.Op, Path: path, Err: e.Err}
 	}
 	return err
+}
+
+// complete has the content of a backup on the disk, and gives it the permissions of
+// the database.
+func complete(path, db string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrPermission) {
+		f, err = os.Open(path)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		return &fs.PathError{Op: "write", Path: path, Err: errors.New("is empty; SQLite has written to another place")}
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := permit(f, db); err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // permit gives a file the permissions and the owner of another. A group that the

@@ -134,7 +134,10 @@ func (e *Error) Error() string {
 			b.WriteString(": " + e.Detail)
 		}
 	case ErrBackup:
-		fmt.Fprintf(&b, "no backup could be made, still at %v", e.Version)
+		b.WriteString("no backup could be made")
+		if e.Version < e.Expected {
+			fmt.Fprintf(&b, ", still at %v", e.Version)
+		}
 	default:
 		b.WriteString(e.Detail)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -127,15 +128,26 @@ func (db *database) named(err error) error {
 	e, m := (*lockstep.Error)(nil), (*lockstep.MigrationError)(nil)
 	refused, failed := errors.As(err, &e), errors.As(err, &m) // either can hold the other
 	if refused {
-		e.DB = db.path
+		e.DB, e.Backup = db.path, db.beside(e.Backup, e.DB)
 	}
 	if failed {
-		m.DB = db.path
+		m.DB, m.Backup = db.path, db.beside(m.Backup, m.DB)
 	}
 	if !refused && !failed {
 		return fileError(db.path, err)
 	}
 	return err
+}
+
+// beside returns the path of a backup as the user would write it, if it lies beside
+// the file under the user's name: that can be a link to the file.
+func (db *database) beside(backup, file string) string {
+	if rest, ok := strings.CutPrefix(backup, file+"."); ok {
+		if _, err := os.Lstat(db.path + "." + rest); err == nil {
+			return db.path + "." + rest
+		}
+	}
+	return backup
 }
 
 // inspect is [lockstep.Inspect] with errors that name the database by its path.

@@ -106,13 +106,16 @@ Each error has
 	                      (but unmanaged, which has none), and where they apply
 	                      pending, differences (type, name, want, found, detail),
 	                      violations (table, parent, count, before, rows,
-	                      mismatch), digest
-	         migration    one did not succeed: has db, version, file, line
+	                      mismatch), digest, backup (diverged: the way back;
+	                      else the one made before the upgrade)
+	         migration    one did not succeed: has db, version, file, line, and
+	                      backup if one was made
 	         missing      there is no such file
 	         exists       the file, or a version of the database, is there already
 	         differs      the schemas are not the same
 	         ambiguous    of several the user has to say which
 	         backward     the database is past the version asked for
+	         backup       no backup could be made, and nothing was done (exit code 2)
 	         busy         the database stayed locked (exit code 2)
 	         unreadable   no database, or damaged (exit code 2)
 	         other        any other reason (exit code 2)

@@ -95,6 +95,8 @@ func commands() []command {
 		tryCommand(),
 		migrateCommand(),
 		statusCommand(),
+		backupCommand(),
+		restoreCommand(),
 		enrollCommand(),
 		renumberCommand(),
 		schemaCommand(),

@@ -30,6 +30,13 @@ The database has to exist: a mistyped path makes no new database. A file of no
 bytes, and one that "lockstep create" made, get all migrations. There is no way
 back: a migration is undone by another one, or by restoring a backup.
 
+--backup makes a backup of the database before anything runs, if something is
+pending and the database is not new: beside it, as "lockstep backup" would name it.
+Its path is printed; if the upgrade then fails, the error names it. If it cannot be
+made, nothing runs. All backups stay; with --keep N this one is marked as one of
+those of which the last N stay after an upgrade that succeeded, as a program's
+WithBackup(N) does.
+
 --dry-run prints the statements that would run, and writes nothing. They have not
 been tried on the data of this database: a copy of the file shows what they do.
 
@@ -44,8 +51,8 @@ Example:
 	  0005-add-tags.sql
 	  0006-index-tags.sql
 
-With -json, "result" has db, from, to, dryRun, and migrations: those that ran, or
-with --dry-run would run, each with version and file, and with --dry-run also
+With -json, "result" has db, from, to, dryRun, backup ("" if none was made), and
+migrations: those that ran, or with --dry-run would run, each with version and file, and with --dry-run also
 noTransaction (left out when false) and statements (line, sql).`,
 		flags: func(fs *flag.FlagSet) action {
 			db, migrations := dbFlag(fs), migrationsFlag(fs)
@@ -53,10 +60,15 @@ noTransaction (left out when false) and statements (line, sql).`,
 			fs.Var(&to, "to", "`N`: stop at version N")
 			dryRun := fs.Bool("dry-run", false, "print what would run, and write nothing")
 			perMigration := fs.Bool("per-migration", false, "commit after each migration, as fastmigrate does, not once after all")
+			backup := fs.Bool("backup", false, "make a backup first, if something is pending")
+			keep := fs.Int("keep", 0, "`N`: with --backup, keep the last N that were made so (default all)")
 			gaps, timeout, allow := gapsFlag(fs), timeoutFlag(fs), allowFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
 				if err := noArgs(args); err != nil {
 					return nil, err
+				}
+				if *keep < 0 || *keep > 0 && !*backup {
+					return nil, usage("--keep is for --backup, and wants a number from 1")
 				}
 				path, err := db.path()
 				if err != nil {
@@ -73,6 +85,9 @@ noTransaction (left out when false) and statements (line, sql).`,
 				opts := []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.Allow(*allow)}
 				if *perMigration {
 					opts = append(opts, lockstep.PerMigration())
+				}
+				if *backup {
+					opts = append(opts, lockstep.WithBackup(*keep))
 				}
 				return migrate(ctx, s, path, res.Schema, to == 0, *dryRun, opts)
 			}
@@ -117,7 +132,9 @@ func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Sche
 	progress := startProgress(s.stderr)
 	err = lockstep.Migrate(ctx, db.DB, schema, append(opts, warningsOf(path, s), lockstep.WithProgress(func(p lockstep.Progress) {
 		progress.report(p)
-		if p.Statement == 0 && p.Done {
+		if p.Backup != "" {
+			out.Backup = db.beside(p.Backup, state.DB)
+		} else if p.Statement == 0 && p.Done {
 			// An upgrade that has to count orphans first starts over.
 			out.Migrations = slices.DeleteFunc(out.Migrations, func(m ranMigration) bool { return m.Version >= p.Version })
 			out.Migrations = append(out.Migrations, ranMigration{Version: p.Version, File: p.File})
@@ -157,6 +174,7 @@ type migrateResult struct {
 	From       lockstep.Version `json:"from"`
 	To         lockstep.Version `json:"to"`
 	DryRun     bool             `json:"dryRun"`
+	Backup     string           `json:"backup"`
 	Migrations []ranMigration   `json:"migrations"`
 }
 
@@ -183,6 +201,9 @@ func (r *migrateResult) print(w io.Writer) {
 		fmt.Fprintf(w, "-- %s: would go from version %v to %v\n", r.DB, r.From, r.To)
 	default:
 		fmt.Fprintf(w, "%s: from version %v to %v\n", r.DB, r.From, r.To)
+	}
+	if r.Backup != "" {
+		fmt.Fprintf(w, "  what it was before is in %s\n", r.Backup)
 	}
 	for _, m := range r.Migrations {
 		if !r.DryRun {

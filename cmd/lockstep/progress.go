@@ -67,6 +67,9 @@ func (p *progress) line(elapsed time.Duration) string {
 	p.mu.Lock()
 	last := p.last
 	p.mu.Unlock()
+	if last.Backup != "" && !last.Done {
+		return fmt.Sprintf("backup: %s, %v", last.Backup, elapsed.Round(time.Second))
+	}
 	if last.File == "" {
 		return fmt.Sprintf("waiting for the database, %v", elapsed.Round(time.Second))
 	}

@@ -78,7 +78,7 @@ func join(a, b error) error {
 
 func exitCode(err error) int {
 	switch kindOf(err) {
-	case "busy", "unreadable", "other":
+	case "busy", "unreadable", "backup", "other":
 		return 2
 	}
 	return 1
@@ -109,6 +109,7 @@ func kindOf(err error) string {
 		{lockstep.ErrStale, "stale"},
 		{lockstep.ErrUnreadable, "unreadable"},
 		{lockstep.ErrForeignKey, "foreign-key"},
+		{lockstep.ErrBackup, "backup"},
 		{sqlite3.BUSY, "busy"},
 	} {
 		if errors.Is(err, k.err) {
@@ -145,6 +146,7 @@ type jsonError struct {
 	Differences []jsonDifference  `json:"differences,omitempty"`
 	Violations  []jsonViolation   `json:"violations,omitempty"`
 	Digest      string            `json:"digest,omitempty"`
+	Backup      string            `json:"backup,omitempty"`
 }
 
 type jsonDifference struct {
@@ -190,9 +192,9 @@ func describe(err error) jsonError {
 		d.jsonProblem = jsonProblem(p)
 	}
 	if e := (*lockstep.Error)(nil); errors.As(err, &e) {
-		d.DB, d.Pending, d.Digest = e.DB, e.Pending, e.Digest
+		d.DB, d.Pending, d.Digest, d.Backup = e.DB, e.Pending, e.Digest, e.Backup
 		switch d.Kind {
-		case "unmanaged", "unreadable", "busy", "stale": // which version it is at is not known
+		case "unmanaged", "unreadable", "busy", "stale", "backup": // which version it is at is not known
 		default:
 			d.Version, d.Expected = &e.Version, &e.Expected
 		}
@@ -204,7 +206,7 @@ func describe(err error) jsonError {
 		}
 	}
 	if e := (*lockstep.MigrationError)(nil); errors.As(err, &e) {
-		d.DB, d.Version, d.File, d.Line = e.DB, &e.Version, e.File, e.Line
+		d.DB, d.Version, d.File, d.Line, d.Backup = e.DB, &e.Version, e.File, e.Line, e.Backup
 	}
 	return d
 }
