@@ -77,7 +77,7 @@ func backup(ctx context.Context, path, to string, timeout time.Duration) (result
 	}
 	out := &backupResult{DB: path}
 	err = db.raw(ctx, func(conn *sqlite3.Conn) (err error) {
-		out.Backup, out.Managed, out.Version, err = db.copyTo(ctx, conn, to, timeout)
+		out.Backup, out.Managed, out.Version, err = db.backupTo(ctx, conn, to, timeout)
 		return err
 	})
 	if err != nil {
@@ -108,9 +108,9 @@ func (db *database) raw(ctx context.Context, f func(*sqlite3.Conn) error) error 
 	return conn.Raw(func(c any) error { return f(c.(driver.Conn).Raw()) })
 }
 
-// copyTo makes a backup of the database that conn has open, and returns its path and
+// backupTo makes a backup of the database that conn has open, and returns its path and
 // what is in it.
-func (db *database) copyTo(ctx context.Context, conn *sqlite3.Conn, to string, timeout time.Duration) (path string, managed bool, version lockstep.Version, err error) {
+func (db *database) backupTo(ctx context.Context, conn *sqlite3.Conn, to string, timeout time.Duration) (path string, managed bool, version lockstep.Version, err error) {
 	of := db.path
 	if p, err := filepath.EvalSymlinks(of); err == nil {
 		of = p // a program that has the file open looks for backups beside the file, not beside a link
@@ -147,7 +147,7 @@ func copyDatabase(ctx context.Context, conn *sqlite3.Conn, path string, timeout 
 // verifyCopy looks at a copy that nobody else knows of, and returns the version of
 // what is in it.
 func verifyCopy(ctx context.Context, path string) (managed bool, version lockstep.Version, err error) {
-	db, err := connect(path, "ro&immutable=1")
+	db, err := connect(path, "ro&immutable=1", prepare)
 	if err != nil {
 		return false, 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -171,6 +172,9 @@ func (r *restoration) prepare(ctx context.Context) (part string, err error) {
 	var managed bool
 	var version lockstep.Version
 	if err == nil {
+		err = os.Chmod(part, 0o600) // a backup may be for reading only
+	}
+	if err == nil {
 		managed, version, err = verifyCopy(ctx, part)
 	}
 	if d := damaged(""); errors.As(err, &d) {
@@ -189,7 +193,7 @@ func (r *restoration) prepare(ctx context.Context) (part string, err error) {
 // The number by which it would else recognize the schema could come back with another
 // schema.
 func clearCookie(ctx context.Context, part string) error {
-	db, err := connect(part, "rw")
+	db, err := connect(part, "rw", prepare)
 	if err != nil {
 		return err
 	}
@@ -240,7 +244,7 @@ func (r *restoration) replace(ctx context.Context, part string) error {
 			}
 			var managed bool
 			var version lockstep.Version
-			r.out.Backup, managed, version, err = db.copyTo(ctx, conn, "", r.timeout)
+			r.out.Backup, managed, version, err = db.backupTo(ctx, conn, "", r.timeout)
 			if kindOf(err) == "unreadable" {
 				return damaged("damaged, and no backup of it can be made")
 			}
@@ -296,11 +300,22 @@ func (r *restoration) failed(ctx context.Context, err error) error {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		err = e.Err
 	}
+	if text, ok := strings.CutPrefix(err.Error(), "sqlite3: "); ok {
+		err = errors.New(text) // SQLite's own sentence
+	}
 	return fmt.Errorf("%s: nothing was restored: %w", r.path, err)
 }
 
-// create makes part the database, where there is none.
+// create makes part the database, where there is none, with the permissions of the
+// backup.
 func (r *restoration) create(part string) error {
+	info, err := os.Stat(r.backup)
+	if err == nil {
+		err = os.Chmod(part, info.Mode().Perm())
+	}
+	if err != nil {
+		return r.failed(context.Background(), err)
+	}
 	if err := os.Link(part, r.path); errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s: was made by somebody else meanwhile; nothing was restored", r.path)
 	} else if err == nil {

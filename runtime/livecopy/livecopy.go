@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -71,7 +72,8 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 	}
 	defer src.Close()
 
-	if err := create(path, file); err != nil {
+	perm, err := create(path, file)
+	if err != nil {
 		return err
 	}
 	defer func() {
@@ -93,6 +95,9 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 		return err
 	}
 	if err := synchronize(path); err != nil {
+		return err
+	}
+	if err := os.Chmod(path, perm); err != nil {
 		return err
 	}
 	return synchronizeDir(filepath.Dir(path))
@@ -130,22 +135,24 @@ func begin(ctx context.Context, conn *sqlite3.Conn) (*sqlite3.Conn, error) {
 	return conn, nil
 }
 
-// create makes an empty file at path, with the permissions of the file like.
-func create(path, like string) error {
+// create makes an empty file at path, with the permissions of the file like but that
+// its owner may write to it, and returns those permissions.
+func create(path, like string) (fs.FileMode, error) {
 	info, err := os.Stat(like)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	own(f, info)
-	if err := errors.Join(f.Chmod(info.Mode().Perm()), f.Close()); err != nil {
+	perm := info.Mode().Perm()
+	if err := errors.Join(f.Chmod(perm|0o600), f.Close()); err != nil {
 		os.Remove(path)
-		return err
+		return 0, err
 	}
-	return nil
+	return perm, nil
 }
 
 // wait calls f until it no longer finds the database locked, or the context ends.
