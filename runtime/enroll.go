@@ -115,5 +115,9 @@ func (g *gate) notEnrolled(ctx context.Context, err error) error {
 	if e := (*Error)(nil); errors.As(err, &e) {
 		return err
 	}
-	return &Error{Kind: ErrUnmanaged, DB: g.name, Expected: g.schema.Expected, Detail: "not enrolled", Err: err, enrolling: true, ended: ended(ctx)}
+	e := &Error{DB: g.name, Expected: g.schema.Expected, Detail: "not enrolled", Err: err, enrolling: true, ended: ended(ctx)}
+	if resultCode(err) == codeReadOnly {
+		e.Kind = ErrUnmanaged
+	}
+	return e
 }

@@ -61,7 +61,7 @@ var (
 
 // An Error says why a database was refused.
 type Error struct {
-	Kind     error   // one of the Err values of this package
+	Kind     error   // one of the Err values of this package, or nil if Err is all there is to say
 	DB       string  // the database's file as SQLite names it, or ":memory:"
 	Version  Version // the database is at
 	Expected Version // the program is written for
