@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,32 +23,49 @@ type progress struct {
 }
 
 func startProgress(stderr io.Writer) *progress {
-	if !isTerminal(stderr) {
+	f, ok := stderr.(*os.File)
+	if !ok {
 		return &progress{}
 	}
-	return newProgress(stderr, time.Now(), time.NewTicker(200*time.Millisecond).C)
+	if _, ok := terminalWidth(f); !ok {
+		return &progress{}
+	}
+	width := func() int {
+		n, _ := terminalWidth(f) // which changes with the window
+		return n
+	}
+	return newProgress(f, width, time.Now(), time.NewTicker(200*time.Millisecond).C)
 }
 
-// newProgress shows progress at each tick that is a second or more after begun.
-func newProgress(w io.Writer, begun time.Time, ticks <-chan time.Time) *progress {
+// newProgress shows progress at each tick that is a second or more after begun, in
+// as many columns as there are; 0 means that nobody knows.
+func newProgress(w io.Writer, width func() int, begun time.Time, ticks <-chan time.Time) *progress {
 	p := &progress{done: make(chan struct{})}
 	p.shown.Go(func() {
-		const erase = "\r\x1b[K"
+		// Blanks take away what was there on terminals of every kind. A line that is
+		// wider than the terminal would leave its beginning behind.
 		line := ""
+		show := func(next string) {
+			if n := width(); n > 0 && len(next) >= n {
+				next = next[:n-1]
+			}
+			if next != line {
+				fmt.Fprint(w, "\r"+next+strings.Repeat(" ", max(0, len(line)-len(next))))
+				line = next
+			}
+		}
 		for {
 			select {
 			case now := <-ticks:
 				// A statement can take minutes in which nothing is reported, so the
 				// line is written by the clock.
 				if elapsed := now.Sub(begun); elapsed >= time.Second {
-					if next := p.line(elapsed); next != line {
-						line = next
-						fmt.Fprint(w, erase+line)
-					}
+					show(p.line(elapsed))
 				}
 			case <-p.done:
 				if line != "" {
-					fmt.Fprint(w, erase)
+					show("")
+					fmt.Fprint(w, "\r")
 				}
 				return
 			}
@@ -67,17 +85,24 @@ func (p *progress) line(elapsed time.Duration) string {
 	p.mu.Lock()
 	last := p.last
 	p.mu.Unlock()
-	if last.Backup != "" && !last.Done {
+	switch {
+	case last.Backup != "" && !last.Done:
 		return fmt.Sprintf("backup: %s, %v", last.Backup, elapsed.Round(time.Second))
-	}
-	if last.File == "" {
+	case last.File == "":
 		return fmt.Sprintf("waiting for the database, %v", elapsed.Round(time.Second))
 	}
 	line := fmt.Sprintf("migration %d of %d: %s", last.Migration, last.Migrations, last.File)
 	if last.Statement > 0 {
 		line += fmt.Sprintf(", statement %d of %d", last.Statement, last.Statements)
 	}
-	return line + fmt.Sprintf(", %v", elapsed.Round(time.Second))
+	line += fmt.Sprintf(", %v", elapsed.Round(time.Second))
+	switch last.Rows {
+	case 0:
+		return line
+	case 1:
+		return line + ", 1 row written"
+	}
+	return line + fmt.Sprintf(", %d rows written", last.Rows)
 }
 
 // stop takes the line away.
@@ -86,13 +111,4 @@ func (p *progress) stop() {
 		close(p.done)
 		p.shown.Wait()
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

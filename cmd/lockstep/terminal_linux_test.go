@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestTerminal runs the command on work that has no end before it is interrupted,
+// with a terminal and without.
+func TestTerminal(t *testing.T) {
+	keyboard, screen := openTerminal(t)
+	pipe := start(t, nil)
+	onTerminal := start(t, screen) // later: the other has run for as long
+	screen.Close()
+
+	// What is shown is known when the next begins, which it does with "\r".
+	shown := make(chan string)
+	go func() {
+		defer close(shown)
+		r := bufio.NewReader(keyboard)
+		last := ""
+		for {
+			text, err := r.ReadString('\r')
+			text = seconds.ReplaceAllString(strings.TrimSuffix(text, "\r"), " …s")
+			if strings.Trim(text, " ") == "" {
+				text = ""
+			}
+			if text != last { // or only the time has changed
+				shown <- text
+			}
+			if last = text; err != nil { // the other end is closed
+				return
+			}
+		}
+	}()
+	next := func() string {
+		t.Helper()
+		select {
+		case text := <-shown:
+			return text
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing was shown")
+			return ""
+		}
+	}
+	const (
+		line   = "migration 1 of 1: 0002-count.sql, statement 3 of 3, …s, 2 rows written"
+		failed = "lockstep: data.db: 0002-count.sql:3: interrupted: context canceled: interrupt signal received; rolled back, still at 0001"
+	)
+	got := next()
+	for got == "waiting for the database, …s" { // on a machine that is very busy
+		got = next()
+	}
+	if got != line {
+		t.Errorf("got %q, want %q", got, line)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		onTerminal.stop(t)
+	}()
+	for text := range shown {
+		got += "\r" + text
+	}
+	<-stopped
+	// The line has gone, and where it was is the error.
+	if want := line + "\r\r" + failed + "\r\n"; got != want {
+		t.Errorf("the terminal got %q, want %q", got, want)
+	}
+	pipe.stop(t)
+	if got, want := pipe.stderr.String(), failed+"\n"; got != want {
+		t.Errorf("the pipe got %q, want %q", got, want)
+	}
+}
+
+var seconds = regexp.MustCompile(` [0-9]+s\b`)
+
+// A running is a command that runs.
+type running struct {
+	*exec.Cmd
+	stderr bytes.Buffer
+}
+
+// start starts a migration that has no end. Its standard error is the terminal, or
+// a pipe.
+func start(t *testing.T, terminal *os.File) *running {
+	t.Helper()
+	dir := t.TempDir()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lockstep := filepath.Join(dir, "lockstep") // TestMain goes by the name
+	if err := os.Symlink(exe, lockstep); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "migrations"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"0001-notes.sql": "CREATE TABLE notes (id INTEGER PRIMARY KEY);\n",
+		// It ends where there are no notes, and so it can be read.
+		"0002-count.sql": `CREATE TABLE counted (n);
+UPDATE notes SET id = id + 2;
+INSERT INTO counted WITH RECURSIVE n(i) AS (SELECT id FROM notes UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n WHERE i < 0;
+`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "migrations", name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(lockstep, args...)
+		cmd.Dir = dir
+		return cmd
+	}
+	db := filepath.Join(dir, "data.db")
+	if err := os.WriteFile(db, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := command("migrate", "--db", "data.db", "--to", "1").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := runSQL(db, []string{"INSERT INTO notes VALUES (1), (2)"}); err != nil {
+		t.Fatal(err)
+	}
+	r := &running{Cmd: command("migrate", "--db", "data.db")}
+	if r.Stderr = io.Writer(&r.stderr); terminal != nil {
+		r.Stderr = terminal
+	}
+	if err := r.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Process.Kill() })
+	return r
+}
+
+// stop interrupts the command, which says then that it failed.
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	if err := r.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.Wait() }()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("the command succeeded")
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the command did not end")
+		r.Process.Kill()
+	}
+}
+
+// openTerminal returns both ends of a pseudo-terminal that has 200 columns.
+func openTerminal(t *testing.T) (keyboard, screen *os.File) {
+	t.Helper()
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { keyboard.Close() })
+	fd := int(keyboard.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 200}); err != nil {
+		t.Fatal(err)
+	}
+	screen, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	return keyboard, screen
+}
