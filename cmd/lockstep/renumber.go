@@ -47,6 +47,9 @@ have been through them.
 
 Where git does not tell, or there is none, --move names the files that move.
 
+A database that has been through a migration under its old number, such as your own,
+is diverged from then on. Put the backup of before back, or begin a new one.
+
 Example:
 
 	$ lockstep renumber
