@@ -235,9 +235,12 @@ func (c *config) value(key string, v configValue, depth int) (string, error) {
 }
 
 // fileError names the file the way the user did, in place of the system call and
-// the name that package os puts in front.
+// the names that package os puts in front.
 func fileError(path string, err error) error {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	if e := (*os.LinkError)(nil); errors.As(err, &e) {
 		err = e.Err
 	}
 	return fmt.Errorf("%s: %w", path, err)
