@@ -5,9 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
+	"testing/fstest"
 
 	_ "github.com/ncruces/go-sqlite3/driver"
 
@@ -117,6 +121,52 @@ func ExampleWithProgress() {
 	// 2 of 2: 0002-add-tags.sql, statement 2 of 2
 }
 
+// A migration that SQL cannot express is a function, in a file of the migrations
+// package: this one is migrate0003 in 0003-trim-titles.go. That "lockstep generate"
+// knows it by its name is all there is to it; what it writes calls Go.
+func ExampleGo() {
+	migrate0003 := func(ctx context.Context, tx lockstep.Tx) error {
+		rows, err := tx.QueryContext(ctx, "SELECT id, title FROM notes")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id int64
+			var title string
+			if err := rows.Scan(&id, &title); err != nil {
+				return err
+			}
+			title = strings.Join(strings.Fields(title), " ")
+			if _, err := tx.ExecContext(ctx, "UPDATE notes SET title = ? WHERE id = ?", title, id); err != nil {
+				return fmt.Errorf("note %d: %w", id, err)
+			}
+		}
+		return rows.Err()
+	}
+
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+	if err := migrations.Migrate(ctx, db); err != nil { // to version 2
+		log.Fatal(err)
+	}
+	if _, err := db.ExecContext(ctx, "INSERT INTO notes (title) VALUES ('  To   do ')"); err != nil {
+		log.Fatal(err)
+	}
+	schema := withMigration(&migrations.Schema, "0003-trim-titles.go", lockstep.Go(migrate0003))
+	if err := lockstep.Migrate(ctx, db, schema); err != nil {
+		log.Fatal(err)
+	}
+
+	var title string
+	if err := db.QueryRowContext(ctx, "SELECT title FROM notes").Scan(&title); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%q\n", title)
+	// Output: "To do"
+}
+
 // A *slog.Logger is told of each migration that was applied.
 func ExampleWithLogger() {
 	db := openExample()
@@ -151,6 +201,28 @@ func openExample() *sql.DB {
 	}
 	db.SetMaxOpenConns(1) // another connection would have a database of its own
 	return db
+}
+
+// withMigration returns the schema of a program with one more migration, which is a
+// program and leaves the tables as they are: what "lockstep generate" would write.
+func withMigration(s *lockstep.Schema, file string, program lockstep.Program) *lockstep.Schema {
+	text := []byte("package migrations\n")
+	files := fstest.MapFS{file: {Data: text}}
+	for _, m := range s.Migrations {
+		text, err := fs.ReadFile(s.Files, m.File)
+		if err != nil {
+			log.Fatal(err)
+		}
+		files[m.File] = &fstest.MapFile{Data: text}
+	}
+	longer := *s
+	longer.Expected++
+	longer.Files = files
+	longer.Migrations = append(slices.Clip(s.Migrations), lockstep.Migration{
+		Version: longer.Expected, File: file, Checksum: program.Checksum(text), Program: program,
+	})
+	longer.Digest = lockstep.Digest(longer.Migrations)
+	return &longer
 }
 
 // only leaves out of a log what is not the same on every run.

@@ -15,17 +15,17 @@ func TestProgramChecksum(t *testing.T) {
 		text, other string
 		same        bool
 	}{
-		"GoCRLF":           {goSum, goText, strings.ReplaceAll(goText, "\n", "\r\n"), true},
-		"GoByteOrderMark":  {goSum, goText, "\uFEFF" + goText, true},
-		"GoComment":        {goSum, goText, strings.Replace(goText, "// why", "/* because */", 1), true},
-		"GoBlanks":         {goSum, goText, strings.Replace(goText, "\n\n", "\n\n\n", 1), true},
-		"GoSemicolons":     {goSum, goText, strings.Replace(goText, "`a\n b`", "`a\n b`;", 1), true},
-		"GoLiteral":        {goSum, goText, strings.Replace(goText, "`a\n b`", "`a b`", 1), false},
-		"GoName":           {goSum, goText, strings.Replace(goText, "0007", "0008", 1), false},
-		"ScriptCRLF":       {ScriptChecksum, script, strings.ReplaceAll(script, "\n", "\r\n"), true},
-		"ScriptMark":       {ScriptChecksum, script, "\uFEFF" + script, true},
-		"ScriptBlank":      {ScriptChecksum, script, script + "\n", false},
-		"ScriptComment":    {ScriptChecksum, script, strings.Replace(script, "why", "because", 1), false},
+		"GoCRLF":          {goSum, goText, strings.ReplaceAll(goText, "\n", "\r\n"), true},
+		"GoByteOrderMark": {goSum, goText, "\uFEFF" + goText, true},
+		"GoComment":       {goSum, goText, strings.Replace(goText, "// why", "/* because */", 1), true},
+		"GoBlanks":        {goSum, goText, strings.Replace(goText, "\n\n", "\n\n\n", 1), true},
+		"GoSemicolons":    {goSum, goText, strings.Replace(goText, "`a\n b`", "`a\n b`;", 1), true},
+		"GoLiteral":       {goSum, goText, strings.Replace(goText, "`a\n b`", "`a b`", 1), false},
+		"GoName":          {goSum, goText, strings.Replace(goText, "0007", "0008", 1), false},
+		"ScriptCRLF":      {ScriptChecksum, script, strings.ReplaceAll(script, "\n", "\r\n"), true},
+		"ScriptMark":      {ScriptChecksum, script, "\uFEFF" + script, true},
+		"ScriptBlank":     {ScriptChecksum, script, script + "\n", false},
+		"ScriptComment":   {ScriptChecksum, script, strings.Replace(script, "why", "because", 1), false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
