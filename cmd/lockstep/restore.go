@@ -237,7 +237,13 @@ func (r *restoration) replace(ctx context.Context, part string) error {
 		if r.noBackup || empty {
 			return r.replaceError(ctx, livecopy.Replace(limited, conn, part))
 		}
+		defer conn.Exec("ROLLBACK") // if there is a transaction still
 		for {
+			// With the lock nobody else writes, but readers go on. It is given up for the
+			// moment in which the replacement takes its own.
+			if err := lockDatabase(limited, conn); err != nil {
+				return r.replaceError(ctx, err)
+			}
 			seen, err := livecopy.ReadVersion(limited, conn)
 			if err != nil {
 				return r.replaceError(ctx, err)
@@ -264,6 +270,22 @@ func (r *restoration) replace(ctx context.Context, part string) error {
 			}
 		}
 	})
+}
+
+// lockDatabase begins a transaction with the lock for writing. It waits for others
+// until ctx ends, and returns SQLite's answer then.
+func lockDatabase(ctx context.Context, conn *sqlite3.Conn) error {
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		err := conn.Exec("BEGIN IMMEDIATE")
+		if !errors.Is(err, sqlite3.BUSY) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 // factOf returns what an error says behind the name of the database.
