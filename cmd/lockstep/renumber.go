@@ -36,8 +36,8 @@ unless the migrations generate afterwards.
 
 Which side stays where it is, git says:
 
-	in a merge       what is merged in stays, and this branch's own move; but on the
-	                 main branch that branch's stay
+	in a merge       what is merged in stays, and this branch's own move; but when
+	                 another branch is merged into the main branch, that one's move
 	in a rebase      what has been rebased onto stays (HEAD)
 	otherwise        what is in the main branch stays; or with --onto, in BRANCH
 
@@ -349,7 +349,7 @@ func (r *renumbering) sides(ctx context.Context) error {
 	switch {
 	case gitHas(ctx, r.dir, "MERGE_HEAD"):
 		stays, own := "MERGE_HEAD", "HEAD"
-		if r.onMain(ctx, main) {
+		if r.onMain(ctx, main) && !r.pulling(ctx, main) {
 			stays, own = own, stays
 		}
 		if r.onto == "" {
@@ -359,6 +359,9 @@ func (r *renumbering) sides(ctx context.Context) error {
 	case r.rebasing(ctx):
 		if r.onto == "" {
 			r.stays = "HEAD"
+		}
+		if !strings.HasPrefix(main, "origin/") {
+			r.main = "" // it may be what is being rebased
 		}
 		for _, applied := range []string{"REBASE_HEAD", "CHERRY_PICK_HEAD"} {
 			if r.own == "" && gitHas(ctx, r.dir, applied) {
@@ -407,6 +410,19 @@ func (r *renumbering) onMain(ctx context.Context, main string) bool {
 		return current == "main" || current == "master"
 	}
 	return current == main
+}
+
+// pulling reports whether what is merged into the main branch is what others have
+// published there.
+func (r *renumbering) pulling(ctx context.Context, main string) bool {
+	for _, published := range []string{main, "@{upstream}"} {
+		if strings.HasPrefix(published, "origin/") || published == "@{upstream}" {
+			if _, err := git(ctx, r.dir, "merge-base", "--is-ancestor", "MERGE_HEAD", published); err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // addedByBoth returns the migrations that both sides of a merge or a rebase have
