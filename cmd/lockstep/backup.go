@@ -131,6 +131,11 @@ func copyDatabase(ctx context.Context, conn *sqlite3.Conn, path string, timeout 
 	if err := os.Remove(path); err != nil {
 		return err
 	}
+	return copyToNew(ctx, conn, path, timeout)
+}
+
+// copyToNew is [livecopy.Copy], which makes the file, with the timeout.
+func copyToNew(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Duration) error {
 	// The timeout is for the wait alone: a large database takes its time. When there
 	// is a file, the wait is over.
 	ctx, cancel := context.WithCancel(ctx)

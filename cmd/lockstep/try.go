@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/lockstep-db/lockstep/gen"
 	lockstep "github.com/lockstep-db/lockstep/runtime"
@@ -108,7 +106,6 @@ tables, null where there is none) and kept ("" without --keep).`,
 type trial struct {
 	path    string // of the database
 	keep    string
-	perm    fs.FileMode // of the database
 	schema  *lockstep.Schema
 	newest  bool // no earlier version was asked for
 	timeout time.Duration
@@ -121,11 +118,6 @@ func (t *trial) try(ctx context.Context, s *streams) (*tryResult, error) {
 		return nil, err
 	}
 	defer live.Close()
-	info, err := os.Stat(t.path)
-	if err != nil {
-		return nil, fileError(t.path, err)
-	}
-	t.perm = info.Mode().Perm() | 0o600
 	// What a program would refuse is not worth a copy.
 	state, err := t.inspect(ctx, live)
 	if err != nil {
@@ -144,7 +136,7 @@ func (t *trial) try(ctx context.Context, s *streams) (*tryResult, error) {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "copy.db")
-	if err := live.copyTo(ctx, file, 0o600, t.timeout); err != nil {
+	if err := live.copyTo(ctx, file, t.timeout); err != nil {
 		return nil, t.undecided(ctx, err)
 	}
 	copied, err := connect(file, "rw", prepare)
@@ -209,7 +201,7 @@ func (t *trial) upgrade(ctx context.Context, s *streams, copied *database) (*try
 	out.Schema = changes(before.Objects, after.Objects)
 	out.Rows = compareRows(rowsBefore, rowsAfter)
 	if t.keep != "" {
-		err := copied.copyTo(ctx, t.keep, t.perm, 0)
+		err := copied.copyTo(ctx, t.keep, t.timeout)
 		if errors.Is(err, fs.ErrExist) {
 			return nil, refuse("exists", "%s: exists; nothing was kept", t.keep)
 		}
@@ -271,58 +263,17 @@ func openUnchanged(path string) (*database, error) {
 	})
 }
 
-// copyTo copies the database to a new file, as it is at one moment. Others go on
-// reading, and with a write-ahead log writing. It waits for their locks as long as
-// timeout says.
-//
-// https://sqlite.org/backup.html
-func (db *database) copyTo(ctx context.Context, path string, perm fs.FileMode, timeout time.Duration) (err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+// copyTo copies the database to a new file that its owner may write to.
+func (db *database) copyTo(ctx context.Context, path string, timeout time.Duration) error {
+	err := db.raw(ctx, func(conn *sqlite3.Conn) error { return copyToNew(ctx, conn, path, timeout) })
 	if err != nil {
 		return err
 	}
-	f.Close()
-	defer func() {
-		if err != nil {
-			os.Remove(path)
-		}
-	}()
-	to, err := fileURI(path, "")
+	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", timeout.Milliseconds())); err != nil {
-		return err
-	}
-	// What has been read stays the same until the transaction ends, so that nobody who
-	// writes makes the copy begin anew.
-	tx, err := conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	var objects int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&objects); err != nil {
-		return err
-	}
-	return conn.Raw(func(c any) error {
-		backup, err := c.(driver.Conn).Raw().BackupInit("main", to)
-		if err != nil {
-			return err
-		}
-		for done := false; !done && err == nil; {
-			const pages = 1024 // between two looks at the context
-			if done, err = backup.Step(pages); err == nil {
-				err = ctx.Err()
-			}
-		}
-		return cmp.Or(err, backup.Close())
-	})
+	return os.Chmod(path, info.Mode().Perm()|0o600)
 }
 
 // statementLines returns the lines on which the statements of migrations begin.
