@@ -178,8 +178,10 @@ type MigrationError struct {
 	Version    Version
 	RolledBack bool   // the database is as it was at Version; else only what no transaction can hold was done, or a COMMIT failed and left open whether it took place
 	Backup     string // the file that [WithBackup] made before the upgrade; "" if it made none
-	Err        error  // the driver's error
+	Err        error  // the driver's error, or how a program ended
+	Output     string // the end of what a script that failed wrote to its standard error, or output if that is nothing
 
+	unstarted bool    // nothing has run
 	committed Version // the version if the COMMIT that failed took place; 0 if it is not about that
 	ended     error   // why the context ended, if it did
 }
@@ -203,6 +205,8 @@ func (e *MigrationError) Error() string {
 		b.WriteString(sentence(e.Err))
 	}
 	switch {
+	case e.unstarted:
+		fmt.Fprintf(&b, "; nothing was run, still at %v", e.Version)
 	case e.RolledBack:
 		fmt.Fprintf(&b, "; rolled back, still at %v", e.Version)
 	case e.committed > e.Version:
@@ -212,6 +216,12 @@ func (e *MigrationError) Error() string {
 	}
 	if e.Backup != "" {
 		b.WriteString("; the backup is " + e.Backup)
+	}
+	switch output := strings.TrimSpace(e.Output); {
+	case strings.Contains(output, "\n"):
+		b.WriteString(":\n" + output)
+	case output != "":
+		b.WriteString(": " + output)
 	}
 	return b.String()
 }

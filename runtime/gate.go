@@ -266,6 +266,9 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 			err = g.seal(ctx, now.version, g.schema.Digest, g.schema.Fingerprint)
 		}
 		if err == nil {
+			err = g.sweep() // under the lock, which writing has taken
+		}
+		if err == nil {
 			_, err = g.conn.ExecContext(ctx, "COMMIT")
 		}
 		if err == nil {
@@ -273,6 +276,18 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 		}
 	}
 	g.rollback(ctx)
+}
+
+// sweep removes what a process that was killed has left beside the database. If it
+// had finished, the cookie is missing that the last start of an upgrade with scripts
+// notes, and so reseal comes by.
+func (g *gate) sweep() error {
+	for _, m := range g.schema.Migrations {
+		if p, ok := m.Program.(onCopy); ok {
+			return p.sweep(g.name)
+		}
+	}
+	return nil
 }
 
 // gate is one call of Migrate, Check or Inspect.

@@ -15,6 +15,7 @@ type config struct {
 	allow        []string
 	progress     func(Progress)
 	log          Logger
+	connected    func(driverConn any) error // nil if none is asked for
 }
 
 func configure(opts []Option) config {
@@ -37,6 +38,13 @@ func PerMigration() Option { return func(c *config) { c.perMigration = true } }
 // connections is not changed; one that is longer can make a wait longer when the
 // driver does not interrupt it.
 func WithTimeout(d time.Duration) Option { return func(c *config) { c.wait = d } }
+
+// WithConn has f called with each connection that an upgrade opens besides the
+// application's own, as (*sql.Conn).Raw gives it: those to the private copy that
+// migrations run on when there are scripts among them (see [Outside]). Functions,
+// collations and virtual tables that migrations use have to be registered there, too.
+// With github.com/ncruces/go-sqlite3, script.WithConn is the same with its type.
+func WithConn(f func(driverConn any) error) Option { return func(c *config) { c.connected = f } }
 
 // WithLogger has an upgrade logged: at level Info one record for each migration
 // applied, for a backup made, and for objects in the database that no migration

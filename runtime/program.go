@@ -99,10 +99,10 @@ func ScriptChecksum(text []byte) string {
 // have one.)
 func (u *upgrade) runProgram(ctx context.Context, m *pending) error {
 	p, ok := m.Program.(interface {
-		run(ctx context.Context, u *upgrade) error
+		run(ctx context.Context, u *upgrade, m *pending) error
 	})
 	if !ok {
 		return fmt.Errorf("nothing is known to run a %T", m.Program)
 	}
-	return p.run(ctx, u)
+	return p.run(ctx, u, m)
 }

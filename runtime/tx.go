@@ -78,7 +78,7 @@ type session struct {
 }
 
 // run calls the function of a migration in the transaction of the upgrade.
-func (p goProgram) run(ctx context.Context, u *upgrade) error {
+func (p goProgram) run(ctx context.Context, u *upgrade, _ *pending) error {
 	before, err := u.readOwn(ctx)
 	if err != nil {
 		return err
@@ -99,10 +99,12 @@ func (p goProgram) run(ctx context.Context, u *upgrade) error {
 	case err != nil:
 		return err
 	case after != before:
-		return errors.New("_meta and _lockstep_history are lockstep's, and the migration has changed them; leave them alone")
+		return errOwn
 	}
 	return nil
 }
+
+var errOwn = errors.New("_meta and _lockstep_history are lockstep's, and the migration has changed them; leave them alone")
 
 // call calls the function. However that ends, with a panic too, the session is over
 // before anything else is done with the connection.

@@ -25,6 +25,13 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 			return err
 		}
 	}
+	for _, m := range g.schema.after(seen.version) {
+		if p, ok := m.Program.(onCopy); ok {
+			if err := p.ready(ctx, u, m); err != nil {
+				return err
+			}
+		}
+	}
 
 	// PRAGMA foreign_keys does nothing inside a transaction, and with it on, the
 	// documented way to rebuild a table empties its child tables through
@@ -68,12 +75,13 @@ func (u *upgrade) named(err error) error {
 type upgrade struct {
 	*gate
 	begun      time.Time
-	migrations int    // how many there were to run when it began
-	ran        int    // how many of them have
-	at         *state // the last that is known of the database
-	program    string // that runs
-	saved      string // the backup that was made; "" if there is none
-	succeeded  func() // called when the upgrade has succeeded, if it is not nil
+	migrations int         // how many there were to run when it began
+	ran        int         // how many of them have
+	at         *state      // the last that is known of the database
+	program    string      // that runs
+	saved      string      // the backup that was made; "" if there is none
+	succeeded  func()      // called when the upgrade has succeeded, if it is not nil
+	copy       PrivateCopy // that conn is a connection to; nil if it is to the database
 
 	prepared map[Version]*pending
 	pragmas  []pragma // settings of the connection to put back
@@ -97,6 +105,14 @@ type pending struct {
 }
 
 type pragma struct{ name, value string }
+
+// onCopy is a [Program] that cannot run in a transaction: see [Outside]. (The code
+// for it is its methods, so that it is linked only into programs that have one.)
+type onCopy interface {
+	ready(ctx context.Context, u *upgrade, m Migration) error
+	onCopy(ctx context.Context, u *upgrade, st *state, segment []*pending) (done bool, err error)
+	sweep(db string) error
+}
 
 // step takes the lock, decides anew, and runs the next migrations in one
 // transaction: all of those that can be in one. It reports whether nothing is left
@@ -143,6 +159,11 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	segment, err := u.segment(st)
 	if err != nil {
 		return false, err
+	}
+	for _, m := range segment {
+		if p, ok := m.Program.(onCopy); ok {
+			return p.onCopy(ctx, u, st, segment)
+		}
 	}
 	var rows []row
 	switch {
@@ -194,12 +215,18 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	}
 	open = false
 	u.written = u.doing.Rows
+	return u.applied(rows), nil
+}
+
+// applied notes that migrations are there to stay. It reports whether they were the
+// last.
+func (u *upgrade) applied(rows []row) (done bool) {
 	u.ran += len(rows)
 	for _, r := range rows {
 		u.at = &state{version: r.version}
 		u.log.Info("migration applied", "database", u.name, "version", r.version.String(), "file", r.file, "took", r.duration)
 	}
-	return len(rows) == 0 || rows[len(rows)-1].version == u.schema.Expected, nil
+	return len(rows) == 0 || rows[len(rows)-1].version == u.schema.Expected
 }
 
 // backUp makes the backup that the options ask for, once, under the lock.
@@ -491,7 +518,11 @@ func (s *Schema) digestAt(v Version) string {
 
 // failed returns the error for a statement that did not succeed.
 func (u *upgrade) failed(ctx context.Context, st *state, file string, line int, rolledBack bool, err error) *MigrationError {
-	return &MigrationError{DB: u.name, File: file, Line: line, Version: st.version, RolledBack: rolledBack, Err: err, ended: ended(ctx)}
+	e := &MigrationError{DB: u.name, File: file, Line: line, Version: st.version, RolledBack: rolledBack, Err: err, ended: ended(ctx)}
+	if wrote, ok := err.(*outputError); ok {
+		e.Err, e.Output = wrote.err, wrote.output
+	}
+	return e
 }
 
 // guarded are the settings of a connection that migrations may change. They are
