@@ -1,0 +1,363 @@
+package script_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	_ "github.com/ncruces/go-sqlite3/driver"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/lockstep-db/lockstep/gen"
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/script"
+)
+
+var long = flag.Bool("long", false, "kill at many moments, where a plain run takes a few")
+
+// TestMain makes of this program one of many that start on the same database, when
+// [program.start] has told it to be one.
+func TestMain(m *testing.M) {
+	if p := os.Getenv(programVar); p != "" {
+		if err := runProgram(p); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// shop has two scripts among its migrations. What is in NAME.sql is SQL that makes the
+// same tables, where a script makes any: it stands for the script when the schema is
+// generated. Each migration shows in runs that it ran.
+const shop = `
+-- 0001-items.sql --
+CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price TEXT NOT NULL);
+CREATE TABLE runs (migration INTEGER NOT NULL);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+INSERT INTO items SELECT i, 'item ' || i, i || '.50' FROM n;
+INSERT INTO runs VALUES (1);
+-- 0002-orders.sql --
+CREATE TABLE orders (id INTEGER PRIMARY KEY, item INTEGER NOT NULL REFERENCES items);
+INSERT INTO orders VALUES (1, 10), (2, 20);
+INSERT INTO runs VALUES (2);
+-- 0003-cents.py --
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("ALTER TABLE items ADD COLUMN cents INTEGER")
+db.commit()
+for id, price in db.execute("SELECT id, price FROM items").fetchall():
+    db.execute("UPDATE items SET cents = ? WHERE id = ?", (round(float(price) * 100), id))
+db.execute("INSERT INTO runs VALUES (3)")
+db.commit()
+print("done")
+-- 0003-cents.py.sql --
+ALTER TABLE items ADD COLUMN cents INTEGER;
+-- 0004-index.sql --
+CREATE INDEX items_by_cents ON items (cents);
+UPDATE items SET cents = cents + 1;
+INSERT INTO runs VALUES (4);
+-- 0005-totals.sh --
+set -e
+python3 - "$1" <<END
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("CREATE TABLE totals AS SELECT sum(cents) AS cents FROM items")
+db.execute("INSERT INTO runs VALUES (5)")
+db.commit()
+END
+-- 0005-totals.sh.sql --
+CREATE TABLE totals AS SELECT sum(cents) AS cents FROM items;
+-- 0006-last.sql --
+INSERT INTO runs VALUES (6);
+`
+
+// old and upgraded are what a shop holds at version 2 and 6.
+const (
+	oldShop = `0002 items:500 orders:2 runs:1,2 history:1,2`
+	newShop = `0006 items:500 orders:2 runs:1,2,3,4,5,6 history:1,2,3,4,5,6 totals:12550500`
+)
+
+// glance returns what tells the versions of a shop from each other.
+func glance(t testing.TB, db *sql.DB) string {
+	t.Helper()
+	tx, err := db.Begin()
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer tx.Rollback()
+	if one(t, tx, "SELECT count(*) FROM sqlite_schema WHERE name = '_meta'") == "0" {
+		return "nothing"
+	}
+	s := one(t, tx, `SELECT format('%04d items:%d orders:%d runs:%s history:%s', version, (SELECT count(*) FROM items), (SELECT count(*) FROM orders),
+(SELECT group_concat(migration) FROM runs), (SELECT group_concat(version) FROM _lockstep_history)) FROM _meta`)
+	if one(t, tx, "SELECT count(*) FROM sqlite_schema WHERE name = 'totals'") == "1" {
+		s += one(t, tx, "SELECT ' totals:' || cents FROM totals")
+	}
+	return s
+}
+
+func one(t testing.TB, db interface {
+	QueryRow(string, ...any) *sql.Row
+}, q string) (s string) {
+	t.Helper()
+	if err := db.QueryRow(q).Scan(&s); err != nil {
+		t.Errorf("%s: %v", q, err)
+	}
+	return s
+}
+
+// look returns what a database holds, and fails the test if it is damaged.
+func look(t testing.TB, path string) string {
+	t.Helper()
+	db := connect(t, path)
+	defer db.Close()
+	if got := one(t, db, "PRAGMA integrity_check"); got != "ok" {
+		t.Errorf("%s is damaged: %s", path, got)
+	}
+	return glance(t, db)
+}
+
+// schema generates what a program expects that has the first n migrations of an
+// archive.
+func schema(t testing.TB, archive string, n int) *lockstep.Schema {
+	t.Helper()
+	for _, command := range []string{"python3", "sh"} {
+		if _, err := exec.LookPath(command); err != nil {
+			t.Skipf("%s is not in PATH", command)
+		}
+	}
+	dir := t.TempDir()
+	texts := make(map[string][]byte)
+	var names []string
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		texts[f.Name] = f.Data
+		if !strings.HasSuffix(f.Name, ".py.sql") && !strings.HasSuffix(f.Name, ".sh.sql") {
+			names = append(names, f.Name)
+		}
+	}
+	names = names[:n]
+	for _, name := range names {
+		text, stem := texts[name], strings.TrimSuffix(name, filepath.Ext(name))
+		if filepath.Ext(name) != ".sql" {
+			if text = texts[name+".sql"]; text == nil {
+				text = []byte("SELECT 1;")
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, stem+".sql"), text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := gen.Load(t.Context(), dir, gen.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := *result.Schema
+	files := fstest.MapFS{}
+	for i, name := range names {
+		files[name] = &fstest.MapFile{Data: texts[name]}
+		m := &s.Migrations[i]
+		m.File = name
+		if p := programs[filepath.Ext(name)]; p != nil {
+			m.Program, m.Ends, m.Checksum = p, nil, p.Checksum(texts[name])
+		}
+	}
+	s.Files = files
+	s.Digest = lockstep.Digest(s.Migrations)
+	return &s
+}
+
+var programs = map[string]lockstep.Program{".py": script.Python, ".sh": script.Shell}
+
+// with returns an archive in which a file has another text.
+func with(archive, name, text string) string {
+	a := txtar.Parse([]byte(archive))
+	for i := range a.Files {
+		if a.Files[i].Name == name {
+			a.Files[i].Data = []byte(text)
+		}
+	}
+	return string(txtar.Format(a))
+}
+
+// shopAt returns the path of a shop at a version, in a folder of its own.
+func shopAt(t testing.TB, version int, journal string) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "data.db")
+	db := connect(t, path, "_pragma=synchronous(0)", "_pragma=journal_mode("+journal+")")
+	defer db.Close()
+	if version > 0 {
+		if err := lockstep.Migrate(t.Context(), db, schema(t, shop, version)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
+// connect opens a pool on a file, with settings of ncruces/go-sqlite3's data source
+// name.
+func connect(t testing.TB, path string, settings ...string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite3", dsn(path, settings...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func dsn(path string, settings ...string) string {
+	return "file:" + filepath.ToSlash(path) + "?" + strings.Join(append([]string{"_pragma=busy_timeout(10000)"}, settings...), "&")
+}
+
+// beside returns the names in the folder of a database.
+func beside(t testing.TB, path string) string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+// message is the text of an error, with the folder that is different each time left
+// out.
+func message(err error, path string) string {
+	s := fmt.Sprint(err)
+	s = regexp.MustCompile(`\.lockstep[/\\][0-9]+`).ReplaceAllString(s, ".lockstep/N")
+	return strings.ReplaceAll(s, path, "data.db")
+}
+
+const programVar = "LOCKSTEP_TEST_PROGRAM"
+
+// A program is what another process needs to know to be a program that calls
+// Migrate when it starts.
+type program struct {
+	DSN    string
+	Dir    string // of the migrations
+	Schema lockstep.Schema
+}
+
+func runProgram(description string) error {
+	var p struct {
+		DSN, Dir string
+		Schema   struct {
+			Expected                 lockstep.Version
+			Digest, SQL, Fingerprint string
+			Migrations               []struct {
+				Version        lockstep.Version
+				File, Checksum string
+				Ends           []int
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(description), &p); err != nil {
+		return err
+	}
+	s := lockstep.Schema{Expected: p.Schema.Expected, Files: os.DirFS(p.Dir), Digest: p.Schema.Digest, SQL: p.Schema.SQL, Fingerprint: p.Schema.Fingerprint}
+	for _, m := range p.Schema.Migrations {
+		s.Migrations = append(s.Migrations, lockstep.Migration{Version: m.Version, File: m.File, Checksum: m.Checksum, Ends: m.Ends, Program: programs[filepath.Ext(m.File)]})
+	}
+	db, err := sql.Open("sqlite3", p.DSN)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	os.Stdout.WriteString("ready\n")
+	io.Copy(io.Discard, os.Stdin)
+	if err := lockstep.Migrate(context.Background(), db, &s); err != nil {
+		return err
+	}
+	_, err = db.Exec("SELECT cents FROM totals")
+	return err
+}
+
+// newProgram describes a program to other processes.
+func newProgram(t testing.TB, s *lockstep.Schema, path string, settings ...string) *program {
+	t.Helper()
+	p := &program{DSN: dsn(path, settings...), Dir: t.TempDir(), Schema: *s}
+	if err := os.CopyFS(p.Dir, s.Files); err != nil {
+		t.Fatal(err)
+	}
+	p.Schema.Files = nil
+	return p
+}
+
+// A process is a program that has been started and is about to call Migrate.
+type process struct {
+	*exec.Cmd
+	stderr bytes.Buffer
+}
+
+// start starts n processes. They call Migrate when release is called, all at once.
+func (p *program) start(t testing.TB, n int) (processes []*process, release func()) {
+	t.Helper()
+	description, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	barrier, opener, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer barrier.Close()
+	var ready []io.Reader
+	for range n {
+		pr := &process{Cmd: exec.Command(os.Args[0])}
+		pr.Env = append(os.Environ(), programVar+"="+string(description))
+		pr.Stdin = barrier
+		pr.Stderr = &pr.stderr
+		stdout, err := pr.StdoutPipe()
+		if err == nil {
+			err = pr.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { pr.Process.Kill() })
+		processes = append(processes, pr)
+		ready = append(ready, stdout)
+	}
+	for i, stdout := range ready {
+		if _, err := io.ReadFull(stdout, make([]byte, len("ready\n"))); err != nil {
+			processes[i].Wait()
+			t.Fatalf("process %d did not start: %v: %s", i, err, &processes[i].stderr)
+		}
+	}
+	return processes, func() { opener.Close() }
+}
+
+// runToEnd runs a program that must succeed, and returns how long that takes from the
+// call of Migrate on.
+func runToEnd(t testing.TB, p *program) time.Duration {
+	t.Helper()
+	started, release := p.start(t, 1)
+	begun := time.Now()
+	release()
+	if err := started[0].Wait(); err != nil {
+		t.Fatalf("%v: %s", err, &started[0].stderr)
+	}
+	return time.Since(begun)
+}

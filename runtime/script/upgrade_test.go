@@ -1,0 +1,50 @@
+package script_test
+
+import (
+	"fmt"
+	"testing"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func TestUpgrade(t *testing.T) {
+	for _, journal := range []string{"delete", "wal"} {
+		for _, version := range []int{0, 2, 4} {
+			if version == 4 && journal == "wal" && !*long {
+				continue
+			}
+			t.Run(fmt.Sprintf("GivesTheSameFrom%d/%s", version, journal), func(t *testing.T) {
+				path := shopAt(t, version, journal)
+				db := connect(t, path, "_pragma=journal_mode("+journal+")")
+				if err := db.Ping(); err != nil {
+					t.Fatal(err)
+				}
+				names := beside(t, path)
+				s := schema(t, shop, 6)
+				if err := lockstep.Migrate(t.Context(), db, s); err != nil {
+					t.Fatal(err)
+				}
+				if got := glance(t, db); got != newShop {
+					t.Errorf("got %s, want %s", got, newShop)
+				}
+				if got := one(t, db, "PRAGMA journal_mode"); got != journal {
+					t.Errorf("got journal mode %s", got)
+				}
+				// The next start reads one row: what it compares has been noted.
+				if got := one(t, db, "SELECT cookie = (SELECT * FROM pragma_schema_version) FROM _lockstep_history ORDER BY version DESC"); got != "1" {
+					t.Errorf("the schema was not noted as right")
+				}
+				if err := lockstep.Check(t.Context(), db, s); err != nil {
+					t.Error(err)
+				}
+				db.Close()
+				if got := beside(t, path); got != names && got != "data.db" {
+					t.Errorf("beside the database is %s, want %s", got, names)
+				}
+				if got := look(t, path); got != newShop {
+					t.Errorf("got %s, want %s", got, newShop)
+				}
+			})
+		}
+	}
+}
