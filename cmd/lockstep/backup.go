@@ -15,6 +15,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 
+	"github.com/lockstep-db/lockstep/gen"
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -36,6 +37,8 @@ is printed. A file that exists is never written over. The copy has the permissio
 of the database, and its owner where that is allowed. It gets its name when it is
 complete: written to the disk, and found to be in order by PRAGMA integrity_check.
 When that is not so, or the command is interrupted, no file of that name is left.
+Tables that need an application's own functions or collations are copied, but cannot
+be examined here; a warning names them.
 
 A copy so made is not removed by anything in lockstep: a program that keeps the
 last few of the backups before its own upgrades counts those only.
@@ -51,7 +54,7 @@ With -json, "result" has db, backup, managed and version (0 if not managed).`,
 			db := dbFlag(fs)
 			to := fs.String("to", "", "`FILE`: where to (default beside the database, named for version and time)")
 			timeout := timeoutFlag(fs)
-			return func(ctx context.Context, _ *streams, args []string) (result, error) {
+			return func(ctx context.Context, s *streams, args []string) (result, error) {
 				if err := noArgs(args); err != nil {
 					return nil, err
 				}
@@ -59,13 +62,13 @@ With -json, "result" has db, backup, managed and version (0 if not managed).`,
 				if err != nil {
 					return nil, err
 				}
-				return backup(ctx, path, *to, *timeout)
+				return backup(ctx, s, path, *to, *timeout)
 			}
 		},
 	}
 }
 
-func backup(ctx context.Context, path, to string, timeout time.Duration) (result, error) {
+func backup(ctx context.Context, s *streams, path, to string, timeout time.Duration) (result, error) {
 	db, err := openDatabase(path)
 	if err != nil {
 		return nil, err
@@ -75,15 +78,16 @@ func backup(ctx context.Context, path, to string, timeout time.Duration) (result
 	if err := db.readable(ctx, timeout); err != nil {
 		return nil, err
 	}
-	out := &backupResult{DB: path}
+	var copied *contents
 	err = db.raw(ctx, func(conn *sqlite3.Conn) (err error) {
-		out.Backup, out.Managed, out.Version, err = db.backupTo(ctx, conn, to, timeout)
+		copied, err = db.backupTo(ctx, conn, to, timeout)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	copied.warn(s, path)
+	return &backupResult{path, copied.path, copied.managed, copied.version}, nil
 }
 
 // readable returns nil if the database is one, whatever is in it.
@@ -108,21 +112,26 @@ func (db *database) raw(ctx context.Context, f func(*sqlite3.Conn) error) error 
 	return conn.Raw(func(c any) error { return f(c.(driver.Conn).Raw()) })
 }
 
-// backupTo makes a backup of the database that conn has open, and returns its path and
-// what is in it.
-func (db *database) backupTo(ctx context.Context, conn *sqlite3.Conn, to string, timeout time.Duration) (path string, managed bool, version lockstep.Version, err error) {
+// backupTo makes a backup of the database that conn has open.
+func (db *database) backupTo(ctx context.Context, conn *sqlite3.Conn, to string, timeout time.Duration) (copied *contents, err error) {
 	of := db.path
 	if p, err := filepath.EvalSymlinks(of); err == nil {
 		of = p // a program that has the file open looks for backups beside the file, not beside a link
 	}
-	path, err = lockstep.WriteBackup(of, to, func(part string) (b lockstep.Backup, err error) {
+	path, err := lockstep.WriteBackup(of, to, func(part string) (b lockstep.Backup, err error) {
 		if err := copyDatabase(ctx, conn, part, timeout); err != nil {
 			return b, err
 		}
-		managed, version, err = verifyCopy(ctx, part)
-		return lockstep.Backup{Version: version, Unmanaged: !managed}, err
+		if copied, err = examine(ctx, part); err != nil {
+			return b, err
+		}
+		return lockstep.Backup{Version: copied.version, Unmanaged: !copied.managed}, nil
 	})
-	return path, managed, version, db.copyError(ctx, to, err)
+	if err != nil {
+		return nil, db.copyError(ctx, to, err)
+	}
+	copied.path = path
+	return copied, nil
 }
 
 // copyDatabase copies the database of conn to a file, which is made anew. Locks are
@@ -149,29 +158,95 @@ func copyToNew(ctx context.Context, conn *sqlite3.Conn, path string, timeout tim
 	return livecopy.Copy(ctx, conn, path)
 }
 
-// verifyCopy looks at a copy that nobody else knows of, and returns the version of
-// what is in it.
-func verifyCopy(ctx context.Context, path string) (managed bool, version lockstep.Version, err error) {
+// contents is what is in a copy.
+type contents struct {
+	path       string
+	managed    bool
+	version    lockstep.Version
+	unexamined []string // tables, and why they could not be examined
+}
+
+// warn tells of what could not be examined in the database at path.
+func (c *contents) warn(s *streams, path string) {
+	for _, table := range c.unexamined {
+		s.warnings = append(s.warnings, gen.Problem{File: path, Fact: "copied, but not examined: " + table})
+	}
+}
+
+// examine looks at a copy that nobody else knows of: whether it is in order, which is
+// damaged if it is not, and which version it has.
+func examine(ctx context.Context, path string) (*contents, error) {
 	db, err := connect(path, "ro&immutable=1", prepare)
 	if err != nil {
-		return false, 0, err
+		return nil, err
 	}
 	defer db.Close()
-	var answer string
-	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&answer); err != nil {
-		return false, 0, err
-	}
-	if answer != "ok" {
-		return false, 0, damaged(strings.ReplaceAll(answer, "\n", " "))
+	c := &contents{path: path}
+	switch err := db.check(ctx, ""); {
+	case errors.Is(err, sqlite3.ERROR):
+		// An application has functions and collations of its own, which are not known
+		// here. What needs them is left out.
+		if c.unexamined, err = db.checkTables(ctx); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
 	}
 	state, err := db.inspect(ctx, noMigrations())
 	if errors.Is(err, lockstep.ErrUnreadable) {
-		return false, 0, nil
+		return c, nil
 	}
 	if err != nil {
-		return false, 0, err
+		return nil, err
 	}
-	return state.Managed, state.Version, nil
+	c.managed, c.version = state.Managed, state.Version
+	return c, nil
+}
+
+// check has SQLite look at every page of the database, or of one table.
+func (db *database) check(ctx context.Context, table string) error {
+	q := "PRAGMA integrity_check(1)"
+	if table != "" {
+		q = "PRAGMA integrity_check(" + sqlite3.QuoteIdentifier(table) + ")"
+	}
+	var answer string
+	if err := db.QueryRowContext(ctx, q).Scan(&answer); err != nil {
+		return err
+	}
+	if answer != "ok" {
+		return damaged(strings.ReplaceAll(answer, "\n", " "))
+	}
+	return nil
+}
+
+// checkTables checks each table, and returns those that cannot be checked.
+func (db *database) checkTables(ctx context.Context) (unexamined []string, err error) {
+	var tables []string
+	rows, err := db.QueryContext(ctx, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		tables = append(tables, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for _, name := range tables {
+		err := db.check(ctx, name)
+		if errors.Is(err, sqlite3.ERROR) {
+			why := strings.TrimPrefix(err.Error(), "sqlite3: SQL logic error: ")
+			unexamined = append(unexamined, fmt.Sprintf("table %s: %s", name, why))
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return unexamined, nil
 }
 
 // damaged is what integrity_check finds.

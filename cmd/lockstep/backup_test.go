@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 )
 
@@ -112,7 +114,7 @@ func TestBackup(t *testing.T) {
 			m := startMover(t, path)
 			last := -1
 			for range 5 {
-				res, err := backup(t.Context(), path, "", time.Minute)
+				res, err := backup(t.Context(), &streams{}, path, "", time.Minute)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -149,7 +151,7 @@ func TestBackup(t *testing.T) {
 					}
 				}
 			})
-			_, err := backup(ctx, path, "", time.Minute)
+			_, err := backup(ctx, &streams{}, path, "", time.Minute)
 			close(finished)
 			watcher.Wait()
 			cancel()
@@ -177,12 +179,61 @@ func TestBackup(t *testing.T) {
 	})
 }
 
+// An application's functions and collations are not known to the command.
+func TestBackupOfApplicationsOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.db")
+	own := func(c *sqlite3.Conn) error {
+		twice := func(ctx sqlite3.Context, arg ...sqlite3.Value) { ctx.ResultInt64(2 * arg[0].Int64()) }
+		if err := c.CreateFunction("twice", 1, sqlite3.DETERMINISTIC|sqlite3.INNOCUOUS, twice); err != nil {
+			return err
+		}
+		return c.CreateCollation("backwards", func(a, b []byte) int { return bytes.Compare(b, a) })
+	}
+	db, err := driver.Open("file:"+filepath.ToSlash(path), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, stmt := range []string{
+		"CREATE TABLE a (x TEXT COLLATE backwards)", "CREATE INDEX a_x ON a (x)", "INSERT INTO a VALUES ('a'), ('b')",
+		"CREATE TABLE b (x)", "CREATE INDEX b_x ON b (twice(x))", "INSERT INTO b VALUES (1)",
+		"CREATE TABLE c (x)",
+	} {
+		if _, err := db.Exec(stmt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	copied := filepath.Join(t.TempDir(), "copied.db")
+	if code := run(t.Context(), []string{"backup", "--db", path, "--to", copied}, &stdout, &stderr); code != 0 {
+		t.Errorf("got exit code %d", code)
+	}
+	want := "warning: " + path + ": copied, but not examined: table a: no such collation sequence: backwards\n" +
+		"warning: " + path + ": copied, but not examined: table b: unknown function: twice()\n"
+	if got := stderr.String(); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if stdout.String() != copied+"\n" {
+		t.Errorf("got %s", &stdout)
+	}
+	if _, err := db.Exec("DELETE FROM a"); err != nil {
+		t.Fatal(err)
+	}
+	if code := run(t.Context(), []string{"restore", "--db", path, copied}, &stdout, &stderr); code != 0 {
+		t.Errorf("got exit code %d: %s", code, &stderr)
+	}
+	var first, ok string
+	if err := errors.Join(db.QueryRow("SELECT x FROM a ORDER BY x").Scan(&first), db.QueryRow("PRAGMA integrity_check").Scan(&ok)); err != nil || first+ok != "bok" {
+		t.Errorf("got %s, %s, %v", first, ok, err)
+	}
+}
+
 func TestRestore(t *testing.T) {
 	for _, journal := range []string{"delete", "wal"} {
 		t.Run("ShowsOldOrNewToOthersAndLosesNoCommit/"+journal, func(t *testing.T) {
 			path := account(t, journal)
 			other := filepath.Join(t.TempDir(), "other.backup")
-			res, err := backup(t.Context(), path, other, time.Minute)
+			res, err := backup(t.Context(), &streams{}, path, other, time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,7 +258,7 @@ func TestRestore(t *testing.T) {
 			})
 			time.Sleep(20 * time.Millisecond)
 			r := &restoration{path: path, backup: res.(*backupResult).Backup, timeout: time.Minute}
-			res, err = r.restore(t.Context())
+			res, err = r.restore(t.Context(), &streams{})
 			time.Sleep(20 * time.Millisecond)
 			m.stop()
 			close(stop)

@@ -57,7 +57,7 @@ damaged file was moved to, or "").`,
 			fs.BoolVar(&r.noBackup, "no-backup", false, "do not keep what the database holds now")
 			fs.BoolVar(&r.force, "force", false, "move a damaged database aside")
 			timeout := timeoutFlag(fs)
-			return func(ctx context.Context, _ *streams, args []string) (result, error) {
+			return func(ctx context.Context, s *streams, args []string) (result, error) {
 				if len(args) != 1 {
 					return nil, usage(fmt.Sprintf("found %d arguments; want one, the backup", len(args)))
 				}
@@ -66,7 +66,7 @@ damaged file was moved to, or "").`,
 					return nil, err
 				}
 				r.path, r.backup, r.timeout = path, args[0], *timeout
-				return r.restore(ctx)
+				return r.restore(ctx, s)
 			}
 		},
 	}
@@ -81,13 +81,13 @@ type restoration struct {
 	out restoreResult
 }
 
-func (r *restoration) restore(ctx context.Context) (result, error) {
+func (r *restoration) restore(ctx context.Context, s *streams) (result, error) {
 	r.out.DB, r.out.Restored = r.path, r.backup
 	info, err := r.examineFiles()
 	if err != nil {
 		return nil, err
 	}
-	part, err := r.prepare(ctx)
+	part, err := r.prepare(ctx, s)
 	if part != "" {
 		defer removeDatabase(part)
 	}
@@ -153,7 +153,7 @@ var sideFiles = []string{"-journal", "-wal", "-shm"}
 
 // prepare makes a private copy of the backup beside the database, to be examined and
 // changed, and returns its path, also with an error.
-func (r *restoration) prepare(ctx context.Context) (part string, err error) {
+func (r *restoration) prepare(ctx context.Context, s *streams) (part string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(r.path), filepath.Base(r.path)+".*.restore-part")
 	if err != nil {
 		return "", fileError(filepath.Dir(r.path), err)
@@ -169,13 +169,12 @@ func (r *restoration) prepare(ctx context.Context) (part string, err error) {
 		return part, err
 	}
 	err = from.raw(ctx, func(conn *sqlite3.Conn) error { return copyDatabase(ctx, conn, part, r.timeout) })
-	var managed bool
-	var version lockstep.Version
+	var copied *contents
 	if err == nil {
 		err = os.Chmod(part, 0o600) // a backup may be for reading only
 	}
 	if err == nil {
-		managed, version, err = verifyCopy(ctx, part)
+		copied, err = examine(ctx, part)
 	}
 	if d := damaged(""); errors.As(err, &d) {
 		return part, refuse("unreadable", "%s: damaged, not restored: %v", r.backup, d)
@@ -183,8 +182,9 @@ func (r *restoration) prepare(ctx context.Context) (part string, err error) {
 	if err != nil {
 		return part, r.failed(ctx, err)
 	}
-	if managed {
-		r.out.To = &version
+	copied.warn(s, r.backup)
+	if copied.managed {
+		r.out.To = &copied.version
 	}
 	return part, r.failed(ctx, clearCookie(ctx, part))
 }
@@ -248,18 +248,16 @@ func (r *restoration) replace(ctx context.Context, part string) error {
 			if err != nil {
 				return r.replaceError(ctx, err)
 			}
-			var managed bool
-			var version lockstep.Version
-			r.out.Backup, managed, version, err = db.backupTo(ctx, conn, "", r.timeout)
+			copied, err := db.backupTo(ctx, conn, "", r.timeout)
 			if kindOf(err) == "unreadable" {
 				return damaged("damaged, and no backup of it can be made")
 			}
 			if err != nil {
 				return err
 			}
-			r.out.From = nil
-			if managed {
-				r.out.From = &version
+			r.out.Backup, r.out.From = copied.path, nil
+			if copied.managed {
+				r.out.From = &copied.version
 			}
 			err = livecopy.ReplaceIf(limited, conn, part, seen)
 			if err != nil {
