@@ -45,8 +45,7 @@ func WithBackup(keep int) Option {
 	}
 }
 
-// makeBackup is called once, under the write lock, with the state that was read
-// under it.
+// makeBackup is called under the write lock, with the state that was read under it.
 func (u *upgrade) makeBackup(ctx context.Context, st *state, keep int) error {
 	// Only its backup's file is opened here, never the database's.
 	if _, err := os.Stat(u.name); u.name == ":memory:" || errors.Is(err, fs.ErrNotExist) {
@@ -56,14 +55,18 @@ func (u *upgrade) makeBackup(ctx context.Context, st *state, keep int) error {
 	begun := time.Now()
 	b := Backup{Version: st.version, Unmanaged: !st.managed, Time: begun, Auto: keep > 0}
 	u.report(ctx, Progress{Backup: b.path(u.name)}, begun, false)
-	err := u.writeBackup(ctx, &b)
+	made, err := u.writeBackup(ctx, &b)
 	if err != nil {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
 			err = fmt.Errorf("%s: %w", e.Path, e.Err)
 		}
 		return &Error{Kind: ErrBackup, DB: u.name, Version: st.version, Expected: u.schema.Expected, Err: err, ended: ended(ctx)}
 	}
-	u.saved = b.Path
+	if u.savedMade && u.saved != b.Path {
+		os.Remove(u.saved) // nothing was upgraded from there
+		u.savedMade = false
+	}
+	u.saved, u.savedMade = b.Path, u.savedMade || made
 	u.log.Info("backup made", "database", u.name, "version", st.version.String(), "file", b.Path, "took", time.Since(begun))
 	u.report(ctx, Progress{Backup: b.Path}, begun, true)
 	if keep > 0 {
@@ -72,30 +75,34 @@ func (u *upgrade) makeBackup(ctx context.Context, st *state, keep int) error {
 	return nil
 }
 
-// writeBackup makes the file that b describes and sets its path.
-func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (err error) {
+// writeBackup makes the file that b describes and sets its path. made is false if
+// there is one already.
+func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (made bool, err error) {
 	conn, release, err := u.reader(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() {
-		if e := release(); err == nil {
-			err = e
+		if e := release(); e != nil && err == nil {
+			if made {
+				os.Remove(b.Path)
+			}
+			made, err = false, e
 		}
 	}()
 	// Whoever has the lock may use this name. What is there was left by a process
 	// that was killed.
 	part := u.name + partSuffix
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return false, err
 	}
 	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return false, err
 	}
 	last := u.lastBackup(b)
 	if err := f.Close(); err != nil {
-		return err
+		return false, err
 	}
 	b.Path, err = writeBackup(u.name, "", part, func(part string) (Backup, error) {
 		if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
@@ -105,8 +112,9 @@ func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (err error) {
 	})
 	if err == nil && last != "" && sameFile(last, b.Path) && os.Remove(b.Path) == nil {
 		b.Path = last
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // reader returns a connection that can read the database while the write lock is

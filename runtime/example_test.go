@@ -9,6 +9,7 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing/fstest"
@@ -79,6 +80,46 @@ func ExampleAllow() {
 	// Output:
 	// index tags_by_tag: missing
 	// allowed: <nil>
+}
+
+// A program that keeps the last three of what its upgrades begin with. When one
+// fails, the error names the file.
+func ExampleWithBackup() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "data.db")
+	db, err := sql.Open("sqlite3", "file:"+filepath.ToSlash(path))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	if err := migrations.Migrate(ctx, db, lockstep.WithBackup(3)); err != nil { // new, so there is nothing to lose
+		log.Fatal(err)
+	}
+
+	// The next release has a migration that does not succeed.
+	fails := func(context.Context, lockstep.Tx) error { return errors.New("not on these data") }
+	next := withMigration(&migrations.Schema, "0003-fails.go", lockstep.Go(fails))
+	err = lockstep.Migrate(ctx, db, next, lockstep.WithBackup(3))
+	var failed *lockstep.MigrationError
+	if errors.As(err, &failed) {
+		fmt.Println(failed.Err)
+	}
+
+	backups, err := lockstep.Backups(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, b := range backups {
+		fmt.Println("a backup of version", b.Version, b.Path == failed.Backup)
+	}
+	// Output:
+	// not on these data
+	// a backup of version 0002 true
 }
 
 // Inspect is for whoever wants to know how a database came to be what it is.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"os"
@@ -75,13 +76,15 @@ func (u *upgrade) named(err error) error {
 type upgrade struct {
 	*gate
 	begun      time.Time
-	migrations int         // how many there were to run when it began
-	ran        int         // how many of them have
-	at         *state      // the last that is known of the database
-	program    string      // that runs
-	saved      string      // the backup that was made; "" if there is none
-	succeeded  func()      // called when the upgrade has succeeded, if it is not nil
-	copy       PrivateCopy // that conn is a connection to; nil if it is to the database
+	migrations int           // how many there were to run when it began
+	ran        int           // how many of them have
+	at         *state        // the last that is known of the database
+	program    string        // that runs
+	saved      string        // the backup that was made; "" if there is none
+	savedMade  bool          // by this call of Migrate: there was none with the same content
+	savedAt    sql.NullInt64 // PRAGMA data_version then
+	succeeded  func()        // called when the upgrade has succeeded, if it is not nil
+	copy       PrivateCopy   // that conn is a connection to; nil if it is to the database
 
 	prepared map[Version]*pending
 	pragmas  []pragma // settings of the connection to put back
@@ -229,14 +232,23 @@ func (u *upgrade) applied(rows []row) (done bool) {
 	return len(rows) == 0 || rows[len(rows)-1].version == u.schema.Expected
 }
 
-// backUp makes the backup that the options ask for, once, under the lock.
+// backUp makes the backup that the options ask for, under the lock, of what was there
+// before any migration was committed: again, if the upgrade begins again and somebody
+// has written in between.
 func (u *upgrade) backUp(ctx context.Context, st *state) error {
-	backup := u.backup
-	u.backup = nil
-	if st.isNew() {
+	if u.ran > 0 || st.isNew() {
 		return nil
 	}
-	return backup(ctx, u, st)
+	var now sql.NullInt64
+	if err := u.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&now); err != nil {
+		return u.failed(ctx, st, "", 0, true, err)
+	}
+	if now == u.savedAt {
+		return nil
+	}
+	err := u.backup(ctx, u, st)
+	u.savedAt = now
+	return err
 }
 
 // isNew reports whether nothing would be lost with the database: it has no version

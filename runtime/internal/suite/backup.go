@@ -278,6 +278,34 @@ func backup(t *test) {
 		t.untouched(old)
 		t.same("files", t.beside(), "")
 	})
+	t.claim("IsMadeAgainIfSomebodyWritesBeforeTheUpgradeBeginsAgain", func(t *test) {
+		// Orphans have the upgrade begin again, to count those that were there before.
+		t.born(family)
+		t.exec("PRAGMA foreign_keys = OFF", "INSERT INTO child VALUES (90, 9)")
+		db, tr := t.trace(Settings{})
+		var old string
+		begun := 0
+		tr.interfere(func(n int) error {
+			tr.mu.Lock()
+			q := tr.statements[n-1]
+			tr.mu.Unlock()
+			if q == "BEGIN IMMEDIATE" {
+				if begun++; begun == 2 {
+					t.exec("INSERT INTO parent VALUES (3, 'three')")
+					old = t.state()
+				}
+			}
+			return nil
+		})
+		if err := lockstep.Migrate(t.Context(), db, t.schema(family+"-- 0002-more.sql --\nCREATE TABLE more (x);\n"), lockstep.WithBackup(0)); err != nil {
+			t.Fatal(err)
+		}
+		tr.interfere(nil)
+		if begun != 2 {
+			t.Fatalf("the upgrade began %d times; want 2", begun)
+		}
+		t.same("the backup", t.at(t.backup()).state(), old)
+	})
 	t.claim("IsReported", func(t *test) {
 		t.migrate(upTo(1, notes))
 		db := t.open(Settings{})
