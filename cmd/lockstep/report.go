@@ -80,8 +80,23 @@ func exitCode(err error) int {
 	switch kindOf(err) {
 	case "busy", "unreadable", "backup", "other":
 		return 2
+	case "migration":
+		if _, ok := machineCode(err); ok {
+			return 2
+		}
 	}
 	return 1
+}
+
+// machineCode returns the result code in err if it is about the machine, a full disk
+// say, and not about the migrations and the data.
+func machineCode(err error) (sqlite3.ErrorCode, bool) {
+	for _, code := range []sqlite3.ErrorCode{sqlite3.FULL, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.NOMEM} {
+		if errors.Is(err, code) {
+			return code, true
+		}
+	}
+	return 0, false
 }
 
 // kindOf returns the word for an error that stands in the output of -json.

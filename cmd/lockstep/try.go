@@ -221,10 +221,8 @@ func (t *trial) undecided(ctx context.Context, err error) error {
 		return errors.New(named.Error())
 	}
 	fact := ""
-	for _, code := range []sqlite3.ErrorCode{sqlite3.FULL, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.NOMEM} {
-		if errors.Is(err, code) {
-			fact = strings.TrimPrefix(code.Error(), "sqlite3: ")
-		}
+	if code, ok := machineCode(err); ok {
+		fact = strings.TrimPrefix(code.Error(), "sqlite3: ")
 	}
 	if e := (*fs.PathError)(nil); errors.As(err, &e) { // its path is gone when somebody reads it
 		fact = strings.TrimPrefix(fact+": "+e.Err.Error(), ": ")
