@@ -270,6 +270,25 @@ func (c *cascades) learn(s *statement) {
 	}
 }
 
+// reread learns anew from the schema, when a program may have changed it.
+func (c *cascades) reread(conn *sqlite3.Conn) error {
+	texts, err := column(conn, "SELECT sql FROM sqlite_schema WHERE sql NOT NULL AND type IN ('table', 'trigger')")
+	if err != nil {
+		return err
+	}
+	clear(c.declared)
+	clear(c.unread)
+	clear(c.actions)
+	for _, text := range texts {
+		var m migration
+		m.parse(text)
+		if s := m.next(0); s != nil {
+			c.learn(s)
+		}
+	}
+	return nil
+}
+
 func (c *cascades) declare(table string) {
 	c.forget(table)
 	c.declared[table] = true

@@ -191,12 +191,12 @@ func (r *replay) orphans() ([]fault, error) {
 // blame returns a problem for each of the faults that the migrations end with,
 // in the file since which it is there. It replays them all once more, and looks
 // after each, which only a directory with faults has to wait for.
-func blame(ctx context.Context, migrations []*migration, opts Options, faults []fault) (Problems, error) {
-	r, err := newReplay(ctx, opts)
+func blame(ctx context.Context, migrations []*migration, opts Options, child *child, faults []fault) (Problems, error) {
+	r, err := newReplay(ctx, opts, child)
 	if err != nil {
 		return nil, err
 	}
-	defer r.conn.Close()
+	defer r.close()
 	copies := make([]*migration, len(migrations)) // because a replay sets their ends
 	for i, m := range migrations {
 		c := *m

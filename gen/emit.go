@@ -12,7 +12,10 @@ import (
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
 
-const runtimePath = "github.com/lockstep-db/lockstep/runtime"
+const (
+	runtimePath = "github.com/lockstep-db/lockstep/runtime"
+	scriptPath  = runtimePath + "/script"
+)
 
 // pattern matches the four kinds of migration, and not 0002-x.sql.bak.
 const pattern = "[0-9][0-9][0-9][0-9]-*[.s][gpsq][oyhl]"
@@ -32,11 +35,13 @@ func emit(pkg string, schema *lockstep.Schema, names []lockstep.FileName) ([]byt
 	// 	"database/sql"
 	// 	"embed"
 	// 	lockstep "github.com/lockstep-db/lockstep/runtime"
+	// 	"github.com/lockstep-db/lockstep/runtime/script"
 	// )
 	f.ImportName("context", "context")
 	f.ImportName("database/sql", "sql")
 	f.ImportName("embed", "embed")
 	f.ImportAlias(runtimePath, "lockstep")
+	f.ImportName(scriptPath, "script")
 
 	// const _ = lockstep.Format1
 	f.Comment("// A compile error in the next line means that the lockstep that generated this")
@@ -84,13 +89,24 @@ func emit(pkg string, schema *lockstep.Schema, names []lockstep.FileName) ([]byt
 		jen.Id("Files").Op(":").Id("files"),
 		// Migrations: []lockstep.Migration{
 		jen.Id("Migrations").Op(":").Index().Qual(runtimePath, "Migration").CustomFunc(lines, func(g *jen.Group) {
-			for _, m := range schema.Migrations {
+			for i, m := range schema.Migrations {
 				// {Version: 11, File: "0011-one-more-thing.sql", Checksum: "t1:…", Ends: []int{12, 20}, Accepted: []string{"t1:…"}},
 				g.ValuesFunc(func(g *jen.Group) {
 					g.Id("Version").Op(":").Lit(int(m.Version))
 					g.Id("File").Op(":").Lit(m.File)
 					g.Id("Checksum").Op(":").Lit(m.Checksum)
-					g.Id("Ends").Op(":").Index().Int().Values(jen.Op(decimals(m.Ends)))
+					switch names[i].Ext {
+					case ".sql":
+						g.Id("Ends").Op(":").Index().Int().Values(jen.Op(decimals(m.Ends)))
+					// {Version: 12, File: "0012-backfill-slugs.go", Checksum: "g1:…", Program: lockstep.Go(migrate0012)},
+					case ".go":
+						g.Id("Program").Op(":").Qual(runtimePath, "Go").Call(jen.Id(goFunction(m.Version)))
+					// {Version: 13, File: "0013-import.py", Checksum: "x1:…", Program: script.Python},
+					case ".py":
+						g.Id("Program").Op(":").Qual(scriptPath, "Python")
+					case ".sh":
+						g.Id("Program").Op(":").Qual(scriptPath, "Shell")
+					}
 					if len(m.Accepted) > 0 {
 						g.Id("Accepted").Op(":").Index().String().ValuesFunc(func(g *jen.Group) {
 							for _, sum := range m.Accepted {

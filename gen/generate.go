@@ -64,14 +64,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"go/parser"
-	"go/token"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -87,6 +84,7 @@ type Options struct {
 	Renumbered lockstep.Version          // two branches used this number: from it on lockstep_gen.go is no record; 0 is none
 	To         lockstep.Version          // stop at this version; 0 is the last
 	Conn       func(*sqlite3.Conn) error // prepares the replay's connection, or nil
+	Output     io.Writer                 // gets what Go migrations print, too, or nil
 }
 
 // A Result is what a directory of migrations comes to.
@@ -95,6 +93,8 @@ type Result struct {
 	Schema   *lockstep.Schema // its Files read the directory
 	Source   []byte           // the text of lockstep_gen.go; none from Load, or with Options.To
 	Warnings []Problem        // what is accepted and not good
+
+	child *child // runs the Go migrations of Schema
 }
 
 // Generate reads and replays the migrations of dir and returns the generated file
@@ -107,6 +107,9 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	read := start(func() (history, error) { return readHistory(ctx, dir) })
 	d, err := load(ctx, dir, opts)
 	h, historyErr := read()
+	if err == nil {
+		defer d.close()
+	}
 	if err := cmp.Or(err, historyErr); err != nil {
 		return nil, err
 	}
@@ -155,6 +158,9 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 // It returns no Source, and does not hold the migrations against those that are
 // recorded; from a lockstep_gen.go it takes the earlier checksums that were
 // accepted. Its errors are those of [Generate].
+//
+// The Schema is one that a database can be migrated with. Its Go migrations run in a
+// process that ends with [Result.Close].
 func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	d, err := load(ctx, dir, opts)
 	if err != nil {
@@ -162,6 +168,7 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	}
 	faults, err := d.check()
 	if err := cmp.Or(err, append(d.problems, faults...).err()); err != nil {
+		d.close()
 		return nil, err
 	}
 	source, err := os.ReadFile(filepath.Join(dir, FileName))
@@ -174,6 +181,16 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	}
 	return d.result(dir), nil
 }
+
+// Scan reports the problems of dir that show without running anything, as
+// [Generate] does: names, numbers, and texts that cannot be migrations.
+func Scan(dir string, opts Options) error {
+	_, problems, err := scan(dir, opts.Gaps)
+	return cmp.Or(err, problems.err())
+}
+
+// Close ends the process that runs the Go migrations of Schema, if there is one.
+func (r *Result) Close() { r.child.close() }
 
 // start calls f at once, and returns a function that waits for its results.
 func start[T any](f func() (T, error)) (wait func() (T, error)) {
@@ -199,16 +216,20 @@ type directory struct {
 	objects    []sqltext.Object
 	problems   Problems
 	warnings   Problems
+	child      *child // runs the Go migrations, if there are any
 
 	// check waits for the last stage, which looks at the whole schema while its
 	// source is emitted. It is called once.
 	check func() (Problems, error)
 }
 
+// close ends the child, when nothing uses it any more.
+func (d *directory) close() { d.child.close() }
+
 // load scans and replays. The replay waits until the scan finds no fault: on a
 // missing migration all that follow would fail.
 func load(ctx context.Context, dir string, opts Options) (*directory, error) {
-	open := start(func() (*replay, error) { return newReplay(ctx, opts) })
+	open := start(func() (*replay, error) { return newReplay(ctx, opts, nil) })
 	d := &directory{check: func() (Problems, error) { return nil, nil }}
 	var scanErr error
 	d.migrations, d.problems, scanErr = scan(dir, opts.Gaps)
@@ -216,10 +237,13 @@ func load(ctx context.Context, dir string, opts Options) (*directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	checks := false
+	kept, checks := false, false
 	defer func() {
+		if !kept {
+			d.close()
+		}
 		if !checks {
-			r.conn.Close()
+			r.close()
 		}
 	}()
 	if scanErr != nil {
@@ -228,6 +252,7 @@ func load(ctx context.Context, dir string, opts Options) (*directory, error) {
 	if d.complete = len(d.problems) == 0; !d.complete {
 		return d, nil
 	}
+	all := d.migrations
 	if opts.To > 0 {
 		i := slices.IndexFunc(d.migrations, func(m *migration) bool { return m.Version == opts.To })
 		if i < 0 {
@@ -238,10 +263,23 @@ func load(ctx context.Context, dir string, opts Options) (*directory, error) {
 		d.complete = i+1 == len(d.migrations)
 		d.migrations = d.migrations[:i+1]
 	}
+	if slices.ContainsFunc(d.migrations, func(m *migration) bool { return m.Ext == ".go" }) {
+		// It builds while what is before the first of them is replayed.
+		if d.child, err = startChild(dir, all, opts.Output); err != nil {
+			return nil, err
+		}
+		r.close()
+		again, err := newReplay(ctx, opts, d.child)
+		if err != nil {
+			return nil, err
+		}
+		r = again
+	}
 	ok, err := r.run(ctx, d.migrations, nil)
 	if err != nil {
 		return nil, err
 	}
+	kept = true
 	d.problems, d.warnings = r.problems, r.warnings
 	if !ok || len(d.problems) > 0 {
 		return d, nil
@@ -251,12 +289,12 @@ func load(ctx context.Context, dir string, opts Options) (*directory, error) {
 	}
 	checks = true
 	d.check = start(func() (Problems, error) {
-		defer r.conn.Close()
+		defer r.close()
 		faults, err := r.faults(d.objects)
 		if err != nil || len(faults) == 0 {
 			return nil, err
 		}
-		return blame(ctx, d.migrations, opts, faults)
+		return blame(ctx, d.migrations, opts, d.child, faults)
 	})
 	return d, nil
 }
@@ -276,12 +314,21 @@ func (d *directory) result(dir string) *Result {
 			Checksum: m.checksum,
 			Ends:     m.ends,
 			Accepted: m.accepted,
+			Program:  d.program(m),
 		})
 	}
 	schema.Digest = lockstep.Digest(schema.Migrations)
 	schema.Files = only{os.DirFS(dir), names}
 	d.warnings.sort()
-	return &Result{Dir: dir, Schema: schema, Warnings: d.warnings}
+	return &Result{Dir: dir, Schema: schema, Warnings: d.warnings, child: d.child}
+}
+
+// program returns what runs a migration that is not SQL.
+func (d *directory) program(m *migration) lockstep.Program {
+	if m.Ext == ".go" {
+		return lockstep.Go(d.child.function(m.Version))
+	}
+	return nil
 }
 
 // only is a directory without the files that are not named.
@@ -300,50 +347,6 @@ func (o only) Open(name string) (fs.File, error) {
 func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(o.FS, name)
 	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !o.names[e.Name()] }), err
-}
-
-// packageName returns the name of the package that dir is, by its other Go files
-// or else by its own name.
-func packageName(dir string) (string, *Problem) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "", nil // the scan has said so
-	}
-	name, from := "", ""
-	for _, entry := range entries {
-		base := entry.Name()
-		if base == FileName || filepath.Ext(base) != ".go" || strings.HasSuffix(base, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, base), nil, parser.PackageClauseOnly)
-		if err != nil {
-			continue // the compiler will say it better
-		}
-		if file.Name.Name == "main" {
-			continue // a program under "//go:build ignore": nobody can import a main
-		}
-		if name != "" && file.Name.Name != name {
-			return "", &Problem{File: base, Fact: fmt.Sprintf("package %s; %s has package %s", file.Name.Name, from, name)}
-		}
-		name, from = file.Name.Name, base
-	}
-	if name != "" {
-		return name, nil
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		abs = dir
-	}
-	name = strings.Map(func(r rune) rune {
-		if r == '_' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, filepath.Base(abs))
-	if !token.IsIdentifier(name) || name == "_" || name == "main" { // none that can be imported
-		name = "migrations"
-	}
-	return name, nil
 }
 
 // Stale returns "" when lockstep_gen.go is what the migrations give, and

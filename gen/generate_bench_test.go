@@ -112,11 +112,12 @@ CREATE INDEX tag%[1]d_tag ON tag%[1]d(tag);
 }
 
 func executeFiles(ctx context.Context, dir string, n int) error {
-	conn, err := openMemory(ctx, nil)
+	r, err := newReplay(ctx, Options{}, nil)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer r.close()
+	conn := r.conn
 	if err := conn.Exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -152,14 +153,14 @@ func BenchmarkReplay(b *testing.B) {
 			for b.Loop() {
 				m := &migration{name: "0001-x.sql"}
 				m.parse(text)
-				r, err := newReplay(b.Context(), Options{})
+				r, err := newReplay(b.Context(), Options{}, nil)
 				if err != nil {
 					b.Fatal(err)
 				}
 				if ok, err := r.run(b.Context(), []*migration{m}, nil); !ok || err != nil {
 					b.Fatal(r.problems, err)
 				}
-				r.conn.Close()
+				r.close()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*bench.n), "ns/statement")
 		})

@@ -26,6 +26,7 @@ func TestGenerate(t *testing.T) {
 		t.Fatal("no archives", err)
 	}
 	module := newModule(t)
+	offline(t)
 	recorded := map[string]*txtar.Archive{}
 	for _, path := range archives {
 		name := strings.TrimSuffix(filepath.Base(path), ".txtar")
@@ -114,7 +115,7 @@ func goldenOptions(t *testing.T, archive *txtar.Archive) (opts Options) {
 
 // newModule returns the folder of a new module that finds the runtime in this
 // checkout.
-func newModule(t *testing.T) string {
+func newModule(t testing.TB) string {
 	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -156,7 +157,14 @@ func goVet(t *testing.T, module string) (string, error) {
 	return string(out), err
 }
 
-func writeFile(t *testing.T, path, text string) {
+// offline has the go command find what it needs in this checkout.
+func offline(t testing.TB) {
+	t.Setenv("GOPROXY", "off")
+	t.Setenv("GOFLAGS", "-mod=mod")
+	t.Setenv("GOWORK", "off")
+}
+
+func writeFile(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		t.Fatal(err)

@@ -2,10 +2,12 @@ package gen
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
 	"github.com/ncruces/go-sqlite3/ext/fts5"
 	"github.com/ncruces/go-sqlite3/ext/rtree"
 )
@@ -15,46 +17,75 @@ import (
 // for a migration that asks for none, inside a transaction.
 type replay struct {
 	conn     *sqlite3.Conn
+	tx       *sql.Conn // the same connection, where there are Go migrations
+	db       *sql.DB   // that it is of
+	child    *child    // runs them
 	dqs      bool
 	cascades cascades
 	problems Problems
 	warnings Problems
 }
 
-// newReplay opens the database. The caller closes it.
-func newReplay(ctx context.Context, opts Options) (*replay, error) {
-	conn, err := openMemory(ctx, opts.Conn)
-	if err != nil {
+// newReplay opens the database. The caller closes it. With a child, Go migrations
+// can be replayed.
+func newReplay(ctx context.Context, opts Options, child *child) (*replay, error) {
+	r := &replay{child: child, dqs: opts.DQS, cascades: newCascades()}
+	if err := r.open(ctx, opts.Conn); err != nil {
+		r.close()
 		return nil, err
 	}
-	r := &replay{conn: conn, dqs: opts.DQS, cascades: newCascades()}
 	if err := r.doubleQuotes(opts.DQS); err != nil {
-		conn.Close()
+		r.close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func openMemory(ctx context.Context, hook func(*sqlite3.Conn) error) (*sqlite3.Conn, error) {
+func (r *replay) open(ctx context.Context, hook func(*sqlite3.Conn) error) (err error) {
+	prepare := func(conn *sqlite3.Conn) error {
+		// Other builds of SQLite have these two built in.
+		err := errors.Join(fts5.Register(conn), rtree.Register(conn))
+		if err == nil && hook != nil {
+			err = hook(conn)
+		}
+		if err == nil {
+			err = conn.Exec("PRAGMA foreign_keys = OFF")
+		}
+		return err
+	}
 	// The driver's own limit is 256 MiB, which a large seed would reach.
-	conn, err := sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, 1<<32), ":memory:")
-	if err != nil {
-		return nil, err
+	const memory = 1 << 32
+	if r.child == nil {
+		if r.conn, err = sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, memory), ":memory:"); err != nil {
+			return err
+		}
+		r.conn.SetInterrupt(ctx)
+		return prepare(r.conn)
 	}
-	conn.SetInterrupt(ctx)
-	// Other builds of SQLite have these two built in.
-	err = errors.Join(fts5.Register(conn), rtree.Register(conn))
-	if err == nil && hook != nil {
-		err = hook(conn)
+	// A Go migration gets values as a driver has them.
+	if r.db, err = driver.Open(":memory:", prepare); err != nil {
+		return err
 	}
-	if err == nil {
-		err = conn.Exec("PRAGMA foreign_keys = OFF")
+	if r.tx, err = r.db.Conn(sqlite3.WithMaxMemory(ctx, memory)); err != nil {
+		return err
 	}
-	if err != nil {
-		conn.Close()
-		return nil, err
+	return r.tx.Raw(func(conn any) error {
+		r.conn = conn.(driver.Conn).Raw()
+		r.conn.SetInterrupt(ctx)
+		return nil
+	})
+}
+
+// close closes the database, and leaves the child to others.
+func (r *replay) close() {
+	if r.tx != nil {
+		r.tx.Close()
 	}
-	return conn, nil
+	if r.db != nil {
+		r.db.Close()
+	} else if r.conn != nil {
+		r.conn.Close()
+	}
 }
 
 // doubleQuotes says whether text in double quotes that names no column is a
@@ -79,7 +110,7 @@ func (r *replay) run(ctx context.Context, migrations []*migration, after func(*m
 		if err := r.transaction(!m.alone); err != nil {
 			return false, err
 		}
-		ok, err := r.migration(m)
+		ok, err := r.step(ctx, m)
 		r.problems = append(r.problems, r.cascades.end()...)
 		if err := errors.Join(ctx.Err(), err); err != nil {
 			return false, err
@@ -108,6 +139,14 @@ func (r *replay) transaction(open bool) error {
 		return r.conn.Exec("COMMIT")
 	}
 	return nil
+}
+
+// step replays one migration.
+func (r *replay) step(ctx context.Context, m *migration) (bool, error) {
+	if m.sql() {
+		return r.migration(m)
+	}
+	return r.program(ctx, m)
 }
 
 // migration runs the statements of m. It returns false when one failed, so that

@@ -44,11 +44,11 @@ func TestStatementsAreThoseThatSQLiteRan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := &migration{name: "0001-x.sql"}
 			m.parse(sqltext.Normalize([]byte(file)))
-			r, err := newReplay(t.Context(), Options{})
+			r, err := newReplay(t.Context(), Options{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer r.conn.Close()
+			defer r.close()
 			if err := r.conn.Exec("CREATE TABLE u(a)"); err != nil {
 				t.Fatal(err)
 			}
@@ -73,11 +73,11 @@ func TestStatementsAreThoseThatSQLiteRan(t *testing.T) {
 // cutBySQLite hands SQLite all of the text and then what it leaves over, and
 // returns what it takes.
 func cutBySQLite(t *testing.T, text string) (statements []string) {
-	r, err := newReplay(t.Context(), Options{})
+	r, err := newReplay(t.Context(), Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.conn.Close()
+	defer r.close()
 	if err := r.conn.Exec("CREATE TABLE u(a)"); err != nil {
 		t.Fatal(err)
 	}

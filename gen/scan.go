@@ -20,12 +20,15 @@ import (
 type migration struct {
 	lockstep.FileName
 	name     string
-	script   *sqltext.Script
-	alone    bool // runs outside of the upgrade's transaction
+	script   *sqltext.Script // its text, and for SQL the tokens of it
+	alone    bool            // runs outside of the upgrade's transaction
 	checksum string
 	ends     []int    // where its statements end, in tokens, once it has been replayed
 	accepted []string // earlier checksums
 }
+
+// sql reports whether the migration is one that SQLite reads, not a program.
+func (m *migration) sql() bool { return m.Ext != ".go" && m.Ext != ".py" && m.Ext != ".sh" }
 
 // at returns a problem at offset pos of the migration's text.
 func (m *migration) at(pos int, format string, args ...any) Problem {
@@ -54,6 +57,7 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 		taken      = map[lockstep.Version]string{} // the numbers in use, and by which file
 		meant      = map[lockstep.Version]bool{}   // the numbers of files whose names are not quite right
 	)
+	goPackage := packageOf(dir, entries)
 	for _, entry := range entries { // sorted by name, so by number where names are right
 		name := entry.Name()
 		report := func(format string, args ...any) {
@@ -80,7 +84,7 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 			continue
 		}
 		m := &migration{FileName: parsed, name: name}
-		if fault := m.read(dir); fault != nil {
+		if fault := m.read(dir, goPackage); fault != nil {
 			problems = append(problems, fault...)
 			continue
 		}
@@ -145,14 +149,16 @@ func unsuitable(entry fs.DirEntry, name lockstep.FileName) string {
 		return "is a directory with a migration's name; want a regular file"
 	case !kind.IsRegular():
 		return "is not a regular file"
-	case name.Ext != ".sql":
-		return name.Ext + " migrations are not supported; write it as .sql"
+	case name.Ext == ".py" || name.Ext == ".sh":
+		return name.Ext + " migrations are not supported; write it as .sql or .go"
+	case name.Ext == ".go":
+		return dropsOut(entry.Name())
 	}
 	return ""
 }
 
 // read reads the migration's text and returns what is wrong with it.
-func (m *migration) read(dir string) Problems {
+func (m *migration) read(dir string, goPackage func() string) Problems {
 	whole := func(fact string) Problems { return Problems{{File: m.name, Fact: fact}} }
 	bytes, err := os.ReadFile(filepath.Join(dir, m.name))
 	if err != nil {
@@ -162,13 +168,23 @@ func (m *migration) read(dir string) Problems {
 		}
 		return whole(err.Error())
 	}
+	if m.Ext == ".go" {
+		return m.readGo(bytes, goPackage())
+	}
 	text := sqltext.Normalize(bytes)
 	m.script = &sqltext.Script{Text: text}
 	if i := strings.IndexByte(text, 0); i >= 0 {
-		return Problems{m.at(i, "NUL byte; SQLite would read no further")}
+		return Problems{m.at(i, "NUL byte; %s would read no further", m.reader())}
 	}
 	if !utf8.ValidString(text) {
 		return Problems{m.at(firstInvalid(text), "text is not UTF-8; save the file as UTF-8")}
+	}
+	if !m.sql() {
+		m.checksum = lockstep.ScriptChecksum(bytes)
+		if comments(text) {
+			return whole("no statement; want at least one")
+		}
+		return nil
 	}
 	m.parse(text)
 	m.checksum = m.script.Checksum()
@@ -179,6 +195,27 @@ func (m *migration) read(dir string) Problems {
 		}
 	}
 	return append(problems, Problem{File: m.name, Fact: "no statement; want at least one"})
+}
+
+// reader returns what reads the migration.
+func (m *migration) reader() string {
+	switch m.Ext {
+	case ".py":
+		return "Python"
+	case ".sh":
+		return "the shell"
+	}
+	return "SQLite"
+}
+
+// comments reports whether the script has nothing but blank lines and comments.
+func comments(script string) bool {
+	for line := range strings.Lines(script) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *migration) parse(text string) {

@@ -51,9 +51,8 @@ func TestScan(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "0002-add.sql: permission denied"},
-		{"RefusesGoForNow", file("0002-add.go", "package migrations"), "0002-add.go: .go migrations are not supported; write it as .sql"},
-		{"RefusesPythonForNow", file("0002-add.py", "pass"), "0002-add.py: .py migrations are not supported; write it as .sql"},
-		{"RefusesShellForNow", file("0002-add.sh", ":"), "0002-add.sh: .sh migrations are not supported; write it as .sql"},
+		{"RefusesPythonForNow", file("0002-add.py", "pass"), "0002-add.py: .py migrations are not supported; write it as .sql or .go"},
+		{"RefusesShellForNow", file("0002-add.sh", ":"), "0002-add.sh: .sh migrations are not supported; write it as .sql or .go"},
 		{"RefusesEmptyFile", file("0002-add.sql", ""), "0002-add.sql: no statement; want at least one"},
 		{"RefusesCommentsAlone", file("0002-add.sql", "-- a\n/* b */ ; -- c"), "0002-add.sql: no statement; want at least one"},
 		{"RefusesDirectiveAlone", file("0002-add.sql", "-- lockstep: no-transaction"), "0002-add.sql: no statement; want at least one"},

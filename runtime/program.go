@@ -85,6 +85,10 @@ func (goProgram) Checksum(text []byte) string {
 	}
 }
 
+// Run calls the function with a Tx of somebody else's, without an upgrade around it.
+// It is for the generator, which runs it in one process and guards it in another.
+func (p goProgram) Run(ctx context.Context, tx Tx) error { return p.migrate(ctx, tx) }
+
 // ScriptChecksum returns the checksum of a migration for another interpreter, a .py
 // or .sh file: "x1:" and 128 bits of a SHA-256 over its text, in hexadecimal. A
 // byte-order mark and what ends a line do not count; blanks and comments do, because

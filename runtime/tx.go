@@ -106,6 +106,14 @@ func (p goProgram) run(ctx context.Context, u *upgrade, _ *pending) error {
 
 var errOwn = errors.New("_meta and _lockstep_history are lockstep's, and the migration has changed them; leave them alone")
 
+// Replay runs the function as an upgrade does, in the transaction that is open on
+// conn. It is for the generator, which has no upgrade.
+func (p goProgram) Replay(ctx context.Context, conn *sql.Conn) error {
+	u := &upgrade{gate: &gate{config: configure(nil), conn: conn}}
+	defer u.restore(ctx)
+	return p.run(ctx, u, nil)
+}
+
 // call calls the function. However that ends, with a panic too, the session is over
 // before anything else is done with the connection.
 func (p goProgram) call(ctx context.Context, u *upgrade) (err error) {

@@ -182,7 +182,9 @@ func (e *enrollment) schema(ctx context.Context, v lockstep.Version) (*lockstep.
 	if v == e.newest.Expected {
 		return e.newest, nil
 	}
-	res, err := load(ctx, &streams{}, e.dir, gen.Options{Gaps: e.gaps, To: v})
+	s := &streams{stderr: io.Discard}
+	defer s.close() // what is wanted of the schema is its SQL
+	res, err := load(ctx, s, e.dir, gen.Options{Gaps: e.gaps, To: v})
 	if err != nil {
 		return nil, err
 	}

@@ -96,6 +96,7 @@ func generateFlags(fs *flag.FlagSet) *gen.Options {
 // generate calls [gen.Generate] and gives the files in its problems the names
 // that the user has for them.
 func generate(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.Result, error) {
+	opts.Output = s.stderr
 	res, err := gen.Generate(ctx, dir, opts)
 	if err != nil {
 		return nil, inDir(dir, err)

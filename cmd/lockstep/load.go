@@ -12,15 +12,19 @@ import (
 
 // load calls [gen.Load] for the commands that work on a directory as it is,
 // whether or not it is a Go package. Gaps are accepted where the go:generate line
-// of the directory accepts them; double-quoted strings always, with a warning.
+// of the directory accepts them; double-quoted strings always, with a warning. What Go
+// migrations print goes to standard error. The result is closed when the command is
+// done.
 func load(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.Result, error) {
 	line, _ := directive(dir)
 	opts.Gaps = opts.Gaps || line.Gaps
 	opts.DQS = true
+	opts.Output = s.stderr
 	res, err := gen.Load(ctx, dir, opts)
 	if err != nil {
 		return nil, inDir(dir, err)
 	}
+	s.loaded = append(s.loaded, res)
 	s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
 	return res, nil
 }
@@ -32,6 +36,9 @@ func gapsFlag(fs *flag.FlagSet) *bool {
 
 // inDir names the files of problems from the current folder.
 func inDir(dir string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if problems := (gen.Problems)(nil); errors.As(err, &problems) {
 		return problemsIn(dir, problems)
 	}

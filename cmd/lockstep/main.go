@@ -81,6 +81,14 @@ type result interface {
 type streams struct {
 	stderr   io.Writer
 	warnings gen.Problems
+	loaded   []*gen.Result // to close when the command is done
+}
+
+// close ends the processes that run Go migrations.
+func (s *streams) close() {
+	for _, r := range s.loaded {
+		r.Close()
+	}
 }
 
 // commands returns the subcommands in the order in which a user meets them.
@@ -139,6 +147,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 
 	s := &streams{stderr: stderr}
+	defer s.close()
 	res, err := act(ctx, s, args)
 	if u := usage(""); errors.As(err, &u) {
 		return complain(stderr, usageError(name, string(u)))

@@ -68,7 +68,7 @@ func newMigration(ctx context.Context, dir, description string, gaps bool) (resu
 	if err != nil {
 		return nil, err
 	}
-	if err := numbering(ctx, dir, gaps, last); err != nil {
+	if err := numbering(dir, gaps, last); err != nil {
 		return nil, err
 	}
 	name := lockstep.FileName{Version: last + 1, Description: description, Ext: ".sql"}.String()
@@ -102,10 +102,11 @@ func lastVersion(dir string) (last lockstep.Version, err error) {
 // numbering returns the problems with files as such. Their SQL may be wrong
 // still: that is no obstacle to the next migration, and may be known only to a
 // generator program with functions of its own.
-func numbering(ctx context.Context, dir string, gaps bool, last lockstep.Version) error {
-	_, err := load(ctx, &streams{}, dir, gen.Options{Gaps: gaps})
+func numbering(dir string, gaps bool, last lockstep.Version) error {
+	line, _ := directive(dir)
+	err := gen.Scan(dir, gen.Options{Gaps: gaps || line.Gaps})
 	problems := gen.Problems(nil)
-	if !errors.As(err, &problems) {
+	if err = inDir(dir, err); !errors.As(err, &problems) {
 		return err
 	}
 	var files gen.Problems

@@ -1,0 +1,366 @@
+package gen
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// goMigration returns the text of a Go migration whose function has that body.
+func goMigration(version, body string) string {
+	return `package migrations
+
+import (
+	"context"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+func migrate` + version + `(ctx context.Context, tx lockstep.Tx) error {
+	` + body + `
+}
+`
+}
+
+// newMigrations returns the folder of the files, in a module of their own.
+func newMigrations(t *testing.T, files map[string]string) string {
+	t.Helper()
+	offline(t)
+	dir := filepath.Join(newModule(t), "migrations")
+	for name, text := range files {
+		writeFile(t, filepath.Join(dir, name), text)
+	}
+	return dir
+}
+
+// TestChildThatCannotBe is about what stands in the way of running Go migrations
+// when it is not in them.
+func TestChildThatCannotBe(t *testing.T) {
+	ordinary := goMigration("0001", "return nil")
+	tests := []struct {
+		claim string
+		files map[string]string
+		spoil func(t *testing.T, dir string)
+		want  string
+	}{
+		{"NoModule", nil, func(t *testing.T, dir string) {
+			remove(t, filepath.Join(dir, "..", "go.mod"))
+		}, "0001-x.go: cannot be run: no go.mod in the folder or above; a directory with Go migrations is a package of a module"},
+		{"NoGo", nil, func(t *testing.T, dir string) {
+			t.Setenv("PATH", t.TempDir())
+		}, "0001-x.go: cannot be run: no go command on PATH, which builds Go migrations to replay them"},
+		{"ModuleIsNotOfTheWorkspace", nil, func(t *testing.T, dir string) {
+			work := filepath.Join(dir, "..", "go.work")
+			writeFile(t, work, "go 1.26.0\n\nuse ./other\n")
+			writeFile(t, filepath.Join(filepath.Dir(work), "other", "go.mod"), "module example.com/other\n\ngo 1.26.0\n")
+			t.Setenv("GOWORK", work)
+			t.Setenv("GOFLAGS", "")
+		}, "0001-x.go: cannot be run: the directory is contained in a module that is not one of the workspace modules listed in go.work. You can add the module to the workspace using: go work use .."},
+		{"NotVendored", nil, func(t *testing.T, dir string) {
+			cmd := exec.CommandContext(t.Context(), "go", "mod", "vendor")
+			cmd.Dir = filepath.Dir(dir)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			t.Setenv("GOFLAGS", "-mod=vendor")
+		}, "0001-x.go: cannot be run: cannot find module providing package github.com/lockstep-db/lockstep/gen/gohost: import lookup disabled by -mod=vendor; want lockstep among the tools of the module\n\tgo get -tool github.com/lockstep-db/lockstep/cmd/lockstep"},
+		{"PackagePanics", map[string]string{"a.go": "package migrations\n\nfunc init() { panic(\"no configuration\") }\n"}, nil,
+			"0001-x.go: cannot be run: its package ends the program when it is initialized: panic: no configuration"},
+		{"PackageExits", map[string]string{"a.go": "package migrations\n\nimport \"os\"\n\nfunc init() { println(\"no configuration\"); os.Exit(3) }\n"}, nil,
+			"0001-x.go: cannot be run: no configuration"},
+	}
+	for _, test := range tests {
+		t.Run(test.claim, func(t *testing.T) {
+			files := map[string]string{"0001-x.go": ordinary}
+			for name, text := range test.files {
+				files[name] = text
+			}
+			dir := newMigrations(t, files)
+			if test.spoil != nil {
+				test.spoil(t, dir)
+			}
+			_, err := Generate(t.Context(), dir, Options{})
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+			if problems := (Problems)(nil); errors.As(err, &problems) {
+				t.Error("it is a problem of the migrations")
+			}
+		})
+	}
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestChild is about packages that can be run.
+func TestChild(t *testing.T) {
+	t.Run("HasTheFunctionsOfTheHook", func(t *testing.T) {
+		dir := newMigrations(t, map[string]string{
+			"0001-x.go":  goMigration("0001", `_, err := tx.ExecContext(ctx, "CREATE TABLE t AS SELECT answer() AS a")`+"\n\treturn err"),
+			"0002-y.sql": "CREATE TABLE u AS SELECT answer() + a AS b FROM t;",
+		})
+		_, err := Generate(t.Context(), dir, Options{Conn: func(c *sqlite3.Conn) error {
+			return c.CreateFunction("answer", 0, 0, func(ctx sqlite3.Context, _ ...sqlite3.Value) { ctx.ResultInt(42) })
+		}})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("LinksNoDriver", func(t *testing.T) {
+		// A driver that registers the name that ncruces/go-sqlite3 has, as mattn's does.
+		dir := newMigrations(t, map[string]string{
+			"0001-x.go": goMigration("0001", "return nil"),
+			"a.go":      "package migrations\n\nimport _ \"example.com/app/other\"\n",
+			"../other/driver.go": `package other
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+)
+
+func init() { sql.Register("sqlite3", d{}) }
+
+type d struct{}
+
+func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
+`,
+		})
+		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("IsOfHereWhereTheProgramIsNot", func(t *testing.T) {
+		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
+		t.Setenv("GOOS", "plan9")
+		t.Setenv("GOARCH", "386")
+		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("IgnoresAGeneratedFileThatIsStale", func(t *testing.T) {
+		dir := newMigrations(t, map[string]string{
+			"0001-x.go":   goMigration("0001", "return nil"),
+			"0002-y.go":   goMigration("0002", "return nil"),
+			FileName:      header + "\n\npackage migrations\n\nvar Schema = nothing.Schema{Migrations: []int{}}\n",
+			"a.go":        "package migrations\n\nvar _ = Pin(V0002Y{})\n",
+			"a_test.go":   "package migrations_test\n",
+			"z_plan9.go":  "package migrations\n\nfunc migrate0001() {}\n",
+			"notes/x.sql": "",
+		})
+		r, err := Generate(t.Context(), dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		compiles(t, filepath.Dir(dir))
+	})
+	t.Run("LeavesNothingBehind", func(t *testing.T) {
+		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
+		before := glob(t, dir)
+		temp := t.TempDir()
+		t.Setenv("TMPDIR", temp)
+		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := glob(t, dir); got != before {
+			t.Errorf("got %s; want %s", got, before)
+		}
+		if got := glob(t, temp); got != "" {
+			t.Errorf("temporary files: %s", got)
+		}
+	})
+	t.Run("ContextThatEndsWhileItIsBuilt", func(t *testing.T) {
+		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
+		temp := t.TempDir()
+		t.Setenv("TMPDIR", temp)
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(20*time.Millisecond, stop)
+		if _, err := Generate(ctx, dir, Options{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if got := glob(t, temp); got != "" {
+			t.Errorf("temporary files: %s", got)
+		}
+	})
+	t.Run("IsNotStartedForSQL", func(t *testing.T) {
+		dir := newMigrations(t, map[string]string{
+			"0001-x.sql": "CREATE TABLE t(a);",
+			"0002-y.go":  goMigration("0002", "return nil"),
+		})
+		t.Setenv("PATH", t.TempDir())
+		r, err := Load(t.Context(), dir, Options{To: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+	})
+}
+
+// glob returns the files below dir.
+func glob(t *testing.T, dir string) string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if path != dir {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(files, "\n")
+}
+
+// TestLoadMigrates upgrades databases with what Load returns.
+func TestLoadMigrates(t *testing.T) {
+	dir := newMigrations(t, map[string]string{
+		"0001-notes.sql": "CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT, slug TEXT);\nINSERT INTO notes(title) VALUES ('One'), ('Two');",
+		"0002-slugs.go": goMigration("0002", `println("working")
+	_, err := tx.ExecContext(ctx, "UPDATE notes SET slug = lower(title) WHERE title <> ?", "never")
+	return err`),
+		"0003-index.sql": "CREATE UNIQUE INDEX notes_slug ON notes(slug);",
+		"0004-words.go": goMigration("0004", `_, err := tx.ExecContext(ctx, "INSERT INTO notes(slug) VALUES ('three')")
+	return err`),
+	})
+	var output bytes.Buffer
+	r, err := Load(t.Context(), dir, Options{Output: &output})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	open := func(t *testing.T) *sql.DB {
+		db, err := driver.Open("file:" + filepath.Join(t.TempDir(), "data.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		return db
+	}
+	t.Run("FromNothing", func(t *testing.T) {
+		db := open(t)
+		if err := lockstep.Migrate(t.Context(), db, r.Schema); err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if err := db.QueryRow("SELECT group_concat(slug ORDER BY slug) FROM notes").Scan(&got); err != nil || got != "one,three,two" {
+			t.Errorf("got %s, %v", got, err)
+		}
+	})
+	t.Run("AllOrNothing", func(t *testing.T) {
+		db := open(t)
+		before, err := Load(t.Context(), dir, Options{To: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer before.Close()
+		if err := lockstep.Migrate(t.Context(), db, before.Schema); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec("INSERT INTO notes(title) VALUES ('Three')"); err != nil {
+			t.Fatal(err)
+		}
+		err = lockstep.Migrate(t.Context(), db, r.Schema)
+		if got, want := strings.ReplaceAll(errorText(err), filepath.Dir(name(t, db))+string(filepath.Separator), ""),
+			"data.db: 0004-words.go: INSERT INTO notes(slug) VALUES ('three'): UNIQUE constraint failed: notes.slug; rolled back, still at 0001"; got != want || !errors.Is(err, sqlite3.CONSTRAINT_UNIQUE) {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		var n int
+		if err := db.QueryRow("SELECT count(slug) FROM notes").Scan(&n); err != nil || n != 0 {
+			t.Errorf("%d slugs are left, %v", n, err)
+		}
+	})
+	t.Run("NotAfterClose", func(t *testing.T) {
+		r.Close()
+		db := open(t)
+		err := lockstep.Migrate(t.Context(), db, r.Schema)
+		if got, want := strings.ReplaceAll(errorText(err), filepath.Dir(name(t, db))+string(filepath.Separator), ""),
+			"data.db: 0002-slugs.go: the process that runs the Go migrations is closed; rolled back, still at 0000"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+	if got, want := output.String(), strings.Repeat("working\n", 3); got != want {
+		t.Errorf("output is %q; want %q", got, want)
+	}
+}
+
+func name(t *testing.T, db *sql.DB) (name string) {
+	t.Helper()
+	if err := db.QueryRow("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// BenchmarkGoMigration reports what a directory costs in which a Go migration stands
+// among 100 in SQL: as it is and, with a change to the Go file each time, with the
+// compiling and linking of it.
+//
+//	go test ./gen -run - -bench GoMigration
+func BenchmarkGoMigration(b *testing.B) {
+	for _, bench := range []string{"None", "Unchanged", "Changed"} {
+		b.Run(bench, func(b *testing.B) {
+			root := b.TempDir()
+			here, err := filepath.Abs("..")
+			if err != nil {
+				b.Fatal(err)
+			}
+			offline(b)
+			write := func(name, text string) {
+				path := filepath.Join(root, name)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(text), 0o666)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			write("go.mod", "module example.com/app\n\ngo 1.26.0\n\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+here+"\n")
+			for i := 1; i <= 100; i++ {
+				v := lockstep.Version(i).String()
+				write("migrations/"+v+"-x.sql", "CREATE TABLE t"+v+"(a);")
+			}
+			body := `_, err := tx.ExecContext(ctx, "CREATE TABLE go(a)")` + "\n\treturn err"
+			if bench != "None" {
+				write("migrations/0101-x.go", goMigration("0101", body))
+			}
+			dir := filepath.Join(root, "migrations")
+			if _, err := Generate(b.Context(), dir, Options{}); err != nil {
+				b.Fatal(err)
+			}
+			n := 0
+			for b.Loop() {
+				if n++; bench == "Changed" {
+					write("migrations/0101-x.go", goMigration("0101", strings.Repeat("_ = ctx\n\t", n)+body))
+				}
+				if _, err := Generate(b.Context(), dir, Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

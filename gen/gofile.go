@@ -1,0 +1,207 @@
+package gen
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/build"
+	"go/build/constraint"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// goFunction returns the name of the function that a Go migration declares.
+func goFunction(v lockstep.Version) string { return "migrate" + v.String() }
+
+// readGo checks that a migration written in Go declares its function, as far as
+// that shows without the compiler, and that no build leaves the file out.
+func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
+	m.script = &sqltext.Script{Text: string(source)}
+	m.checksum = lockstep.Go(nil).Checksum(source)
+	fset := token.NewFileSet()
+	// Lines and columns are those of the file, whatever a "//line" says.
+	report := func(pos token.Pos, format string, args ...any) {
+		at := fset.PositionFor(pos, false)
+		problems = append(problems, Problem{File: m.name, Line: at.Line, Col: at.Column, Fact: fmt.Sprintf(format, args...)})
+	}
+	file, err := parser.ParseFile(fset, m.name, source, parser.ParseComments|parser.SkipObjectResolution)
+	if list := (scanner.ErrorList)(nil); errors.As(err, &list) {
+		for _, e := range list {
+			problems = append(problems, Problem{File: m.name, Line: e.Pos.Line, Col: e.Pos.Column, Fact: e.Msg})
+		}
+		return problems
+	} else if err != nil {
+		return Problems{{File: m.name, Fact: err.Error()}}
+	}
+
+	for _, group := range file.Comments {
+		for _, c := range group.List {
+			if c.Pos() < file.Package && (constraint.IsGoBuild(c.Text) || constraint.IsPlusBuild(c.Text)) {
+				report(c.Pos(), "build constraint; "+silence)
+			}
+		}
+	}
+	for _, spec := range file.Imports {
+		if importPath(spec) == "C" {
+			report(spec.Pos(), `import "C" makes a build without cgo leave the file out; `+silence)
+		}
+	}
+	if file.Name.Name != pkg {
+		report(file.Name.Pos(), "package %s; want package %s, which the directory is", file.Name.Name, pkg)
+	}
+
+	name := goFunction(m.Version)
+	want := fmt.Sprintf("want func %s(ctx context.Context, tx lockstep.Tx) error", name)
+	var close *ast.FuncDecl // what may have been meant for it
+	for _, decl := range file.Decls {
+		f, ok := decl.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		switch {
+		case f.Name.Name == name && f.Recv == nil:
+			if fault := signatureFault(file, f.Type); fault != "" {
+				report(f.Name.Pos(), "%s; %s", fault, want)
+			}
+			return problems
+		case f.Name.Name == name:
+			close = f
+		case close == nil && nearly.MatchString(f.Name.Name):
+			close = f
+		}
+	}
+	switch {
+	case close == nil:
+		report(file.Name.Pos(), "no function %s; %s", name, want)
+	case close.Recv != nil:
+		report(close.Name.Pos(), "%s is a method; %s", close.Name.Name, want)
+	default:
+		report(close.Name.Pos(), "func %s; %s", close.Name.Name, want)
+	}
+	return problems
+}
+
+const silence = "such a file drops out of the build in silence"
+
+// nearly matches what can have been meant for the name of a migration's function.
+var nearly = regexp.MustCompile(`(?i)^(migrate|migration|up)_?[0-9]*$`)
+
+// signatureFault says in what the function is not one of a migration, or "". What
+// only the compiler can know, it leaves to the compiler.
+func signatureFault(file *ast.File, f *ast.FuncType) string {
+	if f.TypeParams != nil {
+		return "has type parameters"
+	}
+	params := typesOf(f.Params)
+	switch results := typesOf(f.Results); {
+	case len(params) != 2:
+		return fmt.Sprintf("has %d %s", len(params), plural(len(params), "parameter"))
+	case !is(file, params[0], "context", "Context"):
+		return "the first parameter is not a context.Context"
+	case !is(file, params[1], runtimePath, "Tx"):
+		return "the second parameter is not a lockstep.Tx"
+	case len(results) != 1:
+		return fmt.Sprintf("has %d %s", len(results), plural(len(results), "result"))
+	case !is(file, results[0], "", "error"):
+		return "the result is not an error"
+	}
+	return ""
+}
+
+// typesOf returns the type of each parameter, or result.
+func typesOf(list *ast.FieldList) (types []ast.Expr) {
+	if list == nil {
+		return nil
+	}
+	for _, field := range list.List {
+		for range max(1, len(field.Names)) {
+			types = append(types, field.Type)
+		}
+	}
+	return types
+}
+
+// is reports whether the type can be the named one of the package: whether it is
+// written so, or by a name that may stand for it.
+func is(file *ast.File, e ast.Expr, pkg, name string) bool {
+	switch e := e.(type) {
+	case *ast.ParenExpr:
+		return is(file, e.X, pkg, name)
+	case *ast.Ident:
+		return e.Name == name || !slices.Contains(predeclared, e.Name)
+	case *ast.SelectorExpr:
+		x, ok := e.X.(*ast.Ident)
+		if !ok {
+			return false
+		}
+		for _, spec := range file.Imports {
+			imported := importPath(spec)
+			local := path.Base(imported)
+			if spec.Name != nil {
+				local = spec.Name.Name
+			}
+			if local == x.Name {
+				switch imported {
+				case pkg:
+					return e.Sel.Name == name
+				case "context", "database/sql", runtimePath:
+					return false
+				}
+				return true // by an alias
+			}
+		}
+		return true // not imported, the compiler says
+	}
+	return false
+}
+
+// predeclared are the types that can stand there by mistake.
+var predeclared = []string{"any", "error", "string", "bool", "int", "int64", "comparable"}
+
+func importPath(spec *ast.ImportSpec) string {
+	path, _ := strconv.Unquote(spec.Path.Value)
+	return path
+}
+
+// dropsOut says by which ending of its name the go command would leave a Go file
+// out of some builds, or "". What these endings are, it asks go/build.
+func dropsOut(name string) string {
+	if strings.HasSuffix(name, "_test.go") {
+		return "ends in _test.go, and is part of tests only; " + silence
+	}
+	// A system and a processor that nobody has: a name that depends on one is not
+	// for them.
+	ctxt := build.Context{GOOS: "none", GOARCH: "none", Compiler: "gc", OpenFile: func(string) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("package p\n")), nil
+	}}
+	always := func(name string) bool {
+		match, err := ctxt.MatchFile("", name)
+		return match || err != nil
+	}
+	if always(name) {
+		return ""
+	}
+	stem, _, _ := strings.Cut(name, ".") // as go/build does
+	from := strings.LastIndexByte(stem, '_')
+	if !always(stem[:max(from, 0)] + ".go") {
+		from = strings.LastIndexByte(stem[:from], '_')
+	}
+	return fmt.Sprintf("description ends in %s, and is for that system only; "+silence, stem[from:])
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}
