@@ -84,7 +84,7 @@ type Options struct {
 	Renumbered lockstep.Version          // two branches used this number: from it on lockstep_gen.go is no record; 0 is none
 	To         lockstep.Version          // stop at this version; 0 is the last
 	Conn       func(*sqlite3.Conn) error // prepares the replay's connection, or nil
-	Output     io.Writer                 // gets what Go migrations print, too, or nil
+	Output     io.Writer                 // gets what programs print in the replay, or nil
 }
 
 // A Result is what a directory of migrations comes to.
@@ -263,6 +263,9 @@ func load(ctx context.Context, dir string, opts Options) (*directory, error) {
 		d.complete = i+1 == len(d.migrations)
 		d.migrations = d.migrations[:i+1]
 	}
+	if d.problems = interpreters(d.migrations); len(d.problems) > 0 {
+		return d, nil
+	}
 	if slices.ContainsFunc(d.migrations, func(m *migration) bool { return m.Ext == ".go" }) {
 		// It builds while what is before the first of them is replayed.
 		if d.child, err = startChild(dir, all, opts.Output); err != nil {
@@ -325,10 +328,13 @@ func (d *directory) result(dir string) *Result {
 
 // program returns what runs a migration that is not SQL.
 func (d *directory) program(m *migration) lockstep.Program {
-	if m.Ext == ".go" {
+	switch {
+	case m.sql():
+		return nil
+	case m.Ext == ".go":
 		return lockstep.Go(d.child.function(m.Version))
 	}
-	return nil
+	return scriptPrograms[m.Ext]
 }
 
 // only is a directory without the files that are not named.

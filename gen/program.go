@@ -15,7 +15,11 @@ import (
 
 // program replays a migration that is not SQL. It returns false when that failed.
 func (r *replay) program(ctx context.Context, m *migration) (bool, error) {
-	ok, err := r.goProgram(ctx, m)
+	run := r.goProgram
+	if m.Ext != ".go" {
+		run = r.script
+	}
+	ok, err := run(ctx, m)
 	if !ok || err != nil {
 		return false, err
 	}

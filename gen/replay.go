@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -20,6 +21,7 @@ type replay struct {
 	tx       *sql.Conn // the same connection, where there are Go migrations
 	db       *sql.DB   // that it is of
 	child    *child    // runs them
+	output   io.Writer // gets what scripts print, or nil
 	dqs      bool
 	cascades cascades
 	problems Problems
@@ -29,7 +31,7 @@ type replay struct {
 // newReplay opens the database. The caller closes it. With a child, Go migrations
 // can be replayed.
 func newReplay(ctx context.Context, opts Options, child *child) (*replay, error) {
-	r := &replay{child: child, dqs: opts.DQS, cascades: newCascades()}
+	r := &replay{child: child, output: opts.Output, dqs: opts.DQS, cascades: newCascades()}
 	if err := r.open(ctx, opts.Conn); err != nil {
 		r.close()
 		return nil, err

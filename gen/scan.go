@@ -149,8 +149,6 @@ func unsuitable(entry fs.DirEntry, name lockstep.FileName) string {
 		return "is a directory with a migration's name; want a regular file"
 	case !kind.IsRegular():
 		return "is not a regular file"
-	case name.Ext == ".py" || name.Ext == ".sh":
-		return name.Ext + " migrations are not supported; write it as .sql or .go"
 	case name.Ext == ".go":
 		return dropsOut(entry.Name())
 	}

@@ -51,14 +51,20 @@ func TestScan(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "0002-add.sql: permission denied"},
-		{"RefusesPythonForNow", file("0002-add.py", "pass"), "0002-add.py: .py migrations are not supported; write it as .sql or .go"},
-		{"RefusesShellForNow", file("0002-add.sh", ":"), "0002-add.sh: .sh migrations are not supported; write it as .sql or .go"},
 		{"RefusesEmptyFile", file("0002-add.sql", ""), "0002-add.sql: no statement; want at least one"},
 		{"RefusesCommentsAlone", file("0002-add.sql", "-- a\n/* b */ ; -- c"), "0002-add.sql: no statement; want at least one"},
 		{"RefusesDirectiveAlone", file("0002-add.sql", "-- lockstep: no-transaction"), "0002-add.sql: no statement; want at least one"},
 		{"RefusesOtherEncodings", file("0002-add.sql", "SELECT 1;\n\nSELECT 'caf\xe9';"), "0002-add.sql:3:12: text is not UTF-8; save the file as UTF-8"},
 		{"RefusesUTF16", file("0002-add.sql", "\xff\xfeS\x00E\x00"), "0002-add.sql:1:4: NUL byte; SQLite would read no further"},
 		{"RefusesNUL", file("0002-add.sql", "SELECT 1;\nSELECT 'a\x00b';"), "0002-add.sql:2:10: NUL byte; SQLite would read no further"},
+		{"RefusesNULInPython", file("0002-add.py", "pass\n'\x00'"), "0002-add.py:2:2: NUL byte; Python would read no further"},
+		{"RefusesOtherEncodingsInShell", file("0002-add.sh", ": caf\xe9"), "0002-add.sh:1:6: text is not UTF-8; save the file as UTF-8"},
+		{"RefusesEmptyScript", file("0002-add.sh", "#!/bin/sh\n\n  # nothing"), "0002-add.sh: no statement; want at least one"},
+		{"RefusesScriptThatNothingRuns", func(t *testing.T, dir string) {
+			t.Setenv("PATH", t.TempDir())
+			file("0002-add.py", "pass")(t, dir)
+			file("0003-add.sh", ":")(t, dir)
+		}, "0002-add.py: needs python3, which is not in PATH; the schema behind it is known by running it\n0003-add.sh: needs sh, which is not in PATH; the schema behind it is known by running it"},
 		{"AcceptsByteOrderMark", file("0002-add.sql", "\uFEFFSELECT 1;"), ""},
 		{"AcceptsCRLF", file("0002-add.sql", "SELECT 1;\r\nSELECT 2;\r\n"), ""},
 		{"LeavesOtherFilesAlone", func(t *testing.T, dir string) {
