@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -20,10 +21,12 @@ type FileProgram interface {
 	// connection of db. It is called before anything has run.
 	Ready(db *sql.DB, conn *sql.Conn) error
 
-	// Copy makes a private copy of the database of conn, which holds the lock for
-	// writing to it. init, if it is not nil, is called with each connection to the
-	// copy, as (*sql.Conn).Raw gives it.
-	Copy(ctx context.Context, db *sql.DB, conn *sql.Conn, init func(driverConn any) error) (PrivateCopy, error)
+	// Hold prepares a private copy of the database of conn, a connection of db that is
+	// in a transaction that began with BEGIN IMMEDIATE. It keeps the lock for writing,
+	// and may end the transaction. It returns nil if somebody has written in between.
+	// init, if it is not nil, is called with each connection to the copy, as
+	// (*sql.Conn).Raw gives it. ctx bounds the wait for locks.
+	Hold(ctx context.Context, db *sql.DB, conn *sql.Conn, init func(driverConn any) error) (PrivateCopy, error)
 
 	// Run runs the program on the database at path, in the folder of a private copy.
 	// file is its name, and text has LF line ends. When the context ends, the program
@@ -39,16 +42,18 @@ type FileProgram interface {
 type PrivateCopy interface {
 	Path() string
 
+	// Fill makes the copy, while the lock is held.
+	Fill(ctx context.Context) error
+
 	// Open opens the copy. Nobody else has it open.
 	Open(ctx context.Context) (*sql.Conn, error)
 
 	// Replace puts the content of the copy, which nobody has open, in the place of
-	// the live content, in one transaction, and ends that in which the lock was held.
-	// It does nothing and returns false if somebody has written to the live database
-	// since the copy was made. ctx bounds the wait for locks.
-	Replace(ctx context.Context) (replaced bool, err error)
+	// the live content, in one transaction, and gives up the lock. ctx bounds the wait
+	// for locks. After an error of those it can be called again.
+	Replace(ctx context.Context) error
 
-	// Close closes and removes the copy.
+	// Close removes the copy and gives up the lock.
 	Close() error
 }
 
@@ -82,25 +87,34 @@ func (o outside) sweep(db string) error { return o.Sweep(db) }
 // onCopy runs migrations on a copy of the database, which is at st and locked for
 // writing, and replaces the database by it. It reports whether nothing is left to do.
 func (o outside) onCopy(ctx context.Context, u *upgrade, st *state, segment []*pending) (done bool, err error) {
-	c, err := o.Copy(ctx, u.db, u.conn, u.connected)
-	if err != nil {
+	var c PrivateCopy
+	err = u.retry(ctx, func(ctx context.Context) (err error) {
+		c, err = o.Hold(ctx, u.db, u.conn, u.connected)
+		return err
+	})
+	if e := (*Error)(nil); errors.As(err, &e) {
+		e.Version, e.upgrading = st.version, true
+		return false, e
+	} else if err != nil {
 		return false, u.failed(ctx, st, "", 0, true, err)
+	} else if c == nil {
+		u.log.Info("begun again, because another connection has written to the database", "database", u.name)
+		return false, nil
 	}
 	defer func() {
 		if e := c.Close(); e != nil {
 			u.log.Warn("the copy that scripts ran on remains", "database", u.name, "error", e)
 		}
 	}()
+	if err := c.Fill(ctx); err != nil {
+		return false, u.failed(ctx, st, "", 0, true, err)
+	}
 	rows, err := u.runOnCopy(ctx, st, segment, c)
 	if err != nil {
 		return false, err
 	}
 
-	replaced := false
-	err = u.retry(ctx, func(ctx context.Context) (err error) {
-		replaced, err = c.Replace(ctx)
-		return err
-	})
+	err = u.retry(ctx, c.Replace)
 	if e := (*Error)(nil); errors.As(err, &e) {
 		e.Version, e.upgrading = st.version, true
 		return false, e
@@ -108,9 +122,6 @@ func (o outside) onCopy(ctx context.Context, u *upgrade, st *state, segment []*p
 		if err := u.commitFailed(ctx, st, rows, err); err != nil {
 			return false, err
 		}
-	} else if !replaced {
-		u.log.Info("begun again, because another connection has written to the database", "database", u.name)
-		return false, nil
 	}
 	done = u.applied(rows)
 	if done {
@@ -257,15 +268,16 @@ func (o outside) run(ctx context.Context, u *upgrade, m *pending) error {
 // inspectCopy opens the copy that a program has worked on, and looks at what SQLite,
 // lockstep and the live database rely on.
 func (u *upgrade) inspectCopy(ctx context.Context, own, form string) error {
-	if err := u.enterCopy(ctx); err != nil {
-		return fmt.Errorf("what the script has left: %w", err)
-	}
 	var answer string
-	if err := u.conn.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&answer); err != nil {
-		return fmt.Errorf("what the script has left: %w", err)
+	err := u.enterCopy(ctx)
+	if err == nil {
+		err = u.conn.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&answer)
 	}
-	if answer != "ok" {
-		return errors.New("what the script has left is damaged: integrity_check: " + answer)
+	switch {
+	case err != nil:
+		return &leftError{err}
+	case answer != "ok":
+		return errors.New("what the script has left is damaged: integrity_check: " + strings.ReplaceAll(answer, "\n", ": "))
 	}
 	switch after, err := u.readOwn(ctx); {
 	case err != nil:
@@ -303,6 +315,12 @@ func (u *upgrade) resealReplaced(ctx context.Context) {
 		g.reseal(ctx, st)
 	}
 }
+
+// leftError is the error for a copy that cannot be read any more.
+type leftError struct{ err error }
+
+func (e *leftError) Error() string { return "what the script has left: " + sentence(e.err) }
+func (e *leftError) Unwrap() error { return e.err }
 
 // outputError is the error of a program that wrote something.
 type outputError struct {

@@ -166,24 +166,40 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 // than conn: the first step of a backup takes the lock for writing, and conn can still
 // look at what was committed before. Readers go on.
 func replaceWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlite3.Conn, unchanged func() error) error {
-	b, err := src.BackupInit("main", file)
+	b, err := lockWAL(ctx, conn, file, src, unchanged)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	if err := rollback(conn); err != nil {
-		return err
-	}
-	err = wait(ctx, func() error {
-		_, err := b.Step(0)
-		return err
-	})
+	return finishWAL(conn, file, b)
+}
+
+// lockWAL ends the transaction of conn, and takes the lock for writing by another
+// connection to its file, which is that of the backup's destination.
+func lockWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlite3.Conn, unchanged func() error) (*sqlite3.Backup, error) {
+	b, err := src.BackupInit("main", file)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := unchanged(); err != nil {
-		return err
+	err = rollback(conn)
+	if err == nil {
+		err = wait(ctx, func() error {
+			_, err := b.Step(0)
+			return err
+		})
 	}
+	if err == nil {
+		err = unchanged()
+	}
+	if err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// finishWAL takes the steps that are left, and makes them last.
+func finishWAL(conn *sqlite3.Conn, file string, b *sqlite3.Backup) error {
 	conn.SetInterrupt(context.Background())
 	if _, err := b.Step(-1); err != nil {
 		return err
@@ -197,7 +213,7 @@ func replaceWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlit
 	if err := synchronize(file + "-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	_, _, err = conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+	_, _, err := conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
 	if errors.Is(err, sqlite3.BUSY) {
 		err = nil // somebody else is at it
 	}

@@ -20,37 +20,42 @@ import (
 // can have a script that still runs, and that must not come by the new copy.
 const folder = ".lockstep"
 
-// sweep removes the folder with the copies of a database. It is called by who has the
-// lock, and so nobody's copy is in use.
-func sweep(db string) error {
+// sweep removes the copies of a database but one. It is called by who has the lock, and
+// so nobody's but that is in use.
+func sweep(db, but string) error {
 	dir := db + folder
-	info, err := os.Lstat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return fmt.Errorf("%s is in the way: scripts run in a folder of this name", dir)
 	}
-	return os.RemoveAll(dir)
+	for _, e := range entries {
+		if e.Name() != but && err == nil {
+			err = os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
+	if err == nil && but == "" {
+		err = os.Remove(dir)
+	}
+	return err
 }
 
 // privateCopy is the copy of a database that scripts run on.
 type privateCopy struct {
-	live *sql.Conn // which holds the lock
-	seen livecopy.Version
-	dir  string // of its own
+	live *sql.Conn
+	lock *livecopy.Lock // on the database of live
+	dir  string         // of its own
 	path string
 	db   *sql.DB
 }
 
-// newCopy makes a copy of the database of live, which holds the lock.
-func newCopy(ctx context.Context, db *sql.DB, live *sql.Conn, init func(driverConn any) error) (c *privateCopy, err error) {
+// hold keeps the lock of live and prepares a folder for a copy. It returns nil if
+// somebody has written meanwhile.
+func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(driverConn any) error) (c *privateCopy, err error) {
 	c = &privateCopy{live: live}
 	defer func() {
-		if err != nil {
+		if err != nil || c.db == nil {
 			c.Close()
+			c = nil
 		}
 	}()
 	err = live.Raw(func(driverConn any) error {
@@ -62,20 +67,24 @@ func newCopy(ctx context.Context, db *sql.DB, live *sql.Conn, init func(driverCo
 		if err != nil {
 			return err
 		}
-		if err := sweep(file); err != nil {
-			return err
-		}
 		if c.dir, err = makeDir(file + folder); err != nil {
 			return err
 		}
 		c.path = filepath.Join(c.dir, filepath.Base(file))
-		if c.seen, err = livecopy.ReadVersion(ctx, conn); err != nil {
+		if c.lock, err = livecopy.Hold(ctx, conn, filepath.Join(c.dir, "scratch")); err != nil {
 			return err
 		}
-		return livecopy.Copy(ctx, conn, c.path)
+		return sweep(file, filepath.Base(c.dir))
 	})
+	if errors.Is(err, livecopy.ErrChanged) {
+		return c, nil
+	}
 	if err != nil {
 		return c, err
+	}
+	// Whoever had the lock in between has removed the folder.
+	if _, err := os.Stat(c.dir); err != nil {
+		return c, nil
 	}
 	// The file must be there: a script that has removed it shall not find a new one.
 	name := "file:" + (&url.URL{Path: filepath.ToSlash(c.path)}).EscapedPath() + "?mode=rw&_pragma=busy_timeout(1000)"
@@ -94,29 +103,33 @@ func makeDir(dir string) (name string, err error) {
 		if err = os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", err
 		}
+		info, err := os.Lstat(dir)
+		if err == nil && !info.IsDir() {
+			return "", fmt.Errorf("%s is in the way: scripts run in a folder of this name", dir)
+		}
 		if name, err = os.MkdirTemp(dir, ""); !errors.Is(err, fs.ErrNotExist) {
 			return name, err
 		}
 	}
-	return "", err
+	return "", fmt.Errorf("%s is removed again and again", dir)
 }
 
 func (c *privateCopy) Path() string { return c.path }
 
-func (c *privateCopy) Open(ctx context.Context) (*sql.Conn, error) { return c.db.Conn(ctx) }
-
-func (c *privateCopy) Replace(ctx context.Context) (replaced bool, err error) {
-	err = c.live.Raw(func(driverConn any) error {
+func (c *privateCopy) Fill(ctx context.Context) error {
+	return c.live.Raw(func(driverConn any) error {
 		conn, err := raw(driverConn)
 		if err != nil {
 			return err
 		}
-		return livecopy.ReplaceIf(ctx, conn, c.path, c.seen)
+		return livecopy.Copy(ctx, conn, c.path)
 	})
-	if errors.Is(err, livecopy.ErrChanged) {
-		return false, nil
-	}
-	return err == nil, err
+}
+
+func (c *privateCopy) Open(ctx context.Context) (*sql.Conn, error) { return c.db.Conn(ctx) }
+
+func (c *privateCopy) Replace(ctx context.Context) error {
+	return c.live.Raw(func(any) error { return c.lock.Replace(ctx, c.path) })
 }
 
 // Close removes what is the copy's own, because the lock may be somebody else's by
@@ -124,6 +137,9 @@ func (c *privateCopy) Replace(ctx context.Context) (replaced bool, err error) {
 func (c *privateCopy) Close() error {
 	if c.db != nil {
 		c.db.Close()
+	}
+	if c.lock != nil {
+		c.live.Raw(func(any) error { c.lock.Release(); return nil })
 	}
 	if c.dir == "" {
 		return nil

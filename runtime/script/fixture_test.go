@@ -8,10 +8,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -23,6 +26,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 var long = flag.Bool("long", false, "kill at many moments, where a plain run takes a few")
@@ -42,7 +46,7 @@ func TestMain(m *testing.M) {
 
 // shop has two scripts among its migrations. What is in NAME.sql is SQL that makes the
 // same tables, where a script makes any: it stands for the script when the schema is
-// generated. Each migration shows in runs that it ran.
+// generated. Each that writes shows in runs that it ran.
 const shop = `
 -- 0001-items.sql --
 CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price TEXT NOT NULL);
@@ -72,23 +76,17 @@ UPDATE items SET cents = cents + 1;
 INSERT INTO runs VALUES (4);
 -- 0005-totals.sh --
 set -e
-python3 - "$1" <<END
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-db.execute("CREATE TABLE totals AS SELECT sum(cents) AS cents FROM items")
-db.execute("INSERT INTO runs VALUES (5)")
-db.commit()
-END
--- 0005-totals.sh.sql --
-CREATE TABLE totals AS SELECT sum(cents) AS cents FROM items;
+test -s "$1"
+echo "${1##*/}"
 -- 0006-last.sql --
+CREATE TABLE totals AS SELECT sum(cents) AS cents FROM items;
 INSERT INTO runs VALUES (6);
 `
 
-// old and upgraded are what a shop holds at version 2 and 6.
+// oldShop and newShop are what a shop holds at version 2 and 6.
 const (
 	oldShop = `0002 items:500 orders:2 runs:1,2 history:1,2`
-	newShop = `0006 items:500 orders:2 runs:1,2,3,4,5,6 history:1,2,3,4,5,6 totals:12550500`
+	newShop = `0006 items:500 orders:2 runs:1,2,3,4,6 history:1,2,3,4,5,6 totals:12550500`
 )
 
 // glance returns what tells the versions of a shop from each other.
@@ -194,6 +192,58 @@ func with(archive, name, text string) string {
 	return string(txtar.Format(a))
 }
 
+// withScript returns the schema of a shop in which migration 3 has another text.
+func withScript(s *lockstep.Schema, text string) *lockstep.Schema {
+	s = withText(s, 2, text)
+	m := &s.Migrations[2]
+	m.Checksum = m.Program.Checksum([]byte(text))
+	s.Digest = lockstep.Digest(s.Migrations)
+	return s
+}
+
+// withSQL returns the schema of a shop in which migration i, from 0, has other SQL,
+// whose statements have no semicolons in them.
+func withSQL(s *lockstep.Schema, i int, text string) *lockstep.Schema {
+	s = withText(s, i, text)
+	m := &s.Migrations[i]
+	parsed := sqltext.Parse(text)
+	m.Checksum, m.Ends = parsed.Checksum(), nil
+	for j := range parsed.Tokens {
+		if parsed.Token(j) == ";" {
+			m.Ends = append(m.Ends, j+1)
+		}
+	}
+	s.Digest = lockstep.Digest(s.Migrations)
+	return s
+}
+
+func withText(s *lockstep.Schema, i int, text string) *lockstep.Schema {
+	other := *s
+	files := maps.Clone(s.Files.(fstest.MapFS))
+	other.Files = files
+	other.Migrations = slices.Clone(s.Migrations)
+	files[s.Migrations[i].File] = &fstest.MapFile{Data: []byte(text)}
+	return &other
+}
+
+// copyOf returns the path of a copy of a file, in a folder of its own.
+func copyOf(t testing.TB, path string) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(dir, filepath.Base(path))
+	if err := os.WriteFile(path, text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // shopAt returns the path of a shop at a version, in a folder of its own.
 func shopAt(t testing.TB, version int, journal string) string {
 	t.Helper()
@@ -225,7 +275,7 @@ func connect(t testing.TB, path string, settings ...string) *sql.DB {
 }
 
 func dsn(path string, settings ...string) string {
-	return "file:" + filepath.ToSlash(path) + "?" + strings.Join(append([]string{"_pragma=busy_timeout(10000)"}, settings...), "&")
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + strings.Join(append([]string{"_pragma=busy_timeout(10000)"}, settings...), "&")
 }
 
 // beside returns the names in the folder of a database.

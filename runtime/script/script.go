@@ -121,15 +121,19 @@ func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
 	})
 }
 
-func (l language) Copy(ctx context.Context, db *sql.DB, conn *sql.Conn, init func(driverConn any) error) (lockstep.PrivateCopy, error) {
-	return newCopy(ctx, db, conn, init)
+func (language) Hold(ctx context.Context, db *sql.DB, conn *sql.Conn, init func(driverConn any) error) (lockstep.PrivateCopy, error) {
+	c, err := hold(ctx, db, conn, init)
+	if c == nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (language) Run(ctx context.Context, file string, text []byte, path string) (stdout, stderr string, err error) {
 	return Run(ctx, file, text, path)
 }
 
-func (language) Sweep(db string) error { return sweep(db) }
+func (language) Sweep(db string) error { return sweep(db, "") }
 
 // raw returns the connection below one of package database/sql, through what others
 // may have put around the driver.

@@ -2,6 +2,8 @@ package script_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	lockstep "github.com/lockstep-db/lockstep/runtime"
@@ -47,4 +49,27 @@ func TestUpgrade(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestPath(t *testing.T) {
+	t.Run("MayHaveBlanksAndSigns", func(t *testing.T) {
+		path := filepath.Join(filepath.Dir(shopAt(t, 2, "wal")), "A b#c?d%41 é'", "my data.db")
+		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(filepath.Dir(filepath.Dir(path)), "data.db"), path); err != nil {
+			t.Fatal(err)
+		}
+		db := connect(t, path)
+		if err := lockstep.Migrate(t.Context(), db, schema(t, shop, 6)); err != nil {
+			t.Fatal(err)
+		}
+		if got := glance(t, db); got != newShop {
+			t.Errorf("got %s, want %s", got, newShop)
+		}
+		db.Close()
+		if got := beside(t, path); got != "my data.db" {
+			t.Errorf("beside the database is %s", got)
+		}
+	})
 }

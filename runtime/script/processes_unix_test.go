@@ -1,0 +1,136 @@
+//go:build unix
+
+package script_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestProcesses has sixteen programs start at once on one file.
+func TestProcesses(t *testing.T) {
+	for _, journal := range []string{"delete", "wal"} {
+		t.Run("RunTheScriptOnce/"+journal, func(t *testing.T) {
+			path := shopAt(t, 2, journal)
+			ran := filepath.Join(t.TempDir(), "ran")
+			text := whole + "open('" + ran + "', 'a').write('once\\n')\n"
+			started, release := newProgram(t, withScript(schema(t, shop, 6), text), path).start(t, 16)
+			release()
+			for i, p := range started {
+				if err := p.Wait(); err != nil {
+					t.Errorf("program %d: %v: %s", i, err, &p.stderr)
+				}
+			}
+			if got, err := os.ReadFile(ran); string(got) != "once\n" {
+				t.Errorf("the script ran so often: %q, %v", got, err)
+			}
+			if got := look(t, path); got != newShop {
+				t.Errorf("got %s, want %s", got, newShop)
+			}
+			if got := beside(t, path); got != "data.db" {
+				t.Errorf("beside the database is %s", got)
+			}
+		})
+	}
+}
+
+// TestKill kills programs as they upgrade, while another one reads.
+func TestKill(t *testing.T) {
+	rounds := 2
+	if *long {
+		rounds = 25 // in each journal mode
+	}
+	s := schema(t, shop, 6)
+	for _, journal := range []string{"delete", "wal"} {
+		t.Run("ShowsOldOrNewAndLeavesNothing/"+journal, func(t *testing.T) {
+			original := shopAt(t, 2, journal)
+			took := runToEnd(t, newProgram(t, s, copyOf(t, original)))
+			killed := 0
+			for round := 0; round < rounds || killed == 0 && round < 10*rounds; round++ {
+				path := copyOf(t, original)
+				p := newProgram(t, s, path)
+				stop := watch(t, path)
+				started, release := p.start(t, 1)
+				release()
+				time.Sleep(rand.N(took))
+				started[0].Process.Kill()
+				if started[0].Wait() != nil {
+					killed++
+				} else { // the machine has become faster
+					took = max(took*3/4, time.Millisecond)
+				}
+				runToEnd(t, p)
+				if seen := stop(); !slices.Equal(seen, []string{oldShop, newShop}) && !slices.Equal(seen, []string{newShop}) {
+					t.Errorf("a reader saw\n%s\nwant\n%s\n%s", strings.Join(seen, "\n"), oldShop, newShop)
+				}
+				if got := look(t, path); got != newShop {
+					t.Errorf("got %s, want %s", got, newShop)
+				}
+				if got := beside(t, path); got != "data.db" {
+					t.Errorf("beside the database is %s", got)
+				}
+			}
+			t.Logf("%d of %d programs were killed before they were done", killed, rounds)
+			if killed == 0 {
+				t.Error("no program was killed")
+			}
+		})
+	}
+}
+
+// watch begins to look at a file. The function that it returns ends that, and
+// returns what was seen, without repetitions.
+func watch(t *testing.T, path string) (stop func() []string) {
+	t.Helper()
+	db := connect(t, path)
+	var seen []string
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for last := false; !last; {
+			select {
+			case <-ended:
+				last = true // but one look more
+			case <-time.After(time.Millisecond):
+			}
+			if now := glance(t, db); len(seen) == 0 || seen[len(seen)-1] != now {
+				seen = append(seen, now)
+			}
+		}
+	}()
+	return func() []string {
+		close(ended)
+		<-done
+		db.Close()
+		return seen
+	}
+}
+
+// A program that was killed after its last step, and before it had tidied up, has left
+// a folder. The next start, which has nothing to do, removes it.
+func TestLeftovers(t *testing.T) {
+	s := schema(t, shop, 6)
+	for _, version := range []int{2, 6} {
+		t.Run("AreRemovedByTheNextStart", func(t *testing.T) {
+			path := shopAt(t, version, "delete")
+			db := connect(t, path)
+			// This is how the last step leaves the history.
+			if _, err := db.Exec("UPDATE _lockstep_history SET cookie = NULL"); err != nil {
+				t.Fatal(err)
+			}
+			db.Close()
+			if err := os.MkdirAll(path+".lockstep/123", 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path+".lockstep/123/data.db", []byte("half a copy"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			again(t, path, s)
+		})
+	}
+}
