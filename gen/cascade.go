@@ -84,7 +84,7 @@ func (c *cascades) watch(conn *sqlite3.Conn, s *statement) (done func() error, e
 		switch code {
 		case sqlite3.AUTH_DELETE, sqlite3.AUTH_INSERT, sqlite3.AUTH_UPDATE:
 			if schema == "main" {
-				writes = append(writes, write{code, fold(table), fold(column), trigger})
+				writes = append(writes, write{code, sqltext.Fold(table), sqltext.Fold(column), trigger})
 			}
 		}
 		return sqlite3.AUTH_OK
@@ -168,7 +168,7 @@ func (c *cascades) replacing(conn *sqlite3.Conn, s *statement, w write) (bool, e
 		names = append(names, w.table)
 	}
 	if w.trigger != "" {
-		names = append(names, fold(w.trigger))
+		names = append(names, sqltext.Fold(w.trigger))
 	}
 	for _, name := range names {
 		replaces, known := c.replaces[name]
@@ -199,7 +199,7 @@ func isKey(conn *sqlite3.Conn, w write, a action) (bool, error) {
 		return w.column == a.column || w.column == "rowid", nil
 	}
 	keys, err := column(conn, "SELECT name FROM pragma_table_info(?) WHERE pk > 0", w.table)
-	return slices.ContainsFunc(keys, func(key string) bool { return fold(key) == w.column }), err
+	return slices.ContainsFunc(keys, func(key string) bool { return sqltext.Fold(key) == w.column }), err
 }
 
 // read asks SQLite for the actions of the tables that may have changed.
@@ -217,9 +217,9 @@ func (c *cascades) read(conn *sqlite3.Conn) error {
 			return err
 		}
 		for stmt.Step() {
-			a := action{child, fold(stmt.ColumnText(1)), stmt.ColumnText(2), stmt.ColumnText(3)}
+			a := action{child, sqltext.Fold(stmt.ColumnText(1)), stmt.ColumnText(2), stmt.ColumnText(3)}
 			if acts(a.onDelete) || acts(a.onUpdate) {
-				parent := fold(stmt.ColumnText(0))
+				parent := sqltext.Fold(stmt.ColumnText(0))
 				c.actions[parent] = append(c.actions[parent], a)
 			}
 		}

@@ -27,7 +27,7 @@ func (r *replay) schema() ([]sqltext.Object, error) {
 			return nil, err
 		}
 		for _, name := range names {
-			shadows[fold(name)] = true
+			shadows[sqltext.Fold(name)] = true
 		}
 	}
 	stmt, _, err := r.conn.Prepare(`SELECT type, name, tbl_name, sql FROM sqlite_schema
@@ -39,7 +39,7 @@ func (r *replay) schema() ([]sqltext.Object, error) {
 	var objects []sqltext.Object
 	for stmt.Step() {
 		o := sqltext.Object{Type: stmt.ColumnText(0), Name: stmt.ColumnText(1), Table: stmt.ColumnText(2), SQL: stmt.ColumnText(3)}
-		if !shadows[fold(o.Table)] {
+		if !shadows[sqltext.Fold(o.Table)] {
 			objects = append(objects, o)
 		}
 	}
@@ -77,10 +77,10 @@ func (r *replay) faults(objects []sqltext.Object) ([]fault, error) {
 		}
 		tried  = map[string]bool{}
 		writes = func(event, table string) error {
-			if tried[event+" "+fold(table)] {
+			if tried[event+" "+sqltext.Fold(table)] {
 				return nil
 			}
-			tried[event+" "+fold(table)] = true
+			tried[event+" "+sqltext.Fold(table)] = true
 			query, err := r.write(event, table)
 			if err != nil {
 				return err

@@ -33,7 +33,7 @@ func (m *migration) next(from int) *statement {
 	if from == len(tokens) {
 		return nil
 	}
-	s := &statement{m: m, from: from, to: from, keyword: fold(m.script.Token(from)), variable: -1}
+	s := &statement{m: m, from: from, to: from, keyword: sqltext.Fold(m.script.Token(from)), variable: -1}
 	s.extend(1)
 	var references, acts bool
 	for i := s.from; i < s.to; i++ {
@@ -45,7 +45,7 @@ func (m *migration) next(from int) *statement {
 		case sqltext.Quoted, sqltext.String:
 			text := m.script.Token(i)
 			s.quoted = s.quoted || text[0] == '"'
-			s.ours = s.ours || isOurs(unquote(text))
+			s.ours = s.ours || isOurs(sqltext.Unquote(text))
 		case sqltext.Word:
 			switch text := m.script.Token(i); len(text) {
 			case len("set"):
@@ -110,7 +110,7 @@ func (s *statement) word(i int) string {
 	if i >= s.to {
 		return ""
 	}
-	return fold(unquote(s.m.script.Token(i)))
+	return sqltext.Fold(sqltext.Unquote(s.m.script.Token(i)))
 }
 
 // text returns the statement as it is in the file.
@@ -154,30 +154,6 @@ func (s *statement) definition() definition {
 		i += 2
 	}
 	return definition{kind, s.word(i), i + 1}
-}
-
-// unquote returns the name that a token spells.
-func unquote(token string) string {
-	if n := len(token); n >= 2 {
-		switch q := token[:1]; q {
-		case `"`, "`", "'":
-			return strings.ReplaceAll(token[1:n-1], q+q, q)
-		case "[":
-			return token[1 : n-1]
-		}
-	}
-	return token
-}
-
-// fold returns the name in lower case the way SQLite compares names: ASCII
-// letters only.
-func fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, name)
 }
 
 // isOurs reports whether name is that of a table in which lockstep keeps books.

@@ -61,11 +61,8 @@ func Migrate(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	}
 	defer g.close()
 
-	if done, err := g.readHead(ctx); done || err != nil {
-		return err
-	}
-	st, err := g.read(ctx)
-	if err != nil {
+	st, err := g.readUnlessHead(ctx)
+	if st == nil {
 		return err
 	}
 	switch err := g.judge(st); {
@@ -91,11 +88,8 @@ func Check(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	}
 	defer g.close()
 
-	if done, err := g.readHead(ctx); done || err != nil {
-		return err
-	}
-	st, err := g.read(ctx)
-	if err != nil {
+	st, err := g.readUnlessHead(ctx)
+	if st == nil {
 		return err
 	}
 	return g.judge(st)
@@ -355,13 +349,22 @@ func (s *Schema) stale() error {
 	return nil
 }
 
-// readHead is [gate.atHead], waiting for locks.
-func (g *gate) readHead(ctx context.Context) (head bool, err error) {
-	err = g.retry(ctx, func(ctx context.Context) (err error) {
+// readUnlessHead returns the state of a database that is not at head, for all that
+// [gate.atHead] can tell, and nil if it is.
+func (g *gate) readUnlessHead(ctx context.Context) (*state, error) {
+	head := false
+	err := g.retry(ctx, func(ctx context.Context) (err error) {
 		head, err = g.atHead(ctx)
 		return err
 	})
-	return head, err
+	if head || err != nil {
+		return nil, err
+	}
+	st, err := g.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
 }
 
 // read reads the state of the database in a transaction of its own.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // check has SQLite read a query, and compares what the program does with it with
@@ -210,17 +212,17 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 	}
 	if name, ok := strings.CutPrefix(f.sentence, "no such table: "); ok {
 		if schema, rest, ok := strings.Cut(name, "."); ok {
-			if fold(schema) != "main" {
+			if sqltext.Fold(schema) != "main" {
 				return "schema " + schema + " is not main"
 			}
 			name = rest
 		}
 		switch {
-		case d.isUnknown(fold(name)) || slices.Contains(c.reach.Owns, fold(name)):
+		case d.isUnknown(sqltext.Fold(name)) || slices.Contains(c.reach.Owns, sqltext.Fold(name)):
 			return name + " is not in SQLite here" // and in a trigger or a view
-		case strings.HasPrefix(fold(name), "sqlite_") || fold(name) == "dbstat":
+		case strings.HasPrefix(sqltext.Fold(name), "sqlite_") || sqltext.Fold(name) == "dbstat":
 			return name + " is SQLite's"
-		case strings.HasPrefix(fold(name), "_litestream_"):
+		case strings.HasPrefix(sqltext.Fold(name), "_litestream_"):
 			return name + " is Litestream's"
 		case s.isCalled(f.offset):
 			return name + " is a table-valued function"

@@ -5,6 +5,8 @@ import (
 	"go/token"
 	"go/types"
 	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // constants returns the strings that are complete statements and reach no call that
@@ -166,7 +168,7 @@ func (c *checker) constant(q *query) {
 	if strings.HasPrefix(last.sentence, "no such table") {
 		others := false
 		for i := range stmts[0].tokens {
-			others = others || stmts[0].afterFrom(i) && stmts[0].word(i) != fold(unquote(name)) && d.known[stmts[0].word(i)]
+			others = others || stmts[0].afterFrom(i) && stmts[0].word(i) != sqltext.Fold(sqltext.Unquote(name)) && d.known[stmts[0].word(i)]
 		}
 		if !others {
 			c.skip(q.At, last.sentence+", and the string reaches no call that is known")

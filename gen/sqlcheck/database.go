@@ -89,8 +89,8 @@ func openDatabase(name string, objects []sqltext.Object) (*database, error) {
 	for _, o := range objects {
 		if d.make(o.SQL) != nil {
 			// An index that is missing would be missed by ON CONFLICT.
-			d.unknown[fold(o.Name)] = true
-			d.unknown[fold(o.Table)] = true
+			d.unknown[sqltext.Fold(o.Name)] = true
+			d.unknown[sqltext.Fold(o.Table)] = true
 		}
 	}
 	d.learnNames()
@@ -110,10 +110,10 @@ func (d *database) make(sql string) error {
 // so that it can read on. It returns false if there is nothing to gain.
 func (d *database) stub(sentence string) bool {
 	name, ok := strings.CutPrefix(sentence, "no such function: ")
-	if !ok || slices.Contains(d.stubs, fold(name)) {
+	if !ok || slices.Contains(d.stubs, sqltext.Fold(name)) {
 		return false
 	}
-	d.stubs = append(d.stubs, fold(name))
+	d.stubs = append(d.stubs, sqltext.Fold(name))
 	return d.conn.CreateFunction(name, -1, sqlite3.DETERMINISTIC|sqlite3.INNOCUOUS,
 		func(sqlite3.Context, ...sqlite3.Value) {}) == nil
 }
@@ -137,8 +137,8 @@ func (d *database) learnNames() {
 	}
 	defer stmt.Close()
 	for stmt.Step() {
-		d.known[fold(stmt.ColumnText(0))] = true
-		d.known[fold(stmt.ColumnText(1))] = true
+		d.known[sqltext.Fold(stmt.ColumnText(0))] = true
+		d.known[sqltext.Fold(stmt.ColumnText(1))] = true
 	}
 }
 
@@ -195,7 +195,7 @@ func locate(sql, sentence string) int {
 	for i, t := range s.tokens {
 		rank := 0
 		switch {
-		case s.word(i) != fold(unquote(name)):
+		case s.word(i) != sqltext.Fold(sqltext.Unquote(name)):
 		case t.Kind == sqltext.String:
 			rank = 1
 		case table && !s.afterFrom(i):

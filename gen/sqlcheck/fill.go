@@ -145,12 +145,12 @@ func (c *checker) nowhere(d *database, s statement, f *fault) bool {
 		return false
 	}
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		if !s.defines(fold(name[:i])) {
+		if !s.defines(sqltext.Fold(name[:i])) {
 			return false
 		}
 		name = name[i+1:]
 	}
-	name = fold(unquote(name))
+	name = sqltext.Fold(sqltext.Unquote(name))
 	if d.known[name] || slices.Contains(c.reach.Owns, name) {
 		return false
 	}

@@ -3,6 +3,8 @@ package sqlcheck
 import (
 	"slices"
 	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // missing returns the columns for which an INSERT has nothing but NULL, and which
@@ -47,7 +49,7 @@ type instruction struct {
 // explain returns the program of the statement itself, without those of triggers,
 // which have registers of their own.
 func (d *database) explain(sql string) []instruction {
-	if strings.HasPrefix(fold(strings.TrimSpace(sql)), "explain") {
+	if strings.HasPrefix(sqltext.Fold(strings.TrimSpace(sql)), "explain") {
 		return nil
 	}
 	stmt, f := d.prepare("EXPLAIN " + sql)

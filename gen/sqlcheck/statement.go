@@ -51,7 +51,7 @@ func split(query string) []statement {
 
 func isTrigger(query string, tokens []sqltext.Token) bool {
 	for i, t := range tokens {
-		word := fold(query[t.Pos:t.End])
+		word := sqltext.Fold(query[t.Pos:t.End])
 		switch {
 		case i == 0 && word != "create":
 			return false
@@ -69,7 +69,7 @@ func (s *statement) word(i int) string {
 	if i < 0 || i >= len(s.tokens) {
 		return ""
 	}
-	return fold(unquote(s.sql[s.tokens[i].Pos:s.tokens[i].End]))
+	return sqltext.Fold(sqltext.Unquote(s.sql[s.tokens[i].Pos:s.tokens[i].End]))
 }
 
 // reads reports whether the statement is one to have SQLite prepare. Some pragmas
@@ -180,7 +180,7 @@ const attached = "(attached)"
 
 // created returns what a script creates or alters, in lower case.
 func created(script string) []string {
-	lower := fold(script)
+	lower := sqltext.Fold(script)
 	if !strings.Contains(lower, "create") && !strings.Contains(lower, "alter") && !strings.Contains(lower, "attach") {
 		return nil
 	}
@@ -210,28 +210,4 @@ func created(script string) []string {
 		}
 	}
 	return names
-}
-
-// unquote returns the name that a token spells.
-func unquote(token string) string {
-	if n := len(token); n >= 2 {
-		switch q := token[:1]; q {
-		case `"`, "`", "'":
-			return strings.ReplaceAll(token[1:n-1], q+q, q)
-		case "[":
-			return token[1 : n-1]
-		}
-	}
-	return token
-}
-
-// fold returns the name in lower case the way SQLite compares names: ASCII letters
-// only.
-func fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, name)
 }

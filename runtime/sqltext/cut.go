@@ -62,7 +62,7 @@ func (s *Script) words(i, n int) []string {
 	words := make([]string, 0, n)
 	for ; i < len(s.Tokens) && len(words) < n; i++ {
 		if s.Tokens[i].Kind != Directive {
-			words = append(words, lower(s.Token(i)))
+			words = append(words, Fold(s.Token(i)))
 		}
 	}
 	return words[:n:n]

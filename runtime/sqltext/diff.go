@@ -67,7 +67,7 @@ type identity struct {
 	name    string
 }
 
-func (o *Object) identity() identity { return identity{o.Type == "trigger", lower(o.Name)} }
+func (o *Object) identity() identity { return identity{o.Type == "trigger", Fold(o.Name)} }
 
 func article(kind string) string {
 	if kind == "index" {
@@ -87,7 +87,7 @@ func (o *Object) isVirtual() bool {
 func virtualTables(objects []Object) (names []string) {
 	for _, o := range objects {
 		if o.isVirtual() {
-			names = append(names, lower(o.Name))
+			names = append(names, Fold(o.Name))
 		}
 	}
 	return names
@@ -98,6 +98,6 @@ func virtualTables(objects []Object) (names []string) {
 //
 // https://sqlite.org/vtab.html#the_xshadowname_method
 func (o *Object) isShadow(virtual []string) bool {
-	table := lower(o.Table)
+	table := Fold(o.Table)
 	return !o.isVirtual() && slices.ContainsFunc(virtual, func(name string) bool { return strings.HasPrefix(table, name+"_") })
 }

@@ -2,9 +2,9 @@ package sqltext
 
 import "strings"
 
-// unquote returns the name that a token spells. SQLite takes a string literal for
+// Unquote returns the name that a token spells. SQLite takes a string literal for
 // a name where only a name can stand.
-func unquote(token string) string {
+func Unquote(token string) string {
 	if n := len(token); n >= 2 {
 		switch q := token[:1]; q {
 		case `"`, "`", "'":
@@ -16,8 +16,8 @@ func unquote(token string) string {
 	return token
 }
 
-// lower returns s in lower case the way SQLite compares names: ASCII letters only.
-func lower(s string) string {
+// Fold returns s in lower case the way SQLite compares names: ASCII letters only.
+func Fold(s string) string {
 	for i := range len(s) {
 		if isUpper(s[i]) {
 			b := []byte(s)
@@ -45,7 +45,7 @@ func equal(a, b string) bool {
 
 // quoteName returns the name in double quotes and in lower case.
 func quoteName(name string) string {
-	return `"` + strings.ReplaceAll(lower(name), `"`, `""`) + `"`
+	return `"` + strings.ReplaceAll(Fold(name), `"`, `""`) + `"`
 }
 
 // isBare reports whether the name, which is in lower case, means the same without

@@ -38,7 +38,7 @@ func lex(sql string) []lexeme {
 		case l.kind == String:
 			l.key = l.text
 		default:
-			l.key = lower(l.text)
+			l.key = Fold(l.text)
 		}
 		lexemes = append(lexemes, l)
 		switch n := len(lexemes); {
@@ -55,10 +55,10 @@ func lex(sql string) []lexeme {
 // keeps some: "unique" behind the name of a column is a type, and unique a
 // constraint.
 func nameKey(text string) string {
-	if name := lower(unquote(text)); isBare(name) {
+	if name := Fold(Unquote(text)); isBare(name) {
 		return name
 	}
-	return quoteName(unquote(text))
+	return quoteName(Unquote(text))
 }
 
 // isDefault reports whether what follows the lexemes is a column's default.
@@ -71,12 +71,12 @@ func isDefault(lexemes []lexeme) bool {
 // for a string.
 func defaultKey(l lexeme) string {
 	if l.kind == Word {
-		switch key := lower(l.text); key {
+		switch key := Fold(l.text); key {
 		case "null", "true", "false", "current_time", "current_date", "current_timestamp":
 			return key
 		}
 	}
-	return "'" + strings.ReplaceAll(unquote(l.text), "'", "''") + "'"
+	return "'" + strings.ReplaceAll(Unquote(l.text), "'", "''") + "'"
 }
 
 // form returns the lexemes in a form that is the same for whatever means the
@@ -92,7 +92,7 @@ func form(lexemes []lexeme, known func(name string) bool) string {
 			b.WriteByte(' ')
 		}
 		if l.text[0] == '"' && l.key[0] != '\'' && !isName(lexemes, i) {
-			if name := unquote(l.text); lower(name) != name && !known(name) {
+			if name := Unquote(l.text); Fold(name) != name && !known(name) {
 				b.WriteString(l.text)
 				continue
 			}

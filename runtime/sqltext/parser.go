@@ -55,7 +55,7 @@ func (p *parser) next() lexeme {
 func (p *parser) name() string {
 	switch l := p.next(); l.kind {
 	case Word, Quoted, String:
-		return unquote(l.text)
+		return Unquote(l.text)
 	}
 	p.failed = true
 	return ""
@@ -96,7 +96,7 @@ func (p *parser) create() (kind, name string, unique bool) {
 	case p.accept("virtual", "table"):
 		kind = "virtual"
 	case p.peek("table"), p.peek("index"), p.peek("view"), p.peek("trigger"):
-		kind = lower(p.next().text)
+		kind = Fold(p.next().text)
 	default:
 		p.failed = true
 	}

@@ -50,7 +50,7 @@ func inOrder(objects []Object) []entry {
 	views := map[string]bool{}
 	for _, o := range objects {
 		if o.Type == "view" {
-			views[lower(o.Name)] = true
+			views[Fold(o.Name)] = true
 		}
 	}
 	entries := make([]entry, 0, len(objects))
@@ -59,7 +59,7 @@ func inOrder(objects []Object) []entry {
 		if o.SQL == "" || isInternal(o.Name) {
 			continue
 		}
-		e := entry{Object: o, name: lower(o.Name), table: lower(o.Table)}
+		e := entry{Object: o, name: Fold(o.Name), table: Fold(o.Table)}
 		e.view = views[e.table]
 		e.rank = slices.Index([]string{"index", "trigger"}, o.Type)
 		entries = append(entries, e)

@@ -81,7 +81,7 @@ func keyword(word string) string {
 			return k
 		}
 	}
-	return lower(word)
+	return Fold(word)
 }
 
 func (s *Script) pragma(from, to int) string {
@@ -94,9 +94,9 @@ func (s *Script) pragma(from, to int) string {
 		}
 	}
 	if words[1] == "." {
-		return lower(unquote(words[2]))
+		return Fold(Unquote(words[2]))
 	}
-	return lower(unquote(words[0]))
+	return Fold(Unquote(words[0]))
 }
 
 // Keyword returns the statement's first word in lower case.

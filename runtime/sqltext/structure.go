@@ -143,13 +143,13 @@ func (t *table) termForm(term []lexeme) string {
 	}
 	collation := ""
 	if n := len(term) - 2; n > 0 && term[n].kind == Word && term[n].key == "collate" {
-		collation = lower(unquote(term[n+1].text))
+		collation = Fold(Unquote(term[n+1].text))
 		term = term[:n]
 	}
 	term = unwrap(term)
-	if len(term) == 1 && t.column(unquote(term[0].text)) != nil {
+	if len(term) == 1 && t.column(Unquote(term[0].text)) != nil {
 		// A column. A string that is the name of one stands for it.
-		name := unquote(term[0].text)
+		name := Unquote(term[0].text)
 		if collation == "" {
 			collation = t.columnCollation(name)
 		}

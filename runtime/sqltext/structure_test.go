@@ -272,9 +272,9 @@ func folded(sql string) string {
 		case token.Kind == String, text == `"Draft"`, text == `"draft"`, text == "Draft", text == `"TRUE"`:
 			b.WriteString(text)
 		case token.Kind == Quoted:
-			b.WriteString(lower(unquote(text)))
+			b.WriteString(Fold(Unquote(text)))
 		default:
-			b.WriteString(lower(text))
+			b.WriteString(Fold(text))
 		}
 	}
 	return b.String()
@@ -356,7 +356,7 @@ func FuzzCreate(f *testing.F) {
 func (t *table) info(c *column) string {
 	typ := c.typeForm()
 	if len(c.typ) > 1 && c.typ[0].kind != Word { // where SQLite reads no further
-		typ = lower(unquote(c.typ[0].text))
+		typ = Fold(Unquote(c.typ[0].text))
 	}
 	if len(typ) >= len("generated always") { // which SQLite takes off, whatever stands behind it
 		typ = strings.TrimSuffix(typ, "always")

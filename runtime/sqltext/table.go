@@ -126,7 +126,7 @@ func (p *tableParser) atType() bool {
 	case Quoted, String:
 		return true
 	case Word:
-		switch lower(l.text) {
+		switch Fold(l.text) {
 		case "constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "deferrable", "as":
 			return false
 		case "generated":
@@ -388,9 +388,9 @@ func (t *table) columnPart(c *column) part {
 // is nothing but one quoted name.
 func (c *column) typeForm() string {
 	if len(c.typ) == 1 {
-		return lower(unquote(c.typ[0].text))
+		return Fold(Unquote(c.typ[0].text))
 	}
-	return lower(exact(c.typ))
+	return Fold(exact(c.typ))
 }
 
 // keys returns the table's keys, the primary key first. SQLite makes one index for
@@ -515,21 +515,21 @@ func (t *table) column(name string) *column {
 // collation returns the collation of a column in a key.
 func (t *table) collation(c keyColumn) string {
 	if c.collation != "" {
-		return lower(c.collation)
+		return Fold(c.collation)
 	}
 	return t.columnCollation(c.name)
 }
 
 func (t *table) columnCollation(name string) string {
 	if c := t.column(name); c != nil && c.collation != "" {
-		return lower(c.collation)
+		return Fold(c.collation)
 	}
 	return "binary"
 }
 
 // knows reports whether an expression in the table can refer to the name.
 func (t *table) knows(name string) bool {
-	switch lower(name) {
+	switch Fold(name) {
 	case "rowid", "oid", "_rowid_":
 		return true
 	}
