@@ -32,6 +32,19 @@ func TestMain(m *testing.M) {
 // hand, unpack its files into an empty folder and type its commands; in place of
 // "sqlite FILE SQL..." use SQLite's own shell.
 func TestScript(t *testing.T) {
+	runScripts(t, "script", func(*testscript.Env) error { return nil })
+}
+
+// TestModule runs testdata/module: modules whose programs are built and run. The
+// command in them is the one that go tool runs.
+func TestModule(t *testing.T) {
+	setup, _ := moduleSetup(t)
+	runScripts(t, "module", setup)
+}
+
+// runScripts runs the scripts in a folder of testdata, each after setup.
+func runScripts(t *testing.T, dir string, setup func(*testscript.Env) error) {
+	t.Helper()
 	sqliteVersion := ""
 	db, err := driver.Open(":memory:")
 	if err != nil {
@@ -42,7 +55,7 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+		Dir:                 filepath.Join("testdata", dir),
 		UpdateScripts:       *update,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
@@ -56,7 +69,7 @@ func TestScript(t *testing.T) {
 				name, value, _ := strings.Cut(v, "=")
 				env.Setenv(name, value)
 			}
-			return nil
+			return setup(env)
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {

@@ -23,6 +23,25 @@ func TestVet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the go command is run many times")
 	}
+	setup, root := moduleSetup(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "vet"),
+		UpdateScripts:       *update,
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"example":  func(ts *testscript.TestScript, neg bool, args []string) { exampleCmd(ts, neg, args, root) },
+			"exitcode": exitCodeCmd,
+			"publish":  publishCmd,
+		},
+	})
+}
+
+// moduleSetup returns what lets the modules in a script use this one, and the command
+// as go tool names it; and the folder of this module.
+func moduleSetup(t *testing.T) (setup func(*testscript.Env) error, root string) {
+	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -37,22 +56,11 @@ func TestVet(t *testing.T) {
 	}
 	lockstep := strings.TrimSpace(string(tool))
 	env = append(env, "LOCKSTEP="+lockstep, "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "vet"),
-		UpdateScripts:       *update,
-		RequireUniqueNames:  true,
-		RequireExplicitExec: true,
-		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, env...)
-			e.Setenv("PATH", filepath.Dir(lockstep)+string(os.PathListSeparator)+e.Getenv("PATH"))
-			return addRuntime(e.WorkDir, root)
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"example":  func(ts *testscript.TestScript, neg bool, args []string) { exampleCmd(ts, neg, args, root) },
-			"exitcode": exitCodeCmd,
-			"publish":  publishCmd,
-		},
-	})
+	return func(e *testscript.Env) error {
+		e.Vars = append(e.Vars, env...)
+		e.Setenv("PATH", filepath.Dir(lockstep)+string(os.PathListSeparator)+e.Getenv("PATH"))
+		return addRuntime(e.WorkDir, root)
+	}, root
 }
 
 // goEnv returns variables of the go command's as NAME=value.
