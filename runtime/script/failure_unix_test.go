@@ -271,6 +271,7 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 // TestLocks has others hold locks as the copy is to replace the live content.
 func TestLocks(t *testing.T) {
 	t.Run("AReaderIsWaitedForAndThenTheDatabaseIsBusy", func(t *testing.T) {
+		t.Parallel()
 		path := shopAt(t, 2, "delete")
 		before := all(t, path)
 		reader, err := connect(t, path).Begin()
@@ -301,6 +302,7 @@ func TestLocks(t *testing.T) {
 		again(t, path, schema(t, shop, 6))
 	})
 	t.Run("AReaderOfAWALGoesOn", func(t *testing.T) {
+		t.Parallel()
 		path := shopAt(t, 2, "wal")
 		pool := connect(t, path)
 		reader, err := pool.Begin()
@@ -322,6 +324,7 @@ func TestLocks(t *testing.T) {
 	})
 	for _, journal := range []string{"delete", "wal"} {
 		t.Run("AWriterWaitsOrIsToldAndNothingIsLost/"+journal, func(t *testing.T) {
+			t.Parallel()
 			path := shopAt(t, 2, journal)
 			impatient := connect(t, path, "_pragma=busy_timeout(0)")
 			patient := connect(t, path, "_pragma=busy_timeout(60000)")

@@ -48,6 +48,7 @@ func TestKill(t *testing.T) {
 	s := schema(t, shop, 6)
 	for _, journal := range []string{"delete", "wal"} {
 		t.Run("ShowsOldOrNewAndLeavesNothing/"+journal, func(t *testing.T) {
+			t.Parallel()
 			original := shopAt(t, 2, journal)
 			took := runToEnd(t, newProgram(t, s, copyOf(t, original)))
 			killed := 0

@@ -42,12 +42,13 @@
 // The interpreter: python3 (on Windows also python, or py -3) or sh, found in PATH
 // before anything runs. The driver github.com/ncruces/go-sqlite3. A database in a file,
 // with the default VFS (an encrypted one would be copied in the clear) and the default
-// locking mode. Room for a copy beside the database, in a folder named like the
-// database with .lockstep behind it. The folder is removed; if the program is killed,
-// the next that upgrades removes it.
+// locking mode. Room for a copy beside the database (for three in WAL mode, at the end),
+// in a folder named like the database with .lockstep behind it. The folder is removed;
+// if the program is killed, the next that starts and has the lock removes it. Nothing
+// else may be kept in it.
 //
 // Readers go on while a script runs, whatever the journal mode. Writers wait, as their
-// busy timeout says. When the copy replaces the live content, readers are waited for if
+// busy timeout says, and are then told that the database is locked. When the copy replaces the live content, readers are waited for if
 // the journal mode is not WAL.
 //
 // Functions, collations and virtual tables that the program registers on connections of

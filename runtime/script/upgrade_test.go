@@ -16,6 +16,7 @@ func TestUpgrade(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("GivesTheSameFrom%d/%s", version, journal), func(t *testing.T) {
+				t.Parallel()
 				path := shopAt(t, version, journal)
 				db := connect(t, path, "_pragma=journal_mode("+journal+")")
 				if err := db.Ping(); err != nil {

@@ -1,0 +1,4 @@
+// Package migrations is what the examples of package script migrate.
+package migrations
+
+//go:generate go tool lockstep generate
