@@ -242,14 +242,20 @@ child.wait()`
 		t.Parallel()
 		path := shopAt(t, 2, "delete")
 		before := all(t, path)
-		text := "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf')\ntime.sleep(100)\n"
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
+		started := filepath.Join(t.TempDir(), "started")
+		text := "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf')\nopen('" + started + "', 'w').close()\ntime.sleep(100)\n"
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		go func() {
+			waitUntil(t, "the script starts", func() bool { _, err := os.Stat(started); return err == nil })
+			cancel(errors.New("enough"))
+		}()
 		db := connect(t, path)
 		err := lockstep.Migrate(ctx, db, withScript(schema(t, shop, 6), text))
 		db.Close()
-		if got := message(err, path); !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(got, "data.db: 0003-cents.py: interrupted: context deadline exceeded; rolled back, still at 0002") {
-			t.Errorf("got %s", got)
+		const want = "data.db: 0003-cents.py: interrupted: context canceled: enough; rolled back, still at 0002: deaf"
+		if got := message(err, path); !errors.Is(err, context.Canceled) || got != want {
+			t.Errorf("got %s\nwant %s", got, want)
 		}
 		if after := all(t, path); after != before {
 			t.Errorf("got %s\nwant %s", after, before)
