@@ -123,7 +123,7 @@ func TestBackupByProcesses(t *testing.T) {
 		release()
 		for i, p := range started {
 			if err := p.Wait(); err != nil {
-				t.Errorf("program %d: %v: %s", i, err, &p.stderr)
+				t.Errorf("program %d: %v: %s", i, err, &p.Stderr)
 			}
 		}
 		backups, err := lockstep.Backups(path)
@@ -152,7 +152,7 @@ func TestBackupByProcesses(t *testing.T) {
 		started, release := p.start(t, 1)
 		release()
 		if err := started[0].Wait(); err != nil {
-			t.Fatalf("%v: %s", err, &started[0].stderr)
+			t.Fatalf("%v: %s", err, &started[0].Stderr)
 		}
 		entries, err := os.ReadDir(filepath.Dir(path))
 		if err != nil {

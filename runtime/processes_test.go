@@ -1,21 +1,19 @@
 package runtime_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/barrier"
 )
 
 // TestMain makes of this program one of many that start on the same database, when
@@ -56,8 +54,7 @@ func runProgram(description string) error {
 		return err
 	}
 	defer db.Close()
-	os.Stdout.WriteString("ready\n")
-	io.Copy(io.Discard, os.Stdin)
+	barrier.Wait()
 	ctx := context.Background()
 	var opts []lockstep.Option
 	if p.Keep > 0 {
@@ -81,48 +78,10 @@ func newProgram(t *testing.T, s *lockstep.Schema, dsn string) *program {
 	return p
 }
 
-// A process is a program that has been started and is about to call Migrate.
-type process struct {
-	*exec.Cmd
-	stderr bytes.Buffer
-}
-
 // start starts n processes. They call Migrate when release is called, all at once.
-func (p *program) start(t *testing.T, n int) (processes []*process, release func()) {
+func (p *program) start(t *testing.T, n int) (processes []*barrier.Process, release func()) {
 	t.Helper()
-	description, err := json.Marshal(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	barrier, opener, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer barrier.Close()
-	var ready []io.Reader
-	for range n {
-		pr := &process{Cmd: exec.Command(os.Args[0])}
-		pr.Env = append(os.Environ(), programVar+"="+string(description))
-		pr.Stdin = barrier
-		pr.Stderr = &pr.stderr
-		stdout, err := pr.StdoutPipe()
-		if err == nil {
-			err = pr.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { pr.Process.Kill() })
-		processes = append(processes, pr)
-		ready = append(ready, stdout)
-	}
-	for i, stdout := range ready {
-		if _, err := io.ReadFull(stdout, make([]byte, len("ready\n"))); err != nil {
-			processes[i].Wait()
-			t.Fatalf("process %d did not start: %v: %s", i, err, &processes[i].stderr)
-		}
-	}
-	return processes, func() { opener.Close() }
+	return barrier.Start(t, n, programVar, p)
 }
 
 // TestProcesses has sixteen programs start at once on one file.
@@ -156,7 +115,7 @@ func TestProcesses(t *testing.T) {
 					release()
 					for i, p := range started {
 						if err := p.Wait(); err != nil {
-							t.Errorf("run %d, program %d: %v: %s", run, i, err, &p.stderr)
+							t.Errorf("run %d, program %d: %v: %s", run, i, err, &p.Stderr)
 						}
 					}
 					if got := contents(t, path); got != want {
@@ -234,7 +193,7 @@ func runToEnd(t *testing.T, p *program) time.Duration {
 	begun := time.Now()
 	release()
 	if err := started[0].Wait(); err != nil {
-		t.Fatalf("%v: %s", err, &started[0].stderr)
+		t.Fatalf("%v: %s", err, &started[0].Stderr)
 	}
 	return time.Since(begun)
 }

@@ -1,13 +1,11 @@
 package script_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"os"
@@ -25,6 +23,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/barrier"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -335,8 +334,7 @@ func runProgram(description string) error {
 		return err
 	}
 	defer db.Close()
-	os.Stdout.WriteString("ready\n")
-	io.Copy(io.Discard, os.Stdin)
+	barrier.Wait()
 	if err := lockstep.Migrate(context.Background(), db, &s); err != nil {
 		return err
 	}
@@ -355,48 +353,10 @@ func newProgram(t testing.TB, s *lockstep.Schema, path string, settings ...strin
 	return p
 }
 
-// A process is a program that has been started and is about to call Migrate.
-type process struct {
-	*exec.Cmd
-	stderr bytes.Buffer
-}
-
 // start starts n processes. They call Migrate when release is called, all at once.
-func (p *program) start(t testing.TB, n int) (processes []*process, release func()) {
+func (p *program) start(t testing.TB, n int) (processes []*barrier.Process, release func()) {
 	t.Helper()
-	description, err := json.Marshal(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	barrier, opener, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer barrier.Close()
-	var ready []io.Reader
-	for range n {
-		pr := &process{Cmd: exec.Command(os.Args[0])}
-		pr.Env = append(os.Environ(), programVar+"="+string(description))
-		pr.Stdin = barrier
-		pr.Stderr = &pr.stderr
-		stdout, err := pr.StdoutPipe()
-		if err == nil {
-			err = pr.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { pr.Process.Kill() })
-		processes = append(processes, pr)
-		ready = append(ready, stdout)
-	}
-	for i, stdout := range ready {
-		if _, err := io.ReadFull(stdout, make([]byte, len("ready\n"))); err != nil {
-			processes[i].Wait()
-			t.Fatalf("process %d did not start: %v: %s", i, err, &processes[i].stderr)
-		}
-	}
-	return processes, func() { opener.Close() }
+	return barrier.Start(t, n, programVar, p)
 }
 
 // runToEnd runs a program that must succeed, and returns how long that takes from the
@@ -407,7 +367,7 @@ func runToEnd(t testing.TB, p *program) time.Duration {
 	begun := time.Now()
 	release()
 	if err := started[0].Wait(); err != nil {
-		t.Fatalf("%v: %s", err, &started[0].stderr)
+		t.Fatalf("%v: %s", err, &started[0].Stderr)
 	}
 	return time.Since(begun)
 }

@@ -23,7 +23,7 @@ func TestProcesses(t *testing.T) {
 			release()
 			for i, p := range started {
 				if err := p.Wait(); err != nil {
-					t.Errorf("program %d: %v: %s", i, err, &p.stderr)
+					t.Errorf("program %d: %v: %s", i, err, &p.Stderr)
 				}
 			}
 			if got, err := os.ReadFile(ran); string(got) != "once\n" {
