@@ -3,12 +3,15 @@
 package sqlcheck
 
 import (
+	"fmt"
 	"go/ast"
 	"go/types"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
 
 const doc = `check the SQL in Go strings against the schema at ExpectedVersion
@@ -37,8 +40,10 @@ which are known at run time only, and of a statement that reaches none of these,
 reports a name that the schema does not have. The SQL of a package that sees no schema
 is checked where a package imports both.
 
-It is silent about what it does not know: _test.go files (unless -tests is given),
-files that import the driver of another database, packages that see no schema where
+It is silent about what it does not know: migrations that are written in Go, such as
+0007-backfill-slugs.go, whose SQL is for the schema between two versions (what they
+call in other files is for all to call, and is checked; //lockstep:off silences it),
+_test.go files (unless -tests is given), files that import the driver of another database, packages that see no schema where
 the program has such a driver anywhere, statements other than SELECT,
 INSERT, UPDATE, DELETE and VALUES, tables that the program itself creates, schemas
 other than main, table-valued functions, functions, collations and modules that
@@ -179,6 +184,12 @@ func (c *checker) checked(f *ast.File) bool {
 	name := c.pass.Fset.Position(f.FileStart).Filename
 	if strings.HasSuffix(name, "_test.go") && !c.tests {
 		return false
+	}
+	if n, err := lockstep.ParseFileName(filepath.Base(name)); err == nil {
+		if _, ok := schemaOf(c.pass.Pkg); ok {
+			c.skip(place{pos: f.Name.Pos()}, fmt.Sprintf("the migration to %v is for the schema that is there before it", n.Version))
+			return false
+		}
 	}
 	if driver := otherDriver(f); driver != "" {
 		c.skip(place{pos: f.Name.Pos()}, filepath.Base(name)+" imports "+driver)

@@ -24,6 +24,7 @@ func TestAnalyzer(t *testing.T) {
 		"schemas/both",     // two schemas in reach
 		"schemas/one",      // of which one is chosen
 		"schemas/none",     // or none
+		"programs",         // migrations in Go
 		"silent",           // what nothing is said about
 		"directive",        // comments
 	)

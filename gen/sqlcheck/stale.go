@@ -120,7 +120,8 @@ func checksums(dir string) (map[string]string, error) {
 	}
 	sums := map[string]string{}
 	for _, f := range files {
-		if _, err := lockstep.ParseFileName(f.Name()); err != nil || !f.Type().IsRegular() {
+		name, err := lockstep.ParseFileName(f.Name())
+		if err != nil || !f.Type().IsRegular() {
 			continue
 		}
 		// Not by pass.ReadFile, which knows the package's Go files only.
@@ -128,7 +129,14 @@ func checksums(dir string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		sums[f.Name()] = sqltext.Parse(sqltext.Normalize(text)).Checksum()
+		switch name.Ext {
+		case ".sql":
+			sums[f.Name()] = sqltext.Parse(sqltext.Normalize(text)).Checksum()
+		case ".go":
+			sums[f.Name()] = lockstep.Go(nil).Checksum(text)
+		case ".py", ".sh":
+			sums[f.Name()] = lockstep.ScriptChecksum(text)
+		}
 	}
 	return sums, nil
 }

@@ -9,11 +9,13 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
+	lockstep "github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // TestStale changes a directory behind the back of its generated file.
 func TestStale(t *testing.T) {
+	const slugs, imports = "package migrations\n\nfunc migrate0003() { _ = 1 }\n", "import sys\n"
 	const first, second = "CREATE TABLE notes (id INTEGER PRIMARY KEY);\n", "CREATE TABLE tags (tag TEXT);\n"
 	source := fmt.Sprintf(`package migrations
 
@@ -29,13 +31,15 @@ var Schema = lockstep.Schema{
 	Migrations: []lockstep.Migration{
 		{Version: 1, File: "0001-initialize.sql", Checksum: %q, Ends: []int{9}},
 		{Version: 2, File: "0002-add-tags.sql", Checksum: %q, Ends: []int{7}},
+		{Version: 3, File: "0003-slugs.go", Checksum: %q},
+		{Version: 4, File: "0004-import.py", Checksum: %q},
 	},
 }
 
 //go:embed 0001-initialize.sql
 //go:embed [0-9][0-9][0-9][0-9]-*[.s][gpsq][oyhl]
 var files embed.FS
-`, sqltext.Parse(first).Checksum(), sqltext.Parse(second).Checksum())
+`, sqltext.Parse(first).Checksum(), sqltext.Parse(second).Checksum(), lockstep.Go(nil).Checksum([]byte(slugs)), lockstep.ScriptChecksum([]byte(imports)))
 
 	tests := []struct {
 		claim  string
@@ -44,13 +48,18 @@ var files embed.FS
 	}{
 		{"IsSilentAboutWhatWasGenerated", nil, nil},
 		{"IsSilentAboutCommentsAndLineEnds", map[string]string{"0002-add-tags.sql": "-- tags\r\nCREATE TABLE tags\r\n(tag TEXT);\r\n"}, nil},
-		{"IsSilentAboutFilesThatAreNotMigrations", map[string]string{"README.md": "x", "0003-x.sql.bak": "x", "3-x.sql": "x"}, nil},
+		{"IsSilentAboutWhatNoProgramSees", map[string]string{"0003-slugs.go": "package migrations\r\n\r\n// why\r\nfunc migrate0003()  { _ = 1 }", "0004-import.py": "import sys\r\n"}, nil},
+		{"ReportsEditedPrograms", map[string]string{"0003-slugs.go": strings.Replace(slugs, "1", "2", 1), "0004-import.py": "import os\n"}, []string{
+			"15:3: 0003-slugs.go: changed since file.go was generated; run go generate",
+			"16:3: 0004-import.py: changed since file.go was generated; run go generate",
+		}},
+		{"IsSilentAboutFilesThatAreNotMigrations", map[string]string{"README.md": "x", "0005-x.sql.bak": "x", "3-x.sql": "x"}, nil},
 		{"ReportsAnEditedMigration", map[string]string{"0001-initialize.sql": "CREATE TABLE notes (id);"}, []string{
 			"13:3: 0001-initialize.sql: changed since file.go was generated; run go generate",
 		}},
-		{"ReportsAnAddedMigration", map[string]string{"0003-add-times.sql": "SELECT 1;", "0004-x.sql": "SELECT 1;"}, []string{
-			"19:1: 0003-add-times.sql: added since file.go was generated; run go generate",
-			"19:1: 0004-x.sql: added since file.go was generated; run go generate",
+		{"ReportsAnAddedMigration", map[string]string{"0005-add-times.sql": "SELECT 1;", "0006-x.sql": "SELECT 1;"}, []string{
+			"21:1: 0005-add-times.sql: added since file.go was generated; run go generate",
+			"21:1: 0006-x.sql: added since file.go was generated; run go generate",
 		}},
 		{"ReportsARemovedMigration", map[string]string{"0002-add-tags.sql": ""}, []string{
 			"14:3: 0002-add-tags.sql: removed since file.go was generated; run go generate",
@@ -60,7 +69,7 @@ var files embed.FS
 		}},
 		{"ReportsAReplacedMigrationAsTwoThings", map[string]string{"0002-add-tags.sql": "", "0002-tag-notes.sql": "SELECT 1;"}, []string{
 			"14:3: 0002-add-tags.sql: removed since file.go was generated; run go generate",
-			"19:1: 0002-tag-notes.sql: added since file.go was generated; run go generate",
+			"21:1: 0002-tag-notes.sql: added since file.go was generated; run go generate",
 		}},
 	}
 	alone := &analysis.Analyzer{Name: "stale", Doc: "stale", Run: func(pass *analysis.Pass) (any, error) {
@@ -70,7 +79,7 @@ var files embed.FS
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
 			dir := t.TempDir()
-			files := map[string]string{"0001-initialize.sql": first, "0002-add-tags.sql": second}
+			files := map[string]string{"0001-initialize.sql": first, "0002-add-tags.sql": second, "0003-slugs.go": slugs, "0004-import.py": imports}
 			for name, text := range test.change {
 				files[name] = text
 			}
