@@ -14,12 +14,19 @@ import (
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
 
+// PackageName returns the name of the package that dir is, or would be: the one that
+// a generated file there has.
+func PackageName(dir string) string {
+	name, _ := packageName(dir)
+	return name
+}
+
 // packageName returns the name of the package that dir is, by its other Go files
 // or else by its own name.
 func packageName(dir string) (string, *Problem) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return "", nil // the scan has said so
+		return "migrations", nil // the scan has said so
 	}
 	return namePackage(dir, entries)
 }

@@ -53,9 +53,6 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		return false, nil
 	}
 	stdout, stderr, err := script.Run(ctx, m.name, []byte(m.script.Text), path)
-	if r.output != nil {
-		io.WriteString(r.output, stdout+stderr)
-	}
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -65,6 +62,9 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		}
 		r.problems = append(r.problems, m.scriptFailure(err, stderr))
 		return false, nil
+	}
+	if r.output != nil {
+		io.WriteString(r.output, stdout+stderr)
 	}
 	if _, err := os.Stat(path); err != nil {
 		return report("has removed the database")

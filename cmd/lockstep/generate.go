@@ -30,6 +30,11 @@ at before the commit.
 
 	//go:generate go tool lockstep generate
 
+Migrations in Go are built by the go command, which keeps what it has built, and run
+in a process of their own; .py and .sh files are run by python3 and sh. They see an
+empty database with what the migrations before them have made, and their output goes
+to standard error. A directory of SQL alone does not pay for that.
+
 A migration that lockstep_gen.go records is history: there are databases that have
 been through it. When one is changed in more than blanks and comments, renamed or
 removed, generate refuses. The newest may change until git has it. Write what you

@@ -12,14 +12,13 @@ import (
 
 // load calls [gen.Load] for the commands that work on a directory as it is,
 // whether or not it is a Go package. Gaps are accepted where the go:generate line
-// of the directory accepts them; double-quoted strings always, with a warning. What Go
-// migrations print goes to standard error. The result is closed when the command is
-// done.
+// of the directory accepts them; double-quoted strings always, with a warning. The result
+// is closed when the command is done.
 func load(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.Result, error) {
 	line, _ := directive(dir)
 	opts.Gaps = opts.Gaps || line.Gaps
 	opts.DQS = true
-	opts.Output = s.stderr
+	opts.Output = programOutput{s}
 	res, err := gen.Load(ctx, dir, opts)
 	if err != nil {
 		return nil, inDir(dir, err)
@@ -27,6 +26,17 @@ func load(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.R
 	s.loaded = append(s.loaded, res)
 	s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
 	return res, nil
+}
+
+// programOutput is where migrations that are programs print: to standard error while
+// they run on a database, and nowhere when they are replayed to know the schema.
+type programOutput struct{ s *streams }
+
+func (o programOutput) Write(b []byte) (int, error) {
+	if o.s.migrating.Load() {
+		return o.s.stderr.Write(b)
+	}
+	return len(b), nil
 }
 
 // gapsFlag defines --gaps for the commands that call load.

@@ -39,6 +39,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -81,7 +82,9 @@ type result interface {
 type streams struct {
 	stderr   io.Writer
 	warnings gen.Problems
-	loaded   []*gen.Result // to close when the command is done
+
+	loaded    []*gen.Result // to close when the command is done
+	migrating atomic.Bool   // what programs print is worth printing
 }
 
 // close ends the processes that run Go migrations.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -39,6 +40,11 @@ WithBackup(N) does.
 
 --dry-run prints the statements that would run, and writes nothing. They have not
 been tried on the data of this database: a copy of the file shows what they do.
+
+Migrations that are programs run, too: those in Go in a process of their own, which
+the go command builds of the directory, so that it has to be a package of a module;
+.py and .sh files by python3 and sh, on a copy of the database that takes its place.
+What they print goes to standard error.
 
 Double-quoted strings are accepted with a warning; a program accepts them only if
 its go:generate line has -dqs and its SQLite driver accepts them.
@@ -82,7 +88,7 @@ noTransaction (left out when false) and statements (line, sql).`,
 				if err != nil {
 					return nil, err
 				}
-				opts := []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.Allow(*allow)}
+				opts := []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.Allow(*allow), script.WithConn(prepare)}
 				if *perMigration {
 					opts = append(opts, lockstep.PerMigration())
 				}
@@ -129,6 +135,7 @@ func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Sche
 		return out, nil
 	}
 
+	s.migrating.Store(true)
 	progress := startProgress(s.stderr)
 	err = lockstep.Migrate(ctx, db.DB, schema, append(opts, warningsOf(path, s), lockstep.WithProgress(func(p lockstep.Progress) {
 		progress.report(p)
@@ -150,14 +157,17 @@ func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Sche
 // listStatements returns the statements of a migration that an upgrade would
 // run. What an upgrade skips is not among them.
 func listStatements(files fs.FS, m lockstep.Migration) (ranMigration, error) {
-	ran := ranMigration{Version: m.Version, File: m.File}
+	ran := ranMigration{Version: m.Version, File: m.File, Program: m.Program != nil}
+	if ran.Program {
+		return ran, nil
+	}
 	text, err := fs.ReadFile(files, m.File)
 	if err != nil {
 		return ran, fileError(m.File, err)
 	}
-	script := sqltext.Parse(sqltext.Normalize(text))
-	ran.NoTransaction = script.NoTransaction()
-	stmts, err := script.Statements(m.Ends)
+	parsed := sqltext.Parse(sqltext.Normalize(text))
+	ran.NoTransaction = parsed.NoTransaction()
+	stmts, err := parsed.Statements(m.Ends)
 	if err != nil {
 		return ran, fileError(m.File, err)
 	}
@@ -183,6 +193,7 @@ type ranMigration struct {
 	File    string           `json:"file"`
 
 	// With --dry-run only.
+	Program       bool        `json:"program,omitempty"`
 	NoTransaction bool        `json:"noTransaction,omitempty"`
 	Statements    []statement `json:"statements,omitempty"`
 }
@@ -209,6 +220,9 @@ func (r *migrateResult) print(w io.Writer) {
 		if !r.DryRun {
 			fmt.Fprintln(w, "  "+m.File)
 			continue
+		}
+		if m.Program {
+			fmt.Fprintf(w, "\n-- runs %s\n", m.File)
 		}
 		if m.NoTransaction {
 			fmt.Fprintf(w, "\n-- %s runs outside of a transaction, after a COMMIT\n", m.File)

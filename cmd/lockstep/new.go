@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -8,7 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -18,13 +21,23 @@ import (
 func newCommand() command {
 	return command{
 		name:  "new",
-		args:  "[--migrations DIR] [--sql] WORDS...",
+		args:  "[--migrations DIR] [--sql|--go|--py|--sh] [-e] WORDS...",
 		short: "begin the next migration",
 		long: `
 Makes the file of the next migration, numbered after the last one in the
 directory and named after WORDS, and prints its path. In the file is a comment
 that says what to do; the SQL is yours. Until there is some, the directory does
 not generate: a migration that does nothing is a mistake.
+
+SQL is what most migrations are. For what it cannot do, there are programs:
+
+	--go  a function in the migrations package, which runs in the transaction of the
+	      upgrade; the file compiles as it is
+	--py  a Python script that opens the database itself, run by python3 on a copy
+	--sh  the same for the shell, with sqlite3
+
+With -e, the file is opened in your editor: $VISUAL, or else $EDITOR, a command of
+the shell, which is waited for.
 
 It refuses, and makes nothing, where the files of the directory are not numbered
 and named as they should be, or one of them has no SQL yet.
@@ -37,33 +50,64 @@ Example:
 With -json, "result" has file and version.`,
 		flags: func(fs *flag.FlagSet) action {
 			migrations := migrationsFlag(fs)
-			sql := fs.Bool("sql", true, "make an .sql file")
+			kinds := []struct {
+				ext  string
+				want *bool
+			}{
+				{".sql", fs.Bool("sql", false, "make an .sql file (the default)")},
+				{".go", fs.Bool("go", false, "make a .go file")},
+				{".py", fs.Bool("py", false, "make a .py file")},
+				{".sh", fs.Bool("sh", false, "make an .sh file")},
+			}
+			edit := fs.Bool("e", false, "open the file in $VISUAL or $EDITOR")
 			gaps := gapsFlag(fs)
-			return func(ctx context.Context, _ *streams, args []string) (result, error) {
-				description := describeIn(args)
+			return func(ctx context.Context, s *streams, args []string) (result, error) {
+				var ext string
+				for _, kind := range kinds {
+					if *kind.want && ext != "" {
+						return nil, usage(fmt.Sprintf("-%s and -%s: want one of them", ext[1:], kind.ext[1:]))
+					}
+					if *kind.want {
+						ext = kind.ext
+					}
+				}
+				if ext == "" {
+					ext = ".sql"
+				}
+				description := describeIn(args, ext)
 				if description == "" {
 					return nil, usage("want words that say what the migration does, as in lockstep new add tags")
 				}
-				if !*sql {
-					return nil, usage("-sql=false: migrations are .sql files")
+				editor := ""
+				if *edit {
+					if editor = cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")); editor == "" {
+						return nil, usage("-e: neither $VISUAL nor $EDITOR names an editor; nothing was written")
+					}
 				}
 				dir, err := migrations.path()
 				if err != nil {
 					return nil, err
 				}
-				return newMigration(ctx, dir, description, *gaps)
+				made, err := newMigration(dir, description, ext, *gaps)
+				if err != nil {
+					return nil, err
+				}
+				if editor != "" {
+					err = openEditor(ctx, s, editor, made.File)
+				}
+				return made, err
 			}
 		},
 	}
 }
 
 // describeIn makes the description of a file's name from words.
-func describeIn(words []string) string {
+func describeIn(words []string, ext string) string {
 	fields := strings.FieldsFunc(strings.Join(words, " "), func(r rune) bool { return r == ' ' || r == '\t' || r == '_' || r == '-' })
-	return strings.TrimSuffix(strings.ToLower(strings.Join(fields, "-")), ".sql")
+	return strings.TrimSuffix(strings.ToLower(strings.Join(fields, "-")), ext)
 }
 
-func newMigration(ctx context.Context, dir, description string, gaps bool) (result, error) {
+func newMigration(dir, description, ext string, gaps bool) (*newResult, error) {
 	last, err := lastVersion(dir)
 	if err != nil {
 		return nil, err
@@ -71,15 +115,31 @@ func newMigration(ctx context.Context, dir, description string, gaps bool) (resu
 	if err := numbering(dir, gaps, last); err != nil {
 		return nil, err
 	}
-	name := lockstep.FileName{Version: last + 1, Description: description, Ext: ".sql"}.String()
-	if _, err := lockstep.ParseFileName(name); err != nil {
+	name := lockstep.FileName{Version: last + 1, Description: description, Ext: ext}
+	if _, err := lockstep.ParseFileName(name.String()); err != nil {
 		return nil, usage(fmt.Sprintf("%s: %v", name, err))
 	}
-	path := filepath.Join(dir, name)
-	if err := writeNew(path, beginning(last+1, description)); err != nil {
+	path := filepath.Join(dir, name.String())
+	if err := writeNew(path, beginning(name, gen.PackageName(dir))); err != nil {
 		return nil, err
 	}
-	return &newResult{File: path, Version: last + 1}, nil
+	return &newResult{File: path, Version: name.Version}, nil
+}
+
+// openEditor opens the file in an editor, by the shell as git does, so that there
+// may be arguments in the command. What it draws goes to standard error: standard
+// output is for the path.
+func openEditor(ctx context.Context, s *streams, editor, path string) error {
+	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$@"`, editor, path)
+	if runtime.GOOS == "windows" {
+		words := strings.Fields(editor)
+		cmd = exec.CommandContext(ctx, words[0], append(words[1:], path)...)
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, s.stderr, s.stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: made, and not edited: %s: %w", path, editor, err)
+	}
+	return nil
 }
 
 // lastVersion returns the highest number in the directory, or 0.
@@ -121,19 +181,95 @@ func numbering(dir string, gaps bool, last lockstep.Version) error {
 	return files
 }
 
-// beginning is what stands in a new migration.
-func beginning(v lockstep.Version, description string) string {
-	return fmt.Sprintf(`-- %v: %s
+// beginning is what stands in a new migration. pkg is the package that the directory
+// is.
+func beginning(name lockstep.FileName, pkg string) string {
+	text := map[string]string{".sql": beginningSQL, ".go": beginningGo, ".py": beginningPython, ".sh": beginningShell}[name.Ext]
+	return strings.NewReplacer(
+		"{TITLE}", fmt.Sprintf("%v: %s", name.Version, strings.ReplaceAll(name.Description, "-", " ")),
+		"{FROM}", (name.Version - 1).String(),
+		"{TO}", name.Version.String(),
+		"{FILE}", name.String(),
+		"{PACKAGE}", pkg,
+	).Replace(text)
+}
+
+const beginningSQL = `-- {TITLE}
 --
--- Write below the SQL that takes a database from version %v to version %v.
+-- Write below the SQL that takes a database from version {FROM} to version {TO}.
 -- All pending migrations run in one transaction that is not yours to begin or
 -- commit, with foreign keys off; they are checked before it is committed.
 --
 -- Then run "go generate ./..." and commit this file together with
--- lockstep_gen.go and the code that is written for version %v.
+-- lockstep_gen.go and the code that is written for version {TO}.
 
-`, v, strings.ReplaceAll(description, "-", " "), v-1, v, v)
+`
+
+const beginningGo = `package {PACKAGE}
+
+import (
+	"context"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// {TITLE}
+//
+// migrate{TO} takes a database from version {FROM} to version {TO}. It runs in the
+// transaction of all pending migrations, which is not its to begin or commit, with
+// foreign keys off; they are checked before it is committed. An error undoes them all.
+//
+// The tables will change again, and this file will not: it calls nothing that is
+// written for the newest version.
+//
+// Then run "go generate ./..." and commit this file together with lockstep_gen.go and
+// the code that is written for version {TO}.
+func migrate{TO}(ctx context.Context, tx lockstep.Tx) error {
+	// _, err := tx.ExecContext(ctx, "UPDATE ...")
+	return nil
 }
+`
+
+const beginningPython = `# {TITLE}
+#
+# Write below what takes a database from version {FROM} to version {TO}. It is run as
+# "python3 {FILE} DATABASE", on a private copy of the database, which
+# takes its place when all pending migrations have run. An exit code other than 0
+# undoes them all. Foreign keys are off by default in Python's sqlite3, as they are
+# in SQL migrations: they are checked at the end.
+#
+# Then run "go generate ./..." and commit this file together with lockstep_gen.go and
+# the code that is written for version {TO}.
+
+import sqlite3
+import sys
+
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN")
+# db.execute("UPDATE ...")
+db.execute("COMMIT")
+db.close()
+`
+
+const beginningShell = `# {TITLE}
+#
+# Write below what takes a database from version {FROM} to version {TO}. It is run as
+# "sh {FILE} DATABASE", on a private copy of the database, which takes
+# its place when all pending migrations have run. An exit code other than 0 undoes
+# them all. Foreign keys are off by default in sqlite3, as they are in SQL migrations:
+# they are checked at the end.
+#
+# Then run "go generate ./..." and commit this file together with lockstep_gen.go and
+# the code that is written for version {TO}.
+
+set -eu
+
+sqlite3 -bail "$1" <<'END'
+BEGIN;
+-- UPDATE ...
+COMMIT;
+END
+`
 
 // writeNew writes a file that must not exist.
 func writeNew(path, text string) error {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -90,7 +91,7 @@ tables, null where there is none) and kept ("" without --keep).`,
 					return nil, err
 				}
 				t.schema, t.newest, t.timeout = res.Schema, to == 0, *timeout
-				t.opts = []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.Allow(*allow)}
+				t.opts = []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.Allow(*allow), script.WithConn(prepare)}
 				out, err := t.try(ctx, s)
 				if out == nil {
 					return nil, err
@@ -177,6 +178,7 @@ func (t *trial) upgrade(ctx context.Context, s *streams, copied *database) (*try
 	if err != nil {
 		return nil, err
 	}
+	s.migrating.Store(true)
 	progress := startProgress(s.stderr)
 	begun := time.Now()
 	err = lockstep.Migrate(ctx, copied.DB, t.schema, append(t.opts, warningsOf(t.path, s), lockstep.WithProgress(func(p lockstep.Progress) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -11,7 +12,8 @@ import (
 )
 
 // warningsOf has what the runtime logs at level Warn, about the database at path,
-// printed with the warnings of the migrations.
+// printed with the warnings of the migrations, and what scripts print on standard
+// error.
 func warningsOf(path string, s *streams) lockstep.Option {
 	return lockstep.WithLogger(slog.New(&warnings{path, s}))
 }
@@ -21,9 +23,13 @@ type warnings struct {
 	s    *streams
 }
 
-func (*warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+func (*warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
 
 func (w *warnings) Handle(_ context.Context, r slog.Record) error {
+	if r.Level < slog.LevelWarn {
+		w.script(r)
+		return nil
+	}
 	fact, database := r.Message, ""
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == "database" { // the user has another name for it
@@ -38,6 +44,26 @@ func (w *warnings) Handle(_ context.Context, r slog.Record) error {
 		w.s.warnings = append(w.s.warnings, p)
 	}
 	return nil
+}
+
+// script prints what a script has printed. If it failed, the error has it.
+func (w *warnings) script(r slog.Record) {
+	if r.Message != "script ended" {
+		return
+	}
+	output, failed := "", false
+	r.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case "stdout", "stderr":
+			output += a.Value.String()
+		case "error":
+			failed = a.Value.Any() != nil
+		}
+		return true
+	})
+	if !failed {
+		io.WriteString(w.s.stderr, output)
+	}
 }
 
 func (w *warnings) WithAttrs([]slog.Attr) slog.Handler { return w }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestPrograms runs testdata/programs: modules with migrations in Go, Python and
+// shell, which the real interpreters and the real go command run.
+func TestPrograms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the go command is run many times")
+	}
+	for _, name := range []string{"python3", "sh"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip(err)
+		}
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := goEnv("GOCACHE", "GOMODCACHE", "GOPATH")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env = append(env, "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "programs"),
+		UpdateScripts:       *update,
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, env...)
+			// Nothing is to be left there.
+			temp := filepath.Join(e.WorkDir, ".tmp", "of programs")
+			e.Setenv("TMPDIR", temp)
+			if err := os.MkdirAll(temp, 0o777); err != nil {
+				return err
+			}
+			return addRuntime(e.WorkDir, root)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exitcode": exitCodeCmd,
+			"empty":    emptyCmd,
+		},
+	})
+}
+
+// emptyCmd is "empty DIR": it wants a folder with nothing in it.
+func emptyCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: empty DIR")
+	}
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(entries) > 0 {
+		ts.Fatalf("%s has %v", args[0], entries)
+	}
+}
