@@ -174,6 +174,26 @@ func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 		}
 		compiles(t, filepath.Dir(dir))
 	})
+	t.Run("MissingFunctionIsACompileErrorThatNamesIt", func(t *testing.T) {
+		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
+		r, err := Generate(t.Context(), dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{
+			"Migrate0001":          "undefined: migrate0001",
+			"(number) migrate0001": "undefined: migrate0001",
+		} {
+			writeFile(t, filepath.Join(dir, "0001-x.go"), strings.Replace(goMigration("0001", "return nil"), "func migrate0001", "func "+name, 1)+"\ntype number int\n")
+			out, err := goVet(t, filepath.Dir(dir))
+			if _, said, _ := strings.Cut(strings.TrimSpace(out), "lockstep_gen.go:39:105: "); err == nil || said != want {
+				t.Errorf("got %s, %v; want %s", out, err, want)
+			}
+		}
+	})
 	t.Run("LeavesNothingBehind", func(t *testing.T) {
 		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
 		before := glob(t, dir)

@@ -41,6 +41,18 @@
 // The outcome is a value. Nothing is written before [Result.Commit], and the same
 // directory gives the same bytes on every machine.
 //
+// # Programs
+//
+// Migrations that are programs are replayed, too. The go command builds the package
+// with a main that is on no disk, and a generated file that is provisional, so it
+// does not matter what lockstep_gen.go says; a process of its own runs the functions,
+// and what they ask of their [lockstep.Tx] is done on the replay's connection, with
+// the functions of [Options].Conn. What has been built is not built again as long as no
+// Go file changes: then it costs a tenth of a second, and else half of one. Scripts are
+// run by the interpreters that are found, on a copy in a file that is read back.
+//
+// What a migration does outside of the database, it does in a replay as well.
+//
 // # Directives
 //
 // Two comments in a migration are addressed to lockstep:

@@ -212,7 +212,7 @@ func (p *Process) Func(v lockstep.Version) func(context.Context, lockstep.Tx) er
 		p.call++
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		r := &session{Process: p, ctx: ctx, tx: tx, call: p.call}
+		r := &session{Process: p, ctx: ctx, tx: tx, call: p.call, said: p.said.length()}
 		return r.run(v)
 	}
 }
@@ -295,6 +295,7 @@ type tail struct {
 	to      io.Writer // gets it, too, from pass on
 	passing bool
 	text    []byte
+	dropped int // bytes in front of text
 }
 
 func (t *tail) Write(b []byte) (int, error) {
@@ -303,6 +304,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	t.text = append(t.text, b...)
 	if n := len(t.text) - kept; n > 0 {
 		t.text = append(t.text[:0], t.text[n:]...)
+		t.dropped += n
 	}
 	if t.passing && t.to != nil {
 		_, _ = t.to.Write(b)
@@ -316,8 +318,18 @@ func (t *tail) pass() {
 	t.passing = true
 }
 
-func (t *tail) String() string {
+func (t *tail) String() string { return t.since(0) }
+
+// length returns how much has been written.
+func (t *tail) length() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.text))
+	return t.dropped + len(t.text)
+}
+
+// since returns what has been written behind the first n bytes, as far as it is kept.
+func (t *tail) since(n int) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.text[max(0, n-t.dropped):]))
 }

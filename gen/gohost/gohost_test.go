@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"github.com/ncruces/go-sqlite3/driver"
 	_ "github.com/ncruces/go-sqlite3/vfs/memdb"
 
+	"github.com/lockstep-db/lockstep/gen/gohost/internal/mattnsqlite"
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -60,6 +62,10 @@ var functions = []struct {
 	{"Panics", func(context.Context, lockstep.Tx) error { return index(nil) }},
 	{"Goexit", func(context.Context, lockstep.Tx) error { runtime.Goexit(); return nil }},
 	{"Exits", func(context.Context, lockstep.Tx) error { os.Exit(0); return nil }},
+	{"Fatal", func(context.Context, lockstep.Tx) error {
+		log.New(os.Stdout, "", 0).Fatal("not\nwithout configuration")
+		return nil
+	}},
 	{"Crashes", func(context.Context, lockstep.Tx) error { go func() { panic("boom") }(); select {} }},
 	{"Hangs", hangs},
 	{"Deadline", deadline},
@@ -272,6 +278,10 @@ func constraint(ctx context.Context, tx lockstep.Tx) error {
 	if !errors.As(err, &code) || code != sqlite3.CONSTRAINT || !errors.As(err, &extended) || extended != sqlite3.CONSTRAINT_UNIQUE {
 		return fmt.Errorf("errors.As finds %d, %d", code, extended)
 	}
+	var mattn mattnsqlite.Error
+	if !errors.As(err, &mattn) || mattn.Code != mattnsqlite.ErrConstraint || mattn.ExtendedCode != mattnsqlite.ErrConstraintUnique || !errors.Is(err, mattn.ExtendedCode) {
+		return fmt.Errorf("errors.As finds %#v", mattn)
+	}
 	if other := (*os.PathError)(nil); errors.As(err, &other) {
 		return errors.New("errors.As finds what it is not")
 	}
@@ -366,7 +376,8 @@ func TestFunc(t *testing.T) {
 		{name: "LeavesOpen"},
 		{name: "Unknown", want: "sql: converting argument $1 type: unsupported type chan int, a chan"},
 		{name: "Exits", want: "it ended the process in which it ran, as os.Exit does", ends: true},
-		{name: "Crashes", want: "exit status 2: panic: boom", ends: true},
+		{name: "Fatal", want: "it ended the process in which it ran, as os.Exit does: exit status 1: without configuration", ends: true},
+		{name: "Crashes", want: "a goroutine of it ended the process in which it ran: exit status 2: panic: boom", ends: true},
 	}
 	source, err := os.ReadFile("gohost_test.go")
 	if err != nil {

@@ -18,6 +18,7 @@ type session struct {
 	ctx  context.Context
 	tx   lockstep.Tx
 	call int
+	said int // bytes that the child had written when it began
 
 	requests sync.WaitGroup
 	mu       sync.Mutex        // guards all below
@@ -147,13 +148,16 @@ func (s *session) gone(ended bool) error {
 		return errClosed
 	}
 	// The go command writes how its child has ended. What Go's runtime writes about a
-	// panic goes from what it is about to where it was.
-	status, said := "", ""
-	for line := range strings.Lines(s.said.String()) {
+	// panic goes from what it is about to where it was; what a program writes before it
+	// ends is its last line, as by log.Fatal.
+	status, said, crashed := "", "", false
+	for line := range strings.Lines(s.Process.said.since(s.said)) {
 		switch line = strings.TrimSpace(line); {
 		case strings.HasPrefix(line, "exit status ") || strings.HasPrefix(line, "signal: "):
 			status = line
 		case strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: "):
+			said, crashed = line, true
+		case line != "" && !crashed:
 			said = line
 		}
 	}
@@ -161,11 +165,13 @@ func (s *session) gone(ended bool) error {
 		status = s.waited.Error()
 	}
 	e := &Error{Text: "it ended the process in which it ran, as os.Exit does"}
-	if status != "" {
-		e.Text += ": " + status
+	if crashed {
+		e.Text = "a goroutine of it ended the process in which it ran"
 	}
-	if said != "" {
-		e.Text = strings.TrimSuffix(status+": "+said, ": ")
+	for _, more := range []string{status, said} {
+		if more != "" {
+			e.Text += ": " + more
+		}
 	}
 	return e
 }
