@@ -35,13 +35,6 @@ func TestScript(t *testing.T) {
 	runScripts(t, "script", func(*testscript.Env) error { return nil })
 }
 
-// TestModule runs testdata/module: modules whose programs are built and run. The
-// command in them is the one that go tool runs.
-func TestModule(t *testing.T) {
-	setup, _ := moduleSetup(t)
-	runScripts(t, "module", setup)
-}
-
 // runScripts runs the scripts in a folder of testdata, each after setup.
 func runScripts(t *testing.T, dir string, setup func(*testscript.Env) error) {
 	t.Helper()
@@ -79,6 +72,7 @@ func runScripts(t *testing.T, dir string, setup func(*testscript.Env) error) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"capture":  captureCmd,
+			"empty":    emptyCmd,
 			"exitcode": exitCodeCmd,
 			"untimed":  untimedCmd,
 			"waitfor":  waitForCmd,

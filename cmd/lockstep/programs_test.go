@@ -20,34 +20,15 @@ func TestPrograms(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	env, err := goEnv("GOCACHE", "GOMODCACHE", "GOPATH")
-	if err != nil {
-		t.Fatal(err)
-	}
-	env = append(env, "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "programs"),
-		UpdateScripts:       *update,
-		RequireUniqueNames:  true,
-		RequireExplicitExec: true,
-		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, env...)
-			// Nothing is to be left there.
-			temp := filepath.Join(e.WorkDir, ".tmp", "of programs")
-			e.Setenv("TMPDIR", temp)
-			if err := os.MkdirAll(temp, 0o777); err != nil {
-				return err
-			}
-			return addRuntime(e.WorkDir, root)
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exitcode": exitCodeCmd,
-			"empty":    emptyCmd,
-		},
+	setup, _ := moduleSetup(t)
+	runScripts(t, "programs", func(e *testscript.Env) error {
+		// Nothing is to be left there.
+		temp := filepath.Join(e.WorkDir, ".tmp", "of programs")
+		e.Setenv("TMPDIR", temp)
+		if err := os.MkdirAll(temp, 0o777); err != nil {
+			return err
+		}
+		return setup(e)
 	})
 }
 
