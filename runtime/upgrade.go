@@ -41,6 +41,9 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 	if err := u.set(ctx, "foreign_keys", "0"); err != nil {
 		return u.failed(ctx, seen, "", 0, false, err)
 	}
+	if err := u.needJournal(ctx); err != nil {
+		return u.failed(ctx, seen, "", 0, false, err)
+	}
 	for done := false; !done; {
 		done, err = u.step(ctx)
 		if resultCode(err) == codeReadOnly && u.ran == 0 {
@@ -562,6 +565,24 @@ func (u *upgrade) set(ctx context.Context, name, value string) error {
 	return u.run(ctx, "PRAGMA "+name+" = "+value)
 }
 
+// needJournal has the connection keep a journal, on the disk if the database is: with
+// journal_mode OFF a ROLLBACK leaves what has been written to the file, and with MEMORY
+// so does a process that is killed. https://sqlite.org/pragma.html#pragma_journal_mode
+func (u *upgrade) needJournal(ctx context.Context) error {
+	var mode string
+	if err := u.conn.QueryRowContext(ctx, "PRAGMA main.journal_mode").Scan(&mode); err != nil {
+		return err
+	}
+	_, err := os.Stat(u.name)
+	switch file := err == nil; {
+	case file && (mode == "off" || mode == "memory"):
+		return u.set(ctx, "journal_mode", "delete")
+	case mode == "off":
+		return u.set(ctx, "journal_mode", "memory")
+	}
+	return nil
+}
+
 // note remembers the value of a setting for restore.
 func (u *upgrade) note(ctx context.Context, name string) error {
 	for _, p := range u.pragmas {
@@ -584,6 +605,12 @@ func (u *upgrade) restore(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	for _, p := range u.pragmas {
 		var value string
+		if p.name == "journal_mode" {
+			u.conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&value)
+			if value == "wal" { // a migration has made it so, for everybody
+				continue
+			}
+		}
 		err := u.run(ctx, "PRAGMA "+p.name+" = "+p.value)
 		if err == nil {
 			err = u.conn.QueryRowContext(ctx, "PRAGMA "+p.name).Scan(&value)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	lockstep "github.com/lockstep-db/lockstep/runtime"
@@ -106,6 +107,38 @@ CREATE INDEX goods_by_name ON goods (name);
 		t.exec("ALTER TABLE goods RENAME COLUMN name TO title")
 		t.fails(t.schema(shop), "data.db: 0003-tidy.sql:1: no such column: name; rolled back, still at 0001")
 	})
+	// Without a journal SQLite cannot roll back, and with one in memory not what a
+	// process has left that was killed.
+	for _, journal := range []string{"off", "memory"} {
+		t.claim("FailureInJournalMode"+strings.ToUpper(journal[:1])+journal[1:]+"LeavesAllAsItWas", func(t *test) {
+			t.stocked()
+			// More than SQLite keeps in its cache is in the file before the upgrade fails.
+			s := t.schema(with(shop, "0004-index.sql", `CREATE INDEX goods_by_name ON goods (name);
+CREATE TABLE much AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1200) SELECT i, zeroblob(3000) AS b FROM n;
+UPDATE goods SET name = 'nothing';`))
+			db := t.open(Settings{Journal: journal, ForeignKeys: true})
+			db.SetMaxOpenConns(1)
+			before := t.state()
+			beside := ""
+			err := lockstep.Migrate(t.Context(), db, s, lockstep.WithProgress(func(p lockstep.Progress) {
+				if p.Version == 5 && p.Statement == 3 && !p.Done {
+					beside = t.beside()
+				}
+			}))
+			t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001")
+			t.same("state", t.state(), before)
+			t.same("integrity", t.query("PRAGMA integrity_check"), "ok")
+			t.same("files during the upgrade", beside, "data.db-journal")
+			t.same("journal_mode", t.rows(db, "PRAGMA journal_mode")[0], journal)
+
+			t.exec("UPDATE goods SET price = '3'")
+			if err := lockstep.Migrate(t.Context(), db, s); err != nil {
+				t.Error(err)
+			}
+			t.same("journal_mode", t.rows(db, "PRAGMA journal_mode")[0], journal)
+			t.atHead(s)
+		})
+	}
 	t.claim("FullDiskLeavesAllAsItWas", func(t *test) {
 		s := t.schema(notes + "-- 0007-much.sql --\nCREATE TABLE much AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT i, zeroblob(3000) AS b FROM n;\n")
 		t.migrate(upTo(1, notes))
