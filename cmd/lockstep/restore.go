@@ -260,8 +260,9 @@ func (r *restoration) replace(ctx context.Context, part string) error {
 				r.out.From = &copied.version
 			}
 			err = livecopy.ReplaceIf(limited, conn, part, seen)
-			if err != nil {
+			if err != nil && !errors.Is(err, livecopy.ErrUndecided) {
 				os.Remove(r.out.Backup) // of what is still there
+				r.out.Backup = ""
 			}
 			if err == nil || !errors.Is(err, livecopy.ErrChanged) || limited.Err() != nil {
 				return r.replaceError(ctx, err)
@@ -297,7 +298,7 @@ func (r *restoration) replaceError(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, livecopy.ErrUndecided):
 	case errors.Is(err, livecopy.ErrChanged):
 		return &lockstep.Error{Kind: lockstep.ErrBusy, DB: r.path, Detail: "written to all the time; nothing was restored", Err: sqlite3.BUSY}
 	case errors.Is(err, sqlite3.BUSY):
@@ -309,12 +310,16 @@ func (r *restoration) replaceError(ctx context.Context, err error) error {
 	return r.failed(ctx, err)
 }
 
-// failed names the database in an error for which nothing was restored.
+// failed names the database in an error for which nothing was restored, or what is
+// there is not known.
 func (r *restoration) failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
+	undecided := errors.Is(err, livecopy.ErrUndecided)
+	if undecided {
+		err = errors.New(strings.TrimPrefix(err.Error(), livecopy.ErrUndecided.Error()+": "))
+	} else if ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
 	}
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
@@ -323,7 +328,13 @@ func (r *restoration) failed(ctx context.Context, err error) error {
 	if text, ok := strings.CutPrefix(err.Error(), "sqlite3: "); ok {
 		err = errors.New(text) // SQLite's own sentence
 	}
-	return fmt.Errorf("%s: nothing was restored: %w", r.path, err)
+	fact := "nothing was restored"
+	if undecided {
+		if fact = "it is not known whether it was restored"; r.out.Backup != "" {
+			fact += "; what it was before is in " + r.out.Backup
+		}
+	}
+	return fmt.Errorf("%s: %s: %w", r.path, fact, err)
 }
 
 // create makes part the database, where there is none, with the permissions of the

@@ -109,16 +109,22 @@ const pages = 1024
 // open opens the database in file to be read, and begins to: what is read from the
 // connection stays the same until it is closed.
 func open(ctx context.Context, file string) (*sqlite3.Conn, error) {
-	conn, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READWRITE)
-	if errors.Is(err, sqlite3.CANTOPEN) || errors.Is(err, sqlite3.READONLY) || errors.Is(err, sqlite3.PERM) {
-		if ro, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READONLY); err == nil {
-			return begin(ctx, ro)
-		}
-	}
+	conn, err := openFile(file)
 	if err != nil {
 		return nil, err
 	}
 	return begin(ctx, conn)
+}
+
+// openFile opens the database in file, if need be for reading only.
+func openFile(file string) (*sqlite3.Conn, error) {
+	conn, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READWRITE)
+	if errors.Is(err, sqlite3.CANTOPEN) || errors.Is(err, sqlite3.READONLY) || errors.Is(err, sqlite3.PERM) {
+		if ro, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READONLY); err == nil {
+			return ro, nil
+		}
+	}
+	return conn, err
 }
 
 func begin(ctx context.Context, conn *sqlite3.Conn) (*sqlite3.Conn, error) {

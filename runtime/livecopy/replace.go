@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -16,6 +17,10 @@ var ErrChanged = errors.New("the database was written to meanwhile")
 // ErrPageSize is the error when the page size of a database in WAL mode would change:
 // SQLite cannot do that. https://sqlite.org/pragma.html#pragma_page_size
 var ErrPageSize = errors.New("page size cannot change in WAL mode")
+
+// ErrUndecided is found in the error of a replacement of which it is not known whether
+// it took place: the content is the old or the new.
+var ErrUndecided = errors.New("it is not known whether the content was replaced")
 
 // A Version tells whether other connections have written to a database between two
 // looks at it. It means something on the connection that it was read on.
@@ -42,8 +47,8 @@ func ReadVersion(ctx context.Context, conn *sqlite3.Conn) (v Version, err error)
 //
 // Others who hold a lock are waited for until ctx ends: writers in any journal mode,
 // readers too unless it is WAL. The error is then SQLite's, sqlite3.BUSY, and the
-// content is what it was, as after any other error. From when the lock has been
-// taken on, the end of ctx no longer counts.
+// content is what it was, as after any other error but [ErrUndecided]. From when the
+// lock has been taken on, the end of ctx no longer counts.
 //
 // conn may be in a transaction that has not written; it is ended. The settings of the
 // connection and the journal mode are afterwards what they were. The page size may
@@ -66,19 +71,66 @@ func ReplaceIf(ctx context.Context, conn *sqlite3.Conn, path string, seen Versio
 }
 
 // replace calls unchanged when it has the lock.
-func replace(ctx context.Context, conn *sqlite3.Conn, path string, unchanged func() error) (err error) {
+func replace(ctx context.Context, conn *sqlite3.Conn, path string, unchanged func() error) error {
 	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
-	// Whatever comes, the transaction is ended.
-	defer func() {
-		conn.SetInterrupt(context.Background())
-		if e := rollback(conn); err == nil {
-			err = e
-		}
-	}()
 	file, err := File(conn)
 	if err != nil {
-		return err
+		return errors.Join(err, rollback(conn))
 	}
+	changed, done, err := watch(ctx, conn, file)
+	if err != nil {
+		return errors.Join(err, rollback(conn))
+	}
+	defer done()
+	err = replaceFile(ctx, conn, file, path, unchanged)
+	// Whatever comes, the transaction is ended.
+	if e := rollback(conn); err == nil {
+		err = e
+	}
+	if begun := (*begunError)(nil); errors.As(err, &begun) {
+		if err = begun.err; changed() {
+			err = fmt.Errorf("%w: %w", ErrUndecided, err)
+		}
+	}
+	return err
+}
+
+// A begunError is an error after which the content can be the new one: what a commit
+// does last can fail when it has taken place.
+type begunError struct{ err error }
+
+func (e *begunError) Error() string { return e.err.Error() }
+func (e *begunError) Unwrap() error { return e.err }
+
+// watch returns a function that tells whether the database in file has changed since, as
+// far as that can be found out: by another connection, because conn does not count what
+// it writes by itself.
+func watch(ctx context.Context, conn *sqlite3.Conn, file string) (changed func() bool, done func(), err error) {
+	mode, err := text(conn, "PRAGMA main.locking_mode")
+	if err != nil {
+		return nil, nil, err
+	}
+	if mode == "exclusive" { // no other connection can read
+		return func() bool { return true }, func() {}, nil
+	}
+	witness, err := openFile(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	before, err := ReadVersion(ctx, witness)
+	if err != nil {
+		witness.Close()
+		return nil, nil, err
+	}
+	return func() bool {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		now, err := ReadVersion(ctx, witness)
+		return err != nil || now != before
+	}, func() { witness.Close() }, nil
+}
+
+func replaceFile(ctx context.Context, conn *sqlite3.Conn, file, path string, unchanged func() error) error {
 	src, err := open(ctx, path)
 	if err != nil {
 		return err
@@ -116,6 +168,7 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 	if err != nil {
 		return err
 	}
+	begun := false
 	defer func() {
 		// The lock goes when the connection has read once more. The new content is in
 		// place, or the old one, whatever becomes of this.
@@ -126,6 +179,9 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 		}
 		if err == nil {
 			err = e
+		}
+		if err != nil && begun {
+			err = &begunError{err}
 		}
 	}()
 	// Who keeps a lock for reading as it waits for one for writing, and another does the
@@ -155,6 +211,7 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 	if err := rollback(conn); err != nil {
 		return err
 	}
+	begun = true
 	if err := wait(ctx, func() error { return conn.Restore("main", path) }); err != nil {
 		return err
 	}
@@ -171,7 +228,10 @@ func replaceWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlit
 		return err
 	}
 	defer b.Close()
-	return finishWAL(conn, file, b)
+	if err := finishWAL(conn, file, b); err != nil {
+		return &begunError{err}
+	}
+	return nil
 }
 
 // lockWAL ends the transaction of conn, and takes the lock for writing by another

@@ -1,0 +1,82 @@
+package livecopy
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"testing"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// TestUndecided has a replacement fail at its end: what is to be synchronized cannot be
+// opened. Whoever keeps what was there before has to know that it can be the last.
+func TestUndecided(t *testing.T) {
+	if goruntime.GOOS == "windows" {
+		t.Skip("a file that is open cannot be removed")
+	}
+	dir := t.TempDir()
+	database := func(name, statements string) (conn *sqlite3.Conn, path string) {
+		path = filepath.Join(dir, name)
+		conn, err := sqlite3.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if err := conn.Exec(statements); err != nil {
+			t.Fatal(err)
+		}
+		return conn, path
+	}
+	conn, file := database("live.db", "PRAGMA journal_mode = wal; CREATE TABLE old (a)")
+	_, path := database("new.db", "CREATE TABLE new (a)")
+
+	misplace := func() error {
+		return errors.Join(os.Remove(file+"-wal"), os.Symlink("live.db-wal", file+"-wal"))
+	}
+	err := replace(t.Context(), conn, path, misplace)
+	want := "it is not known whether the content was replaced: open " + file + "-wal: too many levels of symbolic links"
+	if !errors.Is(err, ErrUndecided) || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+	if name, err := text(conn, "SELECT name FROM sqlite_schema"); name != "new" || err != nil {
+		t.Errorf("got table %s, %v, want new", name, err)
+	}
+}
+
+// TestDecided has one fail that SQLite rolls back.
+func TestDecided(t *testing.T) {
+	for _, journal := range []string{"delete", "wal"} {
+		t.Run(journal, func(t *testing.T) {
+			dir := t.TempDir()
+			conn, err := sqlite3.Open(filepath.Join(dir, "live.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.Exec("PRAGMA journal_mode = " + journal + "; CREATE TABLE old (a)"); err != nil {
+				t.Fatal(err)
+			}
+			changed, done, err := watch(t.Context(), conn, filepath.Join(dir, "live.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer done()
+			for _, step := range []struct {
+				q    string
+				want bool
+			}{
+				{"BEGIN; CREATE TABLE new (a); ROLLBACK", false},
+				{"BEGIN; CREATE TABLE new (a); COMMIT", true},
+			} {
+				if err := conn.Exec(step.q); err != nil {
+					t.Fatal(err)
+				}
+				if got := changed(); got != step.want {
+					t.Errorf("%s: got %v, want %v", step.q, got, step.want)
+				}
+			}
+		})
+	}
+}
