@@ -61,6 +61,9 @@ damaged file was moved to, or "").`,
 				if len(args) != 1 {
 					return nil, usage(fmt.Sprintf("found %d arguments; want one, the backup", len(args)))
 				}
+				if args[0] == "" {
+					return nil, usage("the path of the backup is empty")
+				}
 				path, err := db.path()
 				if err != nil {
 					return nil, err
@@ -75,6 +78,7 @@ damaged file was moved to, or "").`,
 // A restoration is one run of the command.
 type restoration struct {
 	path, backup    string
+	file            string // path without links
 	noBackup, force bool
 	timeout         time.Duration
 
@@ -95,7 +99,10 @@ func (r *restoration) restore(ctx context.Context, s *streams) (result, error) {
 		return nil, err
 	}
 	if info == nil {
-		return &r.out, r.create(part)
+		if err := r.create(part); err != nil {
+			return nil, err
+		}
+		return &r.out, nil
 	}
 	err = r.replace(ctx, part)
 	if d := damaged(""); errors.As(err, &d) {
@@ -103,7 +110,7 @@ func (r *restoration) restore(ctx context.Context, s *streams) (result, error) {
 			return nil, refuse("unreadable", "%s: %v; it is not written over\n\tlockstep restore --force --db %s %s",
 				r.path, string(d), quoteArg(r.path), quoteArg(r.backup))
 		}
-		if r.out.Aside, err = moveAside(r.path); err == nil {
+		if r.out.Aside, err = moveAside(r.file); err == nil {
 			err = r.create(part)
 		}
 	}
@@ -127,9 +134,16 @@ func (r *restoration) examineFiles() (fs.FileInfo, error) {
 	case from.Size() == 0:
 		return nil, refuse("unreadable", "%s: is empty; want a backup", r.backup)
 	}
+	r.file = r.path
+	if p, err := filepath.EvalSymlinks(r.path); err == nil {
+		r.file = p // what is beside it is beside the file, not beside a link
+	}
 	info, err := os.Stat(r.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Lstat(r.path); err == nil {
+			return nil, refuse("missing", "%s: is a link to a file that does not exist; nothing was restored", r.path)
+		}
 		for _, suffix := range sideFiles {
 			if _, err := os.Lstat(r.path + suffix); err == nil {
 				// SQLite would take it for a part of what is restored.
@@ -154,7 +168,10 @@ var sideFiles = []string{"-journal", "-wal", "-shm"}
 // prepare makes a private copy of the backup beside the database, to be examined and
 // changed, and returns its path, also with an error.
 func (r *restoration) prepare(ctx context.Context, s *streams) (part string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(r.path), filepath.Base(r.path)+".*.restore-part")
+	f, err := os.CreateTemp(filepath.Dir(r.file), filepath.Base(r.file)+".*.restore-part")
+	if errors.Is(err, fs.ErrPermission) {
+		return "", fmt.Errorf("%s: nothing was restored: no file can be made beside it: %w", r.path, fs.ErrPermission)
+	}
 	if err != nil {
 		return "", fileError(filepath.Dir(r.path), err)
 	}
@@ -347,13 +364,13 @@ func (r *restoration) create(part string) error {
 	if err != nil {
 		return r.failed(context.Background(), err)
 	}
-	if err := os.Link(part, r.path); errors.Is(err, fs.ErrExist) {
+	if err := os.Link(part, r.file); errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s: was made by somebody else meanwhile; nothing was restored", r.path)
 	} else if err == nil {
 		return nil
 	}
 	// The file system has one name for each file.
-	if err := os.Rename(part, r.path); err != nil {
+	if err := os.Rename(part, r.file); err != nil {
 		return r.failed(context.Background(), err)
 	}
 	return nil
