@@ -414,6 +414,9 @@ func (r *Result) Commit() error {
 	}
 	if err != nil {
 		os.Remove(beside)
+		if e := (*fs.PathError)(nil); errors.As(err, &e) {
+			e.Path = path // the other is gone
+		}
 	}
 	return err
 }

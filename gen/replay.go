@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -114,7 +115,7 @@ func (r *replay) run(ctx context.Context, migrations []*migration, after func(*m
 		}
 		ok, err := r.step(ctx, m)
 		r.problems = append(r.problems, r.cascades.end()...)
-		if err := errors.Join(ctx.Err(), err); err != nil {
+		if err := cmp.Or(ctx.Err(), err); err != nil {
 			return false, err
 		}
 		if !ok {

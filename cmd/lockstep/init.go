@@ -8,6 +8,7 @@ import (
 	"go/build"
 	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -65,15 +66,22 @@ among its tools).`,
 	}
 }
 
-func initPackage(dir string) (result, error) {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+func initPackage(dir string) (_ result, err error) {
+	made, err := makeFolders(dir)
+	defer func() {
+		if err != nil {
+			for _, folder := range made {
+				os.Remove(folder) // if it is empty
+			}
+		}
+	}()
+	if err != nil {
 		return nil, fileError(dir, err)
 	}
 	if _, ok := directive(dir); ok {
 		return nil, refuse("exists", "%s: is a migrations package already; nothing was written", dir)
 	}
 	res := &initResult{File: filepath.Join(dir, "migrations.go")}
-	var err error
 	if res.Package, err = packageName(dir); err != nil {
 		return nil, err
 	}
@@ -100,9 +108,22 @@ func initPackage(dir string) (result, error) {
 	case err == nil:
 		res.Test = test
 	case kindOf(err) != "exists":
+		os.Remove(res.File)
 		return nil, err
 	}
 	return res, nil
+}
+
+// makeFolders makes a folder and those above it where they are missing, and returns
+// the new ones, the innermost first.
+func makeFolders(dir string) (made []string, err error) {
+	for above := filepath.Clean(dir); ; above = filepath.Dir(above) {
+		if _, err := os.Lstat(above); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, above)
+	}
+	return made, os.MkdirAll(dir, 0o777)
 }
 
 // packageText is migrations.go.

@@ -63,6 +63,8 @@ func problemsIn(dir string, problems gen.Problems) gen.Problems {
 	for i, p := range problems {
 		if p.File != filepath.ToSlash(dir) { // the problem is not the directory's
 			p.File = filepath.Join(dir, p.File)
+		} else if p.Command == "lockstep init" {
+			p.Command += " " + quoteArg(dir)
 		}
 		named[i] = p
 	}

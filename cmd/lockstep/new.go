@@ -281,7 +281,8 @@ func writeNew(path, text string) error {
 		return fileError(path, err)
 	}
 	_, err = io.WriteString(f, text)
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := cmp.Or(err, f.Close()); err != nil {
+		os.Remove(path) // part of a file is worse than none
 		return fileError(path, err)
 	}
 	return nil
