@@ -31,6 +31,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -152,6 +153,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s := &streams{stderr: stderr}
 	defer s.close()
 	res, err := act(ctx, s, args)
+	if err == context.Canceled { // it has no place, and no more to say
+		err = fmt.Errorf("%s: interrupted: %w", name, err)
+	}
 	if u := usage(""); errors.As(err, &u) {
 		return complain(stderr, usageError(name, string(u)))
 	}
@@ -159,7 +163,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return reportJSON(stdout, stderr, res, s.warnings, err)
 	}
 	if res != nil {
-		res.print(stdout)
+		var text bytes.Buffer
+		res.print(&text)
+		if _, e := text.WriteTo(stdout); e != nil {
+			err = join(err, e)
+		}
 	}
 	for _, w := range s.warnings {
 		fmt.Fprintln(stderr, "warning:", w)

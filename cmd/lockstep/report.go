@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func exitCode(err error) int {
 	case "busy", "unreadable", "backup", "other":
 		return 2
 	case "migration":
-		if _, ok := machineCode(err); ok {
+		if _, ok := machineCode(err); ok || errors.Is(err, context.Canceled) {
 			return 2
 		}
 	}
