@@ -52,7 +52,8 @@ Example:
 With -json, "result" has db, backup, managed and version (0 if not managed).`,
 		flags: func(fs *flag.FlagSet) action {
 			db := dbFlag(fs)
-			to := fs.String("to", "", "`FILE`: where to (default beside the database, named for version and time)")
+			var to newFileFlag
+			fs.Var(&to, "to", "`FILE`: where to (default beside the database, named for version and time)")
 			timeout := timeoutFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
 				if err := noArgs(args); err != nil {
@@ -62,7 +63,7 @@ With -json, "result" has db, backup, managed and version (0 if not managed).`,
 				if err != nil {
 					return nil, err
 				}
-				return backup(ctx, s, path, *to, *timeout)
+				return backup(ctx, s, path, string(to), *timeout)
 			}
 		},
 	}

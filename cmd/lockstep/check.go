@@ -36,7 +36,7 @@ Example:
 With -json, "result" has migrations, version, current (whether lockstep_gen.go is),
 db, and dbCurrent (null without --db). It is null if there are problems.`,
 		flags: func(fs *flag.FlagSet) action {
-			migrations, db := migrationsFlag(fs), dbFlag(fs)
+			migrations, db := migrationsFlag(fs), givenDBFlag(fs)
 			opts := generateFlags(fs)
 			timeout, allow := timeoutFlag(fs), allowFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {

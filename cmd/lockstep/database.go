@@ -167,7 +167,23 @@ func noMigrations() *lockstep.Schema {
 
 // timeoutFlag defines --timeout.
 func timeoutFlag(fs *flag.FlagSet) *time.Duration {
-	return fs.Duration("timeout", time.Minute, "`DURATION`: how long to wait while others have the database locked")
+	timeout := timeout(time.Minute)
+	fs.Var(&timeout, "timeout", "`DURATION`: how long to wait while others have the database locked")
+	return (*time.Duration)(&timeout)
+}
+
+// timeout is the value of --timeout. Without any time nothing could be tried once.
+type timeout time.Duration
+
+func (t *timeout) String() string { return time.Duration(*t).String() }
+
+func (t *timeout) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return errors.New("want how long, as in 500ms, 30s or 2m")
+	}
+	*t = timeout(d)
+	return nil
 }
 
 // allowFlag defines --allow.

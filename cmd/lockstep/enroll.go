@@ -78,11 +78,7 @@ migrations: 0 if the tool does not say), which is null without --from.`,
 				if err := noArgs(args); err != nil {
 					return nil, err
 				}
-				path, err := db.path()
-				if err != nil {
-					return nil, err
-				}
-				dir, err := migrations.path()
+				path, dir, err := paths(db, migrations)
 				if err != nil {
 					return nil, err
 				}

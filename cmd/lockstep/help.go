@@ -76,7 +76,7 @@ func printManual(w io.Writer, cmd command) {
 		if _, ok := f.Value.(interface{ IsBoolFlag() bool }); ok {
 			value = ""
 		}
-		if p, ok := f.Value.(*pathFlag); ok {
+		if p, ok := f.Value.(*pathFlag); ok && p.fallback != "" {
 			text += " (default from .fastmigrate, or " + p.fallback + ")"
 		} else if value != "" && f.DefValue != "" && f.DefValue != "0" {
 			text += " (default " + strings.TrimSuffix(f.DefValue, "0s") + ")"
@@ -85,9 +85,10 @@ func printManual(w io.Writer, cmd command) {
 	})
 }
 
-const jsonManual = `With -json a command prints one JSON object to standard output and nothing to
-standard error, whatever happens, but for mistakes on the command line. The exit
-code is the same as without.
+const jsonManual = `With -json a command prints one JSON object to standard output, whatever happens, but
+for mistakes on the command line. The exit code is the same as without. Standard error
+has nothing but what migrations that are programs write, and the progress that a
+terminal sees.
 
 	{
 	  "result": …,      what the command did or found out, or null;

@@ -39,7 +39,7 @@ those of which the last N stay after an upgrade that succeeded, as a program's
 WithBackup(N) does.
 
 --dry-run prints the statements that would run, and writes nothing. They have not
-been tried on the data of this database: a copy of the file shows what they do.
+been tried on the data of this database: that is what "lockstep try" does.
 
 Migrations that are programs run, too: those in Go in a process of their own, which
 the go command builds of the directory, so that it has to be a package of a module;
@@ -58,8 +58,9 @@ Example:
 	  0006-index-tags.sql
 
 With -json, "result" has db, from, to, dryRun, backup ("" if none was made), and
-migrations: those that ran, or with --dry-run would run, each with version and file, and with --dry-run also
-noTransaction (left out when false) and statements (line, sql).`,
+migrations: those that ran, or with --dry-run would run, each with version and file,
+and with --dry-run also program (it is no SQL) and noTransaction, which are left out
+when false, and statements (line, sql).`,
 		flags: func(fs *flag.FlagSet) action {
 			db, migrations := dbFlag(fs), migrationsFlag(fs)
 			var to versionFlag
@@ -76,11 +77,7 @@ noTransaction (left out when false) and statements (line, sql).`,
 				if *keep < 0 || *keep > 0 && !*backup {
 					return nil, usage("--keep is for --backup, and wants a number from 1")
 				}
-				path, err := db.path()
-				if err != nil {
-					return nil, err
-				}
-				dir, err := migrations.path()
+				path, dir, err := paths(db, migrations)
 				if err != nil {
 					return nil, err
 				}

@@ -30,6 +30,13 @@ func dbFlag(fs *flag.FlagSet) *pathFlag {
 	return p
 }
 
+// givenDBFlag is for commands that do without a database when none is given.
+func givenDBFlag(fs *flag.FlagSet) *pathFlag {
+	p := &pathFlag{name: "db", config: configFlagOf(fs)}
+	fs.Var(p, "db", "`FILE`: the database (default none)")
+	return p
+}
+
 func migrationsFlag(fs *flag.FlagSet) *pathFlag {
 	p := &pathFlag{name: "migrations", fallback: "migrations", config: configFlagOf(fs)}
 	fs.Var(p, "migrations", "`DIR`: the migrations directory")
@@ -55,6 +62,19 @@ func (c *configFlag) Set(s string) error {
 		return errors.New("path is empty")
 	}
 	c.path = s
+	return nil
+}
+
+// A newFileFlag is the path of a file that a command makes, or "".
+type newFileFlag string
+
+func (f *newFileFlag) String() string { return "" }
+
+func (f *newFileFlag) Set(s string) error {
+	if s == "" {
+		return errors.New("path is empty") // a variable of the shell that is not set, say
+	}
+	*f = newFileFlag(s)
 	return nil
 }
 
@@ -92,6 +112,15 @@ func (p *pathFlag) path() (string, error) {
 		return path, nil
 	}
 	return p.fallback, nil
+}
+
+// paths returns the paths that --db and --migrations stand for.
+func paths(db, migrations *pathFlag) (file, dir string, err error) {
+	if file, err = db.path(); err != nil {
+		return "", "", err
+	}
+	dir, err = migrations.path()
+	return file, dir, err
 }
 
 // parseConfig returns the keys db and migrations of the section [paths] of a

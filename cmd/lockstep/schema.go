@@ -40,7 +40,7 @@ With -json, "result" has migrations and version, db, schema (the text; "" for a
 difference), objects (type, name, table, sql; empty for a difference), changed
 (type, name, want, found, detail) and extra (as objects).`,
 		flags: func(fs *flag.FlagSet) action {
-			migrations, db := migrationsFlag(fs), dbFlag(fs)
+			migrations, db := migrationsFlag(fs), givenDBFlag(fs)
 			var to versionFlag
 			fs.Var(&to, "to", "`N`: the schema at version N")
 			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)

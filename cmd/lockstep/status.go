@@ -51,11 +51,7 @@ tool applied the migration.`,
 				if err := noArgs(args); err != nil {
 					return nil, err
 				}
-				dir, err := migrations.path()
-				if err != nil {
-					return nil, err
-				}
-				path, err := db.path()
+				path, dir, err := paths(db, migrations)
 				if err != nil {
 					return nil, err
 				}

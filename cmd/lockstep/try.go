@@ -71,21 +71,18 @@ tables, null where there is none) and kept ("" without --keep).`,
 			db, migrations := dbFlag(fs), migrationsFlag(fs)
 			var to versionFlag
 			fs.Var(&to, "to", "`N`: stop at version N")
-			fs.StringVar(&t.keep, "keep", "", "`FILE`: where to leave the upgraded copy")
+			fs.Var((*newFileFlag)(&t.keep), "keep", "`FILE`: where to leave the upgraded copy")
 			verbose := fs.Bool("v", false, "list the rows of all tables")
 			gaps, timeout, allow := gapsFlag(fs), timeoutFlag(fs), allowFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
 				if err := noArgs(args); err != nil {
 					return nil, err
 				}
-				var err error
-				if t.path, err = db.path(); err != nil {
-					return nil, err
-				}
-				dir, err := migrations.path()
+				path, dir, err := paths(db, migrations)
 				if err != nil {
 					return nil, err
 				}
+				t.path = path
 				res, err := load(ctx, s, dir, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
 				if err != nil {
 					return nil, err
