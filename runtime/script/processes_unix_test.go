@@ -43,7 +43,7 @@ func TestProcesses(t *testing.T) {
 func TestKill(t *testing.T) {
 	rounds := 2
 	if *long {
-		rounds = 25 // in each journal mode
+		rounds = 50 // in each journal mode
 	}
 	s := schema(t, shop, 6)
 	for _, journal := range []string{"delete", "wal"} {
@@ -116,8 +116,8 @@ func watch(t *testing.T, path string) (stop func() []string) {
 // a folder. The next start, which has nothing to do, removes it.
 func TestLeftovers(t *testing.T) {
 	s := schema(t, shop, 6)
-	for _, version := range []int{2, 6} {
-		t.Run("AreRemovedByTheNextStart", func(t *testing.T) {
+	for start, version := range map[string]int{"ThatUpgrades": 2, "ThatHasNothingToDo": 6} {
+		t.Run("AreRemovedByTheNextStart"+start, func(t *testing.T) {
 			path := shopAt(t, version, "delete")
 			db := connect(t, path)
 			// This is how the last step leaves the history.
