@@ -53,11 +53,12 @@ From nothing to a migrated database:
 
 Where --db and --migrations are not given, they come from the section [paths] of
 the file .fastmigrate in the current folder, if there is one, and otherwise are
-data/database.db and migrations. All flags may be written with one hyphen or two,
-before or after the arguments.
+data/database.db and migrations; but check and schema look at a database only when
+--db is given. All flags may be written with one hyphen or two, before or after the
+arguments.
 
 Exit codes: 0 done; 1 the thing asked about is not so (stale, behind, refused,
-problems found); 2 there is no answer (usage, unreadable, locked).
+problems found); 2 there is no answer (usage, unreadable, locked, interrupted).
 
 "lockstep help COMMAND" explains a command, "lockstep help json" what -json
 prints.

@@ -27,7 +27,8 @@
 // 0 means done. 1 means that the thing asked about is not so: the generated file
 // is stale, the database is behind or refused, there are problems in the
 // migrations. 2 means that there is no answer: a mistake on the command line, a
-// file that cannot be read, a disk that is full, a database that stays locked.
+// file that cannot be read, a disk that is full, a database that stays locked, an
+// interrupt.
 package main
 
 import (

@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"lockstep": main,
 		"sqlite":   sqliteMain,
-		"hold":     holdMain,
+		"hold":     func() { holdMain("BEGIN EXCLUSIVE") },
+		"read":     func() { holdMain("BEGIN", "SELECT count(*) FROM sqlite_schema") },
 		"left":     leftMain,
 	})
 }
@@ -197,17 +198,20 @@ func query(db *sql.DB, out *bufio.Writer, stmt string) error {
 	return rows.Err()
 }
 
-// holdMain is "hold FILE HELD": it locks the database, makes the file HELD, and
-// waits to be killed.
-func holdMain() {
+// holdMain is "hold FILE HELD" and "read FILE HELD": it locks the database, so that
+// nobody reads or nobody commits, makes the file HELD, and waits to be killed.
+func holdMain(lock ...string) {
 	ctx := context.Background()
 	uri, err := fileURI(os.Args[1], "mode=rw")
 	if err == nil {
 		var db *sql.DB
 		if db, err = driver.Open(uri); err == nil {
 			var conn *sql.Conn
-			if conn, err = db.Conn(ctx); err == nil {
-				_, err = conn.ExecContext(ctx, "BEGIN EXCLUSIVE")
+			conn, err = db.Conn(ctx)
+			for _, stmt := range lock {
+				if err == nil {
+					_, err = conn.ExecContext(ctx, stmt)
+				}
 			}
 		}
 	}

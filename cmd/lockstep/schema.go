@@ -35,6 +35,7 @@ Example:
 	table tags: column name: want TEXT NOT NULL, found TEXT
 	-CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
 	+CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT);
+	lockstep: data.db: 1 object differs from what migrations has at version 0002
 
 With -json, "result" has migrations and version, db, schema (the text; "" for a
 difference), objects (type, name, table, sql; empty for a difference), changed

@@ -42,8 +42,8 @@ Example:
 With -json, "result" has db, managed, version, migrations and expected (null
 without a directory), applied (version, file, checksum, at, ms, program), pending
 (names of files) and extra (type, name; at the newest version, what no migration
-made). A checksum of "" and a program of "" mean that another
-tool applied the migration.`,
+made). A checksum of "" and a program of "" mean that another tool applied the
+migration.`,
 		flags: func(fs *flag.FlagSet) action {
 			migrations, db := migrationsFlag(fs), dbFlag(fs)
 			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
