@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ import (
 // The error is a [*Error] and errors.Is finds in it [ErrManaged] if the database has
 // a version, [ErrDrift] if its tables are others, [ErrUnmanaged] if it cannot be
 // written to or has tables of the names of lockstep's own, or one of the errors of
-// Migrate.
+// Migrate. An s of [Schema.At] does not know the tables of its version, and is refused.
 // Nothing has been written then.
 func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	g, err := open(ctx, db, s, opts)
@@ -76,7 +77,7 @@ func (g *gate) enroll(ctx context.Context) error {
 	if err := g.manage(ctx, st); err != nil {
 		return err
 	}
-	if _, err := g.conn.ExecContext(ctx, "UPDATE _meta SET version = ?", g.schema.Expected); err != nil {
+	if _, err := g.conn.ExecContext(ctx, "UPDATE main._meta SET version = ?", g.schema.Expected); err != nil {
 		return err
 	}
 	return g.seal(ctx, g.schema.Expected, g.schema.Digest, g.schema.Fingerprint)
@@ -88,6 +89,10 @@ func (g *gate) enrollable(st *state) error {
 	e := &Error{DB: g.name, Version: st.version, Expected: g.schema.Expected, enrolling: true}
 	if st.managed {
 		e.Kind = ErrManaged
+		return e
+	}
+	if g.schema.Fingerprint == "" { // see Schema.At
+		e.Detail = fmt.Sprintf("not enrolled, because the tables of version %v are not recorded", e.Expected)
 		return e
 	}
 	named := func(name string) bool {

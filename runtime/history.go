@@ -18,7 +18,8 @@ import (
 // What lockstep writes to a database, and all that it writes. _meta is the table
 // of Python's fastmigrate, to the letter, so that either tool can take over a
 // database from the other: it decides which version the database is at.
-// _lockstep_history says how it came there.
+// _lockstep_history says how it came there. Elsewhere they are named main._meta and
+// main._lockstep_history: temporary tables and attached databases can have the names, too.
 const (
 	metaSQL = `CREATE TABLE _meta (
                             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -81,7 +82,7 @@ func (st *state) has(table string) bool {
 // cookie. It fails on a database that lockstep has not written to. (A join takes
 // SQLite two thirds of the time of a subquery that counts the rows of _meta.)
 const headQuery = `SELECT h.version, digest, fingerprint, cookie, m.version
-FROM _lockstep_history AS h, _meta AS m ORDER BY h.version DESC LIMIT 2`
+FROM main._lockstep_history AS h, main._meta AS m ORDER BY h.version DESC LIMIT 2`
 
 // atHead is the fast path: it reports whether the database is at the version, by
 // these migrations, with a schema that was right and has not changed since. When
@@ -159,7 +160,7 @@ func (g *gate) readVersion(ctx context.Context, st *state) error {
 		return &Error{Kind: ErrUnreadable, DB: g.name, Expected: g.schema.Expected, Detail: fmt.Sprintf(format, args...)}
 	}
 	var versions []any
-	err := g.query(ctx, "SELECT version FROM _meta LIMIT 3", func(scan scanner) error {
+	err := g.query(ctx, "SELECT version FROM main._meta LIMIT 3", func(scan scanner) error {
 		var v any
 		err := scan(&v)
 		versions = append(versions, v)
@@ -186,7 +187,7 @@ func (g *gate) readVersion(ctx context.Context, st *state) error {
 }
 
 func (g *gate) readHistory(ctx context.Context, st *state) error {
-	const q = `SELECT version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie FROM _lockstep_history ORDER BY version`
+	const q = `SELECT version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie FROM main._lockstep_history ORDER BY version`
 	return g.query(ctx, q, func(scan scanner) error {
 		var r row
 		var checksum, digest, fingerprint sql.NullString
@@ -207,7 +208,7 @@ func (g *gate) readHistory(ctx context.Context, st *state) error {
 // that was applied. It is called in the transaction that applied them, in which
 // st was read.
 func (g *gate) record(ctx context.Context, st *state, version Version, rows []row) error {
-	const insert = `INSERT INTO _lockstep_history (version, file, checksum, applied_at, duration_ms, program)
+	const insert = `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
 VALUES (?, ?, ?, ?, ?, ?)`
 	stmt, err := g.conn.PrepareContext(ctx, insert)
 	if err != nil {
@@ -221,7 +222,7 @@ VALUES (?, ?, ?, ?, ?, ?)`
 		}
 	}
 	if version != st.version {
-		if _, err := g.conn.ExecContext(ctx, "UPDATE _meta SET version = ?", version); err != nil {
+		if _, err := g.conn.ExecContext(ctx, "UPDATE main._meta SET version = ?", version); err != nil {
 			return err
 		}
 	}
@@ -231,7 +232,7 @@ VALUES (?, ?, ?, ?, ?, ?)`
 // manage makes the tables that lockstep writes to, where they are missing.
 func (g *gate) manage(ctx context.Context, st *state) error {
 	if !st.managed {
-		for _, q := range []string{metaSQL, "INSERT INTO _meta (id, version) VALUES (1, 0)"} {
+		for _, q := range []string{metaSQL, "INSERT INTO main._meta (id, version) VALUES (1, 0)"} {
 			if _, err := g.conn.ExecContext(ctx, q); err != nil {
 				return err
 			}
@@ -254,7 +255,7 @@ func (g *gate) seal(ctx context.Context, version Version, digest, fingerprint st
 	if err := g.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&cookie); err != nil {
 		return err
 	}
-	const seal = "UPDATE _lockstep_history SET digest = ?, fingerprint = ?, cookie = ? WHERE version = ?"
+	const seal = "UPDATE main._lockstep_history SET digest = ?, fingerprint = ?, cookie = ? WHERE version = ?"
 	res, err := g.conn.ExecContext(ctx, seal, digest, null(fingerprint), cookie, version)
 	if err != nil {
 		return err
@@ -270,7 +271,7 @@ func (g *gate) seal(ctx context.Context, version Version, digest, fingerprint st
 			return err
 		}
 	}
-	_, err = g.conn.ExecContext(ctx, `UPDATE _lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
+	_, err = g.conn.ExecContext(ctx, `UPDATE main._lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
 WHERE version < ? AND digest IS NOT NULL`, version)
 	return err
 }

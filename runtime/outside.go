@@ -133,13 +133,17 @@ func (o outside) onCopy(ctx context.Context, u *upgrade, st *state, segment []*p
 // runOnCopy runs migrations on a copy, and proves and records there what seal does.
 func (u *upgrade) runOnCopy(ctx context.Context, st *state, segment []*pending, c PrivateCopy) ([]row, error) {
 	g, on := *u.gate, *u
-	on.gate, on.copy, on.pragmas = &g, c, nil
+	on.gate, on.copy, on.live, on.pragmas = &g, c, u.gate, nil
 	defer func() {
 		on.leaveCopy()
 		u.overruled, u.doing, u.reported, u.written = g.overruled, on.doing, on.reported, on.doing.Rows
 	}()
 	fail := func(err error) error { return u.failed(ctx, st, "", 0, true, err) }
-	if err := on.enterCopy(ctx); err != nil {
+	err := on.enterCopy(ctx)
+	if err == nil && len(st.objects) == 0 {
+		err = on.beginCopy(ctx)
+	}
+	if err != nil {
 		return nil, fail(err)
 	}
 
@@ -194,13 +198,16 @@ func (u *upgrade) runOnCopy(ctx context.Context, st *state, segment []*pending, 
 		if e := (*Error)(nil); errors.As(err, &e) {
 			return nil, err
 		}
+		if e := (*MigrationError)(nil); errors.As(err, &e) {
+			return nil, err
+		}
 		if err != nil {
 			return nil, fail(err)
 		}
 	}
 	// The number of the schema will be another one than the copy's, and could be the
 	// same by chance when the schema is not.
-	err := on.run(ctx, "UPDATE _lockstep_history SET cookie = NULL")
+	err = on.run(ctx, "UPDATE main._lockstep_history SET cookie = NULL")
 	if err == nil {
 		err = commit()
 	}
@@ -222,6 +229,27 @@ func (u *upgrade) enterCopy(ctx context.Context) (err error) {
 	}
 	u.written, u.counted = u.doing.Rows, 0
 	for _, q := range []string{"PRAGMA journal_mode = delete", "PRAGMA foreign_keys = 0", "PRAGMA synchronous = off"} {
+		if err := u.run(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beginCopy makes the copy of a database with nothing in it what that would become: as
+// long as there is nothing in the file, its connection alone knows what the program has
+// asked for.
+func (u *upgrade) beginCopy(ctx context.Context) error {
+	for _, name := range []string{"page_size", "encoding", "auto_vacuum"} {
+		var value string
+		if err := u.live.conn.QueryRowContext(ctx, "PRAGMA main."+name).Scan(&value); err != nil {
+			return err
+		}
+		if err := u.run(ctx, "PRAGMA main."+name+" = '"+value+"'"); err != nil {
+			return err
+		}
+	}
+	for _, q := range []string{"CREATE TABLE lockstep_first (a)", "DROP TABLE lockstep_first"} {
 		if err := u.run(ctx, q); err != nil {
 			return err
 		}
@@ -277,7 +305,14 @@ func (u *upgrade) inspectCopy(ctx context.Context, own, form string) error {
 	case err != nil:
 		return &leftError{err}
 	case answer != "ok":
-		return errors.New("what the script has left is damaged: integrity_check: " + strings.ReplaceAll(answer, "\n", ": "))
+		fact := "what the script has left is damaged"
+		// It can have been so all the time.
+		var before string
+		err := u.live.conn.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&before)
+		if err == nil && before != "ok" {
+			fact, answer = "the database is damaged, and was before the script ran", before
+		}
+		return errors.New(fact + ": integrity_check: " + strings.ReplaceAll(answer, "\n", ": "))
 	}
 	switch after, err := u.readOwn(ctx); {
 	case err != nil:

@@ -88,6 +88,7 @@ type upgrade struct {
 	savedAt    sql.NullInt64 // PRAGMA data_version then
 	succeeded  func()        // called when the upgrade has succeeded, if it is not nil
 	copy       PrivateCopy   // that conn is a connection to; nil if it is to the database
+	live       *gate         // to the database, if conn is to a copy
 
 	prepared map[Version]*pending
 	pragmas  []pragma // settings of the connection to put back

@@ -70,7 +70,11 @@ func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(driverConn 
 		if c.dir, err = makeDir(file + folder); err != nil {
 			return err
 		}
-		c.path = filepath.Join(c.dir, filepath.Base(file))
+		// The script's folder has nothing in it that is ours.
+		c.path = filepath.Join(c.dir, "copy", filepath.Base(file))
+		if err := os.Mkdir(filepath.Dir(c.path), 0o700); err != nil {
+			return err
+		}
 		if c.lock, err = livecopy.Hold(ctx, conn, filepath.Join(c.dir, "scratch")); err != nil {
 			return err
 		}

@@ -54,6 +54,17 @@ func enroll(t *test) {
 		t.same("rows", t.query("SELECT title, body FROM notes"), "kept|about kept\nthird|about third")
 		t.same("history", t.query("SELECT version, checksum IS NULL FROM _lockstep_history"), "2|1\n3|0\n4|0\n5|0\n6|0")
 	})
+	t.claim("RefusesVersionWhoseTablesAreNotRecorded", func(t *test) {
+		t.exec("CREATE TABLE something (a)")
+		at, err := s.At(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := t.bytes()
+		err = lockstep.Enroll(t.Context(), t.open(Settings{}), at)
+		t.says(err, "data.db: not enrolled, because the tables of version 0001 are not recorded")
+		t.untouched(before)
+	})
 	t.claim("RefusesManagedDatabase", func(t *test) {
 		t.migrate(upTo(1, notes))
 		refuses(t, lockstep.ErrManaged, "data.db: at version 0001 already; nothing was written", Settings{})

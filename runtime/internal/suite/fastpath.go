@@ -8,7 +8,7 @@ import (
 
 // fastStatements are all the statements of a start at head.
 const fastStatements = `SELECT h.version, digest, fingerprint, cookie, m.version
-FROM _lockstep_history AS h, _meta AS m ORDER BY h.version DESC LIMIT 2
+FROM main._lockstep_history AS h, main._meta AS m ORDER BY h.version DESC LIMIT 2
 PRAGMA schema_version`
 
 // fast reports whether the next call takes the fast path.

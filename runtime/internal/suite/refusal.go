@@ -1,6 +1,8 @@
 package suite
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"strings"
@@ -16,6 +18,39 @@ func refusal(t *test) {
 		if e.Version != 3 || e.Expected != 2 {
 			t.Errorf("got versions %v and %v, want 0003 and 0002", e.Version, e.Expected)
 		}
+	})
+	// A name without a schema before it is that of a temporary table, where there is
+	// one, and that of a table in an attached database, where there is no other.
+	t.claim("ReadsTheVersionOfNoOtherDatabase", func(t *test) {
+		s := t.schema(upTo(2, notes))
+		other := t.at(t.path + ".other")
+		other.migrate(upTo(2, notes))
+		t.exec("CREATE TABLE precious (a)", "PRAGMA schema_version = "+other.query("PRAGMA schema_version"))
+		db := t.open(Settings{})
+		db.SetMaxOpenConns(1)
+		t.execOn(db, "ATTACH '"+other.path+"' AS other")
+		before := t.bytes()
+		for _, call := range []func(context.Context, *sql.DB, *lockstep.Schema, ...lockstep.Option) error{lockstep.Check, lockstep.Migrate} {
+			t.isRefusal(call(t.Context(), db, s), lockstep.ErrUnmanaged,
+				"data.db: 1 table and no version: not managed\n\tlockstep enroll --db data.db")
+		}
+		t.untouched(before)
+	})
+	t.claim("IsNotMisledByTemporaryTables", func(t *test) {
+		t.migrate(upTo(1, notes))
+		s := t.schema(upTo(3, notes))
+		db := t.open(Settings{})
+		db.SetMaxOpenConns(1)
+		t.execOn(db, "CREATE TEMP TABLE _meta (id, version)", "INSERT INTO _meta VALUES (1, 3)",
+			"CREATE TEMP TABLE _lockstep_history (version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie)")
+		t.isRefusal(lockstep.Check(t.Context(), db, s), lockstep.ErrBehind,
+			"data.db: at version 0001, this program expects 0003: pending 0002-tags.sql, 0003-index-tags.sql\n\tlockstep migrate --db data.db")
+		if err := lockstep.Migrate(t.Context(), db, s); err != nil {
+			t.Fatal(err)
+		}
+		t.atHead(s)
+		t.same("history", t.query("SELECT count(*) FROM _lockstep_history"), "3")
+		t.same("temporary", t.rows(db, "SELECT count(*) FROM temp._lockstep_history")[0], "0")
 	})
 	t.claim("CheckRefusesBehindDatabase", func(t *test) {
 		t.migrate(upTo(2, notes))

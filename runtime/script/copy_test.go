@@ -1,0 +1,102 @@
+package script_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	lockstep "github.com/lockstep-db/lockstep/runtime"
+)
+
+// TestCopy looks at the private copy, and at what comes of it in the place of databases
+// that are not what most are.
+func TestCopy(t *testing.T) {
+	s := schema(t, shop, 6)
+	const first = `
+-- 0001-items.py --
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("CREATE TABLE items (name TEXT)")
+db.execute("INSERT INTO items VALUES ('é')")
+db.commit()
+-- 0001-items.py.sql --
+CREATE TABLE items (name TEXT);
+`
+	for _, journal := range []string{"delete", "wal"} {
+		t.Run("IsAloneWithTheScript/"+journal, func(t *testing.T) {
+			path := shopAt(t, 2, journal)
+			s := withScript(s, `import os, sys; sys.exit(" ".join(sorted(os.listdir(os.path.dirname(sys.argv[1])))))`)
+			err := lockstep.Migrate(t.Context(), connect(t, path), s)
+			want := "data.db: 0003-cents.py: exit status 1; rolled back, still at 0002: 0003-cents.py data.db"
+			if got := message(err, path); got != want {
+				t.Errorf("got %s\nwant %s", got, want)
+			}
+		})
+		t.Run("MayHaveAnyName/"+journal, func(t *testing.T) {
+			for _, name := range []string{"scratch", "copy"} {
+				path := filepath.Join(t.TempDir(), name)
+				db := connect(t, path, "_pragma=journal_mode("+journal+")")
+				if err := lockstep.Migrate(t.Context(), db, s); err != nil {
+					t.Error(message(err, path))
+				}
+				db.Close()
+				if got := look(t, path); !strings.HasPrefix(got, "0006 items:500") {
+					t.Errorf("got %s", got)
+				}
+			}
+		})
+		// Of a database with nothing in it, only the program's connection knows what it
+		// shall be.
+		t.Run("OfANewDatabaseIsWhatTheProgramSays/"+journal, func(t *testing.T) {
+			for _, s := range []*lockstep.Schema{s, schema(t, first, 1)} {
+				path := filepath.Join(t.TempDir(), "data.db")
+				db := connect(t, path, "_pragma=page_size(8192)", "_pragma=encoding('UTF-16le')", "_pragma=auto_vacuum(2)", "_pragma=journal_mode("+journal+")")
+				if err := lockstep.Migrate(t.Context(), db, s); err != nil {
+					t.Error(message(err, path))
+				}
+				db.Close()
+				db = connect(t, path)
+				for pragma, want := range map[string]string{"encoding": "UTF-16le", "page_size": "8192", "auto_vacuum": "2", "journal_mode": journal, "integrity_check": "ok"} {
+					if got := one(t, db, "PRAGMA "+pragma); got != want {
+						t.Errorf("%v: %s: got %s, want %s", s.Expected, pragma, got, want)
+					}
+				}
+				db.Close()
+			}
+		})
+		t.Run("GoesWhenTheContextEndsAtTheLastMoment/"+journal, func(t *testing.T) {
+			path := shopAt(t, 2, journal)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			err := lockstep.Migrate(ctx, connect(t, path), s, lockstep.WithProgress(func(p lockstep.Progress) {
+				if p.Version == 6 && p.Statement == 0 && p.Done {
+					cancel()
+				}
+			}))
+			const want = "data.db: interrupted: context canceled; rolled back, still at 0002"
+			if got := message(err, path); !errors.Is(err, context.Canceled) || got != want {
+				t.Errorf("got %s\nwant %s", got, want)
+			}
+			if got := look(t, path); got != oldShop {
+				t.Errorf("got %s, want %s", got, oldShop)
+			}
+		})
+	}
+	t.Run("IsNotBlamedOnTheScriptWhenTheDatabaseIsDamaged", func(t *testing.T) {
+		path := shopAt(t, 2, "delete")
+		db := connect(t, path, "_pragma=ignore_check_constraints(1)")
+		for _, q := range []string{"ALTER TABLE orders ADD COLUMN n CHECK (n > 0)", "UPDATE orders SET n = -1"} {
+			if _, err := db.Exec(q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		db.Close()
+		err := lockstep.Migrate(t.Context(), connect(t, path), s)
+		const want = "data.db: 0003-cents.py: the database is damaged, and was before the script ran: integrity_check: CHECK constraint failed in orders; rolled back, still at 0002: done"
+		if got := message(err, path); got != want {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	})
+}
