@@ -160,6 +160,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if u := usage(""); errors.As(err, &u) {
 		return complain(stderr, usageError(name, string(u)))
 	}
+	err = repairable(err, fs)
 	if *asJSON {
 		return reportJSON(stdout, stderr, res, s.warnings, err)
 	}

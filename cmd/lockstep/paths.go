@@ -55,7 +55,7 @@ func configFlagOf(fs *flag.FlagSet) *configFlag {
 	return c
 }
 
-func (c *configFlag) String() string { return "" }
+func (c *configFlag) String() string { return c.path }
 
 func (c *configFlag) Set(s string) error {
 	if s == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -76,6 +77,46 @@ func join(a, b error) error {
 	}
 	return both{a, b}
 }
+
+// repairable adds to the command that an error suggests the flags that say where the
+// migrations are, if the user gave them: without them it would use others, or begin new
+// ones.
+func repairable(err error, fs *flag.FlagSet) error {
+	args := ""
+	fs.Visit(func(f *flag.Flag) {
+		if f.Name == "config" || f.Name == "migrations" {
+			args += " --" + f.Name + " " + quoteArg(f.Value.String())
+		}
+	})
+	if args == "" {
+		return err
+	}
+	return withArgs(err, args)
+}
+
+func withArgs(err error, args string) error {
+	if b, ok := err.(both); ok {
+		return both{withArgs(b[0], args), withArgs(b[1], args)}
+	}
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	command := text[strings.LastIndexByte(text, '\n')+1:]
+	if !strings.HasPrefix(command, "\tlockstep enroll ") && !strings.HasPrefix(command, "\tlockstep migrate ") {
+		return err
+	}
+	return &suggestion{err, text + args}
+}
+
+// A suggestion is an error whose text ends in another command.
+type suggestion struct {
+	error
+	text string
+}
+
+func (s *suggestion) Error() string { return s.text }
+func (s *suggestion) Unwrap() error { return s.error }
 
 func exitCode(err error) int {
 	switch kindOf(err) {
