@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -47,6 +48,12 @@ func WithBackup(keep int) Option {
 
 // makeBackup is called under the write lock, with the state that was read under it.
 func (u *upgrade) makeBackup(ctx context.Context, st *state, keep int) error {
+	if u.name == "" { // it could not be read, and without it nothing could be told from memory
+		u.readName(ctx)
+	}
+	if u.name == "" {
+		return &Error{Kind: ErrBackup, Version: st.version, Expected: u.schema.Expected, Err: errors.New("the database's file is not known"), ended: ended(ctx)}
+	}
 	// Only its backup's file is opened here, never the database's.
 	if _, err := os.Stat(u.name); u.name == ":memory:" || errors.Is(err, fs.ErrNotExist) {
 		u.log.Warn("no backup: the database is not a file", "database", u.name)
@@ -171,7 +178,11 @@ func verify(ctx context.Context, conn *sql.Conn, path string) (err error) {
 		return err
 	}
 	defer func() {
-		if _, e := conn.ExecContext(context.WithoutCancel(ctx), "DETACH DATABASE lockstep_backup"); err == nil {
+		_, e := conn.ExecContext(context.WithoutCancel(ctx), "DETACH DATABASE lockstep_backup")
+		if e != nil { // the application must not find it
+			conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+		if err == nil {
 			err = e
 		}
 	}()

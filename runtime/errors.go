@@ -181,14 +181,16 @@ type MigrationError struct {
 	Err        error  // the driver's error, or how a program ended
 	Output     string // the end of what a script that failed wrote to its standard error, or output if that is nothing
 
+	kind      error   // ErrBusy, or nil
 	unstarted bool    // nothing has run
 	committed Version // the version if the COMMIT that failed took place; 0 if it is not about that
 	ended     error   // why the context ended, if it did
 }
 
-// Unwrap gives errors.Is and errors.As the driver's error, and the context's if
-// the context had ended.
-func (e *MigrationError) Unwrap() []error { return errorsOf(e.Err, e.ended) }
+// Unwrap gives errors.Is and errors.As the driver's error, the context's if the
+// context had ended, and [ErrBusy] if a statement outside of a transaction has waited for
+// the locks of others for too long.
+func (e *MigrationError) Unwrap() []error { return errorsOf(e.Err, e.kind, e.ended) }
 
 func (e *MigrationError) Error() string {
 	var b strings.Builder

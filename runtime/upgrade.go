@@ -392,7 +392,11 @@ func (u *upgrade) apply(ctx context.Context, st *state, m *pending, transaction 
 		began := time.Now()
 		p.Statement = i + 1
 		u.report(ctx, p, began, false)
-		if err := u.execute(ctx, &stmt); err != nil {
+		execute := u.execute
+		if !transaction {
+			execute = u.executeAlone
+		}
+		if err := execute(ctx, &stmt); err != nil {
 			return row{}, u.failed(ctx, st, m.File, stmt.Line, transaction, err)
 		}
 		u.report(ctx, p, began, true)
@@ -420,6 +424,22 @@ func (u *upgrade) execute(ctx context.Context, stmt *sqltext.Statement) error {
 		return u.query(ctx, stmt.SQL, func(scanner) error { return nil })
 	}
 	return u.run(ctx, stmt.SQL)
+}
+
+// executeAlone is execute where no lock is held, and another connection can have one. It
+// is waited for as for any other; the statement itself may take longer.
+func (u *upgrade) executeAlone(ctx context.Context, stmt *sqltext.Statement) error {
+	var failed error
+	err := u.retry(ctx, func(context.Context) error {
+		if failed = u.execute(ctx, stmt); isBusy(failed) {
+			return failed
+		}
+		return nil
+	})
+	if err == nil {
+		return failed
+	}
+	return err
 }
 
 func (u *upgrade) run(ctx context.Context, q string) error {
@@ -535,6 +555,9 @@ func (s *Schema) digestAt(v Version) string {
 // failed returns the error for a statement that did not succeed.
 func (u *upgrade) failed(ctx context.Context, st *state, file string, line int, rolledBack bool, err error) *MigrationError {
 	e := &MigrationError{DB: u.name, File: file, Line: line, Version: st.version, RolledBack: rolledBack, Err: err, ended: ended(ctx)}
+	if locked, ok := err.(*Error); ok && locked.Kind == ErrBusy { // see executeAlone
+		e.Err, e.kind = locked.Err, ErrBusy
+	}
 	if wrote, ok := err.(*outputError); ok {
 		e.Err, e.Output = wrote.err, wrote.output
 	}

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"errors"
+	"time"
 
 	lockstep "github.com/lockstep-db/lockstep/runtime"
 )
@@ -56,6 +57,52 @@ func noTransaction(t *test) {
 		t.exec("UPDATE goods SET price = '3'")
 		t.migrate(wal)
 		t.atHead(t.schema(wal))
+	})
+	// Nothing keeps others out while such a migration runs.
+	t.claim("WaitsForTheLocksOfOthers", func(t *test) {
+		const archive = `
+-- 0001-goods.sql --
+CREATE TABLE goods (id INTEGER PRIMARY KEY, name TEXT, price TEXT);
+-- 0002-alone.sql --
+-- lockstep: no-transaction
+DELETE FROM goods WHERE id > 1;
+VACUUM;
+`
+		t.migrate(upTo(1, archive))
+		t.exec("INSERT INTO goods VALUES (1, 'tea', '5'), (2, 'jam', '6')")
+		s := t.schema(archive)
+		var release func()
+		locked := func(then func()) lockstep.Option {
+			return lockstep.WithProgress(func(p lockstep.Progress) {
+				if p.Statement == 2 && !p.Done {
+					release = t.hold("BEGIN IMMEDIATE")
+					then()
+				}
+			})
+		}
+		db := t.pool(Settings{})
+		settings := t.settings(db)
+		err := lockstep.Migrate(t.Context(), db, s, lockstep.WithTimeout(50*time.Millisecond), locked(func() {}))
+		release()
+		t.says(err, "data.db: 0002-alone.sql:3: database is locked; still at 0001")
+		var e *lockstep.MigrationError
+		if !errors.Is(err, lockstep.ErrBusy) || !errors.As(err, &e) || e.RolledBack {
+			t.Errorf("got %#v", err)
+		}
+		released := make(chan bool)
+		err = lockstep.Migrate(t.Context(), db, s, locked(func() {
+			time.AfterFunc(50*time.Millisecond, func() {
+				release()
+				close(released)
+			})
+		}))
+		<-released
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.same("settings", t.settings(db), settings)
+		t.atHead(s)
+		t.same("goods", t.query("SELECT * FROM goods"), "1|tea|5")
 	})
 	t.claim("RunsAgainAfterAFailure", func(t *test) {
 		const archive = `
