@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/tools/go/analysis/unitchecker"
 
@@ -155,11 +156,23 @@ func (v *vet) buildFlags() []string {
 // goCommand runs the go command. Its error holds all that the go command said.
 func goCommand(ctx context.Context, args ...string) (stdout []byte, err error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
+	// It removes its temporary files when it is interrupted, and not when it is killed.
+	cmd.Cancel = func() error {
+		if cmd.Process.Signal(os.Interrupt) == nil {
+			return nil
+		}
+		return cmd.Process.Kill() // on Windows
+	}
+	cmd.WaitDelay = 5 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err = cmd.Output()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && stderr.Len() > 0 {
-		err = fmt.Errorf("go %s:\n%s", args[0], indent(strings.TrimSpace(stderr.String())))
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		if stderr.Len() > 0 {
+			err = fmt.Errorf("go %s:\n%s", args[0], indent(strings.TrimSpace(stderr.String())))
+		} else {
+			err = fmt.Errorf("go %s: %w", args[0], err)
+		}
 	}
 	return stdout, cmp.Or(ctx.Err(), err)
 }
