@@ -52,7 +52,9 @@
 // the journal mode is not WAL.
 //
 // Functions, collations and virtual tables that the program registers on connections of
-// its own are not on those to the copy: see [WithConn].
+// its own are not on those to the copy: see [WithConn]. Neither is what its data source
+// name says: pragmas, and how the driver reads times. It is kept of a new database what
+// can be kept in it: the page size, the encoding and auto_vacuum.
 package script
 
 import (
