@@ -60,7 +60,7 @@ import (
 	_ "github.com/ncruces/go-sqlite3/driver"
 
 	"example.com/app/migrations"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 var _ = migrations.Pin(migrations.V0003DropDrafts{})

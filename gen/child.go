@@ -19,7 +19,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/gen/gohost"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // A child is the process that runs the Go migrations of a directory. The go command
@@ -162,7 +162,7 @@ func resultCode(err error) int {
 // changes, what was built of the package is not built again.
 func provisional(pkg string, migrations []*migration) string {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\n\npackage %s\n\nimport (\n\t\"context\"\n\t\"database/sql\"\n\tlockstep %q\n)\n\n", header, pkg, runtimePath)
+	fmt.Fprintf(&b, "%s\n\npackage %s\n\nimport (\n\t\"context\"\n\t\"database/sql\"\n\t%q\n)\n\n", header, pkg, runtimePath)
 	newest := migrations[len(migrations)-1]
 	fmt.Fprintf(&b, "const ExpectedVersion lockstep.Version = %d\n\n", newest.Version)
 	fmt.Fprintf(&b, "func Pin(%s) struct{} { return struct{}{} }\n\n", pinName(newest.FileName))

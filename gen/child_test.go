@@ -15,7 +15,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // goMigration returns the text of a Go migration whose function has that body.
@@ -25,7 +25,7 @@ func goMigration(version, body string) string {
 import (
 	"context"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func migrate` + version + `(ctx context.Context, tx lockstep.Tx) error {

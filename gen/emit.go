@@ -9,7 +9,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 const (
@@ -34,13 +34,13 @@ func emit(pkg string, schema *lockstep.Schema, names []lockstep.FileName) ([]byt
 	// 	"context"
 	// 	"database/sql"
 	// 	"embed"
-	// 	lockstep "github.com/lockstep-db/lockstep/runtime"
+	// 	"github.com/lockstep-db/lockstep/runtime"
 	// 	"github.com/lockstep-db/lockstep/runtime/script"
 	// )
 	f.ImportName("context", "context")
 	f.ImportName("database/sql", "sql")
 	f.ImportName("embed", "embed")
-	f.ImportAlias(runtimePath, "lockstep")
+	f.ImportName(runtimePath, "lockstep")
 	f.ImportName(scriptPath, "script")
 
 	// const _ = lockstep.Format1

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // TestSameInputSameBytes generates the ordinary directory again, elsewhere and

@@ -16,7 +16,7 @@ import (
 	"strconv"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -147,8 +147,11 @@ func is(file *ast.File, e ast.Expr, pkg, name string) bool {
 		for _, spec := range file.Imports {
 			imported := importPath(spec)
 			local := path.Base(imported)
-			if spec.Name != nil {
+			switch {
+			case spec.Name != nil:
 				local = spec.Name.Name
+			case imported == runtimePath:
+				local = "lockstep"
 			}
 			if local == x.Name {
 				switch imported {

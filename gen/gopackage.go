@@ -11,7 +11,7 @@ import (
 	"sync"
 	"unicode"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // PackageName returns the name of the package that dir is, or would be: the one that

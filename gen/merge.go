@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // PinName returns the name of the type that pins code to a migration.

@@ -18,7 +18,7 @@ import (
 	"strconv"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // FileName is the name of the generated file.

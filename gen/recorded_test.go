@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 const changed = ": changed since lockstep_gen.go was generated; applied migrations do not change\n\twrite the difference as a new migration: lockstep new NAME"

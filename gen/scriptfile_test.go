@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func TestScriptFailure(t *testing.T) {

@@ -1,4 +1,4 @@
-package runtime
+package lockstep
 
 import (
 	"bytes"
@@ -34,7 +34,7 @@ import (
 // The backup costs the time to read and write the whole database, and its size on
 // the disk. It is made by VACUUM INTO, on a second connection of the pool, for which
 // the pool's limit is raised by one if it has one. Where an upgrade is several
-// transactions ([PerMigration], or a migration without a transaction), the backup is
+// transactions ([WithPerMigration], or a migration without a transaction), the backup is
 // of what was there before the first; several processes that start at once can each
 // run some of them, and then each makes a backup of what it began with. A database
 // in memory has no backup, which is logged.

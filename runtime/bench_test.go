@@ -1,4 +1,4 @@
-package runtime_test
+package lockstep_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // Each benchmark does the same without lockstep and with it, by turns in one run. The

@@ -1,4 +1,4 @@
-package runtime_test
+package lockstep_test
 
 import (
 	"database/sql"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3/vfs"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/faultvfs"
 )
 

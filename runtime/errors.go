@@ -1,4 +1,4 @@
-package runtime
+package lockstep
 
 import (
 	"context"
@@ -69,7 +69,7 @@ type Error struct {
 	Pending     []string             // ErrBehind: files that an upgrade would run
 	Differences []sqltext.Difference // ErrDrift
 	Violations  []Violation          // ErrForeignKey
-	Digest      string               // ErrDiverged, ErrDrift: what [Allow] takes
+	Digest      string               // ErrDiverged, ErrDrift: what [WithAllowed] takes
 
 	// Backup is the file that [WithBackup] made before an upgrade that failed. With
 	// ErrDiverged it is the newest backup beside the database of a version before

@@ -1,4 +1,4 @@
-package runtime_test
+package lockstep_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 	_ "github.com/ncruces/go-sqlite3/driver"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/example/migrations"
 )
 
@@ -58,7 +58,7 @@ func ExampleCheck() {
 
 // An application can offer its operator a way past a refusal: the digest that the
 // error reported, in a flag or in the environment. It ends with the next change.
-func ExampleAllow() {
+func ExampleWithAllowed() {
 	ctx := context.Background()
 	db := openExample()
 	defer db.Close()
@@ -75,7 +75,7 @@ func ExampleAllow() {
 		fmt.Println(refused.Differences[0].Detail)
 	}
 
-	err = migrations.Migrate(ctx, db, lockstep.Allow(refused.Digest))
+	err = migrations.Migrate(ctx, db, lockstep.WithAllowed(refused.Digest))
 	fmt.Println("allowed:", err)
 	// Output:
 	// index tags_by_tag: missing

@@ -1,10 +1,10 @@
-package runtime_test
+package lockstep_test
 
 import (
 	"errors"
 	"testing"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func TestParseFileName(t *testing.T) {

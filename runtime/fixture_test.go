@@ -1,4 +1,4 @@
-package runtime_test
+package lockstep_test
 
 import (
 	"database/sql"
@@ -12,7 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/lockstep-db/lockstep/gen"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 var long = flag.Bool("long", false, "test every failure point, every combination and large tables, where a plain run takes samples")

@@ -1,8 +1,8 @@
-// Package runtime brings a SQLite database to exactly the version that a program
+// Package lockstep brings a SQLite database to exactly the version that a program
 // is written for, all or nothing, or refuses and says why. It is what the file
 // that "lockstep generate" writes stands on, and is imported as lockstep:
 //
-//	import lockstep "github.com/lockstep-db/lockstep/runtime"
+//	import "github.com/lockstep-db/lockstep/runtime"
 //
 // A program calls the functions of its own migrations package, which pass its
 // [Schema] to [Migrate] and [Check]:
@@ -15,7 +15,7 @@
 // The package imports the standard library only. It works through the
 // application's own *sql.DB, with whatever SQLite driver that has, on one
 // connection of its pool, and never opens the file by itself.
-package runtime
+package lockstep
 
 import (
 	"context"
@@ -39,7 +39,7 @@ import (
 //
 // A new database gets all migrations, one that is behind those it lacks, in one
 // transaction: afterwards the database is at s.Expected, or it is what it was.
-// (Migrations that begin with "-- lockstep: no-transaction", and [PerMigration],
+// (Migrations that begin with "-- lockstep: no-transaction", and [WithPerMigration],
 // divide the upgrade into several.) Any number of processes may call Migrate at
 // once: one upgrades, the others wait for it.
 //

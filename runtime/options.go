@@ -1,4 +1,4 @@
-package runtime
+package lockstep
 
 import (
 	"context"
@@ -26,11 +26,11 @@ func configure(opts []Option) config {
 	return c
 }
 
-// PerMigration commits after each migration, as Python's fastmigrate does,
+// WithPerMigration commits after each migration, as Python's fastmigrate does,
 // instead of once after all of them. An upgrade that fails then leaves the
 // database at the version before the migration that failed: one that neither
 // the previous release of the program nor this one expects.
-func PerMigration() Option { return func(c *config) { c.perMigration = true } }
+func WithPerMigration() Option { return func(c *config) { c.perMigration = true } }
 
 // WithTimeout bounds how long Migrate and Check wait for other connections' locks
 // before they return [ErrBusy]; the default is one minute. A context that ends
@@ -48,7 +48,7 @@ func WithConn(f func(driverConn any) error) Option { return func(c *config) { c.
 
 // WithLogger has an upgrade logged: at level Info one record for each migration
 // applied, for a backup made, and for objects in the database that no migration
-// made; at level Warn foreign keys that were violated before, and a refusal that [Allow] let pass.
+// made; at level Warn foreign keys that were violated before, and a refusal that [WithAllowed] let pass.
 func WithLogger(l Logger) Option {
 	return func(c *config) {
 		if l != nil {
@@ -72,18 +72,18 @@ func (discard) Warn(string, ...any) {}
 // WithProgress has f called as an upgrade goes on, on the goroutine of Migrate.
 func WithProgress(f func(Progress)) Option { return func(c *config) { c.progress = f } }
 
-// Allow lets a program start on a database that was refused with [ErrDiverged] or
+// WithAllowed lets a program start on a database that was refused with [ErrDiverged] or
 // [ErrDrift], if digest is the one that the error reported ([Error.Digest]). The
 // digest is that of this program's expectations and of what is wrong with this
 // database, so the permission ends with the next change to either. A database that
 // has both diverged and drifted is allowed by both digests.
-func Allow(digest string) Option { return func(c *config) { c.allow = append(c.allow, digest) } }
+func WithAllowed(digest string) Option { return func(c *config) { c.allow = append(c.allow, digest) } }
 
 // Progress says what an upgrade is doing. It is reported before and after each
 // statement, and with Statement 0 before and after each migration; while a migration
 // written in Go runs statements also in between, ten times a second at most, on the
 // goroutine that runs them. Nothing that is
-// reported as done is committed before Migrate returns, unless [PerMigration] says
+// reported as done is committed before Migrate returns, unless [WithPerMigration] says
 // so: an upgrade that finds rows without parent goes back, counts those that were
 // there before, and reports its migrations once more.
 //

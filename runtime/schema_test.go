@@ -1,4 +1,4 @@
-package runtime_test
+package lockstep_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func TestSchemaAt(t *testing.T) {

@@ -1,4 +1,4 @@
-package runtime_test
+package lockstep_test
 
 import (
 	"net/url"

@@ -1,9 +1,9 @@
-package runtime_test
+package lockstep_test
 
 import (
 	"testing"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func TestVersionIsWrittenAsInFileNames(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/lockstep-db/lockstep/gen"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func checkCommand() command {
@@ -65,7 +65,7 @@ db, and dbCurrent (null without --db). It is null if there are problems.`,
 				if db.given {
 					out.DB = db.value
 					refusal := checkDatabase(ctx, db.value, res.Schema,
-						lockstep.WithTimeout(*timeout), lockstep.Allow(*allow), warningsOf(db.value, s))
+						lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), warningsOf(db.value, s))
 					current := refusal == nil
 					out.DBCurrent = &current
 					err = join(err, refusal)

@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func createCommand() command {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/lockstep-db/lockstep/gen"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func TestParseDirective(t *testing.T) {

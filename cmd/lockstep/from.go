@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // A tool is another migration tool, by what it keeps in a database.

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -85,9 +85,9 @@ when false, and statements (line, sql).`,
 				if err != nil {
 					return nil, err
 				}
-				opts := []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.Allow(*allow), script.WithConn(prepare)}
+				opts := []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), script.WithConn(prepare)}
 				if *perMigration {
-					opts = append(opts, lockstep.PerMigration())
+					opts = append(opts, lockstep.WithPerMigration())
 				}
 				if *backup {
 					opts = append(opts, lockstep.WithBackup(*keep))

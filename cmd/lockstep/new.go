@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func newCommand() command {
@@ -210,7 +210,7 @@ const beginningGo = `package {PACKAGE}
 import (
 	"context"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // {TITLE}

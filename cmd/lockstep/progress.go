@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // progress shows on a terminal, on one line that it takes away again, how far an

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func TestProgress(t *testing.T) {

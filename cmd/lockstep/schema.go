@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func statusCommand() command {

@@ -19,7 +19,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/gen"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -88,7 +88,7 @@ tables, null where there is none) and kept ("" without --keep).`,
 					return nil, err
 				}
 				t.schema, t.newest, t.timeout = res.Schema, to == 0, *timeout
-				t.opts = []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.Allow(*allow), script.WithConn(prepare)}
+				t.opts = []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), script.WithConn(prepare)}
 				out, err := t.try(ctx, s)
 				if out == nil {
 					return nil, err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3/driver"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func versionCommand() command {

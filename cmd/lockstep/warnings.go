@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // warningsOf has what the runtime logs at level Warn, about the database at path,

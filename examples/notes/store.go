@@ -15,7 +15,7 @@ import (
 	"github.com/ncruces/go-sqlite3/ext/fts5"
 
 	"github.com/lockstep-db/lockstep/examples/notes/migrations"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // The SQL in this file is written for version 7 of the database. When a migration

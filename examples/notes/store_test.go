@@ -13,7 +13,7 @@ import (
 	_ "github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/lockstep-db/lockstep/examples/notes/migrations"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // TestUpgrade opens a notebook that an early release has written.

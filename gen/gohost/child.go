@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // Serve runs the Go migrations of the schema for the parent process, as it asks for

@@ -38,7 +38,7 @@ import (
 	"sync"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 const (

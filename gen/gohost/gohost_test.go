@@ -25,7 +25,7 @@ import (
 	_ "github.com/ncruces/go-sqlite3/vfs/memdb"
 
 	"github.com/lockstep-db/lockstep/gen/gohost/internal/mattnsqlite"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // TestMain makes of the test binary what the generator has the go command build.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // A session is one run of a migration: what the child asks for in its course.

@@ -211,7 +211,7 @@ func (c *corpus) check(t *testing.T, schema string) map[string][]string {
 	w := newWorkspace()
 	w.add(t, "example.com/app/migrations", "/migrations", `package migrations
 
-import lockstep "github.com/lockstep-db/lockstep/runtime"
+import "github.com/lockstep-db/lockstep/runtime"
 
 const ExpectedVersion lockstep.Version = 1
 

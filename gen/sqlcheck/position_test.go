@@ -228,7 +228,7 @@ func TestSchemaOfAnotherModule(t *testing.T) {
 func migrationsSource(schema string) string {
 	return fmt.Sprintf(`package migrations
 
-import lockstep "github.com/lockstep-db/lockstep/runtime"
+import "github.com/lockstep-db/lockstep/runtime"
 
 const ExpectedVersion lockstep.Version = 1
 

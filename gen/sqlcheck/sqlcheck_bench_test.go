@@ -37,7 +37,7 @@ CREATE UNIQUE INDEX item%[1]d_name ON item%[1]d (name);
 			w := newWorkspace()
 			w.add(b, "example.com/app/migrations", "/migrations", `package migrations
 
-import lockstep "github.com/lockstep-db/lockstep/runtime"
+import "github.com/lockstep-db/lockstep/runtime"
 
 const ExpectedVersion lockstep.Version = 100
 

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 

@@ -32,7 +32,7 @@ import (
 	"strings"
 	"testing"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // A Database is at a version of its program. Its methods end the test when they do not

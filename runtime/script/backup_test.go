@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // TestBackup upgrades with scripts after a backup: both want the database to

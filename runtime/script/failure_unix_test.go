@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // half does half of what the script should do, and then something else.

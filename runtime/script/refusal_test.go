@@ -15,7 +15,7 @@ import (
 	ncruces "github.com/ncruces/go-sqlite3/driver"
 	_ "github.com/ncruces/go-sqlite3/vfs/memdb"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
 )
 
@@ -210,7 +210,7 @@ func TestPerMigration(t *testing.T) {
 		path := shopAt(t, 1, "wal")
 		s := schema(t, shop, 6)
 		db := connect(t, path)
-		err := lockstep.Migrate(t.Context(), db, withScript(s, "import sys\nsys.exit('no')\n"), lockstep.PerMigration())
+		err := lockstep.Migrate(t.Context(), db, withScript(s, "import sys\nsys.exit('no')\n"), lockstep.WithPerMigration())
 		const want = "data.db: 0003-cents.py: exit status 1; rolled back, still at 0002: no"
 		if got := message(err, path); got != want {
 			t.Errorf("got %s\nwant %s", got, want)
@@ -218,7 +218,7 @@ func TestPerMigration(t *testing.T) {
 		if got := glance(t, db); got != oldShop {
 			t.Errorf("got %s, want %s", got, oldShop)
 		}
-		if err := lockstep.Migrate(t.Context(), db, s, lockstep.PerMigration()); err != nil {
+		if err := lockstep.Migrate(t.Context(), db, s, lockstep.WithPerMigration()); err != nil {
 			t.Fatal(err)
 		}
 		if got := glance(t, db); got != newShop {

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func TestUpgrade(t *testing.T) {

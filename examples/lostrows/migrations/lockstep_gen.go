@@ -6,7 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // A compile error in the next line means that the lockstep that generated this

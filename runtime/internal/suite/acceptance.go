@@ -4,7 +4,7 @@ import (
 	"os/exec"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // accepts fails the test unless both Check and Migrate accept the file.

@@ -3,7 +3,7 @@ package suite
 import (
 	"errors"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func allow(t *test) {
@@ -21,7 +21,7 @@ func allow(t *test) {
 		t.Helper()
 		var opts []lockstep.Option
 		for _, d := range digests {
-			opts = append(opts, lockstep.Allow(d))
+			opts = append(opts, lockstep.WithAllowed(d))
 		}
 		for range 2 { // again at the next start
 			for _, call := range calls() {
@@ -41,8 +41,8 @@ func allow(t *test) {
 		d := digest(t, s, lockstep.ErrDrift)
 		allowed(t, s, d)
 		other := "d1:00000000000000000000000000000000"
-		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…", lockstep.Allow(other))
-		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…", lockstep.Allow(""))
+		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…", lockstep.WithAllowed(other))
+		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…", lockstep.WithAllowed(""))
 	})
 	t.claim("DriftThatWasAllowedExpiresWithTheNextChange", func(t *test) {
 		t.migrate(notes)
@@ -50,13 +50,13 @@ func allow(t *test) {
 		t.exec("DROP INDEX tags_by_tag")
 		d := digest(t, s, lockstep.ErrDrift)
 		t.exec("DROP VIEW list")
-		if digest(t, s, lockstep.ErrDrift, lockstep.Allow(d)) == d {
+		if digest(t, s, lockstep.ErrDrift, lockstep.WithAllowed(d)) == d {
 			t.Error("other drift has the same digest")
 		}
 		t.exec("CREATE VIEW list AS SELECT title, count(tag) AS tags FROM notes LEFT JOIN tags ON note = id GROUP BY id")
 		allowed(t, s, d)
 		next := t.schema(notes + "-- 0007-more.sql --\nCREATE TABLE more (id);\n")
-		if digest(t, next, lockstep.ErrDrift, lockstep.Allow(d)) == d {
+		if digest(t, next, lockstep.ErrDrift, lockstep.WithAllowed(d)) == d {
 			t.Error("the next release of the program has the same digest")
 		}
 	})
@@ -88,11 +88,11 @@ func allow(t *test) {
 		t.migrate(upTo(3, edited))
 		s := t.schema(upTo(3, notes))
 		d := digest(t, s, lockstep.ErrDiverged)
-		if next := t.schema(notes); digest(t, next, lockstep.ErrDiverged, lockstep.Allow(d)) == d {
+		if next := t.schema(notes); digest(t, next, lockstep.ErrDiverged, lockstep.WithAllowed(d)) == d {
 			t.Error("the next release of the program has the same digest")
 		}
 		t.exec("UPDATE _lockstep_history SET checksum = 't1:00000000000000000000000000000000' WHERE version = 2")
-		if digest(t, s, lockstep.ErrDiverged, lockstep.Allow(d)) == d {
+		if digest(t, s, lockstep.ErrDiverged, lockstep.WithAllowed(d)) == d {
 			t.Error("other divergence has the same digest")
 		}
 	})
@@ -100,7 +100,7 @@ func allow(t *test) {
 		t.migrate(upTo(3, with(notes, "0002-tags.sql", "CREATE TABLE tags (note INTEGER, tag TEXT, colour TEXT);")))
 		s := t.schema(upTo(3, notes))
 		diverged := digest(t, s, lockstep.ErrDiverged)
-		drifted := digest(t, s, lockstep.ErrDrift, lockstep.Allow(diverged))
+		drifted := digest(t, s, lockstep.ErrDrift, lockstep.WithAllowed(diverged))
 		allowed(t, s, diverged, drifted)
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // beside returns the names of the files beside the database, with "TIME" for what
@@ -152,7 +152,7 @@ func backup(t *test) {
 		t.same("backup", e.Backup, t.backup())
 	})
 	t.claim("IsOneForAllTransactionsOfAnUpgrade", func(t *test) {
-		for _, opts := range [][]lockstep.Option{{}, {lockstep.PerMigration()}} {
+		for _, opts := range [][]lockstep.Option{{}, {lockstep.WithPerMigration()}} {
 			t := newTest(t.T, t.driver)
 			t.migrate(upTo(1, wal))
 			t.exec("INSERT INTO goods VALUES (1, 'tea', 'dear')")

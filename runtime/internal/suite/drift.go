@@ -1,6 +1,6 @@
 package suite
 
-import lockstep "github.com/lockstep-db/lockstep/runtime"
+import "github.com/lockstep-db/lockstep/runtime"
 
 // drifts are what people do to a database behind the program's back.
 var drifts = `

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // unmanaged are statements that make what the first two migrations of notes make,

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // shop has five migrations behind the first; the fourth of them fails in its

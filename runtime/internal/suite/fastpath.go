@@ -3,7 +3,7 @@ package suite
 import (
 	"os"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // fastStatements are all the statements of a start at head.
@@ -104,7 +104,7 @@ func fastPath(t *test) {
 		s := t.schema(notes)
 		e := t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…")
 		before := t.bytes()
-		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), s, lockstep.Allow(e.Digest)); err != nil {
+		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), s, lockstep.WithAllowed(e.Digest)); err != nil {
 			t.Error(err)
 		}
 		t.untouched(before)

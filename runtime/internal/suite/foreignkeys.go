@@ -3,7 +3,7 @@ package suite
 import (
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // family is a parent table with children of every kind. There is nothing in them:

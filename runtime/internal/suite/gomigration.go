@@ -10,7 +10,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 type goFunc = func(ctx context.Context, tx lockstep.Tx) error
@@ -168,17 +168,17 @@ func goMigration(t *test) {
 			t.same("version that others see", t.query("SELECT version FROM _meta"), "2")
 			return fillSlugs(ctx, tx)
 		})
-		upgrade(t, s, lockstep.PerMigration())
+		upgrade(t, s, lockstep.WithPerMigration())
 		t.same("slugs", t.query("SELECT * FROM slugs"), "one!\ntwo!\nthree!")
 	})
 	t.claim("KeepsWhatWasBeforeItWithPerMigration", func(t *test) {
 		t.migrate(upTo(1, slugs))
 		err := lockstep.Migrate(t.Context(), t.open(Settings{}), slugsBy(t, func(ctx context.Context, tx lockstep.Tx) error {
 			return errors.Join(fillSlugs(ctx, tx), errors.New("not today"))
-		}), lockstep.PerMigration())
+		}), lockstep.WithPerMigration())
 		t.says(err, "data.db: 0003-slugs.go: not today; rolled back, still at 0002")
 		t.same("notes", t.query("SELECT title, slug FROM notes ORDER BY id"), "One!|\nTwo!|\nThree!|")
-		upgrade(t, slugsBy(t, fillSlugs), lockstep.PerMigration())
+		upgrade(t, slugsBy(t, fillSlugs), lockstep.WithPerMigration())
 	})
 	t.claim("IsRecordedWithAChecksumOverItsTokens", func(t *test) {
 		s := slugsBy(t, fillSlugs)
@@ -795,7 +795,7 @@ func goMigration(t *test) {
 	t.claim("ReportsProgressAndRows", func(t *test) {
 		t.migrate(upTo(1, slugs))
 		s := t.goSchema(slugs+"-- 0005-tell.sql --\nCREATE TRIGGER t AFTER UPDATE ON notes BEGIN INSERT INTO slugs VALUES (new.slug); END;\nUPDATE notes SET slug = upper(slug);\n", map[lockstep.Version]goFunc{3: fillSlugs})
-		for _, opts := range [][]lockstep.Option{nil, {lockstep.PerMigration()}} {
+		for _, opts := range [][]lockstep.Option{nil, {lockstep.WithPerMigration()}} {
 			t := newTest(t.T, t.driver)
 			t.migrate(upTo(1, slugs))
 			var got []string

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func inspect(t *test) {

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 const busyText = "data.db: locked by another connection for …; look for a program that has this file open (an older release, a shell, a backup), or for a transaction left open in this one: database is locked"

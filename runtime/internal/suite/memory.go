@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func memory(t *test) {

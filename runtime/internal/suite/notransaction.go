@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 const wal = `
@@ -25,7 +25,7 @@ CREATE INDEX stock_by_good ON stock (good);
 
 func noTransaction(t *test) {
 	t.claim("RunsWhatNoTransactionCanHold", func(t *test) {
-		for _, opts := range [][]lockstep.Option{nil, {lockstep.PerMigration()}} {
+		for _, opts := range [][]lockstep.Option{nil, {lockstep.WithPerMigration()}} {
 			t := newTest(t.T, t.driver)
 			db := t.pool(Settings{ForeignKeys: true})
 			settings := t.settings(db)

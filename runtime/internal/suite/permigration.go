@@ -1,13 +1,13 @@
 package suite
 
-import lockstep "github.com/lockstep-db/lockstep/runtime"
+import "github.com/lockstep-db/lockstep/runtime"
 
 func perMigration(t *test) {
 	t.claim("GivesTheSameDatabase", func(t *test) {
 		t.migrate(notes)
 		want := t.state()
 		one := newTest(t.T, t.driver)
-		one.migrate(notes, lockstep.PerMigration())
+		one.migrate(notes, lockstep.WithPerMigration())
 		one.atHead(t.schema(notes))
 		t.same("state", one.state(), want)
 	})
@@ -15,7 +15,7 @@ func perMigration(t *test) {
 		t.stocked()
 		db := t.pool(Settings{ForeignKeys: true})
 		settings := t.settings(db)
-		err := lockstep.Migrate(t.Context(), db, t.schema(shop), lockstep.PerMigration())
+		err := lockstep.Migrate(t.Context(), db, t.schema(shop), lockstep.WithPerMigration())
 		t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0004")
 		t.same("settings", t.settings(db), settings)
 		t.atHead(t.schema(upTo(4, shop)))
@@ -38,7 +38,7 @@ CREATE TABLE more (id);
 INSERT INTO child VALUES (90, 9);
 -- 0004-never.sql --
 DELETE FROM child WHERE id = 90;
-`), lockstep.PerMigration())
+`), lockstep.WithPerMigration())
 		t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0004 leaves rows without parent: table child, parent parent: rowid 90; rolled back, still at 0002")
 		t.same("settings", t.settings(db), settings)
 		t.same("version", t.query("SELECT version FROM _meta"), "2")

@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func refusal(t *test) {

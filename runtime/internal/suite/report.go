@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // progress returns an option that notes the events of an upgrade.
@@ -66,7 +66,7 @@ CREATE INDEX by_tag ON tags (tag);
 			"0003 0003-index.sql 2/2 1/1 done",
 			"0003 0003-index.sql 2/2 0/1 done",
 		}
-		for _, opts := range [][]lockstep.Option{nil, {lockstep.PerMigration()}} {
+		for _, opts := range [][]lockstep.Option{nil, {lockstep.WithPerMigration()}} {
 			t := newTest(t.T, t.driver)
 			t.migrate(upTo(1, pending))
 			var got []string
@@ -129,7 +129,7 @@ level=INFO msg="migration applied" database=data.db version=0002 file=0002-more.
 		const text = "data.db: at version 0003 with other tables: index by_tag: missing; to start nevertheless, allow d1:…"
 		e := t.refuses(t.schema(pending), lockstep.ErrDrift, text)
 		var b bytes.Buffer
-		t.migrate(pending, t.logger(&b), lockstep.Allow(e.Digest))
+		t.migrate(pending, t.logger(&b), lockstep.WithAllowed(e.Digest))
 		t.same("log", b.String(), `level=WARN msg="refusal allowed" database=data.db refusal="`+text+"\"\n")
 	})
 }

@@ -3,7 +3,7 @@ package suite
 import (
 	"testing/fstest"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func staleCode(t *test) {

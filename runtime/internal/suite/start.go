@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func start(t *test) {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing/fstest"
 
-	lockstep "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func upgrade(t *test) {

@@ -1,6 +1,6 @@
 package migrations
 
-import lockstep "github.com/lockstep-db/lockstep/runtime"
+import "github.com/lockstep-db/lockstep/runtime"
 
 const ExpectedVersion lockstep.Version = 7
 

@@ -1,7 +1,7 @@
 // Package programs is a migrations package with a migration in Go.
 package programs
 
-import lockstep "github.com/lockstep-db/lockstep/runtime"
+import "github.com/lockstep-db/lockstep/runtime"
 
 const ExpectedVersion lockstep.Version = 9
 

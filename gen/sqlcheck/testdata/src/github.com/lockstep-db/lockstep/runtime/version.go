@@ -1,3 +1,3 @@
-package runtime
+package lockstep
 
 type Version int
