@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -155,7 +156,7 @@ func (e *Error) Error() string {
 		b.WriteString(": " + e.ended.Error())
 	case e.Kind == ErrBusy && !isBusy(e.Err): // the driver was interrupted as it waited
 	case e.Err != nil:
-		b.WriteString(": " + sentence(e.Err))
+		b.WriteString(": " + sqlite.Sentence(e.Err))
 	}
 	switch {
 	case e.Kind == ErrUnmanaged && !e.enrolling:
@@ -204,7 +205,7 @@ func (e *MigrationError) Error() string {
 	if e.ended != nil && isInterrupt(e.Err) {
 		b.WriteString("interrupted: " + e.ended.Error())
 	} else {
-		b.WriteString(sentence(e.Err))
+		b.WriteString(sqlite.Sentence(e.Err))
 	}
 	switch {
 	case e.unstarted:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -255,7 +256,7 @@ const mismatchText = "foreign key mismatch"
 // mismatched reads the tables out of SQLite's sentence, which has them in no other
 // way: foreign key mismatch - "child" referencing "parent".
 func mismatched(err error) fkPair {
-	_, text, _ := strings.Cut(sentence(err), mismatchText)
+	_, text, _ := strings.Cut(sqlite.Sentence(err), mismatchText)
 	child, parent, _ := strings.Cut(strings.TrimPrefix(text, " - "), " referencing ")
 	return fkPair{strings.Trim(child, `"`), strings.Trim(parent, `"`), true}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -119,8 +120,8 @@ func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 // readState reads the state of the database. It is called in a transaction, so
 // that what it reads belongs together.
 func (g *gate) readState(ctx context.Context) (*state, error) {
-	st := &state{}
-	err := g.readObjects(ctx, st)
+	objects, err := sqlite.Objects(ctx, g.query)
+	st := &state{objects: objects}
 	if err == nil {
 		err = g.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&st.cookie)
 	}
@@ -137,15 +138,6 @@ func (g *gate) readState(ctx context.Context) (*state, error) {
 		return st, err
 	}
 	return st, &Error{Kind: ErrUnreadable, DB: g.name, Expected: g.schema.Expected, Err: err}
-}
-
-func (g *gate) readObjects(ctx context.Context, st *state) error {
-	return g.query(ctx, "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL", func(scan scanner) error {
-		var o sqltext.Object
-		err := scan(&o.Type, &o.Name, &o.Table, &o.SQL)
-		st.objects = append(st.objects, o)
-		return err
-	})
 }
 
 // ours reports whether _meta is the table that fastmigrate and lockstep make. One
@@ -291,22 +283,9 @@ func Digest(migrations []Migration) string {
 func null(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 // scanner is (*sql.Rows).Scan.
-type scanner func(dest ...any) error
+type scanner = sqlite.Scan
 
 // query calls f for each row, and does not return before the rows are closed.
 func (g *gate) query(ctx context.Context, q string, f func(scan scanner) error) error {
-	rows, err := g.conn.QueryContext(ctx, q)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows.Scan); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return rows.Close()
+	return sqlite.On(g.conn)(ctx, q, f)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -354,7 +355,7 @@ func (u *upgrade) resealReplaced(ctx context.Context) {
 // leftError is the error for a copy that cannot be read any more.
 type leftError struct{ err error }
 
-func (e *leftError) Error() string { return "what the script has left: " + sentence(e.err) }
+func (e *leftError) Error() string { return "what the script has left: " + sqlite.Sentence(e.err) }
 func (e *leftError) Unwrap() error { return e.err }
 
 // outputError is the error of a program that wrote something.

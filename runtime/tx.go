@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -191,7 +192,7 @@ func (e *explainedError) Unwrap() []error { return []error{e.failed, e.err} }
 
 func (e *explainedError) Error() string {
 	text := e.err.Error()
-	if statement := (*statementError)(nil); errors.As(e.failed, &statement) && strings.Contains(text, sentence(statement.err)) {
+	if statement := (*statementError)(nil); errors.As(e.failed, &statement) && strings.Contains(text, sqlite.Sentence(statement.err)) {
 		return text // with %v, for instance
 	}
 	return text + ": " + e.failed.Error()
@@ -220,7 +221,7 @@ func (e *statementError) Error() string {
 	if short := []rune(text); len(short) > limit {
 		text = string(short[:limit]) + "…"
 	}
-	return text + ": " + sentence(e.err)
+	return text + ": " + sqlite.Sentence(e.err)
 }
 
 // do has the real connection do f, which executes query or goes on with it.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -494,10 +495,11 @@ func (u *upgrade) seal(ctx context.Context, st *state, rows []row) (again bool, 
 		return fail(err)
 	}
 
-	now := &state{version: version}
-	if err := u.readObjects(ctx, now); err != nil {
+	objects, err := sqlite.Objects(ctx, u.query)
+	if err != nil {
 		return fail(err)
 	}
+	now := &state{version: version, objects: objects}
 	report, err := u.foreignKeys(ctx, now.objects)
 	if err != nil {
 		return fail(err)

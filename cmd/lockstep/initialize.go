@@ -12,6 +12,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -57,12 +58,8 @@ func (e *enrollment) initialize(ctx context.Context, s *streams, db *database, a
 	if out.LeftAlone, err = db.bookkeeping(ctx); err != nil {
 		return nil, db.named(err)
 	}
-	objects, err := db.objects(ctx, state)
-	if err != nil {
-		return nil, db.named(err)
-	}
-	objects = slices.DeleteFunc(objects, func(o sqltext.Object) bool {
-		return isLitestream(o.Table) || slices.ContainsFunc(out.LeftAlone, func(l leftAlone) bool { return strings.EqualFold(l.Table, o.Table) })
+	objects := slices.DeleteFunc(sqlite.Made(state.Objects), func(o sqltext.Object) bool {
+		return sqlite.IsLitestream(o.Table) || slices.ContainsFunc(out.LeftAlone, func(l leftAlone) bool { return strings.EqualFold(l.Table, o.Table) })
 	})
 	if len(objects) == 0 {
 		return nil, refuse("missing", "%s: no tables; a new database needs no enrolling", e.path)
@@ -113,32 +110,6 @@ func (e *enrollment) initialize(ctx context.Context, s *streams, db *database, a
 	return out, nil
 }
 
-// objects returns what somebody has made in the database, in the order in which it
-// was made.
-func (db *database) objects(ctx context.Context, state *lockstep.State) ([]sqltext.Object, error) {
-	shadows, err := db.shadows(ctx)
-	if err != nil {
-		return nil, err
-	}
-	_, all := sqltext.Diff(nil, slices.DeleteFunc(slices.Clone(state.Objects), func(o sqltext.Object) bool {
-		return isVirtual(o)
-	}))
-	// Beside virtual tables, Diff takes every table that is named like one of their
-	// shadows for that. SQLite knows better.
-	for _, o := range state.Objects {
-		if isVirtual(o) {
-			all = append(all, o)
-		}
-	}
-	return slices.DeleteFunc(all, func(o sqltext.Object) bool { return shadows[strings.ToLower(o.Table)] }), nil
-}
-
-// isVirtual reports whether the object is a virtual table. SQLite itself words the
-// beginning of the statement.
-func isVirtual(o sqltext.Object) bool { return strings.HasPrefix(o.SQL, "CREATE VIRTUAL TABLE") }
-
-func isLitestream(table string) bool { return strings.HasPrefix(table, "_litestream_") }
-
 // A place is the line of the initial migration at which an object begins.
 type place struct {
 	line   int
@@ -158,8 +129,8 @@ func initialText(objects []sqltext.Object) (text string, places []place) {
 		}
 		return of
 	}
-	tables := kind(func(o sqltext.Object) bool { return o.Type == "table" && !isVirtual(o) })
-	virtual := kind(isVirtual)
+	tables := kind(func(o sqltext.Object) bool { return o.Type == "table" && !sqlite.IsVirtual(o) })
+	virtual := kind(sqlite.IsVirtual)
 	views := kind(func(o sqltext.Object) bool { return o.Type == "view" })
 	triggers := kind(func(o sqltext.Object) bool { return o.Type == "trigger" })
 
@@ -319,24 +290,18 @@ type rowCount struct {
 // settings, a first user.
 func (db *database) fewRows(ctx context.Context, objects []sqltext.Object) ([]rowCount, error) {
 	const few = 1000
-	counts := []rowCount{}
-	for _, o := range objects {
-		if o.Type != "table" || isVirtual(o) {
-			continue
-		}
-		var n int
-		q := fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d)", quoteName(o.Name), few+1)
-		if err := db.QueryRowContext(ctx, q).Scan(&n); err != nil {
-			return nil, err
-		}
-		if 0 < n && n <= few {
-			counts = append(counts, rowCount{o.Name, n})
+	counts, err := sqlite.Rows(ctx, sqlite.On(db), slices.DeleteFunc(slices.Clone(objects), sqlite.IsVirtual), few+1)
+	if err != nil {
+		return nil, err
+	}
+	tables := []rowCount{}
+	for _, c := range counts {
+		if 0 < c.Rows && c.Rows <= few {
+			tables = append(tables, rowCount{c.Table, int(c.Rows)})
 		}
 	}
-	return counts, nil
+	return tables, nil
 }
-
-func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // A setting is what the file of a database says beside its schema.
 type setting struct {

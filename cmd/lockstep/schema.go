@@ -10,6 +10,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -123,27 +124,7 @@ func databaseSchema(ctx context.Context, path string, timeout time.Duration) ([]
 	if err != nil {
 		return nil, err
 	}
-	objects, err := db.objects(ctx, state)
-	return objects, db.named(err)
-}
-
-// shadows returns the names, in lower case, of the tables in which virtual tables
-// keep their content.
-func (db *database) shadows(ctx context.Context) (map[string]bool, error) {
-	rows, err := db.QueryContext(ctx, "SELECT lower(name) FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	shadows := make(map[string]bool)
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		shadows[name] = true
-	}
-	return shadows, rows.Err()
+	return sqlite.Made(state.Objects), nil
 }
 
 func differ(n int) string {

@@ -21,6 +21,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -314,8 +315,7 @@ func (r *tryResult) note(p lockstep.Progress, lines []int) {
 // changes compares the schema before and after an upgrade. SQLite's own objects,
 // lockstep's, and those in which virtual tables keep their content are left out.
 func changes(before, after []sqltext.Object) []triedObject {
-	_, before = sqltext.Diff(nil, before) // beside nothing, all that somebody made is extra
-	differ, added := sqltext.Diff(before, after)
+	differ, added := sqltext.Diff(sqlite.Made(before), after)
 	changed := []triedObject{}
 	for _, d := range differ {
 		changed = append(changed, triedObject{d.Type, d.Name, d.Want, d.Found})
@@ -333,20 +333,11 @@ func changes(before, after []sqltext.Object) []triedObject {
 // countRows returns how many rows each table has that somebody made.
 func (db *database) countRows(ctx context.Context, objects []sqltext.Object) (map[string]int64, error) {
 	counts := make(map[string]int64)
-	_, extra := sqltext.Diff(nil, objects)
-	for _, o := range extra {
-		if o.Type != "table" {
-			continue
-		}
-		var n int64
-		err := db.QueryRowContext(ctx, `SELECT count(*) FROM "`+strings.ReplaceAll(o.Name, `"`, `""`)+`"`).Scan(&n)
-		if err == nil {
-			counts[o.Name] = n
-		} else if !strings.HasPrefix(strings.ToLower(o.SQL), "create virtual") || ctx.Err() != nil {
-			return nil, err
-		} // else its module is not here
+	rows, err := sqlite.Rows(ctx, sqlite.On(db), objects, 0)
+	for _, r := range rows {
+		counts[r.Table] = r.Rows
 	}
-	return counts, nil
+	return counts, err
 }
 
 // compareRows returns the tables by name.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -43,78 +44,38 @@ func named(err error) error {
 
 // intact returns an error if the file is damaged, or a row is not what a NOT NULL or a
 // CHECK of its table says.
-//
-// https://sqlite.org/pragma.html#pragma_integrity_check
 func intact(ctx context.Context, db *sql.DB) error {
-	rows, err := queryRows(ctx, db, "PRAGMA integrity_check(10)")
-	if err != nil {
+	faults, err := sqlite.IntegrityCheck(ctx, sqlite.On(db), 10)
+	if err != nil || len(faults) == 0 {
 		return err
 	}
-	var faults []string
-	for _, row := range rows {
-		if row[0].String != "ok" {
-			faults = append(faults, row[0].String)
-		}
-	}
-	if len(faults) > 0 {
-		return fmt.Errorf("integrity_check: %s", strings.Join(faults, "; "))
-	}
-	return nil
+	return fmt.Errorf("integrity_check: %s", strings.Join(faults, "; "))
 }
 
-// orphans returns an error if a row is without parent.
-//
-// https://sqlite.org/pragma.html#pragma_foreign_key_check
-func orphans(ctx context.Context, db *sql.DB) error {
-	rows, err := queryRows(ctx, db, "SELECT \"table\", \"rowid\", parent FROM pragma_foreign_key_check LIMIT 10")
+// orphans returns an error if rows lack a parent.
+func orphans(ctx context.Context, db *sql.DB, objects []sqltext.Object) error {
+	found, err := sqlite.FindOrphans(ctx, sqlite.On(db), objects)
 	if err != nil {
 		return fmt.Errorf("foreign_key_check: %w", err)
 	}
-	var found []string
-	for _, row := range rows {
-		name := "table " + row[0].String + ", parent " + row[2].String
-		if row[1].Valid { // a table WITHOUT ROWID has none
-			name += ": rowid " + row[1].String
-		}
-		found = append(found, name)
+	var texts []string
+	for _, o := range found {
+		texts = append(texts, lockstep.Violation{Table: o.Table, Parent: o.Parent, Count: o.Count, Rows: o.Rows, Mismatch: o.Mismatch}.String())
 	}
-	if len(found) > 0 {
-		return fmt.Errorf("rows without parent: %s", strings.Join(found, "; "))
+	if len(texts) == 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("rows without parent: %s", strings.Join(texts, "; "))
 }
 
-// tableRows is how many rows a table has.
-type tableRows struct {
-	table string
-	rows  int64
-}
-
-func (r tableRows) is(table string) bool { return strings.EqualFold(r.table, table) }
-
-// countRows counts the rows of all tables that somebody made.
-func countRows(ctx context.Context, db *sql.DB) (counts []tableRows, err error) {
-	state, err := lockstep.Inspect(ctx, db, &lockstep.Schema{})
+// countRows counts the rows of all tables that people made.
+func countRows(ctx context.Context, db *sql.DB) ([]sqlite.Count, error) {
+	query := sqlite.On(db)
+	objects, err := sqlite.Objects(ctx, query)
 	if err != nil {
-		return nil, named(err)
+		return nil, err
 	}
-	// Beside a schema with nothing in it, all that somebody made is extra.
-	_, objects := sqltext.Diff(nil, state.Objects)
-	for _, o := range objects {
-		if o.Type != "table" {
-			continue
-		}
-		c := tableRows{table: o.Name}
-		q := `SELECT count(*) FROM "` + strings.ReplaceAll(o.Name, `"`, `""`) + `"`
-		if err := db.QueryRowContext(ctx, q).Scan(&c.rows); err != nil {
-			if strings.HasPrefix(strings.ToLower(o.SQL), "create virtual") {
-				continue // not every module has rows that can be counted
-			}
-			return nil, fmt.Errorf("table %s: %w", o.Name, err)
-		}
-		counts = append(counts, c)
-	}
-	return counts, nil
+	return sqlite.Rows(ctx, query, objects, 0)
 }
 
 // queryRows returns the rows of a query.

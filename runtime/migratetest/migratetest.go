@@ -33,6 +33,7 @@ import (
 	"testing"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // A Database is at a version of its program. Its methods end the test when they do not
@@ -88,9 +89,10 @@ func (d *Database) To(v lockstep.Version) *Database {
 	}
 	lost := false
 	for _, b := range before {
-		may := slices.ContainsFunc(d.loses, b.is)
-		if i := slices.IndexFunc(after, func(a tableRows) bool { return b.is(a.table) }); i >= 0 && after[i].rows < b.rows && !may {
-			d.t.Errorf("from version %v to %v: table %s: %d rows before, %d after; if that is meant, call Loses(%q) first", from, v, b.table, b.rows, after[i].rows, b.table)
+		is := func(table string) bool { return strings.EqualFold(table, b.Table) }
+		may := slices.ContainsFunc(d.loses, is)
+		if i := slices.IndexFunc(after, func(a sqlite.Count) bool { return is(a.Table) }); i >= 0 && after[i].Rows < b.Rows && !may {
+			d.t.Errorf("from version %v to %v: table %s: %d rows before, %d after; if that is meant, call Loses(%q) first", from, v, b.Table, b.Rows, after[i].Rows, b.Table)
 			lost = true
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 	"github.com/ncruces/go-sqlite3/ext/fts5"
+	"github.com/ncruces/go-sqlite3/ext/rtree"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -80,6 +81,11 @@ func TestAt(t *testing.T) {
 	t.Run("AllowsARowToGoWhenTold", func(t *testing.T) {
 		migratetest.At(t, s, 4).Exec("INSERT INTO notes VALUES (1, 'draft')").Loses("NOTES").To(5)
 	})
+	t.Run("PassesOverWhatAVirtualTableKeeps", func(t *testing.T) {
+		// The index of one row is smaller than that of two.
+		s := schema(t, search+"-- 0003-optimize.sql --\nINSERT INTO search (search) VALUES ('optimize');\n", gen.Options{})
+		migratetest.At(t, s, 2, migratetest.Open(openSearch)).Exec("INSERT INTO search VALUES ('a')").Exec("INSERT INTO search VALUES ('b')").To(3)
+	})
 	t.Run("OpensAsTheProgramDoes", func(t *testing.T) {
 		s := schema(t, search, gen.Options{})
 		db := migratetest.At(t, s, 1, migratetest.Open(openSearch))
@@ -98,7 +104,7 @@ CREATE TABLE more (x);
 `
 
 func openSearch(path string) (*sql.DB, error) {
-	return driver.Open("file:"+filepath.ToSlash(path), fts5.Register)
+	return driver.Open("file:"+filepath.ToSlash(path), func(c *sqlite3.Conn) error { return errors.Join(fts5.Register(c), rtree.Register(c)) })
 }
 
 func TestRun(t *testing.T) {
@@ -159,6 +165,22 @@ var fails = []struct {
 --- FAIL: TestFailing
     --- FAIL: TestFailing/LosesIsForOneUpgrade
         x.go: from version 0003 to 0005: table notes: 1 rows before, 0 after; if that is meant, call Loses("notes") first
+`},
+	{"ATableNamedLikeAShadowTableLosesRows", func(t *testing.T) {
+		s := schema(t, "-- 0001-docs.sql --\nCREATE VIRTUAL TABLE docs USING fts5 (body);\nCREATE TABLE docs_owners (owner);\n-- 0002-delete.sql --\nDELETE FROM docs_owners WHERE owner > 1;\n", gen.Options{})
+		migratetest.At(t, s, 1, migratetest.Open(openSearch)).Exec("INSERT INTO docs_owners VALUES (1), (2), (3)").To(2)
+	}, `
+--- FAIL: TestFailing
+    --- FAIL: TestFailing/ATableNamedLikeAShadowTableLosesRows
+        x.go: from version 0001 to 0002: table docs_owners: 3 rows before, 1 after; if that is meant, call Loses("docs_owners") first
+`},
+	{"AnRTreeLosesRows", func(t *testing.T) {
+		s := schema(t, "-- 0001-places.sql --\nCREATE VIRTUAL TABLE places USING rtree (id, x0, x1);\n-- 0002-delete.sql --\nDELETE FROM places;\n", gen.Options{})
+		migratetest.At(t, s, 1, migratetest.Open(openSearch)).Exec("INSERT INTO places VALUES (1, 0, 1)").To(2)
+	}, `
+--- FAIL: TestFailing
+    --- FAIL: TestFailing/AnRTreeLosesRows
+        x.go: from version 0001 to 0002: table places: 1 rows before, 0 after; if that is meant, call Loses("places") first
 `},
 	{"AMigrationDoesNotFitTheRows", func(t *testing.T) {
 		s := schema(t, "-- 0001-a.sql --\nCREATE TABLE a (x);\n-- 0002-b.sql --\nCREATE TABLE b (x);\nCREATE UNIQUE INDEX a_by_x ON a (x);\n", gen.Options{})

@@ -43,7 +43,7 @@ func TestImportsTheStandardLibraryOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	const module = "github.com/lockstep-db/lockstep/runtime"
-	const want = module + "/sqltext\n" + module + "\n" + module + "/migratetest\n"
+	const want = module + "/sqltext\n" + module + "/sqlite\n" + module + "\n" + module + "/migratetest\n"
 	if got := string(out); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -138,19 +138,19 @@ func (r *run) upgrade(path string, target *lockstep.Schema) ([]sqltext.Object, e
 	if err := migrate(r.ctx, db, target); err != nil {
 		return nil, err
 	}
-	err = intact(r.ctx, db)
-	if err == nil {
-		err = orphans(r.ctx, db)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: at version %v: %w", filepath.Base(path), target.Expected, err)
-	}
 	state, err := lockstep.Inspect(r.ctx, db, target)
 	if err != nil {
 		return nil, err
 	}
 	if state.Refusal != nil {
 		return nil, named(state.Refusal)
+	}
+	err = intact(r.ctx, db)
+	if err == nil {
+		err = orphans(r.ctx, db, state.Objects)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: at version %v: %w", filepath.Base(path), target.Expected, err)
 	}
 	return state.Objects, db.Close()
 }

@@ -1,9 +1,6 @@
 package sqltext
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // A Difference is an object that is not what it should be.
 type Difference struct {
@@ -15,8 +12,9 @@ type Difference struct {
 
 // Diff compares objects that should be with objects that are. changed are those
 // of want that are missing or other than they should be, in the order of want.
-// extra are those of found that want does not name, but for SQLite's own,
-// lockstep's own, and the tables in which virtual tables keep their content.
+// extra are those of found that want does not name, except SQLite's and lockstep's own.
+// found is without shadow tables, in which virtual tables keep their content: only
+// SQLite itself knows which they are.
 //
 // Objects whose texts differ are the same if their structures are, because
 // versions of SQLite word what ALTER TABLE leaves differently. How identifiers are
@@ -51,9 +49,8 @@ func Diff(want, found []Object) (changed []Difference, extra []Object) {
 		d.Detail = w.Type + " " + w.Name + ": " + strings.Join(lines, "; ")
 		changed = append(changed, d)
 	}
-	virtual := append(virtualTables(want), virtualTables(found)...)
 	for _, f := range found {
-		if !wanted[f.identity()] && !isInternal(f.Name) && !f.isShadow(virtual) {
+		if !wanted[f.identity()] && !isInternal(f.Name) {
 			extra = append(extra, f)
 		}
 	}
@@ -74,30 +71,4 @@ func article(kind string) string {
 		return "an index"
 	}
 	return "a " + kind
-}
-
-// isVirtual reports whether the object is a virtual table. SQLite has worded the
-// beginning of its statement.
-func (o *Object) isVirtual() bool {
-	const prefix = "create virtual table"
-	return o.Type == "table" && len(o.SQL) > len(prefix) && equal(o.SQL[:len(prefix)], prefix)
-}
-
-// virtualTables returns the names of the virtual tables, in lower case.
-func virtualTables(objects []Object) (names []string) {
-	for _, o := range objects {
-		if o.isVirtual() {
-			names = append(names, Fold(o.Name))
-		}
-	}
-	return names
-}
-
-// isShadow reports whether the object is, or belongs to, a table in which one of
-// the virtual tables keeps its content.
-//
-// https://sqlite.org/vtab.html#the_xshadowname_method
-func (o *Object) isShadow(virtual []string) bool {
-	table := Fold(o.Table)
-	return !o.isVirtual() && slices.ContainsFunc(virtual, func(name string) bool { return strings.HasPrefix(table, name+"_") })
 }

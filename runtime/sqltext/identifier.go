@@ -43,9 +43,12 @@ func equal(a, b string) bool {
 	return true
 }
 
+// Quote returns the name in double quotes, as SQL takes any name.
+func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
 // quoteName returns the name in double quotes and in lower case.
 func quoteName(name string) string {
-	return `"` + strings.ReplaceAll(Fold(name), `"`, `""`) + `"`
+	return Quote(Fold(name))
 }
 
 // isBare reports whether the name, which is in lower case, means the same without

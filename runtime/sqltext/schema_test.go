@@ -183,14 +183,10 @@ func openFile(t testing.TB) *sqlite3.Conn {
 	return conn
 }
 
-// userSchema returns the objects that are not SQLite's, lockstep's or a virtual
-// table's.
+// userSchema returns the objects that are not SQLite's, lockstep's or shadow tables.
 func userSchema(t testing.TB, conn *sqlite3.Conn) []Object {
 	t.Helper()
-	shadows := rows(t, conn, "SELECT name FROM pragma_table_list WHERE type = 'shadow'")
-	return slices.DeleteFunc(schemaOf(t, conn), func(o Object) bool {
-		return isInternal(o.Name) || slices.Contains(shadows, o.Table)
-	})
+	return slices.DeleteFunc(schemaOf(t, conn), func(o Object) bool { return isInternal(o.Name) })
 }
 
 func sortedObjects(objects []Object) string {

@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Code returns the result code in err as far as the driver tells it, or 0. The code may
+// be an extended one; Code(err) & 0xff is the primary code.
+//
+// The drivers share no way to ask for it, and this package imports none of them:
+// modernc.org/sqlite has a method Code; ncruces/go-sqlite3 does too, but with a result
+// type of its own; mattn/go-sqlite3 has a field. (Calling the second through package
+// reflect makes the linker keep every method in the program, which adds a megabyte.)
+// What they share is SQLite's name of the code, with which their texts begin.
+//
+// https://sqlite.org/rescode.html
+func Code(err error) int {
+	if err == nil {
+		return 0
+	}
+	switch e := err.(type) {
+	case interface{ Code() int }:
+		return e.Code()
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			if code := Code(err); code != 0 {
+				return code
+			}
+		}
+		return 0
+	case interface{ Unwrap() error }:
+		if code := Code(e.Unwrap()); code != 0 {
+			return code
+		}
+	}
+	text := strings.TrimPrefix(err.Error(), "sqlite3: ")
+	for code, name := range codeNames {
+		if rest, ok := strings.CutPrefix(text, name); ok && name != "" && (rest == "" || rest[0] == ':') {
+			return code
+		}
+	}
+	return 0
+}
+
+// Sentence returns what SQLite itself says in err, without what the driver adds, so that
+// an error reads the same whatever the driver:
+//
+//	no such column: tag                                  mattn
+//	sqlite3: SQL logic error: no such column: tag        ncruces
+//	SQL logic error: no such column: tag (1)             modernc
+func Sentence(err error) string {
+	s := strings.TrimPrefix(err.Error(), "sqlite3: ")
+	code := Code(err)
+	if code == 0 {
+		return s
+	}
+	s = strings.TrimSuffix(s, " (SQLITE_BUSY)")
+	s = strings.TrimSuffix(s, " ("+strconv.Itoa(code)+")")
+	if code &= 0xff; code < len(codeNames) {
+		if rest, ok := strings.CutPrefix(s, codeNames[code]+": "); ok && rest != "" && codeNames[code] != "" {
+			s = rest
+		}
+	}
+	return s
+}
+
+// codeNames is what sqlite3_errstr says. https://sqlite.org/c3ref/errcode.html
+var codeNames = [...]string{
+	1:  "SQL logic error",
+	3:  "access permission denied",
+	4:  "query aborted",
+	5:  "database is locked",
+	6:  "database table is locked",
+	7:  "out of memory",
+	8:  "attempt to write a readonly database",
+	9:  "interrupted",
+	10: "disk I/O error",
+	11: "database disk image is malformed",
+	12: "unknown operation",
+	13: "database or disk is full",
+	14: "unable to open database file",
+	15: "locking protocol",
+	17: "database schema has changed",
+	18: "string or blob too big",
+	19: "constraint failed",
+	20: "datatype mismatch",
+	21: "bad parameter or other API misuse",
+	22: "large file support is disabled",
+	23: "authorization denied",
+	25: "column index out of range",
+	26: "file is not a database",
+}

@@ -1,0 +1,198 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// Orphans are the rows of a table that refer to rows of Parent that do not exist.
+type Orphans struct {
+	Table, Parent string
+	Count         int
+	// Rows names the first five, as "rowid 7", or as "key ('a', 7)" in a table WITHOUT
+	// ROWID. What cannot be found out is left out.
+	Rows []string
+	// Mismatch says that the foreign key itself is wrong: no unique key of Parent matches
+	// it, so that no row can be checked. https://sqlite.org/foreignkeys.html#fk_indexes
+	Mismatch bool
+
+	keys map[int]bool // foreign keys, by number, of rows without a rowid
+}
+
+const namedRows = 5
+
+// FindOrphans checks the foreign keys of the tables among objects, which are those of the
+// whole database, in the order in which SQLite reports them. It holds no more of the rows than their number.
+//
+// https://sqlite.org/pragma.html#pragma_foreign_key_check
+func FindOrphans(ctx context.Context, query Query, objects []sqltext.Object) ([]Orphans, error) {
+	var children []string
+	for _, o := range objects {
+		if o.Type == "table" && strings.Contains(strings.ToLower(o.SQL), "references") {
+			children = append(children, o.Name)
+		}
+	}
+	if len(children) == 0 {
+		return nil, nil
+	}
+	found, err := check(ctx, query, "PRAGMA foreign_key_check")
+	if !isMismatch(err) {
+		return found, err
+	}
+	// One foreign key that is itself wrong hides all others from the check.
+	found = nil
+	for _, child := range children {
+		more, err := check(ctx, query, "PRAGMA foreign_key_check("+sqltext.Quote(child)+")")
+		if isMismatch(err) {
+			more, err = append(more, mismatched(err)), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	return found, nil
+}
+
+// check runs a foreign_key_check. With an error it returns what it found until then.
+func check(ctx context.Context, query Query, pragma string) ([]Orphans, error) {
+	var found []Orphans
+	err := query(ctx, pragma, func(scan Scan) error {
+		var table, parent string
+		var rowid sql.NullInt64
+		var key int
+		if err := scan(&table, &rowid, &parent, &key); err != nil {
+			return err
+		}
+		i := slices.IndexFunc(found, func(o Orphans) bool { return o.Table == table && o.Parent == parent })
+		if i < 0 {
+			i = len(found)
+			found = append(found, Orphans{Table: table, Parent: parent, keys: make(map[int]bool)})
+		}
+		o := &found[i]
+		o.Count++
+		if !rowid.Valid {
+			o.keys[key] = true
+		} else if len(o.Rows) < namedRows {
+			o.Rows = append(o.Rows, fmt.Sprintf("rowid %d", rowid.Int64))
+		}
+		return nil
+	})
+	for i := range found {
+		o := &found[i]
+		for _, key := range slices.Sorted(maps.Keys(o.keys)) {
+			names, _ := orphanKeys(ctx, query, o.Table, key)
+			o.Rows = append(o.Rows, names...)
+		}
+		o.Rows = o.Rows[:min(len(o.Rows), namedRows)]
+	}
+	return found, err
+}
+
+// orphanKeys returns the primary keys of rows of child, a table WITHOUT ROWID, that
+// violate its foreign key number key.
+func orphanKeys(ctx context.Context, query Query, child string, key int) (names []string, err error) {
+	primary, err := primaryKey(ctx, query, child)
+	if err != nil {
+		return nil, err
+	}
+	var parent string
+	var from, to []string
+	err = query(ctx, "PRAGMA foreign_key_list("+sqltext.Quote(child)+")", func(scan Scan) error {
+		var id, seq int
+		var table, column string
+		var target sql.NullString
+		var onUpdate, onDelete, match any
+		if err := scan(&id, &seq, &table, &column, &target, &onUpdate, &onDelete, &match); err != nil || id != key {
+			return err
+		}
+		parent, from = table, append(from, column)
+		if target.Valid {
+			to = append(to, target.String)
+		}
+		return nil
+	})
+	if err == nil && len(to) == 0 { // REFERENCES parent: its primary key
+		to, err = primaryKey(ctx, query, parent)
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	var present, match []string
+	for i, column := range from {
+		present = append(present, "c."+sqltext.Quote(column)+" IS NOT NULL")
+		if i < len(to) {
+			match = append(match, "p."+sqltext.Quote(to[i])+" = c."+sqltext.Quote(column))
+		}
+	}
+	where := strings.Join(present, " AND ")
+	if len(match) == len(from) {
+		where += " AND NOT EXISTS (SELECT 1 FROM " + sqltext.Quote(parent) + " AS p WHERE " + strings.Join(match, " AND ") + ")"
+	}
+	values := make([]string, len(primary))
+	for i, column := range primary {
+		values[i] = "quote(c." + sqltext.Quote(column) + ")"
+	}
+	q := fmt.Sprintf("SELECT %s FROM %s AS c WHERE %s LIMIT %d", strings.Join(values, " || ', ' || "), sqltext.Quote(child), where, namedRows)
+	err = query(ctx, q, func(scan Scan) error {
+		var name string
+		err := scan(&name)
+		names = append(names, "key ("+name+")")
+		return err
+	})
+	return names, err
+}
+
+// primaryKey returns the columns of a table's primary key, in its order.
+func primaryKey(ctx context.Context, query Query, table string) (columns []string, err error) {
+	found := make(map[int]string)
+	err = query(ctx, "PRAGMA table_info("+sqltext.Quote(table)+")", func(scan Scan) error {
+		var cid, notNull, pk int
+		var name string
+		var typ, value any
+		err := scan(&cid, &name, &typ, &notNull, &value, &pk)
+		if pk > 0 {
+			found[pk] = name
+		}
+		return err
+	})
+	for i := range len(found) {
+		columns = append(columns, found[i+1])
+	}
+	return columns, err
+}
+
+const mismatchText = "foreign key mismatch"
+
+func isMismatch(err error) bool { return err != nil && strings.Contains(err.Error(), mismatchText) }
+
+// mismatched reads the tables out of SQLite's sentence, which has them in no other
+// way: foreign key mismatch - "child" referencing "parent".
+func mismatched(err error) Orphans {
+	_, text, _ := strings.Cut(Sentence(err), mismatchText)
+	child, parent, _ := strings.Cut(strings.TrimPrefix(text, " - "), " referencing ")
+	return Orphans{Table: strings.Trim(child, `"`), Parent: strings.Trim(parent, `"`), Count: 1, Mismatch: true}
+}
+
+// IntegrityCheck returns what SQLite finds wrong with the file and its rows, at most limit
+// faults: it also checks NOT NULL, CHECK and UNIQUE, but not foreign keys.
+//
+// https://sqlite.org/pragma.html#pragma_integrity_check
+func IntegrityCheck(ctx context.Context, query Query, limit int) (faults []string, err error) {
+	err = query(ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", limit), func(scan Scan) error {
+		var fault string
+		err := scan(&fault)
+		if fault != "ok" {
+			faults = append(faults, fault)
+		}
+		return err
+	})
+	return faults, err
+}

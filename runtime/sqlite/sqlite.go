@@ -1,0 +1,123 @@
+// Package sqlite is not for programs and promises nothing: it may change or go in any
+// release. It holds what lockstep's packages need to know about a live database,
+// whatever the driver: what SQLite says in an error, which tables people made, how many
+// rows they have, and which rows lack a parent.
+//
+// It imports no driver. Its functions read through a [Query].
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A Query runs a query without parameters and calls row for each row of the result. It
+// closes the result before it returns.
+type Query func(ctx context.Context, query string, row func(scan Scan) error) error
+
+// Scan copies the columns of a row, as [sql.Rows.Scan] does. This package scans into
+// *string, *int, *int64, *any, and *sql.Null… of these.
+type Scan = func(dest ...any) error
+
+// On returns the Query of a *sql.DB, *sql.Conn or *sql.Tx.
+func On(q interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}) Query {
+	return func(ctx context.Context, query string, row func(scan Scan) error) error {
+		rows, err := q.QueryContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := row(rows.Scan); err != nil {
+				return err
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return rows.Close()
+	}
+}
+
+// Objects returns the schema of the database in the order in which it was made: the rows
+// of sqlite_schema that have SQL. It leaves out the shadow tables, in which virtual
+// tables keep their content, with their indexes and triggers. Only SQLite knows which
+// they are: an ordinary table may have such a name. Where the module of a virtual table
+// is missing, SQLite does not know either, and all tables are returned.
+//
+// https://sqlite.org/vtab.html#the_xshadowname_method
+func Objects(ctx context.Context, query Query) ([]sqltext.Object, error) {
+	var objects []sqltext.Object
+	virtual := false
+	err := query(ctx, "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL", func(scan Scan) error {
+		var o sqltext.Object
+		err := scan(&o.Type, &o.Name, &o.Table, &o.SQL)
+		objects = append(objects, o)
+		virtual = virtual || IsVirtual(o)
+		return err
+	})
+	if err != nil || !virtual {
+		return objects, err
+	}
+	shadows := make(map[string]bool)
+	err = query(ctx, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'", func(scan Scan) error {
+		var name string
+		err := scan(&name)
+		shadows[sqltext.Fold(name)] = true
+		return err
+	})
+	return slices.DeleteFunc(objects, func(o sqltext.Object) bool { return shadows[sqltext.Fold(o.Table)] }), err
+}
+
+// Made returns the objects that people made: those that are neither SQLite's nor
+// lockstep's.
+func Made(objects []sqltext.Object) []sqltext.Object {
+	_, made := sqltext.Diff(nil, objects)
+	return made
+}
+
+// IsVirtual reports whether the object is a virtual table. SQLite itself words the
+// beginning of the statement.
+func IsVirtual(o sqltext.Object) bool { return strings.HasPrefix(o.SQL, "CREATE VIRTUAL TABLE") }
+
+// IsLitestream reports whether the table belongs to Litestream, which makes its tables in
+// every database that it replicates.
+func IsLitestream(table string) bool { return strings.HasPrefix(table, "_litestream_") }
+
+// A Count is the number of rows in a table.
+type Count struct {
+	Table string
+	Rows  int64
+}
+
+// Rows counts the rows of the tables among objects that people made; Litestream's are left
+// out. It stops counting at limit; 0 means no limit. Virtual tables that cannot be
+// counted are left out too: the module may be missing, or want arguments.
+func Rows(ctx context.Context, query Query, objects []sqltext.Object, limit int64) (counts []Count, err error) {
+	for _, o := range Made(objects) {
+		if o.Type != "table" || IsLitestream(o.Name) {
+			continue
+		}
+		q := "SELECT count(*) FROM " + sqltext.Quote(o.Name)
+		if limit > 0 {
+			q = fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d)", sqltext.Quote(o.Name), limit)
+		}
+		c := Count{Table: o.Name}
+		err := query(ctx, q, func(scan Scan) error { return scan(&c.Rows) })
+		if err != nil && IsVirtual(o) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", o.Name, err)
+		}
+		counts = append(counts, c)
+	}
+	return counts, nil
+}
