@@ -1,13 +1,13 @@
 // Package gen generates lockstep_gen.go, the Go side of a directory of SQLite
 // migrations.
 //
-// Given a directory migrations with
+// Given a directory named migrations with these files,
 //
-//	0001-initialize.sql      CREATE TABLE notes(id INTEGER PRIMARY KEY, title TEXT NOT NULL);
-//	0002-add-tags.sql        CREATE TABLE tags(note INTEGER REFERENCES notes(id), tag TEXT);
+//	0001-initialize.sql      CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+//	0002-add-tags.sql        CREATE TABLE tags (note INTEGER REFERENCES notes, tag TEXT);
 //	migrations.go            package migrations
 //
-// this program writes migrations/lockstep_gen.go:
+// this code writes migrations/lockstep_gen.go:
 //
 //	result, err := gen.Generate(ctx, "migrations", gen.Options{})
 //	if err != nil {
@@ -17,57 +17,49 @@
 //		log.Fatal(err)
 //	}
 //
-// which is what the command lockstep generate does. A program of its own is for
-// migrations that use functions, collations or virtual tables that the
-// application brings: [Options].Conn gives them to the replay too.
+// The command "lockstep generate" does the same. Call Generate from a program
+// of your own when migrations use functions, collations or virtual tables that
+// the application registers: [Options].Conn registers them for the replay.
 //
-// # What it does
+// # Stages
 //
-// Generate goes through four stages, and each reports all that it finds before
-// the next begins.
+// Generate has four stages. Each reports everything it finds, as [Problems],
+// before the next one starts.
 //
-//   - It reads the directory. Names, numbers and texts have to be right.
-//   - It replays the migrations in an SQLite database in memory. SQLite says where
-//     each statement ends, and whether it works. What would do no good in an upgrade
-//     is refused: ROLLBACK, ATTACH, VACUUM inside the transaction, a pragma without
-//     effect, a DELETE that counts on a cascade.
-//   - It looks at the schema that has come of it: views are selected from and tables
-//     with triggers and foreign keys are written to, because CREATE VIEW and CREATE
-//     TRIGGER accept what cannot work.
-//   - It compares the migrations with those that lockstep_gen.go recorded, in the
-//     directory and in git's HEAD. A recorded migration is history and does not
-//     change. The newest may until HEAD records it.
+//   - Scan: names, numbers and texts must be those of migrations.
+//   - Replay: SQLite runs the migrations in memory, and says where each
+//     statement ends and whether it works. Statements that cannot work in an
+//     upgrade are refused: ROLLBACK, ATTACH, a bind parameter, a pragma without
+//     effect inside a transaction, a DELETE that relies on a cascade.
+//   - Inspection: views are queried and tables are written to, because SQLite
+//     accepts a CREATE VIEW or CREATE TRIGGER that can never work.
+//   - History: a migration that lockstep_gen.go records, on disk or in git's
+//     HEAD, must not have changed. The newest may change until HEAD records it.
 //
-// The outcome is a value. Nothing is written before [Result.Commit], and the same
-// directory gives the same bytes on every machine.
+// Generate writes nothing; [Result.Commit] does. The same directory gives the
+// same bytes on every machine.
 //
-// # Programs
+// # Migrations in Go, Python and shell
 //
-// Migrations that are programs are replayed, too. The go command builds the package
-// with a main that is on no disk, and a generated file that is provisional, so it
-// does not matter what lockstep_gen.go says; a process of its own runs the functions,
-// and what they ask of their [lockstep.Tx] is done on the replay's connection, with
-// the functions of [Options].Conn. What has been built is not built again as long as no
-// Go file changes: then it costs a tenth of a second, and else half of one. Scripts are
-// run by the interpreters that are found, on a copy in a file that is read back.
-//
-// What a migration does outside of the database, it does in a replay as well.
+// The replay runs these too. The go command builds Go migrations, and caches
+// what it builds; the interpreters that would run a script on the user's
+// machine run it here. Whatever a migration does outside the database, it also
+// does in a replay.
 //
 // # Directives
 //
-// Two comments in a migration are addressed to lockstep:
+// Two comments in a migration are instructions to lockstep.
 //
 //	-- lockstep: no-transaction
 //
-// on the first line takes the migration out of the upgrade's transaction, for
-// VACUUM, PRAGMA journal_mode and PRAGMA page_size. It may be run again after a
-// crash.
+// as the first line runs the migration outside the upgrade's transaction, as
+// VACUUM, PRAGMA journal_mode and PRAGMA page_size require. Such a migration
+// may run again after a crash.
 //
 //	DELETE FROM users WHERE id = 5; -- lockstep: no-cascade
 //
-// on the line of a statement, or alone on the line above, says that what a foreign
-// key's action would have done is done by other statements, or is not wanted:
-// foreign keys are off during an upgrade.
+// at the end of a statement, or alone on the line before it, accepts that no
+// foreign key action fires: foreign keys are off during an upgrade.
 package gen
 
 import (

@@ -1,20 +1,3 @@
-// Package lockstep brings a SQLite database to exactly the version that a program
-// is written for, all or nothing, or refuses and says why. It is what the file
-// that "lockstep generate" writes stands on, and is imported as lockstep:
-//
-//	import "github.com/lockstep-db/lockstep/runtime"
-//
-// A program calls the functions of its own migrations package, which pass its
-// [Schema] to [Migrate] and [Check]:
-//
-//	db, err := sql.Open("sqlite3", "file:data.db")
-//	if err != nil { … }
-//	if err := migrations.Migrate(ctx, db); err != nil { log.Fatal(err) }
-//	// from here on the database is at migrations.ExpectedVersion
-//
-// The package imports the standard library only. It works through the
-// application's own *sql.DB, with whatever SQLite driver that has, on one
-// connection of its pool, and never opens the file by itself.
 package lockstep
 
 import (

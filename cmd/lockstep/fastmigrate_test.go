@@ -9,23 +9,23 @@ import (
 	"testing"
 )
 
-// TestFastmigrate runs testdata/fastmigrate: one script for each row of the
-// README's table for people who come from fastmigrate.
+// TestFastmigrate runs testdata/fastmigrate: one script for each row of the table
+// in help/fastmigrate.md.
 func TestFastmigrate(t *testing.T) {
 	setup, _ := moduleSetup(t)
 	runScripts(t, "fastmigrate", setup)
 }
 
-// TestFastmigrateTable holds the table against the scripts: each row links to the
-// one that shows it, and each script has a row.
+// TestFastmigrateTable compares the table with the scripts: each row links to one
+// script, and each script has a row.
 func TestFastmigrateTable(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	table, err := topics.ReadFile("help/fastmigrate.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile(`^\| .* \| .* \| \[(same|better|different)\]\(cmd/lockstep/testdata/fastmigrate/([a-z_]+\.txtar)\)(: .*)? \|$`)
+	row := regexp.MustCompile(`^\| .* \| .* \| \[(same|better|different)\]\(\.\./testdata/fastmigrate/([a-z_]+\.txtar)\)(: .*)? \|$`)
 	var linked []string
-	for line := range strings.Lines(string(readme)) {
+	for line := range strings.Lines(string(table)) {
 		line = strings.TrimSpace(line)
 		switch m := row.FindStringSubmatch(line); {
 		case m != nil && (m[1] != "same") == (m[3] == ""):

@@ -1,12 +1,22 @@
 package main
 
 import (
+	"embed"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
 )
+
+// topics has a file for each topic of help, named for it. They are Markdown, for
+// those who read them on the web.
+//
+//go:embed help/*.md
+var topics embed.FS
 
 // help prints the overview, or the manual of a command or topic.
 func help(stdout io.Writer, args []string) error {
@@ -15,12 +25,13 @@ func help(stdout io.Writer, args []string) error {
 		printOverview(stdout)
 		return nil
 	case len(args) > 1:
-		return errors.New("help: want the name of one command\n\tlockstep help")
-	case args[0] == "json":
-		fmt.Fprint(stdout, jsonManual)
+		return errors.New("help: want one name\n\tlockstep help")
+	}
+	if text, err := topics.ReadFile("help/" + args[0] + ".md"); err == nil {
+		printTopic(stdout, string(text))
 		return nil
 	}
-	cmd, err := find(args[0])
+	cmd, err := find(args[0], topicNames()...)
 	if err == nil {
 		printManual(stdout, cmd)
 	}
@@ -28,8 +39,8 @@ func help(stdout io.Writer, args []string) error {
 }
 
 func printOverview(w io.Writer) {
-	fmt.Fprint(w, `Lockstep carries a SQLite database from version to version together with the
-Go program that is written for it.
+	fmt.Fprint(w, `Lockstep keeps a SQLite database and the Go program that uses it at the same
+version.
 
 Usage:
 
@@ -41,27 +52,31 @@ Commands:
 	for _, cmd := range commands() {
 		fmt.Fprintf(w, "	%-9s %s\n", cmd.name, cmd.short)
 	}
+	fmt.Fprint(w, "\nTopics:\n\n")
+	for _, name := range topicNames() {
+		text, _ := topics.ReadFile("help/" + name + ".md")
+		title, _, _ := strings.Cut(strings.TrimPrefix(string(text), "# "), "\n")
+		fmt.Fprintf(w, "	%-14s %s\n", name, strings.ToLower(title[:1])+title[1:])
+	}
 	fmt.Fprint(w, `
 From nothing to a migrated database:
 
-	lockstep init                  # migrations/migrations.go, and what to do next
-	lockstep new initialize        # migrations/0001-initialize.sql, to be filled in
-	go generate ./...              # migrations/lockstep_gen.go
-	lockstep create --db data.db   # an empty database at version 0000
-	lockstep migrate --db data.db  # what the program does when it starts
+	lockstep init                  # write migrations/migrations.go and a test
+	lockstep new initialize        # begin migrations/0001-initialize.sql
+	go generate ./...              # write migrations/lockstep_gen.go
+	lockstep create --db data.db   # make an empty database at version 0000
+	lockstep migrate --db data.db  # do what the program does at startup
 	lockstep status --db data.db
 
-Where --db and --migrations are not given, they come from the section [paths] of
-the file .fastmigrate in the current folder, if there is one, and otherwise are
-data/database.db and migrations; but check and schema look at a database only when
---db is given. All flags may be written with one hyphen or two, before or after the
-arguments.
+Without --db and --migrations, the paths are those in the section [paths] of the
+file .fastmigrate in the current folder, or else data/database.db and migrations;
+but check and schema look at a database only with --db. Flags may come before or
+after the arguments, with one hyphen or two.
 
-Exit codes: 0 done; 1 the thing asked about is not so (stale, behind, refused,
-problems found); 2 there is no answer (usage, unreadable, locked, interrupted).
+Exit codes: 0 done; 1 not so (stale, behind, refused, problems found); 2 no answer
+(usage, unreadable, locked, interrupted).
 
-"lockstep help COMMAND" explains a command, "lockstep help json" what -json
-prints.
+"lockstep help NAME" explains a command or a topic.
 `)
 }
 
@@ -86,45 +101,86 @@ func printManual(w io.Writer, cmd command) {
 	})
 }
 
-const jsonManual = `With -json a command prints one JSON object to standard output, whatever happens, but
-for mistakes on the command line. The exit code is the same as without. Standard error
-has nothing but what migrations that are programs write, and the progress that a
-terminal sees.
-
-	{
-	  "result": …,      what the command did or found out, or null;
-	                    "lockstep help COMMAND" lists its fields
-	  "warnings": [],   file, line, col, fact, command
-	  "errors": []      empty when the exit code is 0
+// topicNames returns the names of the topics, sorted.
+func topicNames() (names []string) {
+	entries, _ := topics.ReadDir("help") // it is embedded
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".md"))
 	}
+	return names
+}
 
-Each error has
+// link is a link in Markdown.
+var link = regexp.MustCompile(`\[([^]]+)\]\([^)]+\)`)
 
-	kind     problem      in a migration or in Go code: has file, line, col, fact,
-	                      command
-	         stale        lockstep_gen.go is not what the migrations say
-	         behind, ahead, diverged, drift, foreign-key, unmanaged
-	                      the database is refused: has db, version and expected
-	                      (but unmanaged, which has none), and where they apply
-	                      pending, differences (type, name, want, found, detail),
-	                      violations (table, parent, count, before, rows,
-	                      mismatch), digest, backup (diverged: the way back;
-	                      else the one made before the upgrade)
-	         migration    one did not succeed: has db, version, file, line, and
-	                      backup if one was made
-	         missing      there is no such file
-	         exists       the file, or a version of the database, is there already
-	         differs      the schemas are not the same
-	         ambiguous    of several the user has to say which
-	         backward     the database is past the version asked for
-	         backup       no backup could be made, and nothing was done (exit code 2)
-	         busy         the database stayed locked (exit code 2)
-	         unreadable   no database, or damaged (exit code 2)
-	         other        any other reason (exit code 2)
-	message  what is printed without -json
+// printTopic prints Markdown for a terminal: code is indented, links lose their
+// addresses, and tables are aligned.
+func printTopic(w io.Writer, text string) {
+	code := false
+	var table [][]string
+	for line := range strings.Lines(text) {
+		if !code {
+			line = link.ReplaceAllString(line, "$1")
+			switch {
+			case strings.HasPrefix(line, "| --- "):
+				continue
+			case strings.HasPrefix(line, "| "):
+				table = append(table, cells(line))
+				continue
+			}
+		}
+		printTable(w, table)
+		table = nil
+		switch {
+		case strings.HasPrefix(line, "```"):
+			code = !code
+		case code && line != "\n":
+			fmt.Fprint(w, "\t", line)
+		case code:
+			fmt.Fprint(w, line)
+		case strings.HasPrefix(line, "# "):
+			fmt.Fprint(w, line[2:])
+		case strings.HasPrefix(line, "## "):
+			fmt.Fprint(w, line[1:])
+		default:
+			fmt.Fprint(w, line)
+		}
+	}
+	printTable(w, table)
+}
 
-Versions are numbers, in texts and in names of files they have four digits.
-Times are UTC in the form of RFC 3339. Fields may be added, not renamed. A field
-that does not apply is left out of errors and warnings, and is null or empty in
-results.
-`
+// cells returns the cells of a table's row.
+func cells(row string) []string {
+	row = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(row), "|"), "|")
+	cells := strings.Split(row, "|")
+	for i := range cells {
+		cells[i] = strings.TrimSpace(cells[i])
+	}
+	return cells
+}
+
+// printTable prints a table, whose first row is its header, with aligned columns.
+// When that is too wide for a terminal, the cells of a row go below its first.
+func printTable(w io.Writer, table [][]string) {
+	const wide = 90
+	widths, total := map[int]int{}, 0
+	for _, row := range table {
+		for i, cell := range row {
+			if n := utf8.RuneCountInString(cell); n > widths[i] {
+				total += n - widths[i]
+				widths[i] = n
+			}
+		}
+	}
+	if total <= wide {
+		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, row := range table {
+			fmt.Fprintln(tw, strings.TrimSpace(strings.Join(row, "\t")))
+		}
+		tw.Flush()
+		return
+	}
+	for _, row := range table[1:] {
+		fmt.Fprintln(w, strings.Join(row, "\n\t"))
+	}
+}

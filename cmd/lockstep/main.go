@@ -1,5 +1,5 @@
-// Lockstep carries a SQLite database from version to version together with the
-// Go program that is written for it.
+// Lockstep keeps a SQLite database and the Go program that uses it at the same
+// version.
 //
 // Usage:
 //
@@ -7,28 +7,27 @@
 //
 // A directory of numbered SQL files, 0001-initialize.sql, 0002-add-tags.sql and
 // so on, is a Go package. "lockstep generate" replays the files in SQLite and
-// writes lockstep_gen.go beside them; a program that imports the package calls
-// its Migrate when it starts and is then at exactly the version that it was
-// compiled for, or has an error that says why not.
+// writes lockstep_gen.go beside them. A program that imports the package calls its
+// Migrate at startup. If that returns nil, the database is at exactly the version
+// the program was compiled for; otherwise the error says why not.
 //
 // From nothing to a migrated database:
 //
-//	lockstep init                 # migrations/migrations.go, and what to do next
-//	lockstep new initialize       # migrations/0001-initialize.sql, to be filled in
-//	go generate ./...             # migrations/lockstep_gen.go
-//	lockstep create --db data.db  # an empty database at version 0000
-//	lockstep migrate --db data.db # what the program does when it starts
+//	lockstep init                 # write migrations/migrations.go and a test
+//	lockstep new initialize       # begin migrations/0001-initialize.sql
+//	go generate ./...             # write migrations/lockstep_gen.go
+//	lockstep create --db data.db  # make an empty database at version 0000
+//	lockstep migrate --db data.db # do what the program does at startup
 //	lockstep status --db data.db
 //
-// "lockstep help" lists the commands, "lockstep help COMMAND" explains one.
+// "lockstep help" lists commands and topics; "lockstep help NAME" explains one.
 //
 // # Exit codes
 //
-// 0 means done. 1 means that the thing asked about is not so: the generated file
-// is stale, the database is behind or refused, there are problems in the
-// migrations. 2 means that there is no answer: a mistake on the command line, a
-// file that cannot be read, a disk that is full, a database that stays locked, an
-// interrupt.
+// 0 means done. 1 means that what was asked about is not so: the generated file
+// is stale, a database is behind or refused, migrations have problems. 2 means
+// that there is no answer: a usage error, an unreadable file, a full disk, a
+// database that stays locked, an interrupt.
 package main
 
 import (
@@ -182,16 +181,21 @@ func jsonFlag(fs *flag.FlagSet) *bool {
 	return fs.Bool("json", false, "print one JSON object: lockstep help json")
 }
 
-// find returns the command of that name.
-func find(name string) (command, error) {
-	var names []string
+// find returns the command of that name. Its error names what else there is that
+// was meant, or the topics, if there are any to choose from.
+func find(name string, topics ...string) (command, error) {
+	names := topics
 	for _, cmd := range commands() {
 		if cmd.name == name {
 			return cmd, nil
 		}
 		names = append(names, cmd.name)
 	}
-	return command{}, fmt.Errorf("%s: no such command%s\n\tlockstep help", name, didYouMean(name, names))
+	hint := didYouMean(name, names)
+	if hint == "" && len(topics) > 0 {
+		hint = "; topics are " + strings.Join(topics, ", ")
+	}
+	return command{}, fmt.Errorf("%s: no such command%s\n\tlockstep help", name, hint)
 }
 
 // parse parses flags that may stand before, between and after the arguments, and

@@ -1,5 +1,68 @@
-// Package sqlcheck is an analyzer for go vet and its like that has SQLite itself
-// read the SQL of a program, against the schema for which the program is written.
+// Package sqlcheck is an analyzer that checks the SQL in Go code against the
+// schema the code is written for.
+//
+// SQLite itself prepares each statement, against an empty database with that
+// schema, and never runs it. The schema is the constant SchemaSQL of the
+// migrations package that the code imports, directly or indirectly. Given
+//
+//	CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL, body TEXT);
+//
+// at version 7, the analyzer reports
+//
+//	db.QueryRow("SELECT titel FROM notes")
+//	                    ^ at version 0007: no such column: titel
+//
+//	db.Exec("INSERT INTO notes (body) VALUES (?)", body)
+//	         ^ at version 0007: NOT NULL constraint failed: notes.title: the INSERT gives it no value
+//
+//	db.Query("SELECT id FROM notes WHERE id > ? LIMIT ?", after)
+//	   ^ call has 1 argument for 2 parameters
+//
+//	db.QueryRow("SELECT id, title FROM notes").Scan(&id)
+//	                                           ^ Scan has 1 destination for 2 columns
+//
+// The command "lockstep vet" runs it, and so does go vet:
+//
+//	go vet -vettool=$(go tool -n lockstep) ./...
+//
+// Other drivers of analyzers, such as a golangci-lint module plugin, import
+// [Analyzer].
+//
+// # What it reads
+//
+// It reads the SQL passed to the methods of database/sql, to interfaces that
+// have such methods, to sqlx, to github.com/ncruces/go-sqlite3, and to functions
+// that pass a parameter on to one of these. The SQL may be a constant, a
+// concatenation or fmt.Sprintf of constants, a variable that is assigned once,
+// or an embedded file. Of a string with parts known only at run time, and of a
+// constant that looks like SQL but reaches no such call, it reports only names
+// that the schema does not have. SQL in a package that imports no schema is
+// checked in the packages that import both.
+//
+// # What it leaves out
+//
+// Where it cannot know, it is silent. The flag -why reports each string it did
+// not check, and the reason:
+//
+//   - statements other than SELECT, INSERT, UPDATE, DELETE and VALUES
+//   - tables that the program itself creates, schemas other than main, and
+//     table-valued functions
+//   - functions, collations and modules that SQLite lacks here
+//   - arguments spread with "..."
+//   - _test.go files, unless -tests is given
+//   - migrations written in Go, whose SQL is for an earlier schema
+//   - files that import the driver of another database; and, in a program with
+//     such a driver, packages that import no schema
+//
+// # Directives
+//
+//	//lockstep:ignore REASON         silences the line, or the one below
+//	//lockstep:ignore scan: REASON   silences one check: sql, args, scan, notnull or several
+//	//lockstep:off                   silences the file
+//	//lockstep:schema PATH           checks the package against this schema only
+//	//lockstep:schema none           leaves the package out
+//
+// A directive that silences nothing, or an ignore without a reason, is reported.
 package sqlcheck
 
 import (
@@ -14,50 +77,6 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-const doc = `check the SQL in Go strings against the schema at ExpectedVersion
-
-SQLite prepares each string that the program hands to a database, and never runs
-it. The schema is the constant SchemaSQL of the migrations package that is
-imported, by this package or by one that it imports:
-
-	db.QueryRow("SELECT titel FROM notes")
-	                    ^ at version 0007: no such column: titel
-
-	db.Exec("INSERT INTO notes (body) VALUES (?)", body)
-	         ^ at version 0007: NOT NULL constraint failed: notes.title: the INSERT gives it no value
-
-	db.Query("SELECT id FROM notes WHERE id > ? LIMIT ?", after)
-	   ^ call has 1 argument for 2 parameters
-
-	db.QueryRow("SELECT id, title FROM notes").Scan(&id)
-	                                           ^ Scan has 1 destination for 2 columns
-
-It reads what is given to the methods of database/sql, to interfaces with such
-methods, to sqlx, to github.com/ncruces/go-sqlite3, and to functions that hand
-their parameter on to one of these: constants, sums and fmt.Sprintf of constants,
-variables that are assigned once, and embedded files. Of a string that has parts
-which are known at run time only, and of a statement that reaches none of these, it
-reports a name that the schema does not have. The SQL of a package that sees no schema
-is checked where a package imports both.
-
-It is silent about what it does not know: migrations that are written in Go, such as
-0007-backfill-slugs.go, whose SQL is for the schema between two versions (what they
-call in other files is for all to call, and is checked; //lockstep:off silences it),
-_test.go files (unless -tests is given), files that import the driver of another database, packages that see no schema where
-the program has such a driver anywhere, statements other than SELECT,
-INSERT, UPDATE, DELETE and VALUES, tables that the program itself creates, schemas
-other than main, table-valued functions, functions, collations and modules that
-SQLite does not have, and arguments that are spread. -why says of each string that
-was left out why.
-
-	//lockstep:ignore REASON         silences the line, or the one below
-	//lockstep:ignore scan: REASON   silences one check: sql, args, scan, notnull or several
-	//lockstep:off                   silences the file
-	//lockstep:schema PATH           checks the package against this schema only
-	//lockstep:schema none           leaves the package out
-
-A directive that has no reason, or that silences nothing, is reported.`
-
 // Analyzer checks the SQL of a package.
 var Analyzer = newAnalyzer()
 
@@ -65,7 +84,8 @@ func newAnalyzer() *analysis.Analyzer {
 	var o options
 	a := &analysis.Analyzer{
 		Name:      "lockstep",
-		Doc:       doc,
+		Doc:       "check the SQL in Go code against the schema it is written for",
+		URL:       "https://pkg.go.dev/github.com/lockstep-db/lockstep/gen/sqlcheck",
 		FactTypes: []analysis.Fact{new(reach), new(wrapper)},
 		Run:       func(pass *analysis.Pass) (any, error) { run(pass, o); return nil, nil },
 	}

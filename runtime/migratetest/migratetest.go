@@ -1,28 +1,28 @@
-// Package migratetest tests migrations: that a database of every version becomes what
-// the program expects, and that the rows in it survive.
+// Package migratetest tests migrations: that a database of every version
+// upgrades to what the program expects, and that its rows survive.
 //
-// The first takes one line, which "lockstep init" writes into the migrations package:
+// The first takes one line, which "lockstep init" writes into the migrations
+// package:
 //
 //	func TestMigrations(t *testing.T) { migratetest.Run(t, Schema) }
 //
-// The second takes rows, and only you know which. At makes a database as an earlier
-// release has left it, by the real migrations; put rows into it, upgrade it, and look at
-// what has become of them:
+// The second takes rows, and only you know which. [At] makes a database as an
+// earlier release left it. Insert rows, upgrade, and see what became of them:
 //
 //	func TestTagsSurvive(t *testing.T) {
 //		db := migratetest.At(t, migrations.Schema, 7)
 //		db.Exec(`INSERT INTO notes (title, tags) VALUES ('Bread', 'kitchen weekend')`)
-//		db.To(8)
+//		db.To(8) // fails if a table loses rows
 //		got := db.Rows(`SELECT title, tag FROM notes JOIN tags ON note = id ORDER BY tag`)
 //		if want := []string{"Bread|kitchen", "Bread|weekend"}; !slices.Equal(got, want) {
 //			t.Errorf("got %q, want %q", got, want)
 //		}
 //	}
 //
-// The databases are files in a folder of the test. The SQLite driver is the one that the
-// test imports; where the program opens its database in a way of its own, because it adds
-// functions or modules to SQLite, [Open] has the test do it, too. The package itself
-// imports no driver.
+// Databases are files in a temporary folder of the test. The package imports no
+// SQLite driver: the test does. If the program opens its database with options
+// of its own, say with functions or modules that it registers, pass the function
+// that does so with [Open].
 package migratetest
 
 import (

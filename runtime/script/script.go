@@ -1,60 +1,63 @@
-// Package script runs migrations that are Python or shell scripts: .py and .sh files.
+// Package script runs migrations that are Python or shell scripts.
 //
-// There is nothing to call. Code generated for a migrations directory with a script
-// in it imports this package, and [lockstep.Migrate] does the rest. A script is run
-// as
+// There is nothing to call. Given a migrations directory with
+//
+//	0008-import.py
+//	0009-fix.sh
+//
+// "lockstep generate" writes code that imports this package, and
+// [lockstep.Migrate] runs the scripts as
 //
 //	python3 0008-import.py DATABASE
 //	sh 0009-fix.sh DATABASE
 //
-// and opens the database by itself, so that it cannot be in a transaction of its
-// caller. So that an upgrade is all or nothing all the same, it runs on a private copy,
-// and with it everything that is pending before and after: see [lockstep.Outside].
+// A script opens the database itself, so it cannot join the upgrade's
+// transaction. To keep the upgrade all or nothing, scripts and the migrations
+// around them run on a private copy while the write lock of the live database
+// is held. When all of them have succeeded, the copy's content replaces the live
+// content in one transaction.
 //
-// # What a script may rely on
+// # What a script can rely on
 //
-//   - DATABASE is the copy, in a folder with nothing else in it but the script. Its
-//     name is the database's. It has everything that the migrations before have done,
-//     and is in the journal mode DELETE.
-//   - The working directory and the environment are the program's. There is nothing on
-//     standard input. What the script writes is in the log, if there is one
-//     ([lockstep.WithLogger]), the last 64 KiB of each of its two outputs; what it wrote
-//     to standard error, or else to standard output, is in the error if it fails.
-//   - It has failed if its exit code is not 0. Then, and if it leaves something that is
-//     not a database, is damaged, or has other tables than when the schema was
-//     generated, the live database stays as it was.
-//   - _meta and _lockstep_history are lockstep's, and the script has to leave them alone.
-//     So has it the page size. What it does to journal_mode is undone.
-//   - SQLite's foreign keys are off in Python and in the shell unless the script turns
-//     them on. They are checked at the end.
-//   - It can be called more than once, because an upgrade can fail, or be begun again
-//     when another process has written in between: nothing that it does elsewhere is
-//     undone.
+//   - DATABASE has the file name of the live database, is in journal mode
+//     DELETE, and holds what the earlier migrations have done. Its folder
+//     contains nothing but the copy and the script.
+//   - The working directory and the environment are the program's. Standard
+//     input is empty. The last 64 KiB of each output are logged
+//     ([lockstep.WithLogger]), and in the error if the script fails.
+//   - A nonzero exit code is a failure. So is a copy that is damaged, or whose
+//     tables are not those recorded when the code was generated. After a
+//     failure the live database is unchanged.
+//   - Foreign keys are off unless the script turns them on. They are checked
+//     before the copy replaces anything.
 //
-// A script ends when the context does: it gets SIGTERM, and SIGKILL after two seconds,
-// and so do the processes that it has started, unless they have made themselves leaders
-// of a process group. Those that still run when the script has ended are killed, too.
-// On Linux a script also ends when the program is killed. On Windows, and elsewhere if
-// the program is killed, what it has started can go on; it cannot reach the database.
+// A script must leave _meta, _lockstep_history and the page size alone. It may
+// run more than once: an upgrade that fails, or that another process has
+// overtaken, starts over, and what a script did elsewhere is not undone.
+//
+// When the context ends, the script and the processes it started get SIGTERM,
+// and SIGKILL two seconds later, unless they lead a process group of their own.
+// Processes still running when the script exits are killed. On Linux a script
+// also dies with the program; elsewhere it may go on, without access to the live
+// database.
 //
 // # What it needs
 //
-// The interpreter: python3 (on Windows also python, or py -3) or sh, found in PATH
-// before anything runs. The driver github.com/ncruces/go-sqlite3. A database in a file,
-// with the default VFS (an encrypted one would be copied in the clear) and the default
-// locking mode. Room for a copy beside the database (for three in WAL mode, at the end),
-// in a folder named like the database with .lockstep behind it. The folder is removed;
-// if the program is killed, the next that starts and has the lock removes it. Nothing
-// else may be kept in it.
+//   - The interpreter, python3 or sh, in PATH. On Windows python and py -3 will
+//     do. A missing one is an error before anything runs.
+//   - The driver github.com/ncruces/go-sqlite3.
+//   - A database in a file, with the default VFS and locking mode. (An encrypted
+//     database would be copied in the clear.)
+//   - Room for the copy, three times over at the end in WAL mode. It is in a
+//     folder beside the database, named after it with .lockstep appended. The
+//     next upgrade removes what a killed program left there.
 //
-// Readers go on while a script runs, whatever the journal mode. Writers wait, as their
-// busy timeout says, and are then told that the database is locked. When the copy replaces the live content, readers are waited for if
-// the journal mode is not WAL.
+// While a script runs, others read as usual; writers wait for their busy timeout.
+// In journal modes other than WAL the final replacement waits for readers.
 //
-// Functions, collations and virtual tables that the program registers on connections of
-// its own are not on those to the copy: see [WithConn]. Neither is what its data source
-// name says: pragmas, and how the driver reads times. It is kept of a new database what
-// can be kept in it: the page size, the encoding and auto_vacuum.
+// Connections to the copy lack what the program's data source name sets, and
+// what the program registers on its own connections: see [WithConn]. (A new
+// database keeps its page size, encoding and auto_vacuum.)
 package script
 
 import (

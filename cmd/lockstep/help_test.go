@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// TestHelpTopics prints every topic as a terminal shows it.
+func TestHelpTopics(t *testing.T) {
+	for _, name := range topicNames() {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := help(&out, []string{name}); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(out.String()) {
+				if strings.Contains(line, "```") || strings.Contains(line, "](") || strings.HasPrefix(line, "|") {
+					t.Errorf("is Markdown: %s", line)
+				}
+			}
+			for _, cmd := range commands() {
+				if cmd.name == name {
+					t.Errorf("%s is a command, too", name)
+				}
+			}
+		})
+	}
+}
+
+func TestPrintTopic(t *testing.T) {
+	const topic = `# Title
+
+See [the other](other.md).
+
+## Section
+
+| one | two | three |
+| --- | --- | --- |
+| [a](a.md) | | c |
+
+` + "```sh\nlockstep help\n\n# [not](a link)\n```\n" + `
+| one | two |
+| --- | --- |
+| x | a cell that is so long that it does not fit beside the other on a terminal with a hundred columns |
+`
+	const want = `Title
+
+See the other.
+
+# Section
+
+one  two  three
+a         c
+
+	lockstep help
+
+	# [not](a link)
+
+x
+	a cell that is so long that it does not fit beside the other on a terminal with a hundred columns
+`
+	var got bytes.Buffer
+	printTopic(&got, topic)
+	if got.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	}
+}
