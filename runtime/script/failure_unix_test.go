@@ -280,7 +280,7 @@ func TestLocks(t *testing.T) {
 		t.Parallel()
 		path := shopAt(t, 2, "delete")
 		before := all(t, path)
-		reader, err := connect(t, path).Begin()
+		reader, err := connect(t, path).BeginTx(t.Context(), reading)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,7 +311,7 @@ func TestLocks(t *testing.T) {
 		t.Parallel()
 		path := shopAt(t, 2, "wal")
 		pool := connect(t, path)
-		reader, err := pool.Begin()
+		reader, err := pool.BeginTx(t.Context(), reading)
 		if err != nil {
 			t.Fatal(err)
 		}

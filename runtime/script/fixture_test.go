@@ -88,10 +88,13 @@ const (
 	newShop = `0006 items:500 orders:2 runs:1,2,3,4,6 history:1,2,3,4,5,6 totals:12550500`
 )
 
+// reading begins a transaction without the lock for writing.
+var reading = &sql.TxOptions{ReadOnly: true}
+
 // glance returns what tells the versions of a shop from each other.
 func glance(t testing.TB, db *sql.DB) string {
 	t.Helper()
-	tx, err := db.Begin()
+	tx, err := db.BeginTx(context.Background(), reading)
 	if err != nil {
 		t.Error(err)
 		return ""
