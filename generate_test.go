@@ -63,7 +63,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-var _ = migrations.Pin(migrations.V0003DropDrafts{})
+const _ migrations.V0003DropDrafts = migrations.Latest
 
 func main() {
 	db, err := sql.Open("sqlite3", os.Args[2])
@@ -237,7 +237,7 @@ func TestStale(t *testing.T) {
 		m := app.copy(t)
 		m.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
 		m.run("go", "tool", "lockstep", "generate", "migrations")
-		m.doesNotCompile("# example.com/app\n./main.go:LINE: cannot use migrations.V0003DropDrafts{} (value of struct type migrations.V0003DropDrafts) as migrations.V0004AddTimes value in argument to migrations.Pin\n")
+		m.doesNotCompile("# example.com/app\n./main.go:LINE: cannot use migrations.Latest (constant 4 of int type migrations.V0004AddTimes) as migrations.V0003DropDrafts value in constant declaration\n")
 	})
 	t.Run("RefusesAMigrationThatWasNotGenerated", func(t *testing.T) {
 		m := app.copy(t)

@@ -165,9 +165,9 @@ func provisional(pkg string, migrations []*migration) string {
 	fmt.Fprintf(&b, "%s\n\npackage %s\n\nimport (\n\t\"context\"\n\t\"database/sql\"\n\t%q\n)\n\n", header, pkg, runtimePath)
 	newest := migrations[len(migrations)-1]
 	fmt.Fprintf(&b, "const ExpectedVersion lockstep.Version = %d\n\n", newest.Version)
-	fmt.Fprintf(&b, "func Pin(%s) struct{} { return struct{}{} }\n\n", pinName(newest.FileName))
+	fmt.Fprintf(&b, "const Latest %s = %d\n\n", pinName(newest.FileName), newest.Version)
 	for _, m := range migrations {
-		fmt.Fprintf(&b, "type %s struct{ _ [%d]struct{} }\n", pinName(m.FileName), m.Version)
+		fmt.Fprintf(&b, "type %s int\n", pinName(m.FileName))
 	}
 	b.WriteString("\nvar Schema = lockstep.Schema{\n\tExpected: ExpectedVersion,\n\tMigrations: []lockstep.Migration{\n")
 	for _, m := range migrations {

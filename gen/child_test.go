@@ -160,7 +160,7 @@ func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 			"0001-x.go":   goMigration("0001", "return nil"),
 			"0002-y.go":   goMigration("0002", "return nil"),
 			FileName:      header + "\n\npackage migrations\n\nvar Schema = nothing.Schema{Migrations: []int{}}\n",
-			"a.go":        "package migrations\n\nvar _ = Pin(V0002Y{})\n",
+			"a.go":        "package migrations\n\nconst _ V0002Y = Latest\n",
 			"a_test.go":   "package migrations_test\n",
 			"z_plan9.go":  "package migrations\n\nfunc migrate0001() {}\n",
 			"notes/x.sql": "",
@@ -189,7 +189,7 @@ func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 		} {
 			writeFile(t, filepath.Join(dir, "0001-x.go"), strings.Replace(goMigration("0001", "return nil"), "func migrate0001", "func "+name, 1)+"\ntype number int\n")
 			out, err := goVet(t, filepath.Dir(dir))
-			if _, said, _ := strings.Cut(strings.TrimSpace(out), "lockstep_gen.go:39:105: "); err == nil || said != want {
+			if _, said, _ := strings.Cut(strings.TrimSpace(out), "lockstep_gen.go:57:105: "); err == nil || said != want {
 				t.Errorf("got %s, %v; want %s", out, err, want)
 			}
 		}

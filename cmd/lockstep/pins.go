@@ -22,16 +22,14 @@ type brokenPin struct {
 	Pinned string `json:"pinned"` // V0010LatestThing
 	Newest string `json:"newest"`
 
-	offset int // of the literal, migrations.V0010LatestThing{}, in the file
+	offset int // of Pinned in the file
 }
 
-// brokenPins looks through the module that dir is in for calls of the package's
-// Pin that source, its generated file, no longer takes. The compiler would name
-// the same places, but it stops at the tenth error, and at the first package that
-// others need.
+// brokenPins looks through the module that dir is in for pins that source, the
+// generated file, has broken. The compiler would name the same places, but it stops
+// at the tenth error, and at the first package that others import.
 //
-// Nothing is type-checked: a pin that is hidden behind a variable is left to the
-// compiler.
+// Nothing is type-checked: a pin by way of an alias is left to the compiler.
 func brokenPins(ctx context.Context, dir string, source []byte) ([]brokenPin, error) {
 	pkg, newest := pinned(source)
 	root, module, err := moduleOf(dir)
@@ -58,7 +56,7 @@ func brokenPins(ctx context.Context, dir string, source []byte) ([]brokenPin, er
 			return nil
 		}
 		text, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(text, []byte("Pin(")) || !bytes.Contains(text, []byte(importPath)) {
+		if err != nil || !bytes.Contains(text, []byte("Latest")) || !bytes.Contains(text, []byte(importPath)) {
 			return nil
 		}
 		if name, err := filepath.Rel(here, file); err == nil {
@@ -81,27 +79,30 @@ func ignored(dir, name string) bool {
 	return err == nil
 }
 
-// pinned returns the name of the generated package and of the type that its Pin
-// takes.
+// pinned returns the name of the generated package and of the type of its Latest.
 func pinned(source []byte) (pkg, newest string) {
 	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
 	if err != nil {
 		return "", ""
 	}
 	for _, decl := range file.Decls {
-		f, ok := decl.(*ast.FuncDecl)
-		if !ok || f.Recv != nil || f.Name.Name != "Pin" || len(f.Type.Params.List) != 1 {
+		gen, ok := decl.(*ast.GenDecl)
+		if !ok || gen.Tok != token.CONST {
 			continue
 		}
-		if t, ok := f.Type.Params.List[0].Type.(*ast.Ident); ok {
-			return file.Name.Name, t.Name
+		for _, spec := range gen.Specs {
+			spec := spec.(*ast.ValueSpec)
+			if t, ok := spec.Type.(*ast.Ident); ok && spec.Names[0].Name == "Latest" {
+				return file.Name.Name, t.Name
+			}
 		}
 	}
 	return "", ""
 }
 
-// pinsIn returns the broken pins of one file: calls migrations.Pin(migrations.V…{})
-// under the name by which the file imports the package.
+// pinsIn returns the broken pins of one file: constants or variables of a type
+// migrations.V… with the value migrations.Latest, under the name by which the file
+// imports the package.
 func pinsIn(name string, text []byte, importPath, pkg, newest string) (pins []brokenPin) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, name, text, parser.SkipObjectResolution)
@@ -117,17 +118,19 @@ func pinsIn(name string, text []byte, importPath, pkg, newest string) (pins []br
 			local = spec.Name.Name
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok || len(call.Args) != 1 || member(call.Fun, local) != "Pin" {
-				return true
-			}
-			lit, ok := call.Args[0].(*ast.CompositeLit)
+			spec, ok := n.(*ast.ValueSpec)
 			if !ok {
 				return true
 			}
-			if v := member(lit.Type, local); strings.HasPrefix(v, "V") && v != newest {
-				at := fset.PositionFor(lit.Pos(), false) // a line directive makes no difference
-				pins = append(pins, brokenPin{name, at.Line, at.Column, v, newest, at.Offset})
+			v := member(spec.Type, local)
+			for _, value := range spec.Values {
+				if member(value, local) == "Latest" && strings.HasPrefix(v, "V") && v != newest {
+					// A line directive makes no difference.
+					at := fset.PositionFor(value.Pos(), false)
+					of := fset.PositionFor(spec.Type.(*ast.SelectorExpr).Sel.Pos(), false)
+					pins = append(pins, brokenPin{name, at.Line, at.Column, v, newest, of.Offset})
+					break
+				}
 			}
 			return true
 		})

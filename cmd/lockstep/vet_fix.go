@@ -137,8 +137,7 @@ func (v *vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 
 // moved returns the text with the pin moved.
 func moved(text []byte, p brokenPin) []byte {
-	at := p.offset + bytes.Index(text[p.offset:], []byte(p.Pinned))
-	return slices.Concat(text[:at], []byte(p.Newest), text[at+len(p.Pinned):])
+	return slices.Concat(text[:p.offset], []byte(p.Newest), text[p.offset+len(p.Pinned):])
 }
 
 // An overlay is a folder with files that the go command reads in place of others.

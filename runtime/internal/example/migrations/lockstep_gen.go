@@ -9,32 +9,48 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// A compile error in the next line means that the lockstep that generated this
-// file and the runtime that go.mod names are not of the same release. Run:
+// A compile error in the next line means that the lockstep that generated this file
+// and the one that go.mod requires are of different releases. Run:
 //
 //	go get github.com/lockstep-db/lockstep@latest
 //	go generate ./...
 const _ = lockstep.Format1
 
-// ExpectedVersion is the version that a database has to be at: the number of the
+// ExpectedVersion is the database version that this program expects: the number of its
 // last migration.
 const ExpectedVersion lockstep.Version = 2
 
-// Pin marks code that is written for the newest migration:
+// Latest is the last migration. This line pins code to it:
 //
-//	var _ = migrations.Pin(migrations.V0002AddTags{})
+//	const _ migrations.V0002AddTags = migrations.Latest
 //
-// It stops compiling when there is a newer one: read that, look at the code again,
-// and pin the newer one.
-func Pin(V0002AddTags) struct{} { return struct{}{} }
+// It stops compiling when a newer migration is added: read that one, review the code,
+// and name the newer type in the line.
+const Latest V0002AddTags = 2
 
-// Deprecated: read 0002-add-tags.sql and what comes after it, then pin the newest.
-type V0001Initialize struct{ _ [1]struct{} }
+// Migrate brings the database to ExpectedVersion, or returns why it cannot. Call it
+// before anything else uses db.
+func Migrate(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
+	return lockstep.Migrate(ctx, db, &Schema, opts...)
+}
 
-// V0002AddTags is the newest pin.
-type V0002AddTags struct{ _ [2]struct{} }
+// Check returns nil if the database is at ExpectedVersion, and otherwise why the
+// program must not use it. It never writes.
+func Check(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
+	return lockstep.Check(ctx, db, &Schema, opts...)
+}
 
-// Schema is what the program expects of its database, and how to get there.
+// One type for each migration. The compiler names them in its error for an old pin.
+
+type V0001Initialize int // Deprecated: read 0002-add-tags.sql and later.
+type V0002AddTags int
+
+// Schema lists the migrations, and describes the schema that they produce.
+//
+//   - Checksum identifies the contents of a file. Comments and white space in SQL and
+//     Go do not count.
+//   - Ends says where each statement of a file ends, counted in tokens.
+//   - Digest identifies all the contents together, Fingerprint the schema.
 var Schema = lockstep.Schema{
 	Expected: ExpectedVersion,
 	Files:    files,
@@ -47,25 +63,13 @@ var Schema = lockstep.Schema{
 	Fingerprint: "s1:c47c4752bf6222ba62c82ba4ec2dc4bf",
 }
 
-// The names make a migration that has gone a compile error. The pattern brings one
-// that was added without generating into the program, which then refuses to start.
+// Naming each file makes deleting or renaming one a compile error. The pattern also
+// embeds a file that was added without generating, so that Migrate and Check refuse it.
 //
 //go:embed 0001-initialize.sql
 //go:embed 0002-add-tags.sql
 //go:embed [0-9][0-9][0-9][0-9]-*[.s][gpsq][oyhl]
 var files embed.FS
-
-// Migrate brings the database to ExpectedVersion, or returns why it does not. Call
-// it before anything else uses db.
-func Migrate(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
-	return lockstep.Migrate(ctx, db, &Schema, opts...)
-}
-
-// Check returns nil if the database is at ExpectedVersion, and otherwise why the
-// program must not use it. It never writes.
-func Check(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
-	return lockstep.Check(ctx, db, &Schema, opts...)
-}
 
 // SchemaSQL is the schema at ExpectedVersion, in SQLite's own words.
 const SchemaSQL = `CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
