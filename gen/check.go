@@ -8,42 +8,14 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// schema returns what the replay has made: the objects of sqlite_schema that are
-// the migrations' own. SQLite's are left out, and the tables in which a virtual
-// table keeps its content, which another version of its module may name and
-// shape otherwise.
-func (r *replay) schema() ([]sqltext.Object, error) {
-	shadows := map[string]bool{}
-	virtual, err := column(r.conn, "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage = 0 LIMIT 1")
-	if err != nil {
-		return nil, err
-	}
-	if len(virtual) > 0 {
-		names, err := column(r.conn, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			shadows[sqltext.Fold(name)] = true
-		}
-	}
-	stmt, _, err := r.conn.Prepare(`SELECT type, name, tbl_name, sql FROM sqlite_schema
-		WHERE sql NOT NULL AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
-	if err != nil {
-		return nil, err
-	}
-	defer stmt.Close()
-	var objects []sqltext.Object
-	for stmt.Step() {
-		o := sqltext.Object{Type: stmt.ColumnText(0), Name: stmt.ColumnText(1), Table: stmt.ColumnText(2), SQL: stmt.ColumnText(3)}
-		if !shadows[sqltext.Fold(o.Table)] {
-			objects = append(objects, o)
-		}
-	}
-	return objects, stmt.Err()
+// schema returns what the replay has made: the objects that are the migrations' own.
+func (r *replay) schema(ctx context.Context) ([]sqltext.Object, error) {
+	objects, err := sqlite.Objects(ctx, sqlite.On(r.tx))
+	return sqlite.Made(objects), err
 }
 
 // A fault is something that every statement of the migrations was content with
@@ -57,7 +29,7 @@ type fault struct {
 // faults selects from every view, writes to every table that has a trigger or a
 // foreign key, and checks the foreign keys of the rows that the migrations have
 // put in. The statements are compiled with foreign keys on and never run.
-func (r *replay) faults(objects []sqltext.Object) ([]fault, error) {
+func (r *replay) faults(ctx context.Context, objects []sqltext.Object) ([]fault, error) {
 	if err := r.conn.Exec("PRAGMA foreign_keys = ON"); err != nil {
 		return nil, err
 	}
@@ -109,7 +81,7 @@ func (r *replay) faults(objects []sqltext.Object) ([]fault, error) {
 		return nil, err
 	}
 	if references && len(found) == 0 {
-		orphans, err := r.orphans()
+		orphans, err := r.orphans(ctx, objects)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +95,7 @@ func (r *replay) compiles(query string) string {
 	stmt, _, err := r.conn.Prepare(query)
 	stmt.Close()
 	if err != nil {
-		return sentence(err)
+		return sqlite.Sentence(err)
 	}
 	return ""
 }
@@ -160,32 +132,23 @@ func triggerEvent(create string) string {
 }
 
 // orphans reports the rows that refer to a row that does not exist.
-//
-// https://sqlite.org/pragma.html#pragma_foreign_key_check
-func (r *replay) orphans() ([]fault, error) {
-	stmt, _, err := r.conn.Prepare(`SELECT "table", parent, count(*), group_concat(rowid, ', ') FILTER (WHERE n <= 3)
-		FROM (SELECT *, row_number() OVER (PARTITION BY "table", parent ORDER BY rowid) AS n FROM pragma_foreign_key_check)
-		GROUP BY "table", parent ORDER BY "table", parent`)
-	if err != nil {
-		return nil, err
-	}
-	defer stmt.Close()
+func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault, error) {
+	orphans, err := sqlite.FindOrphans(ctx, sqlite.On(r.tx), objects)
 	var found []fault
-	for stmt.Step() {
-		table, parent, count, rowids := stmt.ColumnText(0), stmt.ColumnText(1), stmt.ColumnInt(2), stmt.ColumnText(3)
-		fact := fmt.Sprintf("%d rows refer to rows of %s that do not exist", count, parent)
-		if count == 1 {
-			fact = fmt.Sprintf("a row refers to a row of %s that does not exist", parent)
+	for _, o := range orphans {
+		fact := fmt.Sprintf("%d rows refer to rows of %s that do not exist", o.Count, o.Parent)
+		if o.Count == 1 {
+			fact = fmt.Sprintf("a row refers to a row of %s that does not exist", o.Parent)
 		}
-		if rowids != "" {
-			if count > 3 {
-				rowids += ", …"
-			}
-			fact += ": rowid " + rowids
+		if len(o.Rows) > 0 {
+			fact += ": " + strings.Join(o.Rows, ", ")
 		}
-		found = append(found, fault{"table " + table + ": " + fact, table + " to " + parent})
+		if o.Count > len(o.Rows) {
+			fact += ", …"
+		}
+		found = append(found, fault{"table " + o.Table + ": " + fact, o.Table + " to " + o.Parent})
 	}
-	return found, stmt.Err()
+	return found, err
 }
 
 // blame returns a problem for each of the faults that the migrations end with,
@@ -205,11 +168,11 @@ func blame(ctx context.Context, migrations []*migration, opts Options, child *ch
 	}
 	since := map[string]string{}
 	_, err = r.run(ctx, copies, func(m *migration) error {
-		objects, err := r.schema()
+		objects, err := r.schema(ctx)
 		if err != nil {
 			return err
 		}
-		now, err := r.faults(objects)
+		now, err := r.faults(ctx, objects)
 		if err != nil {
 			return err
 		}

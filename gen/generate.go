@@ -291,13 +291,13 @@ func load(ctx context.Context, dir string, opts Options) (*directory, error) {
 	if !ok || len(d.problems) > 0 {
 		return d, nil
 	}
-	if d.objects, err = r.schema(); err != nil {
+	if d.objects, err = r.schema(ctx); err != nil {
 		return nil, err
 	}
 	checks = true
 	d.check = start(func() (Problems, error) {
 		defer r.close()
-		faults, err := r.faults(d.objects)
+		faults, err := r.faults(ctx, d.objects)
 		if err != nil || len(faults) == 0 {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen/gohost"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -67,7 +68,7 @@ func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
 func plain(err error) string {
 	text := err.Error()
 	if e := (*sqlite3.Error)(nil); errors.As(err, &e) {
-		text = strings.ReplaceAll(text, e.Error(), sentence(e))
+		text = strings.ReplaceAll(text, e.Error(), sqlite.Sentence(e))
 	}
 	return text
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/ncruces/go-sqlite3/driver"
 	"github.com/ncruces/go-sqlite3/ext/fts5"
 	"github.com/ncruces/go-sqlite3/ext/rtree"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // A replay runs migrations on an empty database in memory, statement by
@@ -19,7 +21,7 @@ import (
 // for a migration that asks for none, inside a transaction.
 type replay struct {
 	conn     *sqlite3.Conn
-	tx       *sql.Conn // the same connection, where there are Go migrations
+	tx       *sql.Conn // the same connection
 	db       *sql.DB   // that it is of
 	child    *child    // runs them
 	output   io.Writer // gets what scripts print, or nil
@@ -58,14 +60,6 @@ func (r *replay) open(ctx context.Context, hook func(*sqlite3.Conn) error) (err 
 	}
 	// The driver's own limit is 256 MiB, which a large seed would reach.
 	const memory = 1 << 32
-	if r.child == nil {
-		if r.conn, err = sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, memory), ":memory:"); err != nil {
-			return err
-		}
-		r.conn.SetInterrupt(ctx)
-		return prepare(r.conn)
-	}
-	// A Go migration gets values as a driver has them.
 	if r.db, err = driver.Open(":memory:", prepare); err != nil {
 		return err
 	}
@@ -86,8 +80,6 @@ func (r *replay) close() {
 	}
 	if r.db != nil {
 		r.db.Close()
-	} else if r.conn != nil {
-		r.conn.Close()
 	}
 }
 
@@ -173,7 +165,7 @@ func (r *replay) migration(m *migration) (bool, error) {
 		}
 		m.ends = append(m.ends, s.to)
 		if err := r.execute(s, stmt); err != nil {
-			report(s.problem(sentence(err)))
+			report(s.problem(sqlite.Sentence(err)))
 			return false, nil
 		}
 		r.cascades.learn(s)
@@ -225,13 +217,13 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 	begin := s.m.script.Tokens[s.from].Pos
 	text := s.text()
 	stmt, tail, err := r.conn.Prepare(text)
-	for step := 1; err != nil && sentence(err) == "incomplete input" && s.extend(step); step *= 2 {
+	for step := 1; err != nil && sqlite.Sentence(err) == "incomplete input" && s.extend(step); step *= 2 {
 		text = s.text()
 		stmt, tail, err = r.conn.Prepare(text)
 	}
 	if err != nil {
 		problem := s.failure(err)
-		if name, ok := strings.CutPrefix(sentence(err), "no such table: "); ok && isOurs(strings.TrimPrefix(name, "main.")) {
+		if name, ok := strings.CutPrefix(sqlite.Sentence(err), "no such table: "); ok && isOurs(strings.TrimPrefix(name, "main.")) {
 			problem.Fact = oursIsRefused
 		}
 		return nil, &problem, nil
@@ -260,7 +252,7 @@ func (r *replay) warn(s *statement) {
 	defer r.doubleQuotes(true)
 	stmt, _, err := r.conn.Prepare(s.text())
 	stmt.Close()
-	if err != nil && strings.HasSuffix(sentence(err), "should this be a string literal in single-quotes?") {
+	if err != nil && strings.HasSuffix(sqlite.Sentence(err), "should this be a string literal in single-quotes?") {
 		r.warnings = append(r.warnings, s.failure(err))
 	}
 }
@@ -285,7 +277,7 @@ func (r *replay) execute(s *statement, stmt *sqlite3.Stmt) error {
 	if skipped {
 		return stmt.Close()
 	}
-	return errors.Join(stmt.Exec(), stmt.Close())
+	return cmp.Or(stmt.Exec(), stmt.Close()) // Close repeats the error
 }
 
 // failure returns SQLite's error at the token to which it points, or else at the
@@ -296,19 +288,7 @@ func (s *statement) failure(err error) Problem {
 	if errors.As(err, &e) && e.SQL() != "" {
 		pos += len(s.text()) - len(e.SQL())
 	}
-	return s.m.at(pos, "%s", sentence(err))
-}
-
-// sentence returns SQLite's own words, without the driver's.
-func sentence(err error) string {
-	var e *sqlite3.Error
-	if errors.As(err, &e) {
-		if s, ok := strings.CutPrefix(e.Error(), e.ExtendedCode().Error()+": "); ok {
-			return s
-		}
-		err = e
-	}
-	return strings.TrimPrefix(err.Error(), "sqlite3: ")
+	return s.m.at(pos, "%s", sqlite.Sentence(err))
 }
 
 // column returns the first column of the query's rows.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // scriptPrograms are what generated code says of scripts, by the endings of names.
@@ -71,7 +72,7 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 	}
 	switch fault, err := r.readBack(path); {
 	case err != nil:
-		return report("what it has left: %s", sentence(err))
+		return report("what it has left: %s", sqlite.Sentence(err))
 	case fault != "":
 		return report("%s", fault)
 	}

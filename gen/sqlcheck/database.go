@@ -11,6 +11,7 @@ import (
 	"github.com/ncruces/go-sqlite3/ext/fts5"
 	"github.com/ncruces/go-sqlite3/ext/rtree"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -100,7 +101,7 @@ func openDatabase(name string, objects []sqltext.Object) (*database, error) {
 // make executes a statement of the schema.
 func (d *database) make(sql string) error {
 	err := d.conn.Exec(sql)
-	for err != nil && d.stub(sentence(err)) {
+	for err != nil && d.stub(sqlite.Sentence(err)) {
 		err = d.conn.Exec(sql)
 	}
 	return err
@@ -145,13 +146,13 @@ func (d *database) learnNames() {
 // prepare has SQLite read one statement. The caller closes the result.
 func (d *database) prepare(sql string) (*sqlite3.Stmt, *fault) {
 	stmt, _, err := d.conn.Prepare(sql)
-	for err != nil && d.stub(sentence(err)) {
+	for err != nil && d.stub(sqlite.Sentence(err)) {
 		stmt, _, err = d.conn.Prepare(sql)
 	}
 	if err == nil {
 		return stmt, nil
 	}
-	f := &fault{sentence: sentence(err)}
+	f := &fault{sentence: sqlite.Sentence(err)}
 	var e *sqlite3.Error
 	if errors.As(err, &e) && e.SQL() != "" {
 		f.offset = len(sql) - len(e.SQL())
@@ -208,15 +209,4 @@ func locate(sql, sentence string) int {
 		}
 	}
 	return s.offset + offset
-}
-
-// sentence returns SQLite's own words, without the driver's.
-func sentence(err error) string {
-	var e *sqlite3.Error
-	if errors.As(err, &e) {
-		if s, ok := strings.CutPrefix(e.Error(), e.ExtendedCode().Error()+": "); ok {
-			return s
-		}
-	}
-	return strings.TrimPrefix(err.Error(), "sqlite3: ")
 }
