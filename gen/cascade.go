@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -70,7 +69,7 @@ func (c *cascades) watch(conn *sqlite3.Conn, s *statement) (done func() error, e
 	if len(c.declared) == 0 {
 		return nil, nil
 	}
-	switch s.keyword {
+	switch s.Keyword() {
 	case "delete", "update", "replace", "with":
 	case "insert":
 		if !s.replace && !s.conflict && !c.trigger && !c.replace {
@@ -179,9 +178,9 @@ func (c *cascades) replacing(conn *sqlite3.Conn, s *statement, w write) (bool, e
 			}
 			for _, text := range texts {
 				var m migration
-				m.parse(strings.ReplaceAll(text, ";", " ")) // one statement, whatever it holds
-				if s := m.next(0); s != nil && s.replace {
-					replaces = true
+				m.parse(text)
+				for _, s := range m.statements() {
+					replaces = replaces || s.replace
 				}
 			}
 			c.replaces[name] = replaces
@@ -233,39 +232,38 @@ func (c *cascades) read(conn *sqlite3.Conn) error {
 
 // learn takes note of what a statement that has been executed defines.
 func (c *cascades) learn(s *statement) {
-	switch s.keyword {
+	switch s.Keyword() {
 	case "create", "alter", "drop":
 	default:
 		return
 	}
 	clear(c.replaces)
-	d := s.definition()
+	d, _ := s.Definition()
+	name := sqltext.Fold(d.Name)
 	switch {
-	case s.keyword == "create" && d.kind == "trigger":
+	case s.Keyword() == "create" && d.Kind == "trigger":
 		c.trigger = true
-	case s.keyword == "create" && d.kind == "table":
+	case s.Keyword() == "create" && d.Kind == "table":
 		c.replace = c.replace || s.replace
 		if s.action {
-			c.declare(d.name)
+			c.declare(name)
 		}
-	case s.keyword == "alter":
+	case s.Keyword() == "alter":
 		if s.action {
-			c.declare(d.name)
+			c.declare(name)
 		}
-		if s.word(d.rest) == "rename" {
-			// Tables that refer to this one, or to this column, are changed too.
-			if s.word(d.rest+1) == "to" && c.declared[d.name] {
-				c.declare(s.word(d.rest + 2))
-			}
-			clear(c.actions)
-			maps.Copy(c.unread, c.declared)
+		if d.NewName != "" && c.declared[name] {
+			c.declare(sqltext.Fold(d.NewName))
 		}
-	case s.keyword == "drop" && d.kind == "table":
-		c.dropped[d.name] = true
-		if c.declared[d.name] {
-			c.forget(d.name)
-			delete(c.declared, d.name)
-			delete(c.unread, d.name)
+		// A new name of the table, or of a column, changes the tables that refer to it.
+		clear(c.actions)
+		maps.Copy(c.unread, c.declared)
+	case s.Keyword() == "drop" && d.Kind == "table":
+		c.dropped[name] = true
+		if c.declared[name] {
+			c.forget(name)
+			delete(c.declared, name)
+			delete(c.unread, name)
 		}
 	}
 }
@@ -282,7 +280,7 @@ func (c *cascades) reread(conn *sqlite3.Conn) error {
 	for _, text := range texts {
 		var m migration
 		m.parse(text)
-		if s := m.next(0); s != nil {
+		for _, s := range m.statements() {
 			c.learn(s)
 		}
 	}
@@ -317,33 +315,4 @@ func (c *cascades) end() (problems Problems) {
 	c.found = nil
 	clear(c.dropped)
 	return problems
-}
-
-// excused reports whether "-- lockstep: no-cascade" stands in the statement, on
-// its last line, or alone on the line above.
-func (s *statement) excused() bool {
-	script := s.m.script
-	is := func(i int) bool {
-		if i < 0 || i >= len(script.Tokens) || script.Tokens[i].Kind != sqltext.Directive {
-			return false
-		}
-		_, words, _ := strings.Cut(script.Token(i), "lockstep:")
-		return strings.TrimSpace(words) == noCascade
-	}
-	lines := func(from, to int) int { return strings.Count(script.Text[from:to], "\n") }
-	begin, end := script.Tokens[s.from].Pos, script.Tokens[s.to-1].End
-	for i := s.from; i < s.to; i++ {
-		if is(i) {
-			return true
-		}
-	}
-	if is(s.to) && lines(end, script.Tokens[s.to].Pos) == 0 {
-		return true
-	}
-	if !is(s.from - 1) {
-		return false
-	}
-	above := script.Tokens[s.from-1]
-	start := strings.LastIndexByte(script.Text[:above.Pos], '\n') + 1
-	return lines(above.End, begin) == 1 && strings.TrimSpace(script.Text[start:above.Pos]) == ""
 }

@@ -46,7 +46,7 @@ func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
 	)
 	switch {
 	case err == nil:
-		return true, r.leftBehind(m)
+		return true, r.leftTemporary(m)
 	case ctx.Err() != nil:
 		return false, ctx.Err()
 	case errors.As(returned, &problems):
@@ -139,11 +139,11 @@ func (t *replayTx) watch(ctx context.Context, query string) (*statement, error) 
 	r := t.replay
 	m := &migration{name: t.m.name}
 	m.parse(query)
-	s := m.next(0)
-	if s == nil {
+	stmts := m.statements()
+	if len(stmts) == 0 {
 		return nil, nil
 	}
-	s.to = len(m.script.Tokens)
+	s := stmts[0]
 	before := len(r.cascades.found)
 	done, err := r.cascades.watch(r.conn, s)
 	if done == nil || err != nil {
@@ -161,13 +161,4 @@ func (t *replayTx) watch(ctx context.Context, query string) (*statement, error) 
 		f.Line, f.Col = gohost.Line(ctx), 0 // and not in its text
 	}
 	return s, nil
-}
-
-// leftBehind reports temporary objects that a program has not dropped.
-func (r *replay) leftBehind(m *migration) error {
-	names, err := column(r.conn, "SELECT type || ' ' || name FROM sqlite_temp_schema WHERE sql NOT NULL ORDER BY type = 'table' DESC")
-	if err == nil && len(names) > 0 {
-		r.problems = append(r.problems, Problem{File: m.name, Fact: "leaves temporary " + names[0] + " behind; drop it at the end"})
-	}
-	return err
 }

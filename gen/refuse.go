@@ -9,25 +9,23 @@ import (
 
 const oursIsRefused = "_meta and _lockstep_history are lockstep's; use another name"
 
-// refused returns why the statement cannot be part of a migration, or nil. None
-// of the statements that it refuses has a semicolon inside, so the first one
-// ends it.
+// refused returns why the statement cannot be part of a migration, or nil.
 func (s *statement) refused() *Problem {
 	report := func(format string, args ...any) *Problem {
 		p := s.problem(fmt.Sprintf(format, args...))
 		return &p
 	}
-	switch s.keyword {
+	switch s.Keyword() {
 	case "rollback":
-		if next := s.word(s.from + 1); next == "to" || next == "transaction" && s.word(s.from+2) == "to" {
+		if next := s.m.script.Name(s.First + 1); next == "to" || next == "transaction" && s.m.script.Name(s.First+2) == "to" {
 			break
 		}
 		return report("ROLLBACK would end the upgrade's transaction; leave out what it undoes")
 	case "attach", "detach":
-		return report("%s has no place in a migration, which is about one database; copy between files in the program", strings.ToUpper(s.keyword))
+		return report("%s has no place in a migration, which is about one database; copy between files in the program", strings.ToUpper(s.Keyword()))
 	case "vacuum":
-		for i := s.from; i < s.to; i++ {
-			if s.word(i) == "into" {
+		for i := s.First; i < s.End; i++ {
+			if s.m.script.Name(i) == "into" {
 				return report("VACUUM INTO writes another file; take backups outside of migrations")
 			}
 		}
@@ -39,7 +37,7 @@ func (s *statement) refused() *Problem {
 			return report("%s", fact)
 		}
 	case "drop":
-		if d := s.definition(); isOurs(d.name) {
+		if d, _ := s.Definition(); sqltext.IsOurs(d.Name) {
 			return report("%s", oursIsRefused)
 		}
 	}
@@ -56,25 +54,18 @@ const elsewhere = `put it into a migration of its own whose first line is "-- lo
 //
 // https://sqlite.org/pragma.html
 func (s *statement) refusedPragma() string {
-	parsed := s.parsed()
-	name := parsed.Pragma()
-	argument := false
-	for i := s.from; i < s.to; i++ {
-		kind := s.m.script.Tokens[i].Kind
-		argument = argument || kind == sqltext.Punct && s.word(i) != "."
-	}
-	if name == "foreign_keys" || sqltext.InDatabase(name) { // the first is skipped
-		return ""
-	}
+	name, sets := s.SetsConnection()
 	switch name {
+	case "foreign_keys": // skipped
+		return ""
 	case "journal_mode", "page_size", "auto_vacuum", "wal_checkpoint":
-		if s.m.alone || !argument && name != "wal_checkpoint" {
+		if s.m.alone || !sets && name != "wal_checkpoint" {
 			return ""
 		}
 		return "PRAGMA " + name + " does nothing inside a transaction; " + elsewhere
 	}
-	if !argument {
-		return "" // it only reads
+	if !sets {
+		return ""
 	}
 	switch name {
 	case "schema_version":

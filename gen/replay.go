@@ -14,6 +14,7 @@ import (
 	"github.com/ncruces/go-sqlite3/ext/rtree"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A replay runs migrations on an empty database in memory, statement by
@@ -150,7 +151,7 @@ func (r *replay) migration(m *migration) (bool, error) {
 	report := func(p Problem) { r.problems = append(r.problems, p) }
 	before := len(r.problems)
 	temp := false
-	for s := m.next(0); s != nil; s = m.next(s.to) {
+	for _, s := range m.statements() {
 		if problem := s.refused(); problem != nil {
 			report(*problem)
 			continue
@@ -163,37 +164,30 @@ func (r *replay) migration(m *migration) (bool, error) {
 			report(*problem)
 			return false, nil
 		}
-		m.ends = append(m.ends, s.to)
+		m.ends = append(m.ends, s.End)
 		if err := r.execute(s, stmt); err != nil {
 			report(s.problem(sqlite.Sentence(err)))
 			return false, nil
 		}
 		r.cascades.learn(s)
-		if s.temp && (s.keyword == "create" || s.keyword == "drop") {
-			temp = true
-		}
+		temp = temp || s.temp
 		if s.ours {
-			made, err := column(r.conn, `SELECT name FROM sqlite_schema WHERE lower(name) IN ('_meta', '_lockstep_history')
-				UNION ALL SELECT name FROM sqlite_temp_schema WHERE lower(name) IN ('_meta', '_lockstep_history')`)
+			made, err := r.madeOurs()
 			if err != nil {
 				return false, err
 			}
-			if len(made) > 0 {
+			if made {
 				report(s.problem(oursIsRefused))
 				return false, nil
 			}
 		}
 	}
 	if len(r.problems) > before {
-		return true, nil // what is left behind may be by what was left out
+		return true, nil // what is left may be by what was left out
 	}
 	if temp {
-		names, err := column(r.conn, "SELECT type || ' ' || name FROM sqlite_temp_schema WHERE sql NOT NULL ORDER BY type = 'table' DESC")
-		if err != nil {
+		if err := r.leftTemporary(m); err != nil {
 			return false, err
-		}
-		if len(names) > 0 {
-			report(Problem{File: m.name, Fact: "leaves temporary " + names[0] + " behind; drop it at the end"})
 		}
 	}
 	if m.alone && !r.conn.GetAutocommit() {
@@ -202,34 +196,40 @@ func (r *replay) migration(m *migration) (bool, error) {
 	return true, nil
 }
 
-// prepare has SQLite compile the statement that begins at s.from, and sets s.to
-// to where SQLite says that it ends.
-//
-// A semicolon ends the statement unless SQLite calls the text up to it
-// incomplete, which is how the statements inside a trigger are passed over.
-// Handing SQLite all the rest of the file instead would cost the square of its
-// size, and so would a long trigger if the steps did not double.
+// madeOurs reports whether a migration has made a table of lockstep's.
+func (r *replay) madeOurs() (bool, error) {
+	names, err := column(r.conn, `SELECT name FROM sqlite_schema WHERE lower(name) IN ('_meta', '_lockstep_history')
+		UNION ALL SELECT name FROM sqlite_temp_schema WHERE lower(name) IN ('_meta', '_lockstep_history')`)
+	return len(names) > 0, err
+}
+
+// leftTemporary reports what the migration has made in the schema temp and not
+// dropped.
+func (r *replay) leftTemporary(m *migration) error {
+	names, err := column(r.conn, "SELECT type || ' ' || name FROM sqlite_temp_schema WHERE sql NOT NULL ORDER BY type = 'table' DESC")
+	if err == nil && len(names) > 0 {
+		r.problems = append(r.problems, Problem{File: m.name, Fact: "leaves temporary " + names[0] + " behind; drop it at the end"})
+	}
+	return err
+}
+
+// prepare has SQLite compile the statement, and checks that SQLite ends it where
+// lockstep does.
 func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 	done, err := r.cascades.watch(r.conn, s)
 	if err != nil {
 		return nil, nil, err
 	}
-	begin := s.m.script.Tokens[s.from].Pos
-	text := s.text()
-	stmt, tail, err := r.conn.Prepare(text)
-	for step := 1; err != nil && sqlite.Sentence(err) == "incomplete input" && s.extend(step); step *= 2 {
-		text = s.text()
-		stmt, tail, err = r.conn.Prepare(text)
-	}
+	stmt, tail, err := r.conn.Prepare(s.SQL)
 	if err != nil {
 		problem := s.failure(err)
-		if name, ok := strings.CutPrefix(sqlite.Sentence(err), "no such table: "); ok && isOurs(strings.TrimPrefix(name, "main.")) {
+		if name, ok := strings.CutPrefix(sqlite.Sentence(err), "no such table: "); ok && sqltext.IsOurs(strings.TrimPrefix(name, "main.")) {
 			problem.Fact = oursIsRefused
 		}
 		return nil, &problem, nil
 	}
-	if end := begin + len(text) - len(tail); stmt == nil || !s.cut(end) {
-		problem := s.m.at(end, "SQLite ends a statement here and lockstep does not; please report it")
+	if stmt == nil || tail != "" {
+		problem := s.m.at(s.Pos+len(s.SQL)-len(tail), "SQLite ends a statement here and lockstep does not; please report it")
 		return nil, &problem, stmt.Close()
 	}
 	if done != nil {
@@ -245,12 +245,12 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 
 // warn notes that the statement means a string by something in double quotes.
 func (r *replay) warn(s *statement) {
-	if s.keyword == "pragma" {
+	if s.Keyword() == "pragma" {
 		return // it would act
 	}
 	_ = r.doubleQuotes(false)
 	defer r.doubleQuotes(true)
-	stmt, _, err := r.conn.Prepare(s.text())
+	stmt, _, err := r.conn.Prepare(s.SQL)
 	stmt.Close()
 	if err != nil && strings.HasSuffix(sqlite.Sentence(err), "should this be a string literal in single-quotes?") {
 		r.warnings = append(r.warnings, s.failure(err))
@@ -260,18 +260,11 @@ func (r *replay) warn(s *statement) {
 // execute runs the statement to its end, unless it is one that the runtime
 // skips, and closes it.
 func (r *replay) execute(s *statement, stmt *sqlite3.Stmt) error {
-	skipped := false
-	switch s.keyword {
-	case "begin", "commit", "end":
-		skipped = !s.m.alone
-	case "pragma":
-		parsed := s.parsed()
-		skipped = parsed.Skipped()
-		if skipped && s.m.alone {
-			// It has acted when it was prepared.
-			if err := r.conn.Exec("PRAGMA foreign_keys = OFF"); err != nil {
-				return err
-			}
+	skipped := s.Skipped(!s.m.alone)
+	if skipped && s.m.alone {
+		// PRAGMA foreign_keys has acted when it was prepared.
+		if err := r.conn.Exec("PRAGMA foreign_keys = OFF"); err != nil {
+			return err
 		}
 	}
 	if skipped {
@@ -283,10 +276,10 @@ func (r *replay) execute(s *statement, stmt *sqlite3.Stmt) error {
 // failure returns SQLite's error at the token to which it points, or else at the
 // start of the statement.
 func (s *statement) failure(err error) Problem {
-	pos := s.m.script.Tokens[s.from].Pos
+	pos := s.Pos
 	var e *sqlite3.Error
 	if errors.As(err, &e) && e.SQL() != "" {
-		pos += len(s.text()) - len(e.SQL())
+		pos += len(s.SQL) - len(e.SQL())
 	}
 	return s.m.at(pos, "%s", sqlite.Sentence(err))
 }

@@ -239,13 +239,13 @@ const (
 
 // directives reports the directives that mean nothing, or nothing there.
 func (m *migration) directives() (problems Problems) {
-	for words, pos := range m.script.Directives {
-		switch {
-		case words == noCascade:
-		case words == noTransaction && (pos != m.script.Tokens[0].Pos || m.script.Line(pos) > 1):
-			problems = append(problems, m.at(pos, `"-- lockstep: no-transaction" has to be the first line; move it there`))
+	for i, token := range m.script.Tokens {
+		switch words, ok := m.script.Directive(i); {
+		case !ok || words == noCascade:
+		case words == noTransaction && (i > 0 || m.script.Line(token.Pos) > 1):
+			problems = append(problems, m.at(token.Pos, `"-- lockstep: no-transaction" must be the first line; move it there`))
 		case words != noTransaction:
-			problems = append(problems, m.at(pos, "unknown directive %q; want no-transaction or no-cascade", words))
+			problems = append(problems, m.at(token.Pos, "unknown directive %q; want no-transaction or no-cascade", words))
 		}
 	}
 	return problems

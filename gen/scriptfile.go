@@ -76,11 +76,11 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 	case fault != "":
 		return report("%s", fault)
 	}
-	made, err := column(r.conn, "SELECT name FROM sqlite_schema WHERE lower(name) IN ('_meta', '_lockstep_history')")
+	made, err := r.madeOurs()
 	if err != nil {
 		return false, err
 	}
-	if len(made) > 0 {
+	if made {
 		return report("%s", oursIsRefused)
 	}
 	return true, nil

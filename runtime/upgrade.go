@@ -264,7 +264,7 @@ func (st *state) isNew() bool {
 	}
 	for _, o := range st.objects {
 		switch {
-		case st.managed && (strings.EqualFold(o.Name, "_meta") || strings.EqualFold(o.Name, "_lockstep_history")):
+		case st.managed && sqltext.IsOurs(o.Name):
 		case strings.HasPrefix(o.Name, "sqlite_"), strings.HasPrefix(o.Name, "_litestream_"):
 		default:
 			return false
@@ -386,8 +386,7 @@ func (u *upgrade) apply(ctx context.Context, st *state, m *pending, transaction 
 		}
 	}
 	for i, stmt := range m.statements {
-		// Without a transaction around it, BEGIN and COMMIT are the script's own.
-		if stmt.Skipped() && (transaction || stmt.Pragma() != "") {
+		if stmt.Skipped(transaction) {
 			continue
 		}
 		began := time.Now()

@@ -169,7 +169,7 @@ func listStatements(files fs.FS, m lockstep.Migration) (ranMigration, error) {
 		return ran, fileError(m.File, err)
 	}
 	for _, stmt := range stmts {
-		if !stmt.Skipped() {
+		if !stmt.Skipped(!ran.NoTransaction) {
 			ran.Statements = append(ran.Statements, statement{stmt.Line, stmt.SQL})
 		}
 	}

@@ -136,7 +136,7 @@ type reading struct {
 }
 
 func (d *database) read(s statement) (*reading, *fault) {
-	stmt, f := d.prepare(s.sql)
+	stmt, f := d.prepare(s.Text)
 	if f != nil {
 		return nil, f
 	}
@@ -146,7 +146,7 @@ func (d *database) read(s statement) (*reading, *fault) {
 		r.params = append(r.params, stmt.BindName(i+1))
 	}
 	if s.inserts() {
-		r.missing = d.missing(s.sql)
+		r.missing = d.missing(s.Text)
 	}
 	return r, nil
 }

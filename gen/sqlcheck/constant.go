@@ -134,8 +134,8 @@ func (c *checker) looksLikeSQL(lit *ast.BasicLit) bool {
 		return false
 	}
 	s := stmts[0]
-	first := s.sql[:len(s.keyword)]
-	if first != strings.ToUpper(first) && (first != s.keyword || !strings.ContainsAny(s.sql, "*=?(")) {
+	first := s.Text[:len(s.keyword)]
+	if first != strings.ToUpper(first) && (first != s.keyword || !strings.ContainsAny(s.Text, "*=?(")) {
 		return false
 	}
 	switch s.keyword {
@@ -167,8 +167,8 @@ func (c *checker) constant(q *query) {
 	}
 	if strings.HasPrefix(last.sentence, "no such table") {
 		others := false
-		for i := range stmts[0].tokens {
-			others = others || stmts[0].afterFrom(i) && stmts[0].word(i) != sqltext.Fold(sqltext.Unquote(name)) && d.known[stmts[0].word(i)]
+		for i := range stmts[0].Tokens {
+			others = others || stmts[0].afterFrom(i) && stmts[0].Name(i) != sqltext.Name(name) && d.known[stmts[0].Name(i)]
 		}
 		if !others {
 			c.skip(q.At, last.sentence+", and the string reaches no call that is known")

@@ -192,11 +192,11 @@ func locate(sql, sentence string) int {
 	}
 	s := stmts[0]
 	table := strings.HasPrefix(sentence, "no such table")
-	best, offset := 0, s.tokens[0].Pos
-	for i, t := range s.tokens {
+	best, offset := 0, s.Tokens[0].Pos
+	for i, t := range s.Tokens {
 		rank := 0
 		switch {
-		case s.word(i) != sqltext.Fold(sqltext.Unquote(name)):
+		case s.Name(i) != sqltext.Name(name):
 		case t.Kind == sqltext.String:
 			rank = 1
 		case table && !s.afterFrom(i):

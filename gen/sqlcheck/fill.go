@@ -88,8 +88,8 @@ func (t *text) late() bool {
 			return false
 		}
 		s, behind := stmts[0], false
-		for i := range s.tokens {
-			switch s.word(i) {
+		for i := range s.Tokens {
+			switch s.Name(i) {
 			case "where", "order", "group", "having", "limit", "values", "set", "returning":
 				behind = true
 			}
@@ -97,7 +97,7 @@ func (t *text) late() bool {
 		if !behind {
 			return false
 		}
-		switch s.word(len(s.tokens) - 1) {
+		switch s.Name(len(s.Tokens) - 1) {
 		case "from", "join", "into", "update", "as", ".", "select", "union", "all", "except", "intersect":
 			return false
 		}
@@ -150,13 +150,13 @@ func (c *checker) nowhere(d *database, s statement, f *fault) bool {
 		}
 		name = name[i+1:]
 	}
-	name = sqltext.Fold(sqltext.Unquote(name))
+	name = sqltext.Name(name)
 	if d.known[name] || slices.Contains(c.reach.Owns, name) {
 		return false
 	}
-	for i := range s.tokens {
+	for i := range s.Tokens {
 		// "… AS name", "name AS (…)"
-		if s.word(i) == name && (s.word(i-1) == "as" || s.word(i+1) == "as") {
+		if s.Name(i) == name && (s.Name(i-1) == "as" || s.Name(i+1) == "as") {
 			return false
 		}
 	}
@@ -166,8 +166,8 @@ func (c *checker) nowhere(d *database, s statement, f *fault) bool {
 // defines reports whether the name stands in the statement in another place than
 // before a point: as a table, or another name of one.
 func (s *statement) defines(name string) bool {
-	for i := range s.tokens {
-		if s.word(i) == name && s.word(i+1) != "." {
+	for i := range s.Tokens {
+		if s.Name(i) == name && s.Name(i+1) != "." {
 			return true
 		}
 	}
@@ -177,8 +177,8 @@ func (s *statement) defines(name string) bool {
 // inNothing reports whether the statement has "IN ()", to the left of which SQLite
 // does not look.
 func (s *statement) inNothing() bool {
-	for i := range s.tokens {
-		if s.word(i) == "in" && s.word(i+1) == "(" && s.word(i+2) == ")" {
+	for i := range s.Tokens {
+		if s.Name(i) == "in" && s.Name(i+1) == "(" && s.Name(i+2) == ")" {
 			return true
 		}
 	}

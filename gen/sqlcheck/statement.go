@@ -1,6 +1,7 @@
 package sqlcheck
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -8,68 +9,20 @@ import (
 
 // A statement is one of those that a query is made of.
 type statement struct {
-	offset  int // in the query
-	sql     string
-	keyword string // the first word, in lower case
-	tokens  []sqltext.Token
+	*sqltext.Script        // without directives and without the semicolon at the end
+	offset          int    // in the query
+	keyword         string // the first word, in lower case
 }
 
-// split cuts a query at its semicolons. What is behind CREATE TRIGGER it gives to
-// the trigger, because only SQLite knows where that ends.
+// split cuts a query into statements.
 func split(query string) []statement {
 	var all []statement
-	from := -1 // of the statement
-	var tokens []sqltext.Token
-	end := func(to int) {
-		if from >= 0 {
-			s := statement{offset: from, sql: query[from:to]}
-			for _, t := range tokens {
-				t.Pos, t.End = t.Pos-from, t.End-from
-				s.tokens = append(s.tokens, t)
-			}
-			s.keyword = s.word(0)
-			all = append(all, s)
-		}
-		from, tokens = -1, nil
+	for _, stmt := range sqltext.Parse(query).Cut() {
+		script := sqltext.Parse(strings.TrimSuffix(stmt.SQL, ";"))
+		script.Tokens = slices.DeleteFunc(script.Tokens, func(t sqltext.Token) bool { return t.Kind == sqltext.Directive })
+		all = append(all, statement{script, stmt.Pos, script.Name(0)})
 	}
-	for _, t := range sqltext.Parse(query).Tokens {
-		if t.Kind == sqltext.Directive {
-			continue
-		}
-		if t.Kind == sqltext.Semicolon && !isTrigger(query, tokens) {
-			end(t.Pos)
-			continue
-		}
-		if from < 0 {
-			from = t.Pos
-		}
-		tokens = append(tokens, t)
-	}
-	end(len(query))
 	return all
-}
-
-func isTrigger(query string, tokens []sqltext.Token) bool {
-	for i, t := range tokens {
-		word := sqltext.Fold(query[t.Pos:t.End])
-		switch {
-		case i == 0 && word != "create":
-			return false
-		case word == "trigger":
-			return true
-		case i > 2:
-			return false
-		}
-	}
-	return false
-}
-
-// word returns token i in lower case and without quotes, or "".
-func (s *statement) word(i int) string {
-	if i < 0 || i >= len(s.tokens) {
-		return ""
-	}
-	return sqltext.Fold(sqltext.Unquote(s.sql[s.tokens[i].Pos:s.tokens[i].End]))
 }
 
 // reads reports whether the statement is one to have SQLite prepare. Some pragmas
@@ -80,9 +33,9 @@ func (s *statement) reads() bool {
 		return true
 	case "explain":
 		rest := *s
-		rest.keyword = s.word(1)
+		rest.keyword = s.Name(1)
 		if rest.keyword == "query" {
-			rest.keyword = s.word(3)
+			rest.keyword = s.Name(3)
 		}
 		return rest.keyword != "explain" && rest.reads()
 	}
@@ -102,8 +55,8 @@ func isStatement(word string) bool {
 // inserts reports whether the statement puts rows into a table.
 func (s *statement) inserts() bool {
 	if s.keyword == "with" {
-		for i := range s.tokens {
-			if s.word(i) == "insert" || s.word(i) == "replace" {
+		for i := range s.Tokens {
+			if s.Name(i) == "insert" || s.Name(i) == "replace" {
 				return true
 			}
 		}
@@ -114,9 +67,9 @@ func (s *statement) inserts() bool {
 // names returns the words of the statement that may be names, in lower case.
 func (s *statement) names() []string {
 	var names []string
-	for i, t := range s.tokens {
+	for i, t := range s.Tokens {
 		if t.Kind == sqltext.Word || t.Kind == sqltext.Quoted {
-			names = append(names, s.word(i))
+			names = append(names, s.Name(i))
 		}
 	}
 	return names
@@ -124,10 +77,10 @@ func (s *statement) names() []string {
 
 // afterFrom reports whether token i stands where a table is named first.
 func (s *statement) afterFrom(i int) bool {
-	if s.word(i-1) == "." {
+	if s.Name(i-1) == "." {
 		i -= 2
 	}
-	switch s.word(i - 1) {
+	switch s.Name(i - 1) {
 	case "from", "join", "into", "update":
 		return true
 	}
@@ -137,9 +90,9 @@ func (s *statement) afterFrom(i int) bool {
 // isCalled reports whether a parenthesis stands behind the name at the offset, and
 // the name is not what is written to.
 func (s *statement) isCalled(offset int) bool {
-	for i, t := range s.tokens {
+	for i, t := range s.Tokens {
 		if t.Pos == offset {
-			return s.word(i+1) == "(" && s.word(i-1) != "into"
+			return s.Name(i+1) == "(" && s.Name(i-1) != "into"
 		}
 	}
 	return false
@@ -148,20 +101,20 @@ func (s *statement) isCalled(offset int) bool {
 // dialect returns what in the statement is no SQL of SQLite's and common in that of
 // another database, or "".
 func (s *statement) dialect() string {
-	for i, t := range s.tokens {
-		switch word := s.word(i); {
-		case word == ":" && s.word(i+1) == ":" || strings.HasPrefix(word, "::"):
+	for i, t := range s.Tokens {
+		switch word := s.Name(i); {
+		case word == ":" && s.Name(i+1) == ":" || strings.HasPrefix(word, "::"):
 			return "::"
 		case t.Kind == sqltext.Illegal && strings.HasPrefix(word, ":"):
 			return "::"
 		case t.Kind != sqltext.Word:
 		case word == "ilike" || word == "straight_join" || word == "interval" || word == "lateral" || word == "similar" || word == "unnest":
 			return word
-		case word == "for" && (s.word(i+1) == "update" || s.word(i+1) == "share"):
-			return "for " + s.word(i+1)
-		case word == "duplicate" && s.word(i+1) == "key":
+		case word == "for" && (s.Name(i+1) == "update" || s.Name(i+1) == "share"):
+			return "for " + s.Name(i+1)
+		case word == "duplicate" && s.Name(i+1) == "key":
 			return "duplicate key"
-		case word == "top" && s.word(i-1) == "select":
+		case word == "top" && s.Name(i-1) == "select":
 			return "top"
 		}
 	}
@@ -185,28 +138,17 @@ func created(script string) []string {
 		return nil
 	}
 	var names []string
-	for _, s := range split(script) {
-		i := 1
-		for s.word(i) == "temp" || s.word(i) == "temporary" || s.word(i) == "virtual" {
-			i++
-		}
-		kind := s.word(i)
-		i++
-		if s.keyword == "attach" {
+	for _, stmt := range sqltext.Parse(script).Cut() {
+		if stmt.Keyword() == "attach" {
 			names = append(names, attached)
 		}
-		if s.keyword != "create" && s.keyword != "alter" || kind != "table" && kind != "view" {
+		d, ok := stmt.Definition()
+		if !ok || stmt.Keyword() == "drop" || d.Kind != "table" && d.Kind != "view" {
 			continue
 		}
-		if s.word(i) == "if" {
-			i += 3 // NOT EXISTS
-		}
-		if s.word(i+1) == "." {
-			i += 2
-		}
-		names = append(names, s.word(i))
-		if s.word(i+1) == "rename" && s.word(i+2) == "to" {
-			names = append(names, s.word(i+3))
+		names = append(names, sqltext.Fold(d.Name))
+		if d.NewName != "" {
+			names = append(names, sqltext.Fold(d.NewName))
 		}
 	}
 	return names

@@ -58,8 +58,7 @@ func TestSetsConnection(t *testing.T) {
 		{"EXPLAIN -- lockstep: x\nQUERY PLAN PRAGMA query_only = 1", "query_only", true},
 		{"EXPLAIN SELECT 1", "", false},
 	} {
-		script := Parse(c.sql)
-		stmt := script.Statement(0, len(script.Tokens))
+		stmt := Parse(c.sql).Cut()[0]
 		if pragma, sets := stmt.SetsConnection(); pragma != c.pragma || sets != c.sets {
 			t.Errorf("%s: got %q, %v; want %q, %v", c.sql, pragma, sets, c.pragma, c.sets)
 		}

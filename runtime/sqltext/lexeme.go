@@ -55,10 +55,10 @@ func lex(sql string) []lexeme {
 // keeps some: "unique" behind the name of a column is a type, and unique a
 // constraint.
 func nameKey(text string) string {
-	if name := Fold(Unquote(text)); isBare(name) {
+	if name := Name(text); isBare(name) {
 		return name
 	}
-	return quoteName(Unquote(text))
+	return quoteFolded(Unquote(text))
 }
 
 // isDefault reports whether what follows the lexemes is a column's default.

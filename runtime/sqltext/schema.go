@@ -78,13 +78,6 @@ func inOrder(objects []Object) []entry {
 	return entries
 }
 
-// isInternal reports whether an object of that name is SQLite's or lockstep's.
-func isInternal(name string) bool {
-	const reserved = "sqlite_"
-	return len(name) >= len(reserved) && equal(name[:len(reserved)], reserved) ||
-		equal(name, "_meta") || equal(name, "_lockstep_history")
-}
-
 // closeComment returns what a semicolon behind the statement needs before it, lest
 // it becomes part of a comment.
 func closeComment(sql string) string {
@@ -113,103 +106,19 @@ func isLineComment(t Token, text string) bool {
 
 // ParseSchema returns the objects of a text that [FormatSchema] has made, in its
 // order and in the same wording.
-//
-// A statement ends at its semicolon, and a trigger at the one behind an END that
-// itself stands behind a semicolon, which the END of a CASE does not.
-//
-// https://sqlite.org/c3ref/complete.html
 func ParseSchema(schema string) ([]Object, error) {
 	objects := make([]Object, 0, strings.Count(schema, ";\n"))
-	var (
-		begin   = -1    // of the statement
-		n       = 0     // of its tokens so far
-		trigger = false // it is one
-		end     = 0     // 1 behind a semicolon in a trigger, 2 behind END behind that
-		comment = false // the last of it that is not blank is a -- comment
-	)
-	for pos := 0; pos < len(schema); {
-		t := Next(schema, pos)
-		pos = t.End
-		text := schema[t.Pos:t.End]
-		if t.Kind == Space {
-			continue
+	for _, stmt := range Parse(schema).Cut() {
+		if stmt.open {
+			return nil, fmt.Errorf("line %d: statement has no end; want a semicolon", stmt.Line)
 		}
-		if t.Kind == Comment || t.Kind == Directive {
-			comment = isLineComment(t, text)
-			continue
+		sql := strings.TrimSuffix(stmt.SQL, ";")
+		sql = strings.TrimSuffix(sql, closeComment(sql))
+		d, ok := stmt.Definition()
+		if !ok || stmt.keyword != "create" {
+			return nil, fmt.Errorf("line %d: found %.40q; want CREATE TABLE, INDEX, VIEW or TRIGGER", stmt.Line, sql)
 		}
-		if begin < 0 {
-			begin, n, trigger, end = t.Pos, 0, false, 0
-		}
-		if n++; n <= 3 && t.Kind == Word && equal(text, "trigger") {
-			trigger = true // CREATE TRIGGER or CREATE TEMP TRIGGER
-		}
-		switch {
-		case t.Kind == Semicolon && trigger && end != 2:
-			end = 1
-		case t.Kind == Semicolon:
-			sql := schema[begin:t.Pos]
-			if comment {
-				sql = strings.TrimSuffix(sql, "\n") // see closeComment
-			}
-			o, err := parseObject(sql)
-			if err != nil {
-				return nil, fmt.Errorf("line %d: %w", 1+strings.Count(schema[:begin], "\n"), err)
-			}
-			objects = append(objects, o)
-			begin = -1
-		case end == 1 && t.Kind == Word && equal(text, "end"):
-			end = 2
-		default:
-			end = 0
-		}
-		comment = false
-	}
-	if begin >= 0 {
-		return nil, fmt.Errorf("line %d: statement has no end; want a semicolon", 1+strings.Count(schema[:begin], "\n"))
+		objects = append(objects, Object{d.Kind, d.Name, d.Table, sql})
 	}
 	return objects, nil
-}
-
-// parseObject finds out what a CREATE statement creates.
-func parseObject(sql string) (Object, error) {
-	p := parser{lexemes: head(sql)}
-	kind, name, _ := p.create()
-	o := Object{Type: kind, Name: name, Table: name, SQL: sql}
-	switch kind {
-	case "virtual":
-		o.Type = "table"
-	case "index", "trigger":
-		// The word stands first before the table. As the name of one of the columns
-		// behind UPDATE OF it is in quotes.
-		for !p.accept("on") && !p.failed {
-			p.next()
-		}
-		o.Table = p.name()
-	}
-	if p.failed {
-		return Object{}, fmt.Errorf("found %.40q; want CREATE TABLE, INDEX, VIEW or TRIGGER", sql)
-	}
-	return o, nil
-}
-
-// head returns the first lexemes of a CREATE statement, as many as it takes to know
-// the name and the table.
-func head(sql string) []lexeme {
-	lexemes := make([]lexeme, 0, 12)
-	on := false
-	for pos := 0; pos < len(sql); {
-		t := Next(sql, pos)
-		pos = t.End
-		if t.Kind == Space || t.Kind == Comment || t.Kind == Directive {
-			continue
-		}
-		l := lexeme{kind: t.Kind, text: sql[t.Pos:t.End]}
-		lexemes = append(lexemes, l)
-		if on || l.text == "(" || l.kind == Word && equal(l.text, "as") {
-			break
-		}
-		on = l.kind == Word && equal(l.text, "on")
-	}
-	return lexemes
 }

@@ -32,9 +32,17 @@ func (s *Script) Token(i int) string {
 	return s.Text[s.Tokens[i].Pos:s.Tokens[i].End]
 }
 
-// Checksum returns a checksum over the substance of the script: its tokens.
-// Blanks, line ends and comments do not count, directives do, and a string
-// literal counts to the byte. The result is "t1:" and the first 128 bits of the
+// Name returns the name or keyword that token i spells in lower case, or "" if there
+// is no such token.
+func (s *Script) Name(i int) string {
+	if i < 0 || i >= len(s.Tokens) {
+		return ""
+	}
+	return Name(s.Token(i))
+}
+
+// Checksum returns a checksum over the tokens of the script. Spaces, line ends and
+// comments do not count; directives do, and so does every byte of a string literal. The result is "t1:" and the first 128 bits of the
 // SHA-256 over the tokens, each followed by a zero byte, in hexadecimal. A
 // directive is hashed without its "--" and with single blanks.
 func (s *Script) Checksum() string {
@@ -50,10 +58,10 @@ func (s *Script) Checksum() string {
 			buf, text = buf[:len(buf)+n], text[n:]
 		}
 	}
-	for i, t := range s.Tokens {
+	for i := range s.Tokens {
 		text := s.Token(i)
-		if t.Kind == Directive {
-			text = "lockstep: " + directive(text)
+		if words, ok := s.Directive(i); ok {
+			text = "lockstep: " + words
 		}
 		put(text)
 		put("\x00")
@@ -62,28 +70,22 @@ func (s *Script) Checksum() string {
 	return "t1:" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Directives calls yield for each "-- lockstep:" comment, with the words after
-// the colon and the comment's offset.
-func (s *Script) Directives(yield func(words string, pos int) bool) {
-	for i, t := range s.Tokens {
-		if t.Kind == Directive && !yield(directive(s.Token(i)), t.Pos) {
-			return
-		}
+// Directive returns the words after the colon of token i, if it is a directive.
+func (s *Script) Directive(i int) (words string, ok bool) {
+	if i < 0 || i >= len(s.Tokens) || s.Tokens[i].Kind != Directive {
+		return "", false
 	}
+	_, words, _ = strings.Cut(s.Token(i), "lockstep:")
+	return strings.Join(strings.Fields(words), " "), true
 }
 
 // NoTransaction reports whether the script begins with the directive
-// "-- lockstep: no-transaction": it holds what SQLite does only outside of a
-// transaction, such as VACUUM. A comment above the directive changes the
-// checksum as little as it changes this.
+// "-- lockstep: no-transaction": it has statements, such as VACUUM, that SQLite runs
+// only outside of a transaction. A comment above the directive changes neither this
+// nor the checksum.
 func (s *Script) NoTransaction() bool {
-	return len(s.Tokens) > 0 && s.Tokens[0].Kind == Directive && directive(s.Token(0)) == "no-transaction"
-}
-
-// directive returns the words after the colon of a directive.
-func directive(comment string) string {
-	_, words, _ := strings.Cut(comment, "lockstep:")
-	return strings.Join(strings.Fields(words), " ")
+	words, ok := s.Directive(0)
+	return ok && words == "no-transaction"
 }
 
 // Line returns the number of the line that holds offset pos, from 1.

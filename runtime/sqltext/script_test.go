@@ -53,8 +53,10 @@ func TestChecksum(t *testing.T) {
 func TestDirectives(t *testing.T) {
 	script := Parse("--lockstep:\tno-cascade  now\n-- lockstep : x\n/* lockstep: x */ '-- lockstep: x' --lockstep: y")
 	var got []string
-	for words, pos := range script.Directives {
-		got = append(got, fmt.Sprintf("%d:%d %q", script.Line(pos), script.Column(pos), words))
+	for i, token := range script.Tokens {
+		if words, ok := script.Directive(i); ok {
+			got = append(got, fmt.Sprintf("%d:%d %q", script.Line(token.Pos), script.Column(token.Pos), words))
+		}
 	}
 	if got, want := strings.Join(got, ", "), `1:1 "no-cascade now", 3:36 "y"`; got != want {
 		t.Errorf("got %s, want %s", got, want)

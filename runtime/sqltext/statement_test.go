@@ -2,6 +2,7 @@ package sqltext
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,13 @@ func TestStatements(t *testing.T) {
 			stmts, err := script.Statements(ends)
 			if err != nil {
 				t.Fatal(err)
+			}
+			var cut []int
+			for _, s := range script.Cut() {
+				cut = append(cut, s.End)
+			}
+			if !slices.Equal(cut, ends) {
+				t.Errorf("Cut ends statements at %d; SQLite at %d", cut, ends)
 			}
 			var got []string
 			for _, s := range stmts {
@@ -124,6 +132,14 @@ func FuzzStatements(f *testing.F) {
 		if len(stmts) != len(ends) {
 			t.Fatalf("%q: got %d statements, SQLite has %d", text, len(stmts), len(ends))
 		}
+		if !whole {
+			return
+		}
+		for i, s := range script.Cut() {
+			if i == len(ends) || s.End != ends[i] {
+				t.Fatalf("%q: Cut ends statement %d at %d; SQLite ends them at %d", text, i, s.End, ends)
+			}
+		}
 	})
 }
 
@@ -147,7 +163,7 @@ func endsBySQLite(t *testing.T, conn *sqlite3.Conn, script *Script) (ends []int,
 		if stmt == nil {
 			t.Fatalf("%q: SQLite sees no statement at %d, lockstep %q", script.Text, pos, script.Token(n))
 		}
-		if definition := script.Token(n); equal(definition, "create") {
+		if definition := script.Token(n); Equal(definition, "create") {
 			if err := stmt.Exec(); err != nil {
 				stmt.Close()
 				return ends, false
@@ -179,8 +195,8 @@ func TestStatementsRefusesOtherEnds(t *testing.T) {
 		ends []int
 		want string
 	}{
-		{"TooFew", []int{3}, "1 statement ends leave text behind the last"},
-		{"None", nil, "0 statement ends leave text behind the last"},
+		{"TooFew", []int{3}, "1 statement ends leave text after the last"},
+		{"None", nil, "0 statement ends leave text after the last"},
 		{"BeyondTheScript", []int{3, 8}, "statement ends at token 8; want one in 4 to 7"},
 		{"Backwards", []int{3, 3}, "statement ends at token 3; want one in 4 to 7"},
 		{"Negative", []int{-1}, "statement ends at token -1; want one in 1 to 7"},
@@ -224,8 +240,7 @@ func TestStatement(t *testing.T) {
 		{"SAVEPOINT a", "savepoint"},
 	} {
 		t.Run(c.sql, func(t *testing.T) {
-			script := Parse(c.sql)
-			s := script.Statement(0, len(script.Tokens))
+			s := Parse(c.sql).Cut()[0]
 			got := s.Keyword()
 			if s.Pragma() != "" {
 				got += ", " + s.Pragma()
@@ -233,7 +248,7 @@ func TestStatement(t *testing.T) {
 			if s.ReturnsRows() {
 				got += ", rows"
 			}
-			if s.Skipped() {
+			if s.Skipped(true) {
 				got += ", skipped"
 			}
 			if got != c.want {

@@ -41,7 +41,7 @@ func rank(name string) int {
 func samePart(a, b part) bool { return a.name == b.name && a.form == b.form }
 
 // sameColumn reports whether two columns that stand in the same place are the same.
-func sameColumn(a, b part) bool { return equal(a.name, b.name) && a.form == b.form }
+func sameColumn(a, b part) bool { return Equal(a.name, b.name) && a.form == b.form }
 
 func (s *structure) same(other *structure) bool {
 	return s.kind == other.kind && slices.EqualFunc(s.columns, other.columns, sameColumn) && slices.EqualFunc(s.parts, other.parts, samePart)
@@ -66,7 +66,7 @@ func (o *Object) structure(objects []Object) structure {
 	case "index":
 		s, ok = indexStructure(&p, unique, objects)
 	case "view", "trigger":
-		s = structure{kind: kind, parts: []part{{form: form(p.rest(), func(name string) bool { return equal(name, o.Table) })}}}
+		s = structure{kind: kind, parts: []part{{form: form(p.rest(), func(name string) bool { return Equal(name, o.Table) })}}}
 	}
 	if !ok {
 		return structure{parts: []part{{form: exact(lexemes)}}, text: show(lexemes)}
@@ -86,7 +86,7 @@ func indexStructure(p *parser, unique bool, objects []Object) (s structure, ok b
 	name := p.name()
 	t := findTable(objects, name)
 	terms := p.group()
-	s = structure{kind: "index", parts: []part{{name: "ON", form: quoteName(name)}}}
+	s = structure{kind: "index", parts: []part{{name: "ON", form: quoteFolded(name)}}}
 	if unique {
 		s.parts = append(s.parts, part{name: "UNIQUE"})
 	}
@@ -103,7 +103,7 @@ func indexStructure(p *parser, unique bool, objects []Object) (s structure, ok b
 
 // findTable returns the table of that name. What is not known of it is empty.
 func findTable(objects []Object, name string) *table {
-	i := slices.IndexFunc(objects, func(o Object) bool { return o.Type == "table" && equal(o.Name, name) })
+	i := slices.IndexFunc(objects, func(o Object) bool { return o.Type == "table" && Equal(o.Name, name) })
 	if i < 0 {
 		return &table{name: name}
 	}
@@ -143,7 +143,7 @@ func (t *table) termForm(term []lexeme) string {
 	}
 	collation := ""
 	if n := len(term) - 2; n > 0 && term[n].kind == Word && term[n].key == "collate" {
-		collation = Fold(Unquote(term[n+1].text))
+		collation = Name(term[n+1].text)
 		term = term[:n]
 	}
 	term = unwrap(term)
@@ -153,7 +153,7 @@ func (t *table) termForm(term []lexeme) string {
 		if collation == "" {
 			collation = t.columnCollation(name)
 		}
-		return quoteName(name) + " COLLATE " + collation + order
+		return quoteFolded(name) + " COLLATE " + collation + order
 	}
 	if collation != "" {
 		collation = " COLLATE " + collation
@@ -169,7 +169,7 @@ func (s *structure) differences(found *structure) (lines []string) {
 	}
 	var wantOrder, foundOrder []string // of the columns that both have
 	for _, w := range s.columns {
-		i := slices.IndexFunc(found.columns, func(f part) bool { return equal(f.name, w.name) })
+		i := slices.IndexFunc(found.columns, func(f part) bool { return Equal(f.name, w.name) })
 		if i < 0 {
 			lines = append(lines, "column "+w.name+": missing")
 			continue
@@ -181,13 +181,13 @@ func (s *structure) differences(found *structure) (lines []string) {
 		}
 	}
 	for _, f := range found.columns {
-		if slices.ContainsFunc(s.columns, func(w part) bool { return equal(f.name, w.name) }) {
+		if slices.ContainsFunc(s.columns, func(w part) bool { return Equal(f.name, w.name) }) {
 			foundOrder = append(foundOrder, f.name)
 		} else {
 			lines = append(lines, "column "+f.name+": not expected")
 		}
 	}
-	if !slices.EqualFunc(wantOrder, foundOrder, equal) {
+	if !slices.EqualFunc(wantOrder, foundOrder, Equal) {
 		lines = append(lines, "columns: want "+strings.Join(wantOrder, ", ")+", found "+strings.Join(foundOrder, ", "))
 	}
 	missing := without(s.parts, found.parts)

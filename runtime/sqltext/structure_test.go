@@ -241,7 +241,7 @@ func pragmasOf(t *testing.T, conn *sqlite3.Conn) string {
 func checksOf(sql string) (checks []string) {
 	script := Parse(sql)
 	for i := range script.Tokens {
-		if !equal(script.Token(i), "check") {
+		if !Equal(script.Token(i), "check") {
 			continue
 		}
 		check, depth := "check", 0
@@ -272,7 +272,7 @@ func folded(sql string) string {
 		case token.Kind == String, text == `"Draft"`, text == `"draft"`, text == "Draft", text == `"TRUE"`:
 			b.WriteString(text)
 		case token.Kind == Quoted:
-			b.WriteString(Fold(Unquote(text)))
+			b.WriteString(Name(text))
 		default:
 			b.WriteString(Fold(text))
 		}
@@ -309,7 +309,7 @@ func FuzzCreate(f *testing.F) {
 		if err != nil || stmt == nil {
 			return
 		}
-		if !equal(Parse(sql).Token(0), "create") || strings.Trim(tail, " ;\n") != "" || stmt.Exec() != nil {
+		if !Equal(Parse(sql).Token(0), "create") || strings.Trim(tail, " ;\n") != "" || stmt.Exec() != nil {
 			stmt.Close()
 			return
 		}
@@ -356,7 +356,7 @@ func FuzzCreate(f *testing.F) {
 func (t *table) info(c *column) string {
 	typ := c.typeForm()
 	if len(c.typ) > 1 && c.typ[0].kind != Word { // where SQLite reads no further
-		typ = Fold(Unquote(c.typ[0].text))
+		typ = Name(c.typ[0].text)
 	}
 	if len(typ) >= len("generated always") { // which SQLite takes off, whatever stands behind it
 		typ = strings.TrimSuffix(typ, "always")

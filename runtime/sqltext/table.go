@@ -388,7 +388,7 @@ func (t *table) columnPart(c *column) part {
 // is nothing but one quoted name.
 func (c *column) typeForm() string {
 	if len(c.typ) == 1 {
-		return Fold(Unquote(c.typ[0].text))
+		return Name(c.typ[0].text)
 	}
 	return Fold(exact(c.typ))
 }
@@ -417,7 +417,7 @@ func (t *table) keys() (keys []key) {
 
 func (t *table) sameColumns(a, b key) bool {
 	return slices.EqualFunc(a.columns, b.columns, func(a, b keyColumn) bool {
-		return equal(a.name, b.name) && a.desc == b.desc && t.collation(a) == t.collation(b)
+		return Equal(a.name, b.name) && a.desc == b.desc && t.collation(a) == t.collation(b)
 	})
 }
 
@@ -427,7 +427,7 @@ func (t *table) keyPart(name string, k key) part {
 	rowid := name == "PRIMARY KEY" && t.hasRowidAlias()
 	var forms, texts []string
 	for _, c := range k.columns {
-		form, text := quoteName(c.name), c.name
+		form, text := quoteFolded(c.name), c.name
 		if collation := t.collation(c); collation != t.columnCollation(c.name) && !rowid {
 			form += " COLLATE " + collation
 			text += " COLLATE " + c.collation
@@ -473,7 +473,7 @@ func (fk foreignKey) part() part {
 		return s
 	}
 	asWritten := func(name string) string { return name }
-	return part{"FOREIGN KEY", clause(quoteName), clause(asWritten)}
+	return part{"FOREIGN KEY", clause(quoteFolded), clause(asWritten)}
 }
 
 // hasRowidAlias reports whether the primary key is the rowid. Behind the column
@@ -500,12 +500,12 @@ func (t *table) isNotNull(c *column) bool {
 
 // inKey reports whether c is a column of the primary key.
 func (t *table) inKey(c *column) bool {
-	return t.primary != nil && slices.ContainsFunc(t.primary.columns, func(k keyColumn) bool { return equal(k.name, c.name) })
+	return t.primary != nil && slices.ContainsFunc(t.primary.columns, func(k keyColumn) bool { return Equal(k.name, c.name) })
 }
 
 // column returns the column of that name, or nil.
 func (t *table) column(name string) *column {
-	i := slices.IndexFunc(t.columns, func(c column) bool { return equal(c.name, name) })
+	i := slices.IndexFunc(t.columns, func(c column) bool { return Equal(c.name, name) })
 	if i < 0 {
 		return nil
 	}
@@ -533,7 +533,7 @@ func (t *table) knows(name string) bool {
 	case "rowid", "oid", "_rowid_":
 		return true
 	}
-	return t.column(name) != nil || equal(name, t.name)
+	return t.column(name) != nil || Equal(name, t.name)
 }
 
 // knowsNothing is what an expression can refer to that has no table.

@@ -1,14 +1,16 @@
-// Package sqltext reads SQL the way that SQLite's own tokenizer does.
+// Package sqltext is not for use by programs. It promises nothing: lockstep's own
+// packages share it, and any release may change it.
 //
-// It answers the questions that have to have the same answer on the developer's
-// machine and inside the user's program. About a migration: where its tokens are,
-// which of them are substance ([Script.Checksum]), and how the text is cut into
-// statements at recorded ends ([Script.Statements]). About a schema: how it is
-// written down ([FormatSchema], [ParseSchema]), whether two are the same
-// ([Fingerprint]), and in what they differ ([Diff]).
+// It reads SQL as SQLite's tokenizer does, and answers from the text alone what must
+// have the same answer on the developer's machine and inside the user's program. Of
+// a migration: its tokens, its checksum ([Script.Checksum]), its statements
+// ([Script.Statements], [Script.Cut]) and what they create, alter or drop
+// ([Statement.Definition]). Of a name: quoting and case ([Quote], [Unquote],
+// [Fold], [Equal]). Of a schema: how to write and read it ([FormatSchema],
+// [ParseSchema]), whether two are the same ([Fingerprint]) and how they differ
+// ([Diff]).
 //
-// It never decides where a statement ends in a migration: SQLite decides that,
-// when the code is generated. It imports the standard library only.
+// It imports the standard library only.
 package sqltext
 
 import (
@@ -20,10 +22,10 @@ import (
 type Kind uint8
 
 const (
-	Space     Kind = iota // blanks and line ends
+	Space     Kind = iota // spaces, tabs and line ends
 	Comment               // -- to the end of the line, or /* … */
 	Directive             // a comment that begins with "-- lockstep:"
-	Word                  // a keyword or an identifier without quotes
+	Word                  // a keyword or an unquoted identifier
 	Quoted                // an identifier in "double quotes", `backticks` or [brackets]
 	String                // 'text'
 	Blob                  // x'0123'
@@ -40,9 +42,9 @@ type Token struct {
 	Pos, End int
 }
 
-// Normalize returns the text that lockstep means by "the file": without a
-// byte-order mark, and with LF for CRLF, so that a checkout on Windows is the
-// same migration as one on Linux.
+// Normalize returns the text of a migration's file: without a byte-order mark, and
+// with LF for CRLF, so that a checkout on Windows is the same migration as one on
+// Linux.
 func Normalize(file []byte) string {
 	file = bytes.TrimPrefix(file, []byte("\uFEFF"))
 	if bytes.IndexByte(file, '\r') < 0 {
@@ -54,9 +56,9 @@ func Normalize(file []byte) string {
 // Next returns the token of text that begins at pos, which is less than
 // len(text). Every byte belongs to one token.
 //
-// The rules are those of SQLite's tokenize.c, its oddities included: where SQLite
-// sees an end, lockstep has to see one. Only a NUL byte, at which SQLite stops
-// reading, is a token like others.
+// The rules are those of SQLite's tokenize.c, oddities included: lockstep must see
+// the ends that SQLite sees. The exception is a NUL byte, where SQLite stops
+// reading and Next does not.
 func Next(text string, pos int) Token {
 	kind, n := scan(text[pos:])
 	return Token{kind, pos, pos + n}
@@ -64,98 +66,68 @@ func Next(text string, pos int) Token {
 
 // scan returns the kind and the length of the token at the start of s.
 func scan(s string) (Kind, int) {
-	switch c := s[0]; c {
-	case ' ', '\t', '\n', '\f', '\r':
-		n := 1
-		for n < len(s) && isSpace(s[n]) {
-			n++
-		}
-		return Space, n
-	case '-':
-		if at(s, 1) == '-' {
-			n := strings.IndexByte(s, '\n')
-			if n < 0 {
-				n = len(s)
-			}
-			if isDirective(s[:n]) {
-				return Directive, n
-			}
-			return Comment, n
-		}
-		if at(s, 1) == '>' {
-			if at(s, 2) == '>' {
-				return Punct, 3
-			}
-			return Punct, 2
-		}
-		return Punct, 1
-	case '/':
-		// "/*" as the last two bytes is a slash and a star.
-		if at(s, 1) == '*' && len(s) > 2 {
-			if n := strings.Index(s[2:], "*/"); n >= 0 {
-				return Comment, n + 4
-			}
-			return Comment, len(s) // SQLite lets the last comment stay open
-		}
-		return Punct, 1
-	case ';':
+	switch c := s[0]; {
+	case c == ';':
 		return Semicolon, 1
-	case '(', ')', '+', '*', '%', ',', '&', '~':
-		return Punct, 1
-	case '=':
-		return Punct, 1 + b2i(at(s, 1) == '=')
-	case '<':
-		return Punct, 1 + b2i(at(s, 1) == '=' || at(s, 1) == '>' || at(s, 1) == '<')
-	case '>':
-		return Punct, 1 + b2i(at(s, 1) == '=' || at(s, 1) == '>')
-	case '!':
-		if at(s, 1) == '=' {
-			return Punct, 2
-		}
-		return Illegal, 1
-	case '|':
-		return Punct, 1 + b2i(at(s, 1) == '|')
-	case '\'':
+	case isSpace(c) && c != '\v':
+		return Space, span(s, isSpace)
+	case isDigit(c), c == '.' && isDigit(at(s, 1)):
+		return number(s)
+	case c == '\'':
 		return quoted(s, String)
-	case '"', '`':
+	case c == '"', c == '`':
 		return quoted(s, Quoted)
-	case '[':
+	case c == '[':
 		if n := strings.IndexByte(s, ']'); n >= 0 {
 			return Quoted, n + 1
 		}
 		return Illegal, len(s)
-	case '.':
-		if isDigit(at(s, 1)) {
-			return number(s)
-		}
-		return Punct, 1
-	case '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		return number(s)
-	case '?':
-		n := 1
-		for n < len(s) && isDigit(s[n]) {
-			n++
-		}
-		return Variable, n
-	case '$', '@', '#', ':':
+	case (c == 'x' || c == 'X') && at(s, 1) == '\'':
+		return blob(s)
+	case c == '?':
+		return Variable, 1 + span(s[1:], isDigit)
+	case c == '$', c == '@', c == '#', c == ':':
 		return variable(s)
-	case 'x', 'X':
-		if at(s, 1) == '\'' {
-			return blob(s)
+	case strings.HasPrefix(s, "\uFEFF"): // SQLite takes it for a space
+		return Space, 3
+	case isWord(c):
+		return Word, span(s, isWord)
+	}
+	return operator(s)
+}
+
+// operator scans comments, operators and punctuation.
+func operator(s string) (Kind, int) {
+	switch s[:min(2, len(s))] {
+	case "--":
+		n := strings.IndexByte(s, '\n')
+		if n < 0 {
+			n = len(s)
 		}
-	case 0xEF:
-		if strings.HasPrefix(s, "\uFEFF") { // SQLite takes it for a blank
-			return Space, 3
+		if isDirective(s[:n]) {
+			return Directive, n
 		}
+		return Comment, n
+	case "/*":
+		if len(s) == 2 {
+			return Punct, 1 // a slash and a star
+		}
+		if n := strings.Index(s[2:], "*/"); n >= 0 {
+			return Comment, n + 4
+		}
+		return Comment, len(s) // SQLite lets the last comment stay open
+	case "->":
+		if at(s, 2) == '>' {
+			return Punct, 3
+		}
+		return Punct, 2
+	case "==", "<=", "<>", "<<", ">=", ">>", "!=", "||":
+		return Punct, 2
 	}
-	if !isWord(s[0]) {
-		return Illegal, 1
+	if strings.IndexByte("()+-*/%,&~=<>|.", s[0]) >= 0 {
+		return Punct, 1
 	}
-	n := 1
-	for n < len(s) && isWord(s[n]) {
-		n++
-	}
-	return Word, n
+	return Illegal, 1
 }
 
 func quoted(s string, kind Kind) (Kind, int) {
@@ -173,10 +145,7 @@ func quoted(s string, kind Kind) (Kind, int) {
 }
 
 func blob(s string) (Kind, int) {
-	n := 2
-	for n < len(s) && isHex(s[n]) {
-		n++
-	}
+	n := 2 + span(s[2:], isHex)
 	if at(s, n) == '\'' && n%2 == 0 {
 		return Blob, n + 1
 	}
@@ -186,7 +155,7 @@ func blob(s string) (Kind, int) {
 	return Illegal, min(n+1, len(s))
 }
 
-// number leaves it to SQLite's parser to refuse a "_" that has no digit on either
+// number leaves it to SQLite's parser to refuse a "_" without a digit on either
 // side, as SQLite's tokenizer does.
 func number(s string) (Kind, int) {
 	n := 0
@@ -210,17 +179,14 @@ func number(s string) (Kind, int) {
 			digits(isDigit)
 		}
 	}
-	if n < len(s) && isWord(s[n]) {
-		for n < len(s) && isWord(s[n]) {
-			n++
-		}
-		return Illegal, n
+	if letters := span(s[n:], isWord); letters > 0 {
+		return Illegal, n + letters
 	}
 	return Number, n
 }
 
 // variable knows the names that SQLite has for Tcl, such as $a::b(c), and "#1",
-// which SQLite accepts from itself only.
+// which SQLite accepts only from itself.
 func variable(s string) (Kind, int) {
 	names, n := 0, 1
 scan:
@@ -253,6 +219,15 @@ func isDirective(comment string) bool {
 	return strings.HasPrefix(strings.TrimLeft(comment[2:], " \t"), "lockstep:")
 }
 
+// span returns the length of the prefix of s whose bytes all are so.
+func span(s string, is func(byte) bool) int {
+	n := 0
+	for n < len(s) && is(s[n]) {
+		n++
+	}
+	return n
+}
+
 func at(s string, i int) byte {
 	if i < len(s) {
 		return s[i]
@@ -260,8 +235,8 @@ func at(s string, i int) byte {
 	return 0
 }
 
-// isSpace reports whether c can stand in a run of blanks. A vertical tab can,
-// though it cannot begin one.
+// isSpace reports whether c can be part of a Space token. A vertical tab can, but
+// does not begin one.
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
@@ -269,7 +244,7 @@ func isHex(c byte) bool {
 	return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// isWord reports whether c can stand in an identifier: SQLite takes every byte
+// isWord reports whether c can be part of an identifier: SQLite takes every byte
 // above ASCII for a letter.
 func isWord(c byte) bool {
 	return c == '_' || c == '$' || isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80

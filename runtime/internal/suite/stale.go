@@ -59,7 +59,7 @@ func staleCode(t *test) {
 		s := t.schema(upTo(1, notes))
 		s.Migrations[0].Ends = []int{3}
 		t.isRefusal(lockstep.Migrate(t.Context(), t.open(Settings{}), s), lockstep.ErrStale,
-			"0001-notes.sql: 1 statement ends leave text behind the last\n\tgo generate ./...")
+			"0001-notes.sql: 1 statement ends leave text after the last\n\tgo generate ./...")
 	})
 	t.claim("IgnoresFilesThatAreNobodysMigration", func(t *test) {
 		s := embed(t.schema(upTo(2, notes)), "README.md", "# Migrations")

@@ -2,8 +2,13 @@ package sqltext
 
 import "strings"
 
-// Unquote returns the name that a token spells. SQLite takes a string literal for
-// a name where only a name can stand.
+// Quote returns the name in double quotes.
+func Quote(name string) string {
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// Unquote returns the name that a token spells. Where only a name is possible,
+// SQLite takes a string literal for one.
 func Unquote(token string) string {
 	if n := len(token); n >= 2 {
 		switch q := token[:1]; q {
@@ -16,7 +21,7 @@ func Unquote(token string) string {
 	return token
 }
 
-// Fold returns s in lower case the way SQLite compares names: ASCII letters only.
+// Fold returns s in lower case as SQLite compares names: ASCII letters only.
 func Fold(s string) string {
 	for i := range len(s) {
 		if isUpper(s[i]) {
@@ -30,8 +35,16 @@ func Fold(s string) string {
 	return s
 }
 
-// equal reports whether a and b are the same name, or the same keyword.
-func equal(a, b string) bool {
+// Name returns the name that a token spells in lower case: tokens of the same name,
+// or keyword, give the same.
+func Name(token string) string { return Fold(Unquote(token)) }
+
+// quoteFolded returns the quoted name in lower case.
+func quoteFolded(name string) string { return Quote(Fold(name)) }
+
+// Equal reports whether a and b, which are without quotes, are the same name or
+// keyword.
+func Equal(a, b string) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -43,27 +56,23 @@ func equal(a, b string) bool {
 	return true
 }
 
-// Quote returns the name in double quotes, as SQL takes any name.
-func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+// IsOurs reports whether the name is that of a table of lockstep's own.
+func IsOurs(name string) bool { return Equal(name, "_meta") || Equal(name, "_lockstep_history") }
 
-// quoteName returns the name in double quotes and in lower case.
-func quoteName(name string) string {
-	return Quote(Fold(name))
+// isInternal reports whether the name is that of an object of SQLite or lockstep.
+func isInternal(name string) bool {
+	const reserved = "sqlite_"
+	return len(name) >= len(reserved) && Equal(name[:len(reserved)], reserved) || IsOurs(name)
 }
 
 // isBare reports whether the name, which is in lower case, means the same without
 // quotes.
 func isBare(name string) bool {
-	for i := range len(name) {
-		if !isWord(name[i]) {
-			return false
-		}
-	}
-	return name != "" && !isDigit(name[0]) && name[0] != '$' && !isKeyword(name)
+	return name != "" && span(name, isWord) == len(name) && !isDigit(name[0]) && name[0] != '$' && !isKeyword(name)
 }
 
-// isKeyword reports whether word, which is in lower case, is one to which SQLite
-// gives a meaning. TRUE and FALSE are, without being in SQLite's own list.
+// isKeyword reports whether SQLite gives a meaning to word, which is in lower case.
+// TRUE and FALSE have one without being in SQLite's own list.
 //
 // https://sqlite.org/lang_keywords.html
 func isKeyword(word string) bool {

@@ -1,0 +1,177 @@
+package sqltext
+
+// A Definition is what a CREATE, ALTER or DROP statement is about.
+type Definition struct {
+	Kind    string // "table", "index", "view" or "trigger"
+	Name    string // without quotes
+	Table   string // of an index or trigger that is created; otherwise Name
+	NewName string // of ALTER TABLE … RENAME TO
+}
+
+// Definition returns what the statement creates, alters or drops. ok is false if it
+// is another statement, or one that SQLite refuses.
+func (s *Statement) Definition() (d Definition, ok bool) {
+	p := parser{lexemes: s.script.head(s.First, s.End)}
+	switch s.keyword {
+	case "create", "alter", "drop":
+		p.next()
+	default:
+		return d, false
+	}
+	d.Kind, d.Name, _ = p.object()
+	d.Table = d.Name
+	switch {
+	case d.Kind == "virtual":
+		d.Kind = "table"
+	case s.keyword == "create" && (d.Kind == "index" || d.Kind == "trigger"):
+		// ON comes before the table and nowhere else: as a column after UPDATE OF it is
+		// in quotes.
+		for !p.accept("on") && !p.failed {
+			p.next()
+		}
+		d.Table = p.qualified()
+	case s.keyword == "alter" && p.accept("rename", "to"):
+		d.NewName = p.name()
+	}
+	return d, !p.failed
+}
+
+// head returns the lexemes of Tokens[from:end] that can be part of a definition:
+// those before the first parenthesis, AS or semicolon.
+func (s *Script) head(from, end int) []lexeme {
+	lexemes := make([]lexeme, 0, 12)
+	for i, t := range s.Tokens[from:end] {
+		if t.Kind == Directive {
+			continue
+		}
+		l := lexeme{kind: t.Kind, text: s.Token(from + i)}
+		if l.kind == Semicolon || l.text == "(" || l.kind == Word && Equal(l.text, "as") {
+			break
+		}
+		lexemes = append(lexemes, l)
+	}
+	return lexemes
+}
+
+// A parser goes through the lexemes of a statement that SQLite accepts. At what it
+// does not understand it fails, and stays failed.
+type parser struct {
+	lexemes []lexeme
+	at      int
+	failed  bool
+}
+
+func (p *parser) done() bool { return p.failed || p.at == len(p.lexemes) }
+
+// peek reports whether these keywords or punctuation marks, in lower case, follow.
+func (p *parser) peek(words ...string) bool {
+	if p.failed || len(p.lexemes)-p.at < len(words) {
+		return false
+	}
+	for i, word := range words {
+		// The text of what is quoted begins with the quote.
+		if !Equal(p.lexemes[p.at+i].text, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// accept takes the words, if they follow.
+func (p *parser) accept(words ...string) bool {
+	if !p.peek(words...) {
+		return false
+	}
+	p.at += len(words)
+	return true
+}
+
+// expect takes the words, which must follow.
+func (p *parser) expect(words ...string) {
+	if !p.accept(words...) {
+		p.failed = true
+	}
+}
+
+// next takes one lexeme, whatever it is.
+func (p *parser) next() lexeme {
+	if p.done() {
+		p.failed = true
+		return lexeme{}
+	}
+	p.at++
+	return p.lexemes[p.at-1]
+}
+
+// name takes a name and returns it without quotes. A string can be one.
+func (p *parser) name() string {
+	switch l := p.next(); l.kind {
+	case Word, Quoted, String:
+		return Unquote(l.text)
+	}
+	p.failed = true
+	return ""
+}
+
+// qualified takes a name that can have a schema before it.
+func (p *parser) qualified() string {
+	name := p.name()
+	if p.accept(".") {
+		name = p.name()
+	}
+	return name
+}
+
+// group takes parentheses and returns what is between them.
+func (p *parser) group() []lexeme {
+	if p.peek("(") {
+		if end := closing(p.lexemes, p.at); end > 0 {
+			inner := p.lexemes[p.at+1 : end]
+			p.at = end + 1
+			return inner
+		}
+	}
+	p.failed = true
+	return nil
+}
+
+// rest takes all that is left.
+func (p *parser) rest() []lexeme {
+	if p.failed {
+		return nil
+	}
+	rest := p.lexemes[p.at:]
+	p.at = len(p.lexemes)
+	return rest
+}
+
+// create takes the beginning of a CREATE statement, as [parser.object] does.
+func (p *parser) create() (kind, name string, unique bool) {
+	p.expect("create")
+	return p.object()
+}
+
+// object takes what follows CREATE, ALTER or DROP, up to and including the name of
+// the object. The kind of a virtual table is "virtual".
+func (p *parser) object() (kind, name string, unique bool) {
+	p.temporary()
+	unique = p.accept("unique")
+	switch {
+	case p.accept("virtual", "table"):
+		kind = "virtual"
+	case p.peek("table"), p.peek("index"), p.peek("view"), p.peek("trigger"):
+		kind = Fold(p.next().text)
+	default:
+		p.failed = true
+	}
+	if !p.accept("if", "not", "exists") {
+		p.accept("if", "exists")
+	}
+	return kind, p.qualified(), unique
+}
+
+func (p *parser) temporary() {
+	if !p.accept("temp") {
+		p.accept("temporary")
+	}
+}
