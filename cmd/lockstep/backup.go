@@ -49,21 +49,14 @@ Example:
 	data.db.v0010.20261123T101502Z.backup
 	$ lockstep restore --db data.db data.db.v0010.20261123T101502Z.backup
 
-With -json, "result" has db, backup, managed and version (0 if not managed).`,
+With --json, "result" has db, backup, managed and version (0 if not managed).`,
 		flags: func(fs *flag.FlagSet) action {
 			db := dbFlag(fs)
-			var to newFileFlag
+			var to fileFlag
 			fs.Var(&to, "to", "`FILE`: where to (default beside the database, named for version and time)")
 			timeout := timeoutFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
-				path, err := db.path()
-				if err != nil {
-					return nil, err
-				}
-				return backup(ctx, s, path, string(to), *timeout)
+				return backup(ctx, s, db.value, string(to), *timeout)
 			}
 		},
 	}

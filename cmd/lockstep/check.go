@@ -17,9 +17,9 @@ func checkCommand() command {
 		args:  "[--migrations DIR] [--db FILE] [flags]",
 		short: "say whether lockstep_gen.go, and a database, are what they should be",
 		long: `
-Without --db it is "lockstep generate -check" for the migrations directory: it
+Without --db it is "lockstep generate --check" for the migrations directory: it
 exits with 1 if there are problems in the migrations or lockstep_gen.go is stale.
-It takes -gaps, -dqs and -accept from the directory's go:generate line. Run it in
+It takes --gaps, --dqs and --accept from the directory's go:generate line. Run it in
 CI.
 
 With --db it also says of a database what the Check of a program with these
@@ -33,20 +33,14 @@ Example:
 	lockstep: data.db: at version 0005, this program expects 0006: pending 0006-add-tags.sql
 		lockstep migrate --db data.db
 
-With -json, "result" has migrations, version, current (whether lockstep_gen.go is),
+With --json, "result" has migrations, version, current (whether lockstep_gen.go is),
 db, and dbCurrent (null without --db). It is null if there are problems.`,
 		flags: func(fs *flag.FlagSet) action {
 			migrations, db := migrationsFlag(fs), givenDBFlag(fs)
 			opts := generateFlags(fs)
 			timeout, allow := timeoutFlag(fs), allowFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
-				dir, err := migrations.path()
-				if err != nil {
-					return nil, err
-				}
+				dir := migrations.value
 				if line, ok := directive(dir); ok {
 					opts.Gaps = opts.Gaps || line.Gaps
 					opts.DQS = opts.DQS || line.DQS

@@ -30,19 +30,12 @@ Example:
 	$ lockstep create --db data/notes.db
 	data/notes.db: created at version 0000
 
-With -json, "result" has db, version and created.`,
+With --json, "result" has db, version and created.`,
 		flags: func(fs *flag.FlagSet) action {
 			db := dbFlag(fs)
 			timeout := timeoutFlag(fs)
 			return func(ctx context.Context, _ *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
-				path, err := db.path()
-				if err != nil {
-					return nil, err
-				}
-				return create(ctx, path, lockstep.WithTimeout(*timeout))
+				return create(ctx, db.value, lockstep.WithTimeout(*timeout))
 			}
 		},
 	}

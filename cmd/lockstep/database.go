@@ -5,18 +5,15 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
-	"flag"
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+	"github.com/ncruces/go-sqlite3/ext/fts5"
+	"github.com/ncruces/go-sqlite3/ext/rtree"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
-
-	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/driver"
-	"github.com/ncruces/go-sqlite3/ext/fts5"
-	"github.com/ncruces/go-sqlite3/ext/rtree"
 
 	"github.com/lockstep-db/lockstep/runtime"
 )
@@ -163,30 +160,4 @@ func (db *database) inspect(ctx context.Context, s *lockstep.Schema, opts ...loc
 // noMigrations is what a program without migrations expects of its database.
 func noMigrations() *lockstep.Schema {
 	return &lockstep.Schema{Files: embed.FS{}, Digest: lockstep.Digest(nil)}
-}
-
-// timeoutFlag defines --timeout.
-func timeoutFlag(fs *flag.FlagSet) *time.Duration {
-	timeout := timeout(time.Minute)
-	fs.Var(&timeout, "timeout", "`DURATION`: how long to wait while others have the database locked")
-	return (*time.Duration)(&timeout)
-}
-
-// timeout is the value of --timeout. Without any time nothing could be tried once.
-type timeout time.Duration
-
-func (t *timeout) String() string { return time.Duration(*t).String() }
-
-func (t *timeout) Set(s string) error {
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return errors.New("want how long, as in 500ms, 30s or 2m")
-	}
-	*t = timeout(d)
-	return nil
-}
-
-// allowFlag defines --allow.
-func allowFlag(fs *flag.FlagSet) *string {
-	return fs.String("allow", "", "`DIGEST`: pass the refusal of a diverged or drifted database that reports this digest")
 }

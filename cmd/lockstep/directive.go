@@ -40,7 +40,7 @@ func directive(dir string) (gen.Options, bool) {
 // parseDirective reads one line of a Go file. Lockstep may be started in any of
 // the ways in which Go starts a tool:
 //
-//	//go:generate go tool lockstep generate -gaps
+//	//go:generate go tool lockstep generate --gaps
 //	//go:generate go run github.com/lockstep-db/lockstep/cmd/lockstep@v1.0.0 generate
 //
 // https://pkg.go.dev/cmd/go#hdr-Generate_Go_files_by_processing_source

@@ -62,7 +62,7 @@ Example:
 	$ lockstep enroll --db data.db --from goose
 	data.db: enrolled at version 0005 (goose: 5 applied, the last 20240131094500)
 
-With -json, "result" has db, version, enrolled, and changed (type, name, want,
+With --json, "result" has db, version, enrolled, and changed (type, name, want,
 found, detail), which is empty when the database was enrolled. It also has file
 ("" unless 0001 was written), rows (table, rows), settings (pragma, value: what a
 new database will not have), leftAlone (table, tool), and from (tool, last,
@@ -75,20 +75,13 @@ migrations: 0 if the tool does not say), which is null without --from.`,
 			fs.Var(&from, "from", "`TOOL`: take the version that goose, golang-migrate, dbmate or user_version recorded")
 			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
-				path, dir, err := paths(db, migrations)
-				if err != nil {
-					return nil, err
-				}
-				e := &enrollment{path: path, dir: dir, gaps: *gaps, timeout: *timeout, from: from.tool}
-				none, err := hasNone(dir)
+				e := &enrollment{path: db.value, dir: migrations.value, gaps: *gaps, timeout: *timeout, from: from.tool}
+				none, err := hasNone(e.dir)
 				if err != nil {
 					return nil, err
 				}
 				if !none {
-					newest, err := load(ctx, s, dir, gen.Options{Gaps: *gaps})
+					newest, err := load(ctx, s, e.dir, gen.Options{Gaps: *gaps})
 					if err != nil {
 						return nil, err
 					}
@@ -285,7 +278,7 @@ func (r *enrollResult) print(w io.Writer) {
 	}
 	if r.quotes {
 		say("The file has strings in double quotes, which some builds of SQLite refuse. Put them in\n"+
-			"single quotes, or add -dqs to the go:generate line:", "//"+"go:generate go tool lockstep generate -dqs")
+			"single quotes, or add --dqs to the go:generate line:", "//"+"go:generate go tool lockstep generate --dqs")
 	}
 	if !r.isPackage {
 		say("Make a Go package of the directory:", "lockstep init "+quoteArg(filepath.Dir(r.File)))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,7 +15,7 @@ import (
 func generateCommand() command {
 	return command{
 		name:  "generate",
-		args:  "[-check] [-gaps] [-dqs] [-accept N]... [-json] [DIR]",
+		args:  "[--check] [--gaps] [--dqs] [--accept N]... [--json] [DIR]",
 		short: "write lockstep_gen.go from the migrations in a directory",
 		long: `
 Reads the migrations in DIR (the current folder, which is where go generate
@@ -38,7 +37,7 @@ to standard error. A directory of SQL alone does not pay for that.
 A migration that lockstep_gen.go records is history: there are databases that have
 been through it. When one is changed in more than blanks and comments, renamed or
 removed, generate refuses. The newest may change until git has it. Write what you
-want to change as a new migration; where you know better, -accept records the new
+want to change as a new migration; where you know better, --accept records the new
 text beside the old, and databases that ran either are right.
 
 Problems are printed one on a line, with file, line and column. The exit code is 1
@@ -49,9 +48,10 @@ Example:
 	$ lockstep generate migrations
 	migrations/0004-add-tags.sql: number 0004 is already used by 0004-add-index.sql
 
-With -json, "result" has file (the path of lockstep_gen.go), version (the newest
+With --json, "result" has file (the path of lockstep_gen.go), version (the newest
 migration), written (false if the file was right already) and pins (file, line,
 col, pinned, newest).`,
+		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
 			opts := generateFlags(fs)
@@ -125,38 +125,4 @@ func (r *generateResult) print(w io.Writer) {
 	for _, p := range r.Pins {
 		fmt.Fprintf(w, "%s:%d:%d: pinned to %s; the newest is %s\n", p.File, p.Line, p.Col, p.Pinned, p.Newest)
 	}
-}
-
-// versionList is the value of a flag that may be repeated.
-type versionList []lockstep.Version
-
-func (l *versionList) String() string { return "" }
-
-func (l *versionList) Set(s string) error {
-	v, err := parseVersion(s)
-	if err != nil {
-		return err
-	}
-	*l = append(*l, v)
-	return nil
-}
-
-// versionFlag is the value of a flag that takes one version; 0 when not given.
-type versionFlag lockstep.Version
-
-func (f *versionFlag) String() string { return "" }
-
-func (f *versionFlag) Set(s string) error {
-	v, err := parseVersion(s)
-	*f = versionFlag(v)
-	return err
-}
-
-// parseVersion reads 7 and 0007.
-func parseVersion(s string) (lockstep.Version, error) {
-	n, err := strconv.ParseUint(s, 10, 0)
-	if err != nil || n == 0 || n > 9999 {
-		return 0, errors.New("want the number of a migration, as in 0007")
-	}
-	return lockstep.Version(n), nil
 }

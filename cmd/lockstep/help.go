@@ -97,7 +97,7 @@ func printManual(w io.Writer, cmd command) {
 		} else if value != "" && f.DefValue != "" && f.DefValue != "0" {
 			text += " (default " + strings.TrimSuffix(f.DefValue, "0s") + ")"
 		}
-		fmt.Fprintf(w, "  %s\n    	%s\n", strings.TrimSpace("-"+f.Name+" "+value), text)
+		fmt.Fprintf(w, "  %s\n    	%s\n", strings.TrimSpace(hyphened(f.Name)+" "+value), text)
 	})
 }
 

@@ -19,7 +19,7 @@ import (
 func initCommand() command {
 	return command{
 		name:  "init",
-		args:  "[-json] [DIR]",
+		args:  "[--json] [DIR]",
 		short: "make a migrations package",
 		long: `
 Makes DIR (default: the migrations directory, see "lockstep help") and in it
@@ -42,25 +42,25 @@ Example:
 	migrations/migrations.go: written
 	migrations/migrations_test.go: written
 
-With -json, "result" has file, test ("" if there was a migrations_test.go already),
+With --json, "result" has file, test ("" if there was a migrations_test.go already),
 package, importPath ("" outside of a module) and tool (whether go.mod has lockstep
 among its tools).`,
+		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			return func(_ context.Context, _ *streams, args []string) (result, error) {
 				if len(args) > 1 {
 					return nil, usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))
 				}
-				dir := &pathFlag{name: "migrations", fallback: "migrations"}
+				dir := &pathFlag{key: "migrations", fallback: "migrations"}
 				if len(args) == 1 {
 					if err := dir.Set(args[0]); err != nil {
 						return nil, usage(err.Error())
 					}
 				}
-				path, err := dir.path()
-				if err != nil {
+				if err := dir.lookUp(); err != nil {
 					return nil, err
 				}
-				return initPackage(path)
+				return initPackage(dir.value)
 			}
 		},
 	}

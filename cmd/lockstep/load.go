@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"io/fs"
 	"path/filepath"
 
@@ -37,11 +36,6 @@ func (o programOutput) Write(b []byte) (int, error) {
 		return o.s.stderr.Write(b)
 	}
 	return len(b), nil
-}
-
-// gapsFlag defines --gaps for the commands that call load.
-func gapsFlag(fs *flag.FlagSet) *bool {
-	return fs.Bool("gaps", false, "accept gaps between the numbers, as fastmigrate does")
 }
 
 // inDir names the files of problems from the current folder.

@@ -64,6 +64,8 @@ type command struct {
 	short string // what it does, for the list of commands
 	long  string // its manual, without the flags
 
+	takesArgs bool // besides flags
+
 	// flags defines the command's flags and returns what runs once they are
 	// parsed.
 	flags func(*flag.FlagSet) action
@@ -74,7 +76,7 @@ type command struct {
 type action func(ctx context.Context, s *streams, args []string) (result, error)
 
 // A result is what a command has to say on standard output: by print, or with
-// -json as the value of "result".
+// --json as the value of "result".
 type result interface {
 	print(w io.Writer)
 }
@@ -149,10 +151,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return complain(stderr, usageError(name, err.Error()))
 	}
+	if len(args) > 0 && !cmd.takesArgs {
+		return complain(stderr, usageError(name, fmt.Sprintf("found argument %q; want flags only", args[0])))
+	}
 
 	s := &streams{stderr: stderr}
 	defer s.close()
-	res, err := act(ctx, s, args)
+	var res result
+	if err = lookUp(fs); err == nil {
+		res, err = act(ctx, s, args)
+	}
 	if err == context.Canceled { // it has no place, and no more to say
 		err = fmt.Errorf("%s: interrupted: %w", name, err)
 	}
@@ -176,11 +184,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return complain(stderr, err)
 }
 
-// jsonFlag defines the flag that all commands have.
-func jsonFlag(fs *flag.FlagSet) *bool {
-	return fs.Bool("json", false, "print one JSON object: lockstep help json")
-}
-
 // find returns the command of that name. Its error names what else there is that
 // was meant, or the topics, if there are any to choose from.
 func find(name string, topics ...string) (command, error) {
@@ -198,33 +201,6 @@ func find(name string, topics ...string) (command, error) {
 	return command{}, fmt.Errorf("%s: no such command%s\n\tlockstep help", name, hint)
 }
 
-// parse parses flags that may stand before, between and after the arguments, and
-// returns the arguments.
-func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
-	for {
-		if err := fs.Parse(args); err != nil {
-			return nil, flagError(fs, err)
-		}
-		parsed := len(args) - fs.NArg()
-		if fs.NArg() == 0 || parsed > 0 && args[parsed-1] == "--" {
-			return append(rest, fs.Args()...), nil
-		}
-		rest = append(rest, fs.Arg(0))
-		args = fs.Args()[1:]
-	}
-}
-
-// flagError adds to the error of an unknown flag the one that was meant.
-func flagError(fs *flag.FlagSet, err error) error {
-	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
-	if !ok {
-		return err
-	}
-	var names []string
-	fs.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
-	return fmt.Errorf("no flag -%s%s", name, didYouMean("-"+name, names))
-}
-
 // usage is the error of an action for a mistake on its command line.
 type usage string
 
@@ -232,14 +208,6 @@ func (u usage) Error() string { return string(u) }
 
 func usageError(command, text string) error {
 	return fmt.Errorf("%s: %s\n\tlockstep help %s", command, text, command)
-}
-
-// noArgs is called by the actions that take flags only.
-func noArgs(args []string) error {
-	if len(args) > 0 {
-		return usage(fmt.Sprintf("found argument %q; want flags only", args[0]))
-	}
-	return nil
 }
 
 // didYouMean returns "; did you mean X?" if one of names is close to name.

@@ -47,7 +47,7 @@ the go command builds of the directory, so that it has to be a package of a modu
 What they print goes to standard error.
 
 Double-quoted strings are accepted with a warning; a program accepts them only if
-its go:generate line has -dqs and its SQLite driver accepts them.
+its go:generate line has --dqs and its SQLite driver accepts them.
 
 Example:
 
@@ -57,7 +57,7 @@ Example:
 	  0005-add-tags.sql
 	  0006-index-tags.sql
 
-With -json, "result" has db, from, to, dryRun, backup ("" if none was made), and
+With --json, "result" has db, from, to, dryRun, backup ("" if none was made), and
 migrations: those that ran, or with --dry-run would run, each with version and file,
 and with --dry-run also program (it is no SQL) and noTransaction, which are left out
 when false, and statements (line, sql).`,
@@ -71,17 +71,10 @@ when false, and statements (line, sql).`,
 			keep := fs.Int("keep", 0, "`N`: with --backup, keep the last N that were made so (default all)")
 			gaps, timeout, allow := gapsFlag(fs), timeoutFlag(fs), allowFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
 				if *keep < 0 || *keep > 0 && !*backup {
 					return nil, usage("--keep is for --backup, and wants a number from 1")
 				}
-				path, dir, err := paths(db, migrations)
-				if err != nil {
-					return nil, err
-				}
-				res, err := load(ctx, s, dir, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
+				res, err := load(ctx, s, migrations.value, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
 				if err != nil {
 					return nil, err
 				}
@@ -92,7 +85,7 @@ when false, and statements (line, sql).`,
 				if *backup {
 					opts = append(opts, lockstep.WithBackup(*keep))
 				}
-				return migrate(ctx, s, path, res.Schema, to == 0, *dryRun, opts)
+				return migrate(ctx, s, db.value, res.Schema, to == 0, *dryRun, opts)
 			}
 		},
 	}

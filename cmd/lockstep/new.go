@@ -47,7 +47,8 @@ Example:
 	$ lockstep new add tags
 	migrations/0004-add-tags.sql
 
-With -json, "result" has file and version.`,
+With --json, "result" has file and version.`,
+		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			migrations := migrationsFlag(fs)
 			kinds := []struct {
@@ -65,7 +66,7 @@ With -json, "result" has file and version.`,
 				var ext string
 				for _, kind := range kinds {
 					if *kind.want && ext != "" {
-						return nil, usage(fmt.Sprintf("-%s and -%s: want one of them", ext[1:], kind.ext[1:]))
+						return nil, usage(fmt.Sprintf("--%s and --%s: want one of them", ext[1:], kind.ext[1:]))
 					}
 					if *kind.want {
 						ext = kind.ext
@@ -84,11 +85,7 @@ With -json, "result" has file and version.`,
 						return nil, usage("-e: neither $VISUAL nor $EDITOR names an editor; nothing was written")
 					}
 				}
-				dir, err := migrations.path()
-				if err != nil {
-					return nil, err
-				}
-				made, err := newMigration(dir, description, ext, *gaps)
+				made, err := newMigration(migrations.value, description, ext, *gaps)
 				if err != nil {
 					return nil, err
 				}

@@ -57,7 +57,7 @@ Example:
 	store.go:9: V0012AddTags: now V0013AddTags
 	migrations/lockstep_gen.go: generated, version 0013
 
-With -json, "result" has stays (the commit or branch whose migrations stay; "" with
+With --json, "result" has stays (the commit or branch whose migrations stay; "" with
 --move), moves (from, to), names (file, line, from, to), dryRun, version, generated
 (the path of lockstep_gen.go; "" for a directory that is no Go package) and pins
 (those that the new version breaks, as of generate).`,
@@ -67,19 +67,13 @@ With -json, "result" has stays (the commit or branch whose migrations stay; "" w
 			fs.StringVar(&r.onto, "onto", "", "`BRANCH`: the migrations in this branch or commit stay where they are")
 			fs.Var((*stringList)(&r.named), "move", "`FILE`: move this migration behind all others (may be repeated, in order)")
 			fs.BoolVar(&r.dryRun, "dry-run", false, "print what would be done, and do nothing")
-			fs.BoolVar(&r.dryRun, "n", false, "short for -dry-run")
+			fs.BoolVar(&r.dryRun, "n", false, "short for --dry-run")
 			gaps := gapsFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
 				if r.onto != "" && len(r.named) > 0 {
-					return nil, usage("-onto and -move: want one of them")
+					return nil, usage("--onto and --move: want one of them")
 				}
-				var err error
-				if r.dir, err = migrations.path(); err != nil {
-					return nil, err
-				}
+				r.dir = migrations.value
 				return r.run(ctx, s, *gaps)
 			}
 		},
@@ -217,7 +211,7 @@ func (r *renumbering) planNamed(files []lockstep.FileName) error {
 			return refuse("missing", "%s: no migration %s", r.dir, filepath.Base(name))
 		}
 		if slices.Contains(moving, files[i]) {
-			return usage(fmt.Sprintf("-move %s: given twice", name))
+			return usage(fmt.Sprintf("--move %s: given twice", name))
 		}
 		moving = append(moving, files[i])
 	}

@@ -19,7 +19,7 @@ import (
 // (So do the errors of package runtime that judge a database, and problems in
 // migrations. All others mean that there is no answer: exit code 2.)
 type refusal struct {
-	kind string // for -json
+	kind string // for --json
 	text string
 }
 
@@ -141,7 +141,7 @@ func machineCode(err error) (sqlite3.ErrorCode, bool) {
 	return 0, false
 }
 
-// kindOf returns the word for an error that stands in the output of -json.
+// kindOf returns the word for an error that stands in the output of --json.
 func kindOf(err error) string {
 	if p := (gen.Problem{}); errors.As(err, &p) {
 		return "problem"
@@ -176,7 +176,7 @@ func kindOf(err error) string {
 	return "other"
 }
 
-// document is what -json prints: always one, whatever happens.
+// document is what --json prints: always one, whatever happens.
 type document struct {
 	Result   any           `json:"result"`
 	Warnings []jsonProblem `json:"warnings"`

@@ -48,9 +48,10 @@ Example:
 	data.db: from version 0011 to 0010
 	  what it was before is in data.db.v0011.20261123T142210Z.backup
 
-With -json, "result" has db, from and to (null where there is no version), restored
+With --json, "result" has db, from and to (null where there is no version), restored
 (the backup), backup (what the database was before, or "") and aside (where a
 damaged file was moved to, or "").`,
+		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			db := dbFlag(fs)
 			r := &restoration{}
@@ -64,11 +65,7 @@ damaged file was moved to, or "").`,
 				if args[0] == "" {
 					return nil, usage("the path of the backup is empty")
 				}
-				path, err := db.path()
-				if err != nil {
-					return nil, err
-				}
-				r.path, r.backup, r.timeout = path, args[0], *timeout
+				r.path, r.backup, r.timeout = db.value, args[0], *timeout
 				return r.restore(ctx, s)
 			}
 		},

@@ -38,7 +38,7 @@ Example:
 	+CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT);
 	lockstep: data.db: 1 object differs from what migrations has at version 0002
 
-With -json, "result" has migrations and version, db, schema (the text; "" for a
+With --json, "result" has migrations and version, db, schema (the text; "" for a
 difference), objects (type, name, table, sql; empty for a difference), changed
 (type, name, want, found, detail) and extra (as objects).`,
 		flags: func(fs *flag.FlagSet) action {
@@ -47,13 +47,10 @@ difference), objects (type, name, table, sql; empty for a difference), changed
 			fs.Var(&to, "to", "`N`: the schema at version N")
 			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
 				out := &schemaResult{Objects: []schemaObject{}, Changed: []jsonDifference{}, Extra: []schemaObject{}}
 				if db.given && !migrations.given {
 					if to != 0 {
-						return nil, usage("-to is for the migrations; give -migrations too")
+						return nil, usage("--to is for the migrations; give --migrations too")
 					}
 					found, err := databaseSchema(ctx, db.value, *timeout)
 					if err != nil {
@@ -64,10 +61,7 @@ difference), objects (type, name, table, sql; empty for a difference), changed
 					return out, nil
 				}
 
-				dir, err := migrations.path()
-				if err != nil {
-					return nil, err
-				}
+				dir := migrations.value
 				want, version, err := migrationsSchema(ctx, s, dir, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
 				if err != nil {
 					return nil, err

@@ -39,7 +39,7 @@ Example:
 	pending
 	  0003-add-index.sql
 
-With -json, "result" has db, managed, version, migrations and expected (null
+With --json, "result" has db, managed, version, migrations and expected (null
 without a directory), applied (version, file, checksum, at, ms, program), pending
 (names of files) and extra (type, name; at the newest version, what no migration
 made). A checksum of "" and a program of "" mean that another tool applied the
@@ -48,22 +48,15 @@ migration.`,
 			migrations, db := migrationsFlag(fs), dbFlag(fs)
 			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
-				path, dir, err := paths(db, migrations)
-				if err != nil {
-					return nil, err
-				}
 				var schema *lockstep.Schema
-				if _, err := os.Stat(dir); migrations.given || !errors.Is(err, os.ErrNotExist) {
-					res, err := load(ctx, s, dir, gen.Options{Gaps: *gaps})
+				if _, err := os.Stat(migrations.value); migrations.given || !errors.Is(err, os.ErrNotExist) {
+					res, err := load(ctx, s, migrations.value, gen.Options{Gaps: *gaps})
 					if err != nil {
 						return nil, err
 					}
 					schema = res.Schema
 				}
-				return status(ctx, path, dir, schema, lockstep.WithTimeout(*timeout))
+				return status(ctx, db.value, migrations.value, schema, lockstep.WithTimeout(*timeout))
 			}
 		},
 	}

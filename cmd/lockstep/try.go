@@ -63,7 +63,7 @@ Example:
 	rows
 	  people  before 1200, after 1198
 
-With -json, "result" has db, from, to, ms, migrations that ran (version, file, ms, and
+With --json, "result" has db, from, to, ms, migrations that ran (version, file, ms, and
 for those in SQL statements: line, ms), schema (type, name, before, after: the SQL of
 objects that have changed, "" where there is none), rows (table, before, after: of all
 tables, null where there is none) and kept ("" without --keep).`,
@@ -72,23 +72,15 @@ tables, null where there is none) and kept ("" without --keep).`,
 			db, migrations := dbFlag(fs), migrationsFlag(fs)
 			var to versionFlag
 			fs.Var(&to, "to", "`N`: stop at version N")
-			fs.Var((*newFileFlag)(&t.keep), "keep", "`FILE`: where to leave the upgraded copy")
+			fs.Var((*fileFlag)(&t.keep), "keep", "`FILE`: where to leave the upgraded copy")
 			verbose := fs.Bool("v", false, "list the rows of all tables")
 			gaps, timeout, allow := gapsFlag(fs), timeoutFlag(fs), allowFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
-				path, dir, err := paths(db, migrations)
+				res, err := load(ctx, s, migrations.value, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
 				if err != nil {
 					return nil, err
 				}
-				t.path = path
-				res, err := load(ctx, s, dir, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
-				if err != nil {
-					return nil, err
-				}
-				t.schema, t.newest, t.timeout = res.Schema, to == 0, *timeout
+				t.path, t.schema, t.newest, t.timeout = db.value, res.Schema, to == 0, *timeout
 				t.opts = []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), script.WithConn(prepare)}
 				out, err := t.try(ctx, s)
 				if out == nil {

@@ -16,7 +16,7 @@ import (
 func versionCommand() command {
 	return command{
 		name:  "version",
-		args:  "[-json]",
+		args:  "[--json]",
 		short: "print the versions of the command, of SQLite and of the generated file",
 		long: `
 Prints the version of this command, the version of the SQLite in it, which is the
@@ -30,12 +30,9 @@ Example:
 	SQLite 3.53.4
 	generated file of form 1
 
-With -json, "result" has lockstep, go, sqlite and format.`,
+With --json, "result" has lockstep, go, sqlite and format.`,
 		flags: func(fs *flag.FlagSet) action {
 			return func(ctx context.Context, _ *streams, args []string) (result, error) {
-				if err := noArgs(args); err != nil {
-					return nil, err
-				}
 				return versions(ctx)
 			}
 		},

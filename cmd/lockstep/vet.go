@@ -76,6 +76,7 @@ Example:
 With -json, "errors" has what was found (file, line, col, fact), "warnings" what -why
 says, and "result" has pins: those that -fix has moved (file, line, col, pinned,
 newest).`,
+		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			var v vet
 			fs.BoolVar(&v.fix, "fix", false, "move broken pins where all SQL of the file is right")
