@@ -1,7 +1,6 @@
 package gen
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +17,9 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/gohost"
+	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -36,10 +37,7 @@ type child struct {
 // it may import them where they are internal to something.
 const mainFolder = "lockstep_replay"
 
-const (
-	hostPath    = "github.com/lockstep-db/lockstep/gen/gohost"
-	commandPath = "github.com/lockstep-db/lockstep/cmd/lockstep"
-)
+const hostPath = "github.com/lockstep-db/lockstep/gen/gohost"
 
 const mainSource = `// Command lockstep_replay runs the Go migrations of package migrations.
 package main
@@ -61,7 +59,7 @@ func startChild(dir string, migrations []*migration, output io.Writer) (*child, 
 	}
 	c := &child{first: migrations[i].name, files: map[string]string{}}
 	for _, m := range migrations {
-		c.files[goFunction(m.Version)] = m.name
+		c.files[genfile.FuncName(m.Version)] = m.name
 	}
 	if err := c.start(dir, migrations, output); err != nil {
 		c.close()
@@ -78,17 +76,31 @@ func (c *child) start(dir string, migrations []*migration, output io.Writer) err
 	if dir, err = filepath.Abs(dir); err != nil {
 		return err
 	}
-	path, err := importPathOf(dir)
+	module, err := gomod.Find(dir)
 	if err != nil {
 		return err
 	}
-	pkg, _ := packageName(dir)
+	if module == nil {
+		return errors.New("no go.mod in the folder or above; a directory with Go migrations is a package of a module")
+	}
+	path, err := module.ImportPath(dir)
+	if err != nil {
+		return err
+	}
+	names := make([]lockstep.FileName, len(migrations))
+	for i, m := range migrations {
+		names[i] = m.FileName
+	}
+	provisional, err := genfile.Provisional(PackageName(dir), names)
+	if err != nil {
+		return err
+	}
 	if c.temp, err = os.MkdirTemp(goTemp(), "lockstep-"); err != nil {
 		return err
 	}
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	for _, f := range []struct{ place, name, text string }{
-		{filepath.Join(dir, FileName), FileName, provisional(pkg, migrations)},
+		{filepath.Join(dir, FileName), FileName, string(provisional)},
 		{filepath.Join(dir, mainFolder, "main.go"), "main.go", fmt.Sprintf(mainSource, path)},
 	} {
 		overlay.Replace[f.place] = filepath.Join(c.temp, f.name)
@@ -156,69 +168,6 @@ func resultCode(err error) int {
 	return 0
 }
 
-// provisional returns a generated file that is right as far as the package's other
-// files see it, before the replay has told what is in a right one. It embeds nothing
-// and has no checksum in it: as long as no migration comes or goes and no Go file
-// changes, what was built of the package is not built again.
-func provisional(pkg string, migrations []*migration) string {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\n\npackage %s\n\nimport (\n\t\"context\"\n\t\"database/sql\"\n\t%q\n)\n\n", header, pkg, runtimePath)
-	newest := migrations[len(migrations)-1]
-	fmt.Fprintf(&b, "const ExpectedVersion lockstep.Version = %d\n\n", newest.Version)
-	fmt.Fprintf(&b, "const Latest %s = %d\n\n", pinName(newest.FileName), newest.Version)
-	for _, m := range migrations {
-		fmt.Fprintf(&b, "type %s int\n", pinName(m.FileName))
-	}
-	b.WriteString("\nvar Schema = lockstep.Schema{\n\tExpected: ExpectedVersion,\n\tMigrations: []lockstep.Migration{\n")
-	for _, m := range migrations {
-		fmt.Fprintf(&b, "\t\t{Version: %d, File: %q", m.Version, m.name)
-		if m.Ext == ".go" {
-			fmt.Fprintf(&b, ", Program: lockstep.Go(%s)", goFunction(m.Version))
-		}
-		b.WriteString("},\n")
-	}
-	b.WriteString("\t},\n}\n")
-	for _, name := range []string{"Migrate", "Check"} {
-		fmt.Fprintf(&b, "\nfunc %s(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {\n\treturn lockstep.%[1]s(ctx, db, &Schema, opts...)\n}\n", name)
-	}
-	b.WriteString("\nconst SchemaSQL = \"\"\n")
-	return b.String()
-}
-
-// importPathOf returns the import path of the package in dir.
-func importPathOf(dir string) (string, error) {
-	for root := dir; ; root = filepath.Dir(root) {
-		text, err := os.ReadFile(filepath.Join(root, "go.mod"))
-		if err == nil {
-			path := modulePath(text)
-			if path == "" {
-				return "", fmt.Errorf("%s names no module", filepath.Join(root, "go.mod"))
-			}
-			if rel, err := filepath.Rel(root, dir); err == nil && rel != "." {
-				path += "/" + filepath.ToSlash(rel)
-			}
-			return path, nil
-		}
-		if root == filepath.Dir(root) {
-			return "", errors.New("no go.mod in the folder or above; a directory with Go migrations is a package of a module")
-		}
-	}
-}
-
-// modulePath returns the path that a go.mod gives to its module, or "".
-func modulePath(text []byte) string {
-	for line := range strings.Lines(string(text)) {
-		line, _, _ = strings.Cut(line, "//")
-		if words := strings.Fields(line); len(words) == 2 && words[0] == "module" {
-			if path, err := strconv.Unquote(words[1]); err == nil {
-				return path
-			}
-			return words[1]
-		}
-	}
-	return ""
-}
-
 // function returns what runs the migration, in the child.
 func (c *child) function(v lockstep.Version) func(context.Context, lockstep.Tx) error {
 	return func(ctx context.Context, tx lockstep.Tx) error {
@@ -244,7 +193,7 @@ func (c *child) explain(e *gohost.StartError) error {
 		switch place := position.FindStringSubmatch(line); {
 		case place != nil && strings.HasPrefix(filepath.ToSlash(line), mainFolder+"/"):
 			if strings.Contains(place[4], hostPath) {
-				return fmt.Errorf("%s: cannot be run: %s; want lockstep among the tools of the module\n\tgo get -tool %s", c.first, place[4], commandPath)
+				return fmt.Errorf("%s: cannot be run: %s; want lockstep among the tools of the module\n\tgo get -tool %s", c.first, place[4], gomod.CommandPath)
 			}
 			rest = append(rest, place[4])
 		case place != nil:

@@ -15,6 +15,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 
+	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -159,7 +160,7 @@ func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 		dir := newMigrations(t, map[string]string{
 			"0001-x.go":   goMigration("0001", "return nil"),
 			"0002-y.go":   goMigration("0002", "return nil"),
-			FileName:      header + "\n\npackage migrations\n\nvar Schema = nothing.Schema{Migrations: []int{}}\n",
+			FileName:      genfile.Header + "\n\npackage migrations\n\nvar Schema = nothing.Schema{Migrations: []int{}}\n",
 			"a.go":        "package migrations\n\nconst _ V0002Y = Latest\n",
 			"a_test.go":   "package migrations_test\n",
 			"z_plan9.go":  "package migrations\n\nfunc migrate0001() {}\n",

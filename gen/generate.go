@@ -76,6 +76,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -145,11 +146,7 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	}
 	result := d.result(dir)
 	if opts.To == 0 {
-		names := make([]lockstep.FileName, len(d.migrations))
-		for i, m := range d.migrations {
-			names[i] = m.FileName
-		}
-		result.Source, err = emit(pkg, result.Schema, names)
+		result.Source, err = genfile.Emit(pkg, result.Schema)
 	}
 	faults, checkErr := d.check()
 	if err := cmp.Or(err, checkErr, faults.err()); err != nil {
@@ -176,7 +173,7 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 		return nil, err
 	}
 	source, err := os.ReadFile(filepath.Join(dir, FileName))
-	if err == nil && isGenerated(source) {
+	if err == nil && genfile.IsGenerated(source) {
 		if recorded, err := parseRecord(source); err == nil {
 			for _, m := range d.migrations {
 				m.accepted = earlier(m.checksum, recorded[m.Version].Accepted)
@@ -394,7 +391,7 @@ func (r *Result) Commit() error {
 	switch {
 	case err == nil && r.same(found):
 		return nil
-	case err == nil && !isGenerated(found):
+	case err == nil && !genfile.IsGenerated(found):
 		return Problems{{File: FileName, Fact: notGenerated}}
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err

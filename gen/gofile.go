@@ -16,12 +16,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
-
-// goFunction returns the name of the function that a Go migration declares.
-func goFunction(v lockstep.Version) string { return "migrate" + v.String() }
 
 // readGo checks that a migration written in Go declares its function, as far as
 // that shows without the compiler, and that no build leaves the file out.
@@ -60,7 +58,7 @@ func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
 		report(file.Name.Pos(), "package %s; want package %s, which the directory is", file.Name.Name, pkg)
 	}
 
-	name := goFunction(m.Version)
+	name := genfile.FuncName(m.Version)
 	want := fmt.Sprintf("want func %s(ctx context.Context, tx lockstep.Tx) error", name)
 	var close *ast.FuncDecl // what may have been meant for it
 	for _, decl := range file.Decls {
@@ -108,7 +106,7 @@ func signatureFault(file *ast.File, f *ast.FuncType) string {
 		return fmt.Sprintf("has %d %s", len(params), plural(len(params), "parameter"))
 	case !is(file, params[0], "context", "Context"):
 		return "the first parameter is not a context.Context"
-	case !is(file, params[1], runtimePath, "Tx"):
+	case !is(file, params[1], genfile.RuntimePath, "Tx"):
 		return "the second parameter is not a lockstep.Tx"
 	case len(results) != 1:
 		return fmt.Sprintf("has %d %s", len(results), plural(len(results), "result"))
@@ -150,14 +148,14 @@ func is(file *ast.File, e ast.Expr, pkg, name string) bool {
 			switch {
 			case spec.Name != nil:
 				local = spec.Name.Name
-			case imported == runtimePath:
+			case imported == genfile.RuntimePath:
 				local = "lockstep"
 			}
 			if local == x.Name {
 				switch imported {
 				case pkg:
 					return e.Sel.Name == name
-				case "context", "database/sql", runtimePath:
+				case "context", "database/sql", genfile.RuntimePath:
 					return false
 				}
 				return true // by an alias

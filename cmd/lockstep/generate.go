@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -67,7 +68,7 @@ col, pinned, newest).`,
 				if err != nil {
 					return nil, err
 				}
-				out := &generateResult{File: filepath.Join(dir, gen.FileName), Version: res.Schema.Expected, Pins: []brokenPin{}}
+				out := &generateResult{File: filepath.Join(dir, gen.FileName), Version: res.Schema.Expected, Pins: []genfile.Pin{}}
 				stale, err := res.Stale()
 				switch {
 				case err != nil:
@@ -81,8 +82,7 @@ col, pinned, newest).`,
 					return nil, inDir(dir, err)
 				}
 				out.Written = stale != ""
-				pins, err := brokenPins(ctx, dir, res.Source)
-				out.Pins = append(out.Pins, pins...)
+				out.Pins, err = brokenPins(ctx, res)
 				return out, err
 			}
 		},
@@ -118,7 +118,7 @@ type generateResult struct {
 	File    string           `json:"file"`
 	Version lockstep.Version `json:"version"`
 	Written bool             `json:"written"`
-	Pins    []brokenPin      `json:"pins"`
+	Pins    []genfile.Pin    `json:"pins"`
 }
 
 func (r *generateResult) print(w io.Writer) {

@@ -5,15 +5,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"go/build"
-	"go/token"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/gomod"
 )
 
 func initCommand() command {
@@ -82,19 +83,17 @@ func initPackage(dir string) (_ result, err error) {
 		return nil, refuse("exists", "%s: is a migrations package already; nothing was written", dir)
 	}
 	res := &initResult{File: filepath.Join(dir, "migrations.go")}
-	if res.Package, err = packageName(dir); err != nil {
-		return nil, err
-	}
-	root, module, err := moduleOf(dir)
+	res.Package = gen.PackageName(dir)
+	module, err := gomod.Find(dir)
 	if err != nil {
 		return nil, err
 	}
-	if module.path != "" {
-		if res.ImportPath, err = module.importPath(root, dir); err != nil {
+	if module != nil {
+		if res.ImportPath, err = module.ImportPath(dir); err != nil {
 			return nil, err
 		}
+		res.Tool = module.Tool
 	}
-	res.Tool = module.tool
 	last, err := lastVersion(dir)
 	if err != nil {
 		return nil, err
@@ -104,7 +103,7 @@ func initPackage(dir string) (_ result, err error) {
 		return nil, err
 	}
 	test := filepath.Join(dir, "migrations_test.go")
-	switch err := writeNew(test, testText(res.Package, module.driver())); {
+	switch err := writeNew(test, testText(res.Package, driverOf(module))); {
 	case err == nil:
 		res.Test = test
 	case kindOf(err) != "exists":
@@ -161,25 +160,31 @@ func TestMigrations(t *testing.T) { migratetest.Run(t, Schema) }
 `, name, driver)
 }
 
-// packageName returns the name of the package in dir if there is one, else one
-// that is like the name of the folder.
-func packageName(dir string) (string, error) {
-	pkg, err := build.ImportDir(dir, 0)
-	if err == nil {
-		return pkg.Name, nil
+// sqliteDrivers are the imports that register an SQLite driver, with the modules that
+// have them. The first is that of lockstep's own command, which brings it along.
+var sqliteDrivers = []struct{ module, pkg string }{
+	{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/driver"},
+	{"github.com/mattn/go-sqlite3", "github.com/mattn/go-sqlite3"},
+	{"modernc.org/sqlite", "modernc.org/sqlite"},
+}
+
+// driverOf returns the import of the module's SQLite driver. An indirect requirement can be
+// one that "go mod tidy" has not looked at yet, and so the program's own; that of ncruces
+// is there with lockstep in any case.
+func driverOf(m *gomod.Module) string {
+	if m != nil {
+		for _, d := range sqliteDrivers {
+			if slices.Contains(m.Direct, d.module) {
+				return d.pkg
+			}
+		}
+		for _, d := range sqliteDrivers[1:] {
+			if slices.Contains(m.Indirect, d.module) {
+				return d.pkg
+			}
+		}
 	}
-	if none := (*build.NoGoError)(nil); !errors.As(err, &none) {
-		return "", fileError(dir, err)
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	name := strings.ToLower(filepath.Base(abs))
-	if !token.IsIdentifier(name) || name == "main" {
-		name = "migrations"
-	}
-	return name, nil
+	return sqliteDrivers[0].pkg
 }
 
 type initResult struct {
@@ -202,7 +207,7 @@ func (r *initResult) print(w io.Writer) {
 		step("Make a Go module of the folder above it, which it is not in yet:", "go mod init example.com/program")
 	}
 	if !r.Tool {
-		step("Make lockstep a tool of your module, once:", "go get -tool "+commandPath)
+		step("Make lockstep a tool of your module, once:", "go get -tool "+gomod.CommandPath)
 	}
 	if r.first {
 		step("Begin the first migration, and write its SQL:", "go tool lockstep new --migrations "+quoteArg(filepath.Dir(r.File))+" initialize")

@@ -1,24 +1,22 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/genfile"
+	"github.com/lockstep-db/lockstep/gen/git"
+	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -137,7 +135,7 @@ func (r *renumbering) run(ctx context.Context, s *streams, gaps bool) (result, e
 	if err != nil {
 		return nil, err
 	}
-	out := &renumberResult{Dir: r.dir, Stays: r.stays, Moves: []move{}, Names: []renamedName{}, DryRun: r.dryRun, Pins: []brokenPin{}}
+	out := &renumberResult{Dir: r.dir, Stays: r.stays, Moves: []move{}, Names: []renamedName{}, DryRun: r.dryRun, Pins: []genfile.Pin{}}
 	if len(r.moves) == 0 {
 		for _, name := range files {
 			out.Version = max(out.Version, name.Version)
@@ -179,8 +177,7 @@ func (r *renumbering) run(ctx context.Context, s *streams, gaps bool) (result, e
 	if err := r.stage(ctx, tracked); err != nil {
 		return out, fmt.Errorf("%s: moved, but not in git's index: %w", r.dir, err)
 	}
-	pins, err := brokenPins(ctx, r.dir, res.Source)
-	out.Pins = append(out.Pins, pins...)
+	out.Pins, err = brokenPins(ctx, res)
 	return out, err
 }
 
@@ -236,7 +233,7 @@ func (r *renumbering) plan(ctx context.Context, files []lockstep.FileName, gaps 
 		}
 		return nil
 	}
-	names, err := gitNames(ctx, r.dir, "ls-tree", "-z", "--name-only", r.stays)
+	names, err := git.Names(ctx, r.dir, "ls-tree", "-z", "--name-only", r.stays)
 	if err != nil {
 		return fileError(r.dir, err)
 	}
@@ -328,12 +325,12 @@ func (r *renumbering) behind(stay, moving []lockstep.FileName) error {
 // what has been rebased onto, and theirs the commit that is being applied.
 func (r *renumbering) sides(ctx context.Context) error {
 	if r.onto != "" {
-		if !gitHas(ctx, r.dir, r.onto) {
+		if !git.HasCommit(ctx, r.dir, r.onto) {
 			return refuse("missing", "%s: git knows no commit or branch %s", r.dir, r.onto)
 		}
 		r.stays = r.onto
 	}
-	if _, err := git(ctx, r.dir, "rev-parse", "--git-dir"); err != nil {
+	if _, err := git.Run(ctx, r.dir, "rev-parse", "--git-dir"); err != nil {
 		return ctx.Err() // no git, or no repository
 	}
 	main := r.mainBranch(ctx)
@@ -341,7 +338,7 @@ func (r *renumbering) sides(ctx context.Context) error {
 		r.main = main
 	}
 	switch {
-	case gitHas(ctx, r.dir, "MERGE_HEAD"):
+	case git.HasCommit(ctx, r.dir, "MERGE_HEAD"):
 		stays, own := "MERGE_HEAD", "HEAD"
 		if r.onMain(ctx, main) && !r.pulling(ctx, main) {
 			stays, own = own, stays
@@ -358,7 +355,7 @@ func (r *renumbering) sides(ctx context.Context) error {
 			r.main = "" // it may be what is being rebased
 		}
 		for _, applied := range []string{"REBASE_HEAD", "CHERRY_PICK_HEAD"} {
-			if r.own == "" && gitHas(ctx, r.dir, applied) {
+			if r.own == "" && git.HasCommit(ctx, r.dir, applied) {
 				r.own = applied
 			}
 		}
@@ -371,7 +368,7 @@ func (r *renumbering) sides(ctx context.Context) error {
 // rebasing reports whether a rebase or a cherry-pick is under way.
 func (r *renumbering) rebasing(ctx context.Context) bool {
 	for _, name := range []string{"rebase-merge", "rebase-apply"} {
-		path := gitBranch(ctx, r.dir, "rev-parse", "--git-path", name)
+		path := git.Line(ctx, r.dir, "rev-parse", "--git-path", name)
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(r.dir, path)
 		}
@@ -379,18 +376,18 @@ func (r *renumbering) rebasing(ctx context.Context) bool {
 			return true
 		}
 	}
-	return gitHas(ctx, r.dir, "CHERRY_PICK_HEAD")
+	return git.HasCommit(ctx, r.dir, "CHERRY_PICK_HEAD")
 }
 
 // mainBranch returns the branch whose migrations never move, as it is known here
 // without the commits of the current branch, or "".
 func (r *renumbering) mainBranch(ctx context.Context) string {
-	current := gitBranch(ctx, r.dir, "symbolic-ref", "--quiet", "--short", "HEAD")
-	if main := gitBranch(ctx, r.dir, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"); main != "" {
+	current := git.Line(ctx, r.dir, "symbolic-ref", "--quiet", "--short", "HEAD")
+	if main := git.Line(ctx, r.dir, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"); main != "" {
 		return main
 	}
 	for _, main := range []string{"origin/main", "origin/master", "main", "master"} {
-		if main != current && gitHas(ctx, r.dir, "refs/heads/"+main) || gitHas(ctx, r.dir, "refs/remotes/"+main) {
+		if main != current && git.HasCommit(ctx, r.dir, "refs/heads/"+main) || git.HasCommit(ctx, r.dir, "refs/remotes/"+main) {
 			return main
 		}
 	}
@@ -399,7 +396,7 @@ func (r *renumbering) mainBranch(ctx context.Context) string {
 
 // onMain reports whether the current branch is the main branch.
 func (r *renumbering) onMain(ctx context.Context, main string) bool {
-	current := gitBranch(ctx, r.dir, "symbolic-ref", "--quiet", "--short", "HEAD")
+	current := git.Line(ctx, r.dir, "symbolic-ref", "--quiet", "--short", "HEAD")
 	if main = strings.TrimPrefix(main, "origin/"); main == "" {
 		return current == "main" || current == "master"
 	}
@@ -411,7 +408,7 @@ func (r *renumbering) onMain(ctx context.Context, main string) bool {
 func (r *renumbering) pulling(ctx context.Context, main string) bool {
 	for _, published := range []string{main, "@{upstream}"} {
 		if strings.HasPrefix(published, "origin/") || published == "@{upstream}" {
-			if _, err := git(ctx, r.dir, "merge-base", "--is-ancestor", "MERGE_HEAD", published); err == nil {
+			if _, err := git.Run(ctx, r.dir, "merge-base", "--is-ancestor", "MERGE_HEAD", published); err == nil {
 				return true
 			}
 		}
@@ -422,7 +419,7 @@ func (r *renumbering) pulling(ctx context.Context, main string) bool {
 // addedByBoth returns the migrations that both sides of a merge or a rebase have
 // added under one name. In the folder is what git has made of the two.
 func (r *renumbering) addedByBoth(ctx context.Context) (both []lockstep.FileName, err error) {
-	unmerged, err := gitNames(ctx, r.dir, "ls-files", "-z", "--unmerged", ".")
+	unmerged, err := git.Names(ctx, r.dir, "ls-files", "-z", "--unmerged", ".")
 	if err != nil {
 		return nil, fileError(r.dir, err)
 	}
@@ -470,7 +467,7 @@ func (r *renumbering) rename(ctx context.Context) error {
 			functions[function(m.from)] = function(m.to)
 		}
 		if !m.both { // else the pin may be the other's
-			pins[gen.PinName(m.from)] = gen.PinName(m.to)
+			pins[genfile.PinName(m.from)] = genfile.PinName(m.to)
 		}
 	}
 
@@ -502,7 +499,9 @@ func (r *renumbering) rename(ctx context.Context) error {
 		if i >= 0 && r.moves[i].both {
 			continue // what is in the folder is not this branch's; apply writes it
 		}
-		r.edit(filepath.Join(r.dir, name), allNames, mapping)
+		r.edit(filepath.Join(r.dir, name), func(text []byte) []genfile.Edit {
+			return genfile.Package{}.Rename(name, text, mapping, nil)
+		})
 	}
 	return r.renamePins(ctx, pins)
 }
@@ -514,17 +513,17 @@ func (r *renumbering) isIn(ctx context.Context, rev, name string) bool {
 	if rev == "" {
 		return false
 	}
-	_, err := git(ctx, r.dir, "cat-file", "-e", rev+":./"+name)
+	_, err := git.Run(ctx, r.dir, "cat-file", "-e", rev+":./"+name)
 	return err == nil
 }
 
 // renamePins plans the changes to what is pinned in the module.
 func (r *renumbering) renamePins(ctx context.Context, pins map[string]string) error {
-	root, module, err := moduleOf(r.dir)
-	if err != nil || module.path == "" {
+	module, err := gomod.Find(r.dir)
+	if err != nil || module == nil {
 		return err
 	}
-	importPath, err := module.importPath(root, r.dir)
+	importPath, err := module.ImportPath(r.dir)
 	if err != nil {
 		return err
 	}
@@ -532,60 +531,16 @@ func (r *renumbering) renamePins(ctx context.Context, pins map[string]string) er
 	if err != nil {
 		return err
 	}
-	pkg := packageIn(dir)
-	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil || ctx.Err() != nil:
-			return ctx.Err() // what cannot be read is left to the compiler
-		case entry.IsDir() && path != root && ignored(path, entry.Name()):
-			return fs.SkipDir
-		case entry.IsDir() || filepath.Ext(path) != ".go" || entry.Name() == gen.FileName:
-			return nil
+	pkg := genfile.Package{Dir: dir, Path: importPath, Name: gen.PackageName(r.dir)}
+	return module.GoFiles(ctx, func(path string, text []byte) {
+		if filepath.Base(path) != gen.FileName {
+			r.edit(path, func(text []byte) []genfile.Edit { return pkg.Rename(path, text, nil, pins) })
 		}
-		r.edit(path, func(file *ast.File) (idents []*ast.Ident) {
-			inside := filepath.Dir(path) == dir
-			local := ""
-			for _, spec := range file.Imports {
-				if p, err := strconv.Unquote(spec.Path.Value); err == nil && p == importPath {
-					if local = pkg; spec.Name != nil {
-						local = spec.Name.Name
-					}
-				}
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				switch n := n.(type) {
-				case *ast.SelectorExpr:
-					if x, ok := n.X.(*ast.Ident); ok && x.Name == local && local != "" {
-						idents = append(idents, n.Sel)
-					}
-				case *ast.Ident:
-					if inside && strings.HasPrefix(n.Name, "V") {
-						idents = append(idents, n)
-					}
-				}
-				return true
-			})
-			return idents
-		}, pins)
-		return nil
 	})
 }
 
-// packageIn returns the name of the package in dir by its first file that has one. The
-// generated file is the one that a merge has left with conflicts.
-func packageIn(dir string) string {
-	files, _ := filepath.Glob(filepath.Join(globQuote(dir), "*.go"))
-	for _, path := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly)
-		if err == nil && file.Name.Name != "main" && !strings.HasSuffix(path, "_test.go") {
-			return file.Name.Name
-		}
-	}
-	return ""
-}
-
-// edit plans to change the names that find returns and names holds.
-func (r *renumbering) edit(path string, find func(*ast.File) []*ast.Ident, names map[string]string) {
+// edit plans to change the names that find returns.
+func (r *renumbering) edit(path string, find func(text []byte) []genfile.Edit) {
 	if abs, err := filepath.Abs(path); err == nil {
 		path = fromHere(abs)
 	}
@@ -597,52 +552,14 @@ func (r *renumbering) edit(path string, find func(*ast.File) []*ast.Ident, names
 		}
 		e = &edit{text, text}
 	}
-	text, renamed := renameIn(path, e.new, find, names)
-	if len(renamed) > 0 {
-		e.new, r.edits[path] = text, e
-		r.renamed = append(r.renamed, renamed...)
+	edits := find(e.new)
+	if len(edits) == 0 {
+		return
 	}
-}
-
-// renameIn changes names in Go code. What does not parse is left to the compiler.
-func renameIn(path string, code []byte, find func(*ast.File) []*ast.Ident, names map[string]string) (text []byte, renamed []renamedName) {
-	if !slices.ContainsFunc(keys(names), func(name string) bool { return bytes.Contains(code, []byte(name)) }) {
-		return code, nil
+	e.new, r.edits[path] = genfile.Apply(e.new, &edits), e
+	for _, edit := range edits {
+		r.renamed = append(r.renamed, renamedName{path, edit.At.Line, edit.Old, edit.New})
 	}
-	fset := token.NewFileSet()
-	file, err := parser.ParseFile(fset, path, code, parser.SkipObjectResolution)
-	if err != nil {
-		return code, nil
-	}
-	idents := slices.DeleteFunc(find(file), func(id *ast.Ident) bool { return names[id.Name] == "" })
-	slices.SortFunc(idents, func(a, b *ast.Ident) int { return int(a.Pos() - b.Pos()) })
-	idents = slices.CompactFunc(idents, func(a, b *ast.Ident) bool { return a.Pos() == b.Pos() })
-	last := 0
-	for _, id := range idents {
-		at := fset.PositionFor(id.Pos(), false)
-		text = append(append(text, code[last:at.Offset]...), names[id.Name]...)
-		last = at.Offset + len(id.Name)
-		renamed = append(renamed, renamedName{path, at.Line, id.Name, names[id.Name]})
-	}
-	return append(text, code[last:]...), renamed
-}
-
-// allNames returns every identifier of a file.
-func allNames(file *ast.File) (idents []*ast.Ident) {
-	ast.Inspect(file, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			idents = append(idents, id)
-		}
-		return true
-	})
-	return idents
-}
-
-func keys(m map[string]string) (names []string) {
-	for name := range m {
-		names = append(names, name)
-	}
-	return names
 }
 
 // apply changes the files. undo puts them back.
@@ -692,17 +609,17 @@ func (r *renumbering) split(ctx context.Context, m move, steps *[]func() error) 
 	if err != nil {
 		return fileError(from, err)
 	}
-	theirs, err := git(ctx, r.dir, "show", r.stays+":./"+m.From)
+	theirs, err := git.Run(ctx, r.dir, "show", r.stays+":./"+m.From)
 	if err != nil {
 		return fileError(from, err)
 	}
-	own, err := git(ctx, r.dir, "show", r.own+":./"+m.From)
+	own, err := git.Run(ctx, r.dir, "show", r.own+":./"+m.From)
 	if err != nil {
 		return fileError(from, err)
 	}
 	if m.from.Ext == ".go" {
-		text, _ := renameIn(from, []byte(own), allNames, map[string]string{function(m.from): function(m.to)})
-		own = string(text)
+		edits := genfile.Package{}.Rename(from, []byte(own), map[string]string{function(m.from): function(m.to)}, nil)
+		own = string(genfile.Apply([]byte(own), &edits))
 	}
 	*steps = append(*steps, func() error { return os.WriteFile(from, merged, 0o666) }, func() error { return os.Remove(to) })
 	if err := rewrite(from, []byte(theirs)); err != nil {
@@ -715,15 +632,15 @@ func (r *renumbering) split(ctx context.Context, m move, steps *[]func() error) 
 // changes of the user's beside git's index: what is staged then is the renumbering.
 func (r *renumbering) tracked(ctx context.Context) (paths []string) {
 	clean := func(dir, name string) bool {
-		if _, err := git(ctx, dir, "ls-files", "--error-unmatch", "--", name); err != nil {
+		if _, err := git.Run(ctx, dir, "ls-files", "--error-unmatch", "--", name); err != nil {
 			return false
 		}
-		_, err := git(ctx, dir, "diff", "--quiet", "--", name)
+		_, err := git.Run(ctx, dir, "diff", "--quiet", "--", name)
 		return err == nil
 	}
 	migrations := false
 	for _, m := range r.moves {
-		if _, err := git(ctx, r.dir, "ls-files", "--error-unmatch", "--", m.From); err == nil {
+		if _, err := git.Run(ctx, r.dir, "ls-files", "--error-unmatch", "--", m.From); err == nil {
 			paths = append(paths, filepath.Join(r.dir, m.From), filepath.Join(r.dir, m.To))
 			migrations = true
 		}
@@ -754,7 +671,7 @@ func (r *renumbering) stage(ctx context.Context, paths []string) error {
 		}
 		args = append(args, abs)
 	}
-	_, err := git(ctx, r.dir, args...)
+	_, err := git.Run(ctx, r.dir, args...)
 	return err
 }
 
@@ -765,7 +682,7 @@ type renumberResult struct {
 	Names   []renamedName    `json:"names"`
 	DryRun  bool             `json:"dryRun"`
 	Version lockstep.Version `json:"version"`
-	Pins    []brokenPin      `json:"pins"`
+	Pins    []genfile.Pin    `json:"pins"`
 
 	Generated string `json:"generated"`
 }

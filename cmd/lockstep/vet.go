@@ -20,6 +20,7 @@ import (
 	"golang.org/x/tools/go/analysis/unitchecker"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/sqlcheck"
 )
 
@@ -89,14 +90,14 @@ newest).`,
 					return v.movePins(ctx, s)
 				}
 				found, err := v.run(ctx, "")
-				return vetResult{Pins: []brokenPin{}}, v.report(s, found, err)
+				return vetResult{Pins: []genfile.Pin{}}, v.report(s, found, err)
 			}
 		},
 	}
 }
 
 type vetResult struct {
-	Pins []brokenPin `json:"pins"`
+	Pins []genfile.Pin `json:"pins"`
 }
 
 func (r vetResult) print(w io.Writer) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/genfile"
 )
 
 // movePins moves the broken pins of the packages to the newest migration, in files
@@ -26,7 +28,7 @@ import (
 // an analyzer. So go vet is shown the files as they would be, in an overlay, and
 // only what it accepts is written.
 func (v *vet) movePins(ctx context.Context, s *streams) (result, error) {
-	out := vetResult{Pins: []brokenPin{}}
+	out := vetResult{Pins: []genfile.Pin{}}
 	files, err := v.pinned(ctx)
 	if err != nil {
 		return out, err
@@ -68,7 +70,7 @@ func (v *vet) movePins(ctx context.Context, s *streams) (result, error) {
 
 // A pinnedFile is a file with broken pins.
 type pinnedFile struct {
-	pins []brokenPin
+	pins []genfile.Pin
 	text []byte // with the pins moved
 }
 
@@ -85,7 +87,10 @@ func (v *vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	type pinnable struct{ path, pkg, newest string }
+	type pinnable struct {
+		genfile.Package
+		newest string
+	}
 	var migrations []pinnable
 	var own []string
 	for dec := json.NewDecoder(bytes.NewReader(stdout)); ; {
@@ -103,8 +108,8 @@ func (v *vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 			if err != nil {
 				return nil, err
 			}
-			if pkg, newest := pinned(source); newest != "" {
-				migrations = append(migrations, pinnable{p.ImportPath, pkg, newest})
+			if file, _ := genfile.Parse(source); file != nil && file.Latest != "" {
+				migrations = append(migrations, pinnable{genfile.Package{Dir: p.Dir, Path: p.ImportPath, Name: file.Package}, file.Latest})
 			}
 		}
 		if !p.DepOnly {
@@ -120,24 +125,21 @@ func (v *vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 		if err != nil {
 			return nil, err
 		}
-		var pins []brokenPin
+		var pins []genfile.Pin
 		for _, m := range migrations {
-			pins = append(pins, pinsIn(fromHere(file), text, m.path, m.pkg, m.newest)...)
+			pins = append(pins, m.BrokenPins(file, text, m.newest)...)
 		}
 		if len(pins) > 0 {
-			slices.SortFunc(pins, func(a, b brokenPin) int { return a.offset - b.offset })
-			for _, p := range slices.Backward(pins) { // so that the places before stay
-				text = moved(text, p)
+			slices.SortFunc(pins, func(a, b genfile.Pin) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
+			var edits []genfile.Edit
+			for i := range pins {
+				edits = append(edits, pins[i].Edit())
+				pins[i].File = fromHere(file)
 			}
-			files[file] = pinnedFile{pins, text}
+			files[file] = pinnedFile{pins, genfile.Apply(text, &edits)}
 		}
 	}
 	return files, nil
-}
-
-// moved returns the text with the pin moved.
-func moved(text []byte, p brokenPin) []byte {
-	return slices.Concat(text[:p.offset], []byte(p.Newest), text[p.offset+len(p.Pinned):])
 }
 
 // An overlay is a folder with files that the go command reads in place of others.

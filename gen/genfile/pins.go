@@ -1,0 +1,189 @@
+package genfile
+
+import (
+	"bytes"
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/gen/gomod"
+)
+
+// A Pin is a line of code that is pinned to another migration than the last:
+//
+//	const _ migrations.V0010LatestThing = migrations.Latest
+type Pin struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"` // of the value, where the compiler reports it
+	Col    int    `json:"col"`
+	Pinned string `json:"pinned"` // V0010LatestThing
+	Newest string `json:"newest"`
+
+	typ token.Position // of Pinned
+}
+
+// Edit returns the edit that moves the pin.
+func (p Pin) Edit() Edit { return Edit{p.typ, p.Pinned, p.Newest} }
+
+// BrokenPins returns the pins of the module that dir is in which do not compile with
+// source, the generated file of dir. The compiler names the same places, but it stops
+// at the tenth error, and at the first package that others import.
+//
+// Nothing is type-checked: a pin that goes through an alias is left to the compiler.
+func BrokenPins(ctx context.Context, dir string, source []byte) (pins []Pin, err error) {
+	file, _ := Parse(source)
+	module, err := gomod.Find(dir)
+	if err != nil || module == nil || file == nil {
+		return nil, err
+	}
+	p := Package{Name: file.Package}
+	if p.Dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	if p.Path, err = module.ImportPath(dir); err != nil {
+		return nil, err
+	}
+	err = module.GoFiles(ctx, func(path string, text []byte) {
+		pins = append(pins, p.BrokenPins(path, text, file.Latest)...)
+	})
+	return pins, err
+}
+
+// A Package is a migrations package.
+type Package struct {
+	Dir  string // absolute
+	Path string // its import path
+	Name string
+}
+
+// BrokenPins returns the pins of a Go file to others than the newest migration.
+func (p Package) BrokenPins(path string, text []byte, newest string) (pins []Pin) {
+	if !bytes.Contains(text, []byte(latest)) {
+		return nil
+	}
+	fset, file, names := p.parse(path, text)
+	if file == nil {
+		return nil
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		typ := names.of(spec.Type)
+		if typ == nil || typ.Name == newest || !strings.HasPrefix(typ.Name, "V") {
+			return true
+		}
+		for _, value := range spec.Values {
+			if name := names.of(value); name != nil && name.Name == latest {
+				// Lines and columns are those of the file, whatever a "//line" says.
+				at := fset.PositionFor(value.Pos(), false)
+				pins = append(pins, Pin{path, at.Line, at.Column, typ.Name, newest, fset.PositionFor(typ.Pos(), false)})
+				break
+			}
+		}
+		return true
+	})
+	return pins
+}
+
+// Rename returns the edits that give other names to identifiers of a Go file: to any
+// identifiers, and to what names pins of the package.
+func (p Package) Rename(path string, text []byte, any, pins map[string]string) (edits []Edit) {
+	mentions := func(names map[string]string) bool {
+		return slices.ContainsFunc(slices.Collect(maps.Keys(names)), func(name string) bool { return bytes.Contains(text, []byte(name)) })
+	}
+	if !mentions(any) && !mentions(pins) {
+		return nil
+	}
+	fset, file, names := p.parse(path, text)
+	if file == nil {
+		return nil
+	}
+	add := func(id *ast.Ident, to string) {
+		if to != "" {
+			edits = append(edits, Edit{fset.PositionFor(id.Pos(), false), id.Name, to})
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			add(id, any[id.Name])
+		}
+		if e, ok := n.(ast.Expr); ok {
+			if id := names.of(e); id != nil {
+				add(id, pins[id.Name])
+			}
+		}
+		return true
+	})
+	return edits
+}
+
+// An Edit replaces a name.
+type Edit struct {
+	At       token.Position
+	Old, New string
+}
+
+// Apply returns the text with the names replaced. It sorts the edits, and drops those
+// that are there twice.
+func Apply(text []byte, edits *[]Edit) (edited []byte) {
+	slices.SortFunc(*edits, func(a, b Edit) int { return a.At.Offset - b.At.Offset })
+	*edits = slices.Compact(*edits)
+	last := 0
+	for _, e := range *edits {
+		edited = append(append(edited, text[last:e.At.Offset]...), e.New...)
+		last = e.At.Offset + len(e.Old)
+	}
+	return append(edited, text[last:]...)
+}
+
+// qualifiers are the names by which a file knows a package; "" if it needs none.
+type qualifiers []string
+
+// parse reads a Go file. It returns no file if it does not parse: the compiler says why.
+func (p Package) parse(path string, text []byte) (*token.FileSet, *ast.File, qualifiers) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, path, text, parser.SkipObjectResolution)
+	if err != nil {
+		return fset, nil, nil
+	}
+	var names qualifiers
+	if filepath.Dir(path) == p.Dir && file.Name.Name == p.Name {
+		names = append(names, "")
+	}
+	for _, spec := range file.Imports {
+		if imported, err := strconv.Unquote(spec.Path.Value); err == nil && imported == p.Path {
+			switch {
+			case spec.Name == nil:
+				names = append(names, p.Name)
+			case spec.Name.Name == ".":
+				names = append(names, "")
+			default:
+				names = append(names, spec.Name.Name)
+			}
+		}
+	}
+	return fset, file, names
+}
+
+// of returns the name that an expression has in the package, or nil.
+func (q qualifiers) of(e ast.Expr) *ast.Ident {
+	switch e := e.(type) {
+	case *ast.Ident:
+		if slices.Contains(q, "") {
+			return e
+		}
+	case *ast.SelectorExpr:
+		if x, ok := e.X.(*ast.Ident); ok && slices.Contains(q, x.Name) {
+			return e.Sel
+		}
+	}
+	return nil
+}

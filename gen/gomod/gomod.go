@@ -1,0 +1,116 @@
+// Package gomod is not for programs and promises nothing: it may change in any release.
+//
+// It finds the Go module that a directory is in, and reads its files.
+package gomod
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+)
+
+// CommandPath is the import path of the command lockstep, which "go get -tool" takes.
+const CommandPath = "github.com/lockstep-db/lockstep/cmd/lockstep"
+
+// A Module is what a go.mod says.
+type Module struct {
+	Root string // its folder
+	Path string
+	Tool bool // lockstep is among its tools
+
+	Direct, Indirect []string // paths of the modules that it requires
+}
+
+// Find returns the module that dir is in, or nil if it is in none.
+//
+// https://go.dev/ref/mod#go-mod-file
+func Find(dir string) (*Module, error) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		name := filepath.Join(root, "go.mod")
+		text, err := os.ReadFile(name)
+		switch {
+		case err == nil:
+			return parse(name, text)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		case root == filepath.Dir(root):
+			return nil, nil
+		}
+		root = filepath.Dir(root)
+	}
+}
+
+// parse reads a go.mod. The go command says what is wrong with one; here its module
+// line is enough.
+func parse(name string, text []byte) (*Module, error) {
+	m := &Module{Root: filepath.Dir(name), Path: modfile.ModulePath(text)}
+	if m.Path == "" {
+		return nil, fmt.Errorf("%s: no module line", name)
+	}
+	file, err := modfile.Parse(name, text, nil)
+	if err != nil {
+		return m, nil
+	}
+	for _, tool := range file.Tool {
+		m.Tool = m.Tool || tool.Path == CommandPath
+	}
+	for _, r := range file.Require {
+		if r.Indirect {
+			m.Indirect = append(m.Indirect, r.Mod.Path)
+		} else {
+			m.Direct = append(m.Direct, r.Mod.Path)
+		}
+	}
+	return m, nil
+}
+
+// ImportPath returns the import path of the package in dir, a folder of the module.
+func (m *Module) ImportPath(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	below, err := filepath.Rel(m.Root, dir)
+	return path.Join(m.Path, filepath.ToSlash(below)), err
+}
+
+// GoFiles calls f with the name and text of each Go file of the module. It leaves out
+// the files and folders that it cannot read, and the folders that the go command
+// ignores.
+//
+// https://pkg.go.dev/cmd/go#hdr-Package_lists_and_patterns
+func (m *Module) GoFiles(ctx context.Context, f func(path string, text []byte)) error {
+	return filepath.WalkDir(m.Root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || ctx.Err() != nil:
+			return ctx.Err()
+		case entry.IsDir() && path != m.Root && ignored(path, entry.Name()):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		if text, err := os.ReadFile(path); err == nil {
+			f(path, text)
+		}
+		return nil
+	})
+}
+
+func ignored(dir, name string) bool {
+	if name == "vendor" || name == "testdata" || name[0] == '.' || name[0] == '_' {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(dir, "go.mod")) // another module
+	return err == nil
+}
