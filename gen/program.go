@@ -32,14 +32,11 @@ func (r *replay) program(ctx context.Context, m *migration) (bool, error) {
 func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
 	t := &replayTx{replay: r, m: m}
 	var returned error
-	p := lockstep.Go(func(ctx context.Context, tx lockstep.Tx) error {
+	err := lockstep.Replay(ctx, r.tx, func(ctx context.Context, tx lockstep.Tx) error {
 		t.Tx = tx
 		returned = r.child.function(m.Version)(ctx, t)
 		return returned
-	})
-	err := p.(interface {
-		Replay(context.Context, *sql.Conn) error
-	}).Replay(ctx, r.tx)
+	}, nil)
 	var (
 		problems Problems
 		failed   *gohost.Error

@@ -315,11 +315,8 @@ func (u *upgrade) inspectCopy(ctx context.Context, own, form string) error {
 		}
 		return errors.New(fact + ": integrity_check: " + strings.ReplaceAll(answer, "\n", ": "))
 	}
-	switch after, err := u.readOwn(ctx); {
-	case err != nil:
+	if err := u.compareOwn(ctx, own); err != nil {
 		return err
-	case after != own:
-		return errOwn
 	}
 	switch after, err := u.form(ctx); {
 	case err != nil:

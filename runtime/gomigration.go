@@ -1,0 +1,132 @@
+package lockstep
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	goscanner "go/scanner"
+	"go/token"
+	"io"
+)
+
+// A Tx is what a migration written in Go works with. It has the methods of a *sql.Tx
+// that run SQL, so code that sqlc generates accepts it.
+//
+// Everything it runs is part of the upgrade's transaction:
+//
+//   - BEGIN, COMMIT, END, ROLLBACK, SAVEPOINT, RELEASE, ATTACH, DETACH and VACUUM are
+//     refused, and so is a PRAGMA that changes the connection. The migration then fails,
+//     even if the function returns nil. To undo what a migration did, and the whole
+//     upgrade with it, return an error.
+//   - A function may handle the error of a statement and go on, as after a UNIQUE conflict
+//     that it expects. But some errors end the transaction: ON CONFLICT ROLLBACK, a full
+//     disk, an interrupted INSERT. After one of those nothing more is executed, and the
+//     migration fails, even if the function returns nil.
+//     See https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction.
+//   - Foreign keys are off, as in the whole upgrade, so ON DELETE CASCADE and the like do
+//     nothing. They are checked at its end.
+//   - _meta and _lockstep_history belong to lockstep. A migration that changes them fails.
+//   - When the function returns, the Tx ends ([sql.ErrTxDone]), and so do the rows and
+//     statements that are still open.
+//
+// Only one goroutine at a time should use it. Wait for every goroutine that does.
+// Rows.ColumnTypes knows the names of columns, and nothing else.
+type Tx interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Go makes a Program of the function migrate0007 in 0007-backfill-slugs.go.
+//
+// The function runs where a migration in SQL would: after the migrations before it, in
+// the upgrade's transaction and on its connection. It reads values as the application's
+// driver returns them. When ctx ends, the running statement is interrupted, whatever
+// context it was given, and the upgrade is rolled back. A panic rolls it back too, and
+// goes on.
+//
+// The function may be called more than once, even by one call of [Migrate], because an
+// upgrade can be rolled back and started again. What it did outside the database is not
+// undone. The database is locked while it runs, so it can write to the file only through
+// its Tx.
+func Go(migrate func(ctx context.Context, tx Tx) error) Program { return goProgram{migrate: migrate} }
+
+type goProgram struct {
+	migrate func(ctx context.Context, tx Tx) error
+	before  func(query string) error // is called before each statement, unless nil
+}
+
+// Checksum returns "g1:" and 128 bits of a SHA-256 over the tokens of Go source, in
+// hexadecimal. Blanks and comments do not count.
+func (goProgram) Checksum(text []byte) string {
+	var s goscanner.Scanner
+	file := token.NewFileSet().AddFile("", -1, len(text))
+	s.Init(file, text, func(token.Position, string) {}, 0)
+	h := sha256.New()
+	for {
+		_, tok, literal := s.Scan()
+		if tok == token.EOF {
+			return "g1:" + hex.EncodeToString(h.Sum(nil)[:16])
+		}
+		if tok == token.SEMICOLON {
+			literal = "" // or the end of a line
+		}
+		h.Write([]byte(tok.String() + " " + literal + "\n"))
+	}
+}
+
+// Replay calls the function of a Go migration in the transaction that is open on conn, as
+// an upgrade does. It calls before ahead of each statement, on the goroutine that executes
+// it, and stops at an error. Replay is for the generator.
+func Replay(ctx context.Context, conn *sql.Conn, migrate func(ctx context.Context, tx Tx) error, before func(query string) error) error {
+	u := &upgrade{gate: &gate{config: configure(nil), conn: conn}}
+	defer u.restore(ctx)
+	return goProgram{migrate, before}.run(ctx, u, nil)
+}
+
+// run calls the function in the transaction of the upgrade.
+func (p goProgram) run(ctx context.Context, u *upgrade, _ *pending) error {
+	own, err := u.readOwn(ctx)
+	if err == nil {
+		err = p.call(ctx, u)
+	}
+	if err == nil {
+		err = ctx.Err() // the function may have ignored it
+	}
+	if err == nil {
+		err = u.inTransaction(ctx)
+	}
+	if err == nil {
+		err = u.compareOwn(ctx, own)
+	}
+	return err
+}
+
+// call calls the function. However that ends, even in a panic, the migration is off the
+// connection before anything else uses it.
+func (p goProgram) call(ctx context.Context, u *upgrade) (err error) {
+	g := &guard{upgrade: u, before: p.before, open: make(map[io.Closer]bool)}
+	g.ctx, g.cancel = context.WithCancel(ctx)
+	pool := sql.OpenDB(g)
+	// The end of the context is looked at in [guard.do], which can return its error.
+	inner, err := pool.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		g.cancel()
+		pool.Close()
+		return err
+	}
+	defer func() {
+		g.end(func() {
+			inner.Rollback() // of nothing: it closes what database/sql holds
+			pool.Close()
+		})
+		err = g.result(err)
+	}()
+	// Only the methods of a Tx: there is no Commit to be found behind it.
+	return p.migrate(g.ctx, struct{ Tx }{inner})
+}
+
+// Run calls the function. It is for the process of the generator that runs it.
+func (p goProgram) Run(ctx context.Context, tx Tx) error { return p.migrate(ctx, tx) }
