@@ -2,25 +2,23 @@ package sqltext
 
 import "strings"
 
-// A Difference is an object that is not what it should be.
+// A Difference is an object that is missing or not what it should be.
 type Difference struct {
 	Type, Name string
 	Want       string // SQL of the object
-	Found      string // SQL of the object found, or "" if there is none
-	Detail     string // one line: what differs, expected beside found
+	Found      string // SQL of the object found, or "" if it is missing
+	Detail     string // one line: what was wanted beside what was found
 }
 
-// Diff compares objects that should be with objects that are. changed are those
-// of want that are missing or other than they should be, in the order of want.
-// extra are those of found that want does not name, except SQLite's and lockstep's own.
-// found is without shadow tables, in which virtual tables keep their content: only
-// SQLite itself knows which they are.
+// Diff compares the objects of two schemas. changed are those of want that are
+// missing or different in found, in the order of want. extra are those of found that
+// want does not name, except SQLite's and lockstep's own. Neither has shadow tables,
+// in which virtual tables keep their content: only SQLite knows which they are.
 //
-// Objects whose texts differ are the same if their structures are, because
-// versions of SQLite word what ALTER TABLE leaves differently. How identifiers are
-// quoted, the case of keywords and identifiers, blanks, comments, the order and the
-// names of constraints, and whether a constraint stands behind its column or at the
-// end of the table do not count.
+// Objects whose texts differ are the same if they have the same structure, because
+// versions of SQLite word the result of ALTER TABLE differently. These do not count:
+// quotes, case, spaces and comments, the order and the names of constraints, and
+// whether a constraint is part of its column or of the table.
 func Diff(want, found []Object) (changed []Difference, extra []Object) {
 	have := make(map[identity]int, len(found))
 	for i, f := range found {
@@ -57,8 +55,8 @@ func Diff(want, found []Object) (changed []Difference, extra []Object) {
 	return changed, extra
 }
 
-// identity is what makes two objects of one schema the same object. A trigger can
-// have the name of a table.
+// identity tells the objects of a schema apart. A trigger can have the name of a
+// table.
 type identity struct {
 	trigger bool
 	name    string

@@ -6,10 +6,10 @@ import (
 )
 
 // Fingerprint returns a fingerprint of the schema that [FormatSchema] would write:
-// "s1:" and the first 128 bits of a SHA-256 in hexadecimal, over the type, the name
-// and the tokens of each object. How identifiers are quoted, the case of keywords
-// and identifiers, blanks and comments do not count; string literals do, to the
-// byte. Schemas with different fingerprints can still be the same to [Diff].
+// "s1:" and the first 128 bits of a SHA-256, in hexadecimal, over the type, name and
+// tokens of each object. Quotes, case, spaces and comments do not count; every byte
+// of a string literal does. Schemas with different fingerprints can be the same to
+// [Diff].
 func Fingerprint(objects []Object) string {
 	h := sha256.New()
 	var buf []byte

@@ -2,41 +2,38 @@ package sqltext
 
 import "strings"
 
-// A lexeme is a token of a CREATE statement, without what surrounds it.
+// A lexeme is a token of a CREATE statement, without the space around it.
 type lexeme struct {
 	kind  Kind
-	blank bool   // something that does not count stands before it
+	space bool   // there is a space or a comment before it
 	text  string // as written
 	key   string // the same for whatever means the same
 }
 
-// lex returns the lexemes of a CREATE statement. A semicolon at its end is none.
+// lex returns the lexemes of a CREATE statement, without the semicolon at its end.
 func lex(sql string) []lexeme {
 	lexemes := make([]lexeme, 0, len(sql)/6+1)
-	var blank, table, virtual, module bool
+	var space, table, virtual, module bool
 	for pos := 0; pos < len(sql); {
 		t := Next(sql, pos)
 		pos = t.End
-		// What a module makes of its arguments is its own affair. SQLite hands it
-		// comments, too.
+		// Only the module knows what its arguments mean. SQLite passes it comments, too.
 		if t.Kind == Space || !module && (t.Kind == Comment || t.Kind == Directive) {
-			blank = true
+			space = true
 			continue
 		}
 		if t.Kind == Semicolon && strings.TrimSpace(sql[pos:]) == "" {
 			break
 		}
-		l := lexeme{kind: t.Kind, blank: blank, text: sql[t.Pos:t.End]}
-		blank = false
+		l := lexeme{kind: t.Kind, space: space, text: sql[t.Pos:t.End]}
+		space = false
 		switch {
-		case module:
+		case module || l.kind == String:
 			l.key = l.text
 		case table && isDefault(lexemes) && (l.kind == Word || l.kind == Quoted):
 			l.key = defaultKey(l)
 		case l.kind == Quoted:
 			l.key = nameKey(l.text)
-		case l.kind == String:
-			l.key = l.text
 		default:
 			l.key = Fold(l.text)
 		}
@@ -51,8 +48,8 @@ func lex(sql string) []lexeme {
 	return lexemes
 }
 
-// nameKey returns the key of a name. One that means something else without quotes
-// keeps some: "unique" behind the name of a column is a type, and unique a
+// nameKey returns the key of a quoted name. One that means something else without
+// quotes keeps them: "unique" after the name of a column is a type, and unique is a
 // constraint.
 func nameKey(text string) string {
 	if name := Name(text); isBare(name) {
@@ -67,8 +64,8 @@ func isDefault(lexemes []lexeme) bool {
 	return n > 0 && lexemes[n-1].kind == Word && lexemes[n-1].key == "default"
 }
 
-// defaultKey returns the key of a word behind DEFAULT, where SQLite takes a name
-// for a string.
+// defaultKey returns the key of a word after DEFAULT, where SQLite takes a name for
+// a string.
 func defaultKey(l lexeme) string {
 	if l.kind == Word {
 		switch key := Fold(l.text); key {
@@ -79,12 +76,11 @@ func defaultKey(l lexeme) string {
 	return "'" + strings.ReplaceAll(Unquote(l.text), "'", "''") + "'"
 }
 
-// form returns the lexemes in a form that is the same for whatever means the
-// same. known reports whether a name is one that an expression at that place can
-// refer to.
+// form returns the lexemes in a form that is the same for whatever means the same.
+// known reports whether an expression in that place can refer to a name.
 //
-// What is in double quotes can be a string, if it is no such name: then its case
-// counts. https://sqlite.org/quirks.html#dblquote
+// If known says no, double quotes make a string, and its case counts.
+// https://sqlite.org/quirks.html#dblquote
 func form(lexemes []lexeme, known func(name string) bool) string {
 	var b strings.Builder
 	for i, l := range lexemes {
@@ -102,8 +98,7 @@ func form(lexemes []lexeme, known func(name string) bool) string {
 	return b.String()
 }
 
-// isName reports whether a quoted lexeme can only be a name, by what stands beside
-// it.
+// isName reports whether the lexemes beside a quoted one show that it is a name.
 func isName(lexemes []lexeme, i int) bool {
 	if i+1 < len(lexemes) {
 		if next := lexemes[i+1].text; next == "." || next == "(" {
@@ -127,23 +122,20 @@ func isName(lexemes []lexeme, i int) bool {
 	return false
 }
 
-// exact returns the lexemes as they are written.
+// exact returns the lexemes as they are written, one space between them.
 func exact(lexemes []lexeme) string {
-	var b strings.Builder
+	texts := make([]string, len(lexemes))
 	for i, l := range lexemes {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(l.text)
+		texts[i] = l.text
 	}
-	return b.String()
+	return strings.Join(texts, " ")
 }
 
 // show returns the lexemes on one line, for people.
 func show(lexemes []lexeme) string {
 	var b strings.Builder
 	for i, l := range lexemes {
-		if i > 0 && l.blank {
+		if i > 0 && l.space {
 			b.WriteByte(' ')
 		}
 		b.WriteString(l.text)

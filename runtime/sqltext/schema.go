@@ -17,11 +17,10 @@ type Object struct {
 	SQL   string // in SQLite's own wording
 }
 
-// FormatSchema returns a text that holds the objects in SQLite's own wording, is
-// the same whatever the order in which they were made, and makes a readable diff:
-// tables by name, each with its indexes and triggers, then views with theirs.
-// Executing it on an empty database makes the objects. SQLite's own tables and
-// lockstep's are left out.
+// FormatSchema returns the objects as a script, in SQLite's own wording and in an
+// order that does not depend on when they were made and gives readable diffs: tables
+// by name, each with its indexes and triggers, then views with theirs. It leaves out
+// SQLite's own tables and lockstep's.
 func FormatSchema(objects []Object) string {
 	var b strings.Builder
 	for i, e := range inOrder(objects) {
@@ -35,7 +34,7 @@ func FormatSchema(objects []Object) string {
 	return b.String()
 }
 
-// An entry is an object in its place in a schema.
+// An entry is an object and what decides its place in a schema.
 type entry struct {
 	*Object
 	name, table string // in lower case
@@ -44,8 +43,7 @@ type entry struct {
 	first       bool   // of what belongs to the same table or view
 }
 
-// inOrder returns the objects that belong into a schema in the order in which they
-// are written down.
+// inOrder returns the objects that are part of a written schema, in its order.
 func inOrder(objects []Object) []entry {
 	views := map[string]bool{}
 	for _, o := range objects {
@@ -78,13 +76,13 @@ func inOrder(objects []Object) []entry {
 	return entries
 }
 
-// closeComment returns what a semicolon behind the statement needs before it, lest
-// it becomes part of a comment.
+// closeComment returns what must come between the statement and a semicolon, so that
+// the semicolon is not part of a comment.
 func closeComment(sql string) string {
 	if !strings.Contains(sql, "--") && !strings.Contains(sql, "/*") {
 		return ""
 	}
-	var last Token // that is not blank
+	var last Token // that is not space
 	for pos := 0; pos < len(sql); {
 		t := Next(sql, pos)
 		if pos = t.End; t.Kind != Space {

@@ -1,21 +1,22 @@
 package sqltext
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
 )
 
-// A Script is the text of a migration and its tokens.
+// A Script is a text of SQL and its tokens.
 type Script struct {
 	Text   string
-	Tokens []Token // without blanks and without comments; directives are kept
+	Tokens []Token // without spaces and comments, but with directives
 }
 
 // Parse tokenizes text, which [Normalize] has made.
 func Parse(text string) *Script {
-	// A token and the blank behind it are some five bytes of SQL. A text of one
-	// huge literal should not pay for the tokens that it does not have.
+	// A token and the space after it are some five bytes of SQL, but a text can be one
+	// huge literal.
 	s := &Script{Text: text, Tokens: make([]Token, 0, min(len(text)/5+1, 4096))}
 	for pos := 0; pos < len(text); {
 		t := Next(text, pos)
@@ -42,31 +43,23 @@ func (s *Script) Name(i int) string {
 }
 
 // Checksum returns a checksum over the tokens of the script. Spaces, line ends and
-// comments do not count; directives do, and so does every byte of a string literal. The result is "t1:" and the first 128 bits of the
-// SHA-256 over the tokens, each followed by a zero byte, in hexadecimal. A
-// directive is hashed without its "--" and with single blanks.
+// comments do not count; directives do, and so does every byte of a string literal.
+//
+// The result is "t1:" and the first 128 bits of the SHA-256 over the tokens, each
+// followed by a zero byte, in hexadecimal. A directive is hashed without its "--" and
+// with single spaces.
 func (s *Script) Checksum() string {
 	h := sha256.New()
-	buf := make([]byte, 0, min(len(s.Text)+len(s.Tokens), 8192))
-	put := func(text string) {
-		for len(text) > 0 {
-			if len(buf) == cap(buf) {
-				h.Write(buf)
-				buf = buf[:0]
-			}
-			n := copy(buf[len(buf):cap(buf)], text)
-			buf, text = buf[:len(buf)+n], text[n:]
-		}
-	}
+	w := bufio.NewWriterSize(h, min(len(s.Text)+len(s.Tokens), 8192))
 	for i := range s.Tokens {
 		text := s.Token(i)
 		if words, ok := s.Directive(i); ok {
 			text = "lockstep: " + words
 		}
-		put(text)
-		put("\x00")
+		w.WriteString(text)
+		w.WriteByte(0)
 	}
-	h.Write(buf)
+	w.Flush()
 	return "t1:" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
@@ -88,8 +81,8 @@ func (s *Script) NoTransaction() bool {
 	return ok && words == "no-transaction"
 }
 
-// Line returns the number of the line that holds offset pos, from 1.
+// Line returns the number of the line of offset pos, from 1.
 func (s *Script) Line(pos int) int { return 1 + strings.Count(s.Text[:pos], "\n") }
 
-// Column returns the place of offset pos in its line, in bytes from 1.
+// Column returns the position of offset pos in its line, in bytes from 1.
 func (s *Script) Column(pos int) int { return pos - strings.LastIndexByte(s.Text[:pos], '\n') }

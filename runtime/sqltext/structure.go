@@ -6,49 +6,50 @@ import (
 	"strings"
 )
 
-// A structure is what a CREATE statement makes, whatever its wording. Two objects
-// whose structures are the same are the same to SQLite: a column that ALTER TABLE
-// has added and one that was there from the beginning, a constraint of the column
-// and the same one of the table. The names of constraints are not part of it, nor
-// is their order.
+// A structure is what a CREATE statement makes, whatever its wording. Objects with
+// the same structure are the same to SQLite: a column from ALTER TABLE and one from
+// CREATE TABLE, a constraint of the column and the same constraint of the table. It
+// has neither the names of constraints nor their order.
 type structure struct {
 	kind    string // "table", "virtual", "index", "view", "trigger", or "" if not understood
 	columns []part // of a table, in order
-	parts   []part // the rest, in an order of its own
+	parts   []part // the rest
 	text    string // the statement without CREATE and the name, for people
 }
 
-// A part is something of an object that can differ by itself.
+// A part is a column or clause, which can differ by itself.
 type part struct {
 	name string // of the column, or "PRIMARY KEY", "CHECK" and so on
 	form string // the same for whatever means the same
 	text string // for people
 }
 
-// sort brings the parts into an order that does not depend on that of the clauses,
-// and leaves one of those that say the same.
-func (s *structure) sort() {
-	slices.SortStableFunc(s.parts, func(a, b part) int {
+// add adds a part of a table, whose order in the statement means nothing and which
+// means nothing more if it is there twice.
+func (s *structure) add(p part) {
+	i, found := slices.BinarySearchFunc(s.parts, p, func(a, b part) int {
 		return cmp.Or(cmp.Compare(rank(a.name), rank(b.name)), cmp.Compare(a.form, b.form))
 	})
-	s.parts = slices.CompactFunc(s.parts, samePart)
+	if !found {
+		s.parts = slices.Insert(s.parts, i, p)
+	}
 }
 
 func rank(name string) int {
-	return slices.Index([]string{"PRIMARY KEY", "UNIQUE", "CHECK", "FOREIGN KEY"}, name)
+	return slices.Index([]string{"PRIMARY KEY", "UNIQUE", "CHECK", "FOREIGN KEY", "STRICT", "WITHOUT ROWID"}, name)
 }
 
 func samePart(a, b part) bool { return a.name == b.name && a.form == b.form }
 
-// sameColumn reports whether two columns that stand in the same place are the same.
+// sameColumn reports whether two columns in the same place are the same.
 func sameColumn(a, b part) bool { return Equal(a.name, b.name) && a.form == b.form }
 
 func (s *structure) same(other *structure) bool {
 	return s.kind == other.kind && slices.EqualFunc(s.columns, other.columns, sameColumn) && slices.EqualFunc(s.parts, other.parts, samePart)
 }
 
-// structure returns the structure of o. objects is where the table of an index is
-// found: what its columns are decides what the expressions in it mean.
+// structure returns the structure of o. If o is an index, its table is among objects:
+// the table's columns decide what the expressions of the index mean.
 func (o *Object) structure(objects []Object) structure {
 	lexemes := lex(o.SQL)
 	p := parser{lexemes: lexemes}
@@ -78,7 +79,7 @@ func (o *Object) structure(objects []Object) structure {
 	return s
 }
 
-// indexStructure reads a CREATE INDEX statement from behind the name of the index.
+// indexStructure reads what follows the name of the index in a CREATE INDEX statement.
 //
 // https://sqlite.org/lang_createindex.html
 func indexStructure(p *parser, unique bool, objects []Object) (s structure, ok bool) {
@@ -90,10 +91,8 @@ func indexStructure(p *parser, unique bool, objects []Object) (s structure, ok b
 	if unique {
 		s.parts = append(s.parts, part{name: "UNIQUE"})
 	}
-	for len(terms) > 0 {
-		n := termEnd(terms)
-		s.parts = append(s.parts, part{name: "TERM", form: t.termForm(terms[:n])})
-		terms = terms[min(n+1, len(terms)):]
+	for _, term := range splitTerms(terms) {
+		s.parts = append(s.parts, part{name: "TERM", form: t.termForm(term)})
 	}
 	if p.accept("where") {
 		s.parts = append(s.parts, part{name: "WHERE", form: form(unwrap(p.rest()), t.knows)})
@@ -101,7 +100,7 @@ func indexStructure(p *parser, unique bool, objects []Object) (s structure, ok b
 	return s, !p.failed && p.done()
 }
 
-// findTable returns the table of that name. What is not known of it is empty.
+// findTable returns the table of that name, or an empty one if it is not there.
 func findTable(objects []Object, name string) *table {
 	i := slices.IndexFunc(objects, func(o Object) bool { return o.Type == "table" && Equal(o.Name, name) })
 	if i < 0 {
@@ -111,21 +110,24 @@ func findTable(objects []Object, name string) *table {
 	return t
 }
 
-// termEnd returns the index of the comma behind the first of the terms, or their
-// number.
-func termEnd(terms []lexeme) int {
-	depth := 0
-	for i, l := range terms {
+// splitTerms splits the terms of an index at the commas outside of parentheses.
+func splitTerms(lexemes []lexeme) (terms [][]lexeme) {
+	from, depth := 0, 0
+	for i, l := range lexemes {
 		switch {
 		case l.text == "(":
 			depth++
 		case l.text == ")":
 			depth--
 		case l.text == "," && depth == 0:
-			return i
+			terms = append(terms, lexemes[from:i])
+			from = i + 1
 		}
 	}
-	return len(terms)
+	if from < len(lexemes) {
+		terms = append(terms, lexemes[from:])
+	}
+	return terms
 }
 
 // termForm returns the form of one term of an index: a column or an expression,
@@ -147,9 +149,8 @@ func (t *table) termForm(term []lexeme) string {
 		term = term[:n]
 	}
 	term = unwrap(term)
-	if len(term) == 1 && t.column(Unquote(term[0].text)) != nil {
-		// A column. A string that is the name of one stands for it.
-		name := Unquote(term[0].text)
+	// A string that is the name of a column is the column.
+	if name := Unquote(term[0].text); len(term) == 1 && t.column(name) != nil {
 		if collation == "" {
 			collation = t.columnCollation(name)
 		}
@@ -161,45 +162,44 @@ func (t *table) termForm(term []lexeme) string {
 	return form(term, t.knows) + collation + order
 }
 
-// differences says in what found is not as s, in the words of the clauses.
+// differences says how found differs from s, in the words of the clauses.
 func (s *structure) differences(found *structure) (lines []string) {
 	if s.kind != "table" || found.kind != "table" {
-		want, found := narrow(s.body(found), found.body(s))
-		return []string{"want " + want + ", found " + found}
+		return []string{wantFound(s.body(found), found.body(s))}
+	}
+	named := func(columns []part, name string) int {
+		return slices.IndexFunc(columns, func(c part) bool { return Equal(c.name, name) })
 	}
 	var wantOrder, foundOrder []string // of the columns that both have
 	for _, w := range s.columns {
-		i := slices.IndexFunc(found.columns, func(f part) bool { return Equal(f.name, w.name) })
+		i := named(found.columns, w.name)
 		if i < 0 {
 			lines = append(lines, "column "+w.name+": missing")
 			continue
 		}
 		wantOrder = append(wantOrder, w.name)
 		if f := found.columns[i]; f.form != w.form {
-			want, found := narrow(cmp.Or(w.text, "no type"), cmp.Or(f.text, "no type"))
-			lines = append(lines, "column "+w.name+": want "+want+", found "+found)
+			lines = append(lines, "column "+w.name+": "+wantFound(cmp.Or(w.text, "no type"), cmp.Or(f.text, "no type")))
 		}
 	}
 	for _, f := range found.columns {
-		if slices.ContainsFunc(s.columns, func(w part) bool { return Equal(f.name, w.name) }) {
-			foundOrder = append(foundOrder, f.name)
-		} else {
+		if named(s.columns, f.name) < 0 {
 			lines = append(lines, "column "+f.name+": not expected")
+		} else {
+			foundOrder = append(foundOrder, f.name)
 		}
 	}
 	if !slices.EqualFunc(wantOrder, foundOrder, Equal) {
 		lines = append(lines, "columns: want "+strings.Join(wantOrder, ", ")+", found "+strings.Join(foundOrder, ", "))
 	}
-	missing := without(s.parts, found.parts)
 	unexpected := without(found.parts, s.parts)
-	for _, m := range missing {
-		i := slices.IndexFunc(unexpected, func(u part) bool { return u.name == m.name })
+	for _, missing := range without(s.parts, found.parts) {
+		i := slices.IndexFunc(unexpected, func(u part) bool { return u.name == missing.name })
 		if i < 0 {
-			lines = append(lines, "want "+m.text+", found none")
+			lines = append(lines, "want "+missing.text+", found none")
 			continue
 		}
-		want, found := narrow(m.text, unexpected[i].text)
-		lines = append(lines, "want "+want+", found "+found)
+		lines = append(lines, wantFound(missing.text, unexpected[i].text))
 		unexpected = slices.Delete(unexpected, i, i+1)
 	}
 	for _, u := range unexpected {
@@ -208,14 +208,17 @@ func (s *structure) differences(found *structure) (lines []string) {
 	return lines
 }
 
-// without returns the parts of a that b does not have.
-func without(a, b []part) []part {
-	return slices.DeleteFunc(slices.Clone(a), func(p part) bool {
-		return slices.ContainsFunc(b, func(q part) bool { return samePart(p, q) })
-	})
+// without returns the parts of a that are not in b.
+func without(a, b []part) (rest []part) {
+	for _, p := range a {
+		if !slices.ContainsFunc(b, func(q part) bool { return samePart(p, q) }) {
+			rest = append(rest, p)
+		}
+	}
+	return rest
 }
 
-// body returns what is to be shown of s beside other.
+// body returns the text to show of s beside other.
 func (s *structure) body(other *structure) string {
 	const as = "AS "
 	if s.kind == "view" && strings.HasPrefix(s.text, as) && strings.HasPrefix(other.text, as) {
@@ -224,28 +227,27 @@ func (s *structure) body(other *structure) string {
 	return s.text
 }
 
-// narrow leaves out the words at the beginning and at the end that long texts have
-// in common, but for a few.
-func narrow(want, found string) (string, string) {
+// wantFound shows two texts. Of long ones it cuts the words that both have at their
+// beginnings and ends, except for a few.
+func wantFound(want, found string) string {
 	const short, context = 100, 24
-	if max(len(want), len(found)) <= short {
-		return want, found
+	if max(len(want), len(found)) > short {
+		same := 0
+		for same < min(len(want), len(found)) && want[same] == found[same] {
+			same++
+		}
+		if i := strings.LastIndexByte(want[:max(0, same-context)], ' '); i >= 0 {
+			want, found = "…"+want[i:], "…"+found[i:]
+			same -= i - len("…")
+		}
+		end := 0
+		for end < min(len(want), len(found))-same && want[len(want)-1-end] == found[len(found)-1-end] {
+			end++
+		}
+		if i := strings.IndexByte(want[len(want)-max(0, end-context):], ' '); i >= 0 {
+			cut := end - context - i
+			want, found = want[:len(want)-cut]+" …", found[:len(found)-cut]+" …"
+		}
 	}
-	same := 0
-	for same < min(len(want), len(found)) && want[same] == found[same] {
-		same++
-	}
-	if i := strings.LastIndexByte(want[:max(0, same-context)], ' '); i >= 0 {
-		want, found = "…"+want[i:], "…"+found[i:]
-		same -= i - len("…")
-	}
-	end := 0
-	for end < min(len(want), len(found))-same && want[len(want)-1-end] == found[len(found)-1-end] {
-		end++
-	}
-	if i := strings.IndexByte(want[len(want)-max(0, end-context):], ' '); i >= 0 {
-		cut := end - context - i
-		want, found = want[:len(want)-cut]+" …", found[:len(found)-cut]+" …"
-	}
-	return want, found
+	return "want " + want + ", found " + found
 }

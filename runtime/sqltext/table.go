@@ -24,7 +24,7 @@ type column struct {
 	conflict  string // of NOT NULL
 	value     []lexeme
 	collation string
-	generated []lexeme // nil: it is not
+	generated []lexeme // nil if it is not
 	stored    bool
 }
 
@@ -33,7 +33,7 @@ type key struct {
 	columns       []keyColumn
 	conflict      string
 	autoincrement bool
-	inline        bool // stands in the definition of its column
+	inline        bool // part of the definition of its column
 }
 
 type keyColumn struct {
@@ -49,273 +49,6 @@ type foreignKey struct {
 	deferred           bool
 }
 
-// parseTable reads a CREATE TABLE statement. ok is false for what it does not
-// understand.
-//
-// https://sqlite.org/lang_createtable.html
-func parseTable(lexemes []lexeme) (t *table, ok bool) {
-	p := &tableParser{parser: parser{lexemes: lexemes}}
-	p.table()
-	return &p.t, !p.failed
-}
-
-type tableParser struct {
-	parser
-	t table
-}
-
-func (p *tableParser) table() {
-	kind, name, _ := p.create()
-	if kind != "table" {
-		p.failed = true
-	}
-	p.t.name = name
-	p.expect("(")
-	for more := true; more && !p.failed; more = p.accept(",") {
-		if p.atConstraint() {
-			break
-		}
-		p.column()
-	}
-	for !p.failed && !p.peek(")") {
-		p.constraint()
-		p.accept(",") // between constraints it can be missing
-	}
-	p.expect(")")
-	for !p.done() {
-		switch {
-		case p.accept("strict"):
-			p.t.strict = true
-		case p.accept("without", "rowid"):
-			p.t.withoutRowid = true
-		default:
-			p.failed = true
-		}
-		p.accept(",")
-	}
-}
-
-// atConstraint reports whether a constraint of the table follows. None of the
-// words can be the name of a column.
-func (p *tableParser) atConstraint() bool {
-	return p.peek("constraint") || p.peek("primary") || p.peek("unique") || p.peek("check") || p.peek("foreign")
-}
-
-func (p *tableParser) column() {
-	c := column{name: p.name()}
-	begin := p.at
-	for p.atType() {
-		p.at++
-	}
-	if p.at > begin && p.peek("(") {
-		p.group()
-	}
-	c.typ = p.lexemes[begin:p.at]
-	for !p.failed && !p.peek(",") && !p.peek(")") {
-		p.columnConstraint(&c)
-	}
-	p.t.columns = append(p.t.columns, c)
-}
-
-// atType reports whether what follows can be a word of a column's type.
-func (p *tableParser) atType() bool {
-	if p.done() {
-		return false
-	}
-	switch l := p.lexemes[p.at]; l.kind {
-	case Quoted, String:
-		return true
-	case Word:
-		switch Fold(l.text) {
-		case "constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "deferrable", "as":
-			return false
-		case "generated":
-			return !p.peek("generated", "always", "as")
-		}
-		return true
-	}
-	return false
-}
-
-func (p *tableParser) columnConstraint(c *column) {
-	switch {
-	case p.accept("constraint"):
-		p.name()
-	case p.accept("null"):
-		p.conflict()
-	case p.accept("not", "null"):
-		c.notNull, c.conflict = true, p.conflict()
-	case p.accept("default"):
-		if p.peek("(") {
-			c.value = p.group()
-			break
-		}
-		begin := p.at
-		if !p.accept("+") {
-			p.accept("-")
-		}
-		p.next()
-		c.value = p.lexemes[begin:p.at]
-	case p.accept("collate"):
-		c.collation = p.name()
-	case p.accept("generated", "always", "as"), p.accept("as"):
-		c.generated = p.group()
-		if c.stored = p.accept("stored"); !c.stored {
-			p.accept("virtual")
-		}
-	case p.accept("primary", "key"):
-		desc := p.accept("desc")
-		if !desc {
-			p.accept("asc")
-		}
-		p.t.primary = &key{
-			columns:       []keyColumn{{name: c.name, desc: desc}},
-			conflict:      p.conflict(),
-			autoincrement: p.accept("autoincrement"),
-			inline:        true,
-		}
-	case p.accept("unique"):
-		p.t.unique = append(p.t.unique, key{columns: []keyColumn{{name: c.name}}, conflict: p.conflict()})
-	case p.accept("check"):
-		p.t.checks = append(p.t.checks, p.group())
-	case p.accept("references"):
-		p.references([]string{c.name})
-	case p.peek("not", "deferrable"), p.peek("deferrable"):
-		p.deferrable()
-	default:
-		p.failed = true
-	}
-}
-
-func (p *tableParser) constraint() {
-	switch {
-	case p.accept("constraint"):
-		p.name()
-	case p.accept("primary", "key"):
-		k := p.key()
-		p.t.primary = &k
-	case p.accept("unique"):
-		p.t.unique = append(p.t.unique, p.key())
-	case p.accept("check"):
-		p.t.checks = append(p.t.checks, p.group())
-		p.conflict() // is read by SQLite and has no effect
-	case p.accept("foreign", "key"):
-		columns := p.names()
-		p.expect("references")
-		p.references(columns)
-	case p.peek("not", "deferrable"), p.peek("deferrable"):
-		p.deferrable()
-	default:
-		p.failed = true
-	}
-}
-
-// conflict takes an ON CONFLICT clause. ABORT is what holds without one.
-//
-// https://sqlite.org/lang_conflict.html
-func (p *tableParser) conflict() string {
-	if !p.accept("on", "conflict") {
-		return ""
-	}
-	how := p.next().key
-	if how == "abort" {
-		return ""
-	}
-	return how
-}
-
-// key takes the columns of a key of the table.
-func (p *tableParser) key() (k key) {
-	p.expect("(")
-	for more := true; more && !p.failed; more = p.accept(",") {
-		c := keyColumn{name: p.name()}
-		if p.accept("collate") {
-			c.collation = p.name()
-		}
-		if c.desc = p.accept("desc"); !c.desc {
-			p.accept("asc")
-		}
-		k.columns = append(k.columns, c)
-	}
-	k.autoincrement = p.accept("autoincrement")
-	p.expect(")")
-	k.conflict = p.conflict()
-	return k
-}
-
-// names takes names in parentheses.
-func (p *tableParser) names() (names []string) {
-	p.expect("(")
-	for more := true; more && !p.failed; more = p.accept(",") {
-		names = append(names, p.name())
-	}
-	p.expect(")")
-	return names
-}
-
-// references takes what stands behind REFERENCES. MATCH is read by SQLite and
-// has no effect.
-//
-// https://sqlite.org/foreignkeys.html#fk_unsupported
-func (p *tableParser) references(columns []string) {
-	fk := foreignKey{columns: columns, parent: p.name()}
-	if p.peek("(") {
-		fk.parentColumns = p.names()
-	}
-	for !p.failed {
-		switch {
-		case p.accept("on", "delete"):
-			fk.onDelete = p.action()
-			continue
-		case p.accept("on", "update"):
-			fk.onUpdate = p.action()
-			continue
-		case p.accept("on", "insert"): // SQLite's grammar has it
-			p.action()
-			continue
-		case p.accept("match"):
-			p.name()
-			continue
-		}
-		break
-	}
-	p.t.foreign = append(p.t.foreign, fk)
-	if p.peek("not", "deferrable") || p.peek("deferrable") {
-		p.deferrable()
-	}
-}
-
-func (p *tableParser) action() string {
-	switch {
-	case p.accept("set", "null"):
-		return "SET NULL"
-	case p.accept("set", "default"):
-		return "SET DEFAULT"
-	case p.accept("cascade"):
-		return "CASCADE"
-	case p.accept("restrict"):
-		return "RESTRICT"
-	}
-	p.expect("no", "action")
-	return ""
-}
-
-// deferrable takes a clause that says when the last foreign key is checked. All
-// of them but DEFERRABLE INITIALLY DEFERRED mean: at once.
-//
-// https://sqlite.org/foreignkeys.html#fk_deferred
-func (p *tableParser) deferrable() {
-	not := p.accept("not")
-	p.expect("deferrable")
-	deferred := p.accept("initially", "deferred")
-	if !deferred {
-		p.accept("initially", "immediate")
-	}
-	if n := len(p.t.foreign); n > 0 {
-		p.t.foreign[n-1].deferred = deferred && !not
-	}
-}
-
 // structure returns what the table is, whatever its wording.
 func (t *table) structure() structure {
 	s := structure{kind: "table"}
@@ -327,21 +60,20 @@ func (t *table) structure() structure {
 		if i == 0 && t.primary != nil {
 			name = "PRIMARY KEY"
 		}
-		s.parts = append(s.parts, t.keyPart(name, k))
+		s.add(t.keyPart(name, k))
 	}
 	for _, check := range t.checks {
 		check = unwrap(check)
-		s.parts = append(s.parts, part{"CHECK", form(check, t.knows), "CHECK (" + show(check) + ")"})
+		s.add(part{"CHECK", form(check, t.knows), "CHECK (" + show(check) + ")"})
 	}
 	for _, fk := range t.foreign {
-		s.parts = append(s.parts, fk.part())
+		s.add(fk.part())
 	}
-	s.sort()
 	if t.strict {
-		s.parts = append(s.parts, part{"STRICT", "", "STRICT"})
+		s.add(part{"STRICT", "", "STRICT"})
 	}
 	if t.withoutRowid {
-		s.parts = append(s.parts, part{"WITHOUT ROWID", "", "WITHOUT ROWID"})
+		s.add(part{"WITHOUT ROWID", "", "WITHOUT ROWID"})
 	}
 	return s
 }
@@ -356,11 +88,8 @@ func (t *table) columnPart(c *column) part {
 		texts = append(texts, show(c.typ))
 	}
 	if t.isNotNull(c) {
-		conflict := ""
-		if c.conflict != "" {
-			conflict = " ON CONFLICT " + strings.ToUpper(c.conflict)
-		}
-		add("NOT NULL"+conflict, "NOT NULL"+conflict)
+		clause := "NOT NULL" + onConflict(c.conflict)
+		add(clause, clause)
 	}
 	if c.value != nil {
 		value := unwrap(c.value)
@@ -374,12 +103,12 @@ func (t *table) columnPart(c *column) part {
 		add("COLLATE "+collation, "COLLATE "+c.collation)
 	}
 	if c.generated != nil {
-		stored := ""
+		end := ")"
 		if c.stored {
-			stored = " STORED"
+			end = ") STORED"
 		}
 		generated := unwrap(c.generated)
-		add("AS ("+form(generated, t.knows)+")"+stored, "AS ("+show(generated)+")"+stored)
+		add("AS ("+form(generated, t.knows)+end, "AS ("+show(generated)+end)
 	}
 	return part{c.name, strings.Join(forms, "\n"), strings.Join(texts, " ")}
 }
@@ -394,7 +123,7 @@ func (c *column) typeForm() string {
 }
 
 // keys returns the table's keys, the primary key first. SQLite makes one index for
-// constraints that say the same; a primary key that is the rowid has none.
+// constraints that say the same, and none for a primary key that is the rowid.
 func (t *table) keys() (keys []key) {
 	rowid := 0
 	if t.primary != nil {
@@ -421,8 +150,8 @@ func (t *table) sameColumns(a, b key) bool {
 	})
 }
 
-// keyPart describes a key. Where the primary key is the rowid it has no order and
-// no collation.
+// keyPart describes a key. A primary key that is the rowid has no order and no
+// collation.
 func (t *table) keyPart(name string, k key) part {
 	rowid := name == "PRIMARY KEY" && t.hasRowidAlias()
 	var forms, texts []string
@@ -442,13 +171,18 @@ func (t *table) keyPart(name string, k key) part {
 	if k.autoincrement {
 		end = " AUTOINCREMENT)"
 	}
-	if k.conflict != "" {
-		end += " ON CONFLICT " + strings.ToUpper(k.conflict)
-	}
+	end += onConflict(k.conflict)
 	return part{name, strings.Join(forms, ", ") + end, name + " (" + strings.Join(texts, ", ") + end}
 }
 
-func (fk foreignKey) part() part {
+func onConflict(how string) string {
+	if how == "" {
+		return ""
+	}
+	return " ON CONFLICT " + strings.ToUpper(how)
+}
+
+func (fk *foreignKey) part() part {
 	clause := func(name func(string) string) string {
 		names := func(list []string) string {
 			out := make([]string, len(list))
@@ -476,8 +210,8 @@ func (fk foreignKey) part() part {
 	return part{"FOREIGN KEY", clause(quoteFolded), clause(asWritten)}
 }
 
-// hasRowidAlias reports whether the primary key is the rowid. Behind the column
-// itself DESC prevents that, in a constraint of the table it does not.
+// hasRowidAlias reports whether the primary key is the rowid. DESC after the column
+// itself prevents that; in a constraint of the table it does not.
 //
 // https://sqlite.org/lang_createtable.html#rowids_and_the_integer_primary_key
 func (t *table) hasRowidAlias() bool {
@@ -536,5 +270,5 @@ func (t *table) knows(name string) bool {
 	return t.column(name) != nil || Equal(name, t.name)
 }
 
-// knowsNothing is what an expression can refer to that has no table.
+// knowsNothing is for an expression that has no table.
 func knowsNothing(string) bool { return false }

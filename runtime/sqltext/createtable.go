@@ -1,0 +1,263 @@
+package sqltext
+
+import "strings"
+
+// parseTable reads a CREATE TABLE statement. ok is false if it does not understand
+// the statement.
+//
+// https://sqlite.org/lang_createtable.html
+func parseTable(lexemes []lexeme) (t *table, ok bool) {
+	p := &tableParser{parser: parser{lexemes: lexemes}}
+	p.table()
+	return &p.t, !p.failed
+}
+
+type tableParser struct {
+	parser
+	t table
+}
+
+func (p *tableParser) table() {
+	kind, name, _ := p.create()
+	p.failed = p.failed || kind != "table"
+	p.t.name = name
+	p.expect("(")
+	for more := true; more && !p.failed && !p.atConstraint(); more = p.accept(",") {
+		p.column()
+	}
+	for !p.failed && !p.peek(")") {
+		p.constraint()
+		p.accept(",") // optional between constraints
+	}
+	p.expect(")")
+	for !p.done() {
+		switch {
+		case p.accept("strict"):
+			p.t.strict = true
+		case p.accept("without", "rowid"):
+			p.t.withoutRowid = true
+		default:
+			p.failed = true
+		}
+		p.accept(",")
+	}
+}
+
+// atConstraint reports whether a constraint of the table follows. None of the
+// words can be the name of a column.
+func (p *tableParser) atConstraint() bool {
+	return p.peek("constraint") || p.peek("primary") || p.peek("unique") || p.peek("check") || p.peek("foreign")
+}
+
+func (p *tableParser) column() {
+	c := column{name: p.name()}
+	begin := p.at
+	for p.atType() {
+		p.at++
+	}
+	if p.at > begin && p.peek("(") {
+		p.group()
+	}
+	c.typ = p.lexemes[begin:p.at]
+	for !p.failed && !p.peek(",") && !p.peek(")") {
+		p.columnConstraint(&c)
+	}
+	p.t.columns = append(p.t.columns, c)
+}
+
+// atType reports whether what follows can be a word of a column's type.
+func (p *tableParser) atType() bool {
+	if p.done() {
+		return false
+	}
+	switch l := p.lexemes[p.at]; l.kind {
+	case Quoted, String:
+		return true
+	case Word:
+		switch Fold(l.text) {
+		case "constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "deferrable", "as":
+			return false
+		case "generated":
+			return !p.peek("generated", "always", "as")
+		}
+		return true
+	}
+	return false
+}
+
+func (p *tableParser) columnConstraint(c *column) {
+	switch {
+	case p.accept("null"):
+		p.conflict()
+	case p.accept("not", "null"):
+		c.notNull, c.conflict = true, p.conflict()
+	case p.accept("default"):
+		c.value = p.value()
+	case p.accept("collate"):
+		c.collation = p.name()
+	case p.accept("generated", "always", "as"), p.accept("as"):
+		c.generated = p.group()
+		if c.stored = p.accept("stored"); !c.stored {
+			p.accept("virtual")
+		}
+	case p.accept("primary", "key"):
+		p.t.primary = &key{
+			columns:       []keyColumn{{name: c.name, desc: p.desc()}},
+			conflict:      p.conflict(),
+			autoincrement: p.accept("autoincrement"),
+			inline:        true,
+		}
+	case p.accept("unique"):
+		p.t.unique = append(p.t.unique, key{columns: []keyColumn{{name: c.name}}, conflict: p.conflict()})
+	case p.accept("references"):
+		p.references([]string{c.name})
+	default:
+		p.eitherConstraint()
+	}
+}
+
+func (p *tableParser) constraint() {
+	switch {
+	case p.accept("primary", "key"):
+		k := p.key()
+		p.t.primary = &k
+	case p.accept("unique"):
+		p.t.unique = append(p.t.unique, p.key())
+	case p.accept("foreign", "key"):
+		columns := p.names()
+		p.expect("references")
+		p.references(columns)
+	default:
+		p.eitherConstraint()
+	}
+}
+
+// eitherConstraint takes what can be part of a column and of the table.
+func (p *tableParser) eitherConstraint() {
+	switch {
+	case p.accept("constraint"):
+		p.name()
+	case p.accept("check"):
+		p.t.checks = append(p.t.checks, p.group())
+		p.conflict() // has no effect
+	default:
+		p.deferrable()
+	}
+}
+
+// value takes what follows DEFAULT.
+func (p *tableParser) value() []lexeme {
+	if p.peek("(") {
+		return p.group()
+	}
+	begin := p.at
+	if !p.accept("+") {
+		p.accept("-")
+	}
+	p.next()
+	return p.lexemes[begin:p.at]
+}
+
+// conflict takes an ON CONFLICT clause. ABORT is the default.
+//
+// https://sqlite.org/lang_conflict.html
+func (p *tableParser) conflict() string {
+	if !p.accept("on", "conflict") {
+		return ""
+	}
+	how := p.next().key
+	if how == "abort" {
+		return ""
+	}
+	return how
+}
+
+// desc takes the order of a column. ASC is the default.
+func (p *tableParser) desc() bool {
+	if p.accept("asc") {
+		return false
+	}
+	return p.accept("desc")
+}
+
+// key takes the columns of a key of the table.
+func (p *tableParser) key() (k key) {
+	p.expect("(")
+	p.list(func() {
+		c := keyColumn{name: p.name()}
+		if p.accept("collate") {
+			c.collation = p.name()
+		}
+		c.desc = p.desc()
+		k.columns = append(k.columns, c)
+	})
+	k.autoincrement = p.accept("autoincrement")
+	p.expect(")")
+	k.conflict = p.conflict()
+	return k
+}
+
+// names takes names in parentheses.
+func (p *tableParser) names() (names []string) {
+	p.expect("(")
+	p.list(func() { names = append(names, p.name()) })
+	p.expect(")")
+	return names
+}
+
+// list takes items with commas between them.
+func (p *tableParser) list(item func()) {
+	for item(); p.accept(","); item() {
+	}
+}
+
+// references takes what follows REFERENCES. MATCH has no effect.
+//
+// https://sqlite.org/foreignkeys.html#fk_unsupported
+func (p *tableParser) references(columns []string) {
+	fk := foreignKey{columns: columns, parent: p.name()}
+	if p.peek("(") {
+		fk.parentColumns = p.names()
+	}
+	for more := true; more; {
+		switch {
+		case p.accept("on", "delete"):
+			fk.onDelete = p.action()
+		case p.accept("on", "update"):
+			fk.onUpdate = p.action()
+		case p.accept("on", "insert"): // SQLite's grammar has it
+			p.action()
+		case p.accept("match"):
+			p.name()
+		default:
+			more = false
+		}
+	}
+	p.t.foreign = append(p.t.foreign, fk)
+}
+
+func (p *tableParser) action() string {
+	for _, action := range []string{"set null", "set default", "cascade", "restrict"} {
+		if p.accept(strings.Fields(action)...) {
+			return strings.ToUpper(action)
+		}
+	}
+	p.expect("no", "action")
+	return ""
+}
+
+// deferrable takes a clause that says when the last foreign key is checked: only
+// DEFERRABLE INITIALLY DEFERRED means not at once.
+//
+// https://sqlite.org/foreignkeys.html#fk_deferred
+func (p *tableParser) deferrable() {
+	not := p.accept("not")
+	p.expect("deferrable")
+	deferred := p.accept("initially", "deferred")
+	if !deferred {
+		p.accept("initially", "immediate")
+	}
+	if n := len(p.t.foreign); n > 0 {
+		p.t.foreign[n-1].deferred = deferred && !not
+	}
+}
