@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -65,7 +63,7 @@ func (r *replay) faults(ctx context.Context, objects []sqltext.Object) ([]fault,
 	for _, o := range objects {
 		switch {
 		case o.Type == "view":
-			report("view "+o.Name, "SELECT * FROM "+sqlite3.QuoteIdentifier(o.Name))
+			report("view "+o.Name, "SELECT * FROM "+sqltext.Quote(o.Name))
 		case o.Type == "trigger":
 			if err := writes(triggerEvent(o.SQL), o.Table); err != nil {
 				return nil, err
@@ -102,7 +100,7 @@ func (r *replay) compiles(query string) string {
 
 // write returns a statement that causes the event on the table, or view.
 func (r *replay) write(event, table string) (string, error) {
-	quoted := sqlite3.QuoteIdentifier(table)
+	quoted := sqltext.Quote(table)
 	switch event {
 	case "INSERT":
 		return "INSERT INTO " + quoted + " DEFAULT VALUES", nil
@@ -111,7 +109,7 @@ func (r *replay) write(event, table string) (string, error) {
 	}
 	columns, err := column(r.conn, "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", table)
 	for i, name := range columns {
-		columns[i] = sqlite3.QuoteIdentifier(name) + " = " + sqlite3.QuoteIdentifier(name)
+		columns[i] = sqltext.Quote(name) + " = " + sqltext.Quote(name)
 	}
 	return "UPDATE " + quoted + " SET " + strings.Join(columns, ", "), err
 }

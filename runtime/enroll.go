@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -96,7 +95,7 @@ func (g *gate) enrollable(st *state) error {
 		return e
 	}
 	named := func(name string) bool {
-		return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool { return strings.EqualFold(o.Name, name) })
+		return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool { return sqltext.Equal(o.Name, name) })
 	}
 	switch e.Kind = ErrUnmanaged; {
 	case named("_meta"):

@@ -36,7 +36,7 @@ func (r *fkReport) add(pair fkPair) {
 
 // knows reports whether both tables of the pair are there.
 func (r *fkReport) knows(p fkPair) bool {
-	return r.tables[strings.ToLower(p.child)] && r.tables[strings.ToLower(p.parent)]
+	return r.tables[sqltext.Fold(p.child)] && r.tables[sqltext.Fold(p.parent)]
 }
 
 func (r *fkReport) String() string {
@@ -83,7 +83,7 @@ func (r *fkReport) folded() map[fkPair]int {
 }
 
 func (p fkPair) fold() fkPair {
-	return fkPair{strings.ToLower(p.child), strings.ToLower(p.parent), p.mismatch}
+	return fkPair{sqltext.Fold(p.child), sqltext.Fold(p.parent), p.mismatch}
 }
 
 // foreignKeys checks all foreign keys of the database. It reads the rows that
@@ -95,7 +95,7 @@ func (g *gate) foreignKeys(ctx context.Context, objects []sqltext.Object) (*fkRe
 	var children []string
 	for _, o := range objects {
 		if o.Type == "table" {
-			r.tables[strings.ToLower(o.Name)] = true
+			r.tables[sqltext.Fold(o.Name)] = true
 			if strings.Contains(strings.ToLower(o.SQL), "references") {
 				children = append(children, o.Name)
 			}
@@ -111,7 +111,7 @@ func (g *gate) foreignKeys(ctx context.Context, objects []sqltext.Object) (*fkRe
 	// One foreign key that is itself wrong hides all others from the check.
 	r.pairs, r.counts = nil, make(map[fkPair]int)
 	for _, child := range children {
-		err := g.fkCheck(ctx, "PRAGMA foreign_key_check("+quote(child)+")", r)
+		err := g.fkCheck(ctx, "PRAGMA foreign_key_check("+sqltext.Quote(child)+")", r)
 		if isMismatch(err) {
 			r.add(mismatched(err))
 		} else if err != nil {
@@ -147,7 +147,7 @@ func (g *gate) explain(ctx context.Context, violations []Violation) {
 
 func (g *gate) orphans(ctx context.Context, child, parent string) (names []string, err error) {
 	keys := make(map[int]bool) // of rows that have no rowid to be named by
-	err = g.query(ctx, "PRAGMA foreign_key_check("+quote(child)+")", func(scan scanner) error {
+	err = g.query(ctx, "PRAGMA foreign_key_check("+sqltext.Quote(child)+")", func(scan scanner) error {
 		var table, to string
 		var rowid sql.NullInt64
 		var key int
@@ -180,7 +180,7 @@ func (g *gate) orphanKeys(ctx context.Context, child string, key int) (names []s
 	}
 	var parent string
 	var from, to []string
-	err = g.query(ctx, "PRAGMA foreign_key_list("+quote(child)+")", func(scan scanner) error {
+	err = g.query(ctx, "PRAGMA foreign_key_list("+sqltext.Quote(child)+")", func(scan scanner) error {
 		var id, seq int
 		var table, column string
 		var target sql.NullString
@@ -203,20 +203,20 @@ func (g *gate) orphanKeys(ctx context.Context, child string, key int) (names []s
 
 	var present, match []string
 	for i, column := range from {
-		present = append(present, "c."+quote(column)+" IS NOT NULL")
+		present = append(present, "c."+sqltext.Quote(column)+" IS NOT NULL")
 		if i < len(to) {
-			match = append(match, "p."+quote(to[i])+" = c."+quote(column))
+			match = append(match, "p."+sqltext.Quote(to[i])+" = c."+sqltext.Quote(column))
 		}
 	}
 	where := strings.Join(present, " AND ")
 	if len(match) == len(from) {
-		where += " AND NOT EXISTS (SELECT 1 FROM " + quote(parent) + " AS p WHERE " + strings.Join(match, " AND ") + ")"
+		where += " AND NOT EXISTS (SELECT 1 FROM " + sqltext.Quote(parent) + " AS p WHERE " + strings.Join(match, " AND ") + ")"
 	}
 	values := make([]string, len(primary))
 	for i, column := range primary {
-		values[i] = "quote(c." + quote(column) + ")"
+		values[i] = "quote(c." + sqltext.Quote(column) + ")"
 	}
-	q := fmt.Sprintf("SELECT %s FROM %s AS c WHERE %s LIMIT %d", strings.Join(values, " || ', ' || "), quote(child), where, fkRows)
+	q := fmt.Sprintf("SELECT %s FROM %s AS c WHERE %s LIMIT %d", strings.Join(values, " || ', ' || "), sqltext.Quote(child), where, fkRows)
 	err = g.query(ctx, q, func(scan scanner) error {
 		var name string
 		err := scan(&name)
@@ -229,7 +229,7 @@ func (g *gate) orphanKeys(ctx context.Context, child string, key int) (names []s
 // primaryKey returns the columns of a table's primary key, in its order.
 func (g *gate) primaryKey(ctx context.Context, table string) (columns []string, err error) {
 	found := make(map[int]string)
-	err = g.query(ctx, "PRAGMA table_info("+quote(table)+")", func(scan scanner) error {
+	err = g.query(ctx, "PRAGMA table_info("+sqltext.Quote(table)+")", func(scan scanner) error {
 		var cid, notNull, pk int
 		var name string
 		var typ, value any
@@ -259,9 +259,4 @@ func mismatched(err error) fkPair {
 	_, text, _ := strings.Cut(sqlite.Sentence(err), mismatchText)
 	child, parent, _ := strings.Cut(strings.TrimPrefix(text, " - "), " referencing ")
 	return fkPair{strings.Trim(child, `"`), strings.Trim(parent, `"`), true}
-}
-
-// quote makes an SQL identifier of a name.
-func quote(name string) string {
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }

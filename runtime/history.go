@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -75,7 +74,7 @@ func (st *state) newest() (row, bool) {
 
 func (st *state) has(table string) bool {
 	return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool {
-		return o.Type == "table" && strings.EqualFold(o.Name, table)
+		return o.Type == "table" && sqltext.Equal(o.Name, table)
 	})
 }
 

@@ -201,7 +201,7 @@ func examine(ctx context.Context, path string) (*contents, error) {
 func (db *database) check(ctx context.Context, table string) error {
 	q := "PRAGMA integrity_check(1)"
 	if table != "" {
-		q = "PRAGMA integrity_check(" + sqlite3.QuoteIdentifier(table) + ")"
+		q = "PRAGMA integrity_check(" + sqltext.Quote(table) + ")"
 	}
 	var answer string
 	if err := db.QueryRowContext(ctx, q).Scan(&answer); err != nil {
@@ -273,7 +273,7 @@ func (db *database) copyError(ctx context.Context, to string, err error) error {
 // hasHistory reports whether lockstep has written its history to the database.
 func hasHistory(objects []sqltext.Object) bool {
 	for _, o := range objects {
-		if o.Type == "table" && strings.EqualFold(o.Name, "_lockstep_history") {
+		if o.Type == "table" && sqltext.Equal(o.Name, "_lockstep_history") {
 			return true
 		}
 	}

@@ -164,7 +164,7 @@ func (e *enrollment) enroll(ctx context.Context, db *database, at lockstep.Versi
 
 // isMeta reports whether the object has the name of the table in which the version
 // stands, which is the first thing to be said about a database.
-func isMeta(o sqltext.Object) bool { return strings.EqualFold(o.Name, "_meta") }
+func isMeta(o sqltext.Object) bool { return sqltext.Equal(o.Name, "_meta") }
 
 // schema returns the schema at a version.
 func (e *enrollment) schema(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
@@ -194,7 +194,7 @@ func (e *enrollment) compare(schema *lockstep.Schema, found []sqltext.Object) ([
 	}
 	changed, extra := sqltext.Diff(want, found)
 	for _, o := range extra {
-		if slices.ContainsFunc(later, func(l sqltext.Object) bool { return strings.EqualFold(l.Name, o.Name) }) {
+		if slices.ContainsFunc(later, func(l sqltext.Object) bool { return sqltext.Equal(l.Name, o.Name) }) {
 			changed = append(changed, sqltext.Difference{Type: o.Type, Name: o.Name, Found: o.SQL,
 				Detail: fmt.Sprintf("%s %s: a migration after %v makes it", o.Type, o.Name, schema.Expected)})
 		}

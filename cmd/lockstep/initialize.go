@@ -59,7 +59,7 @@ func (e *enrollment) initialize(ctx context.Context, s *streams, db *database, a
 		return nil, db.named(err)
 	}
 	objects := slices.DeleteFunc(sqlite.Made(state.Objects), func(o sqltext.Object) bool {
-		return sqlite.IsLitestream(o.Table) || slices.ContainsFunc(out.LeftAlone, func(l leftAlone) bool { return strings.EqualFold(l.Table, o.Table) })
+		return sqlite.IsLitestream(o.Table) || slices.ContainsFunc(out.LeftAlone, func(l leftAlone) bool { return sqltext.Equal(l.Table, o.Table) })
 	})
 	if len(objects) == 0 {
 		return nil, refuse("missing", "%s: no tables; a new database needs no enrolling", e.path)
@@ -143,7 +143,7 @@ func initialText(objects []sqltext.Object) (text string, places []place) {
 	for _, o := range afterNames(tables, referenced) {
 		b.WriteByte('\n')
 		write(o)
-		for _, i := range kind(func(i sqltext.Object) bool { return i.Type == "index" && strings.EqualFold(i.Table, o.Name) }) {
+		for _, i := range kind(func(i sqltext.Object) bool { return i.Type == "index" && sqltext.Equal(i.Table, o.Name) }) {
 			write(i)
 		}
 	}
@@ -182,8 +182,8 @@ func afterNames(objects []sqltext.Object, names func(sql string) map[string]bool
 func referenced(sql string) map[string]bool {
 	names, before := map[string]bool{}, ""
 	for _, word := range wordsOf(sql) {
-		if strings.EqualFold(before, "references") {
-			names[strings.ToLower(unquoted(word))] = true
+		if sqltext.Equal(before, "references") {
+			names[sqltext.Name(word)] = true
 		}
 		before = word
 	}
@@ -194,7 +194,7 @@ func referenced(sql string) map[string]bool {
 func mentioned(sql string) map[string]bool {
 	names := map[string]bool{}
 	for _, word := range wordsOf(sql) {
-		names[strings.ToLower(unquoted(word))] = true
+		names[sqltext.Name(word)] = true
 	}
 	return names
 }
@@ -209,18 +209,6 @@ func wordsOf(sql string) (words []string) {
 		}
 	}
 	return words
-}
-
-// unquoted returns the name that a token spells.
-func unquoted(word string) string {
-	switch q := word[:1]; {
-	case len(word) < 2:
-	case strings.Contains("\"'`", q):
-		return strings.ReplaceAll(word[1:len(word)-1], q+q, q)
-	case q == "[":
-		return word[1 : len(word)-1]
-	}
-	return word
 }
 
 // prove replays the migration and returns its schema, if that is the database's.

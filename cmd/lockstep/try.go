@@ -339,14 +339,14 @@ func compareRows(before, after map[string]int64) []triedTable {
 	for table, n := range before {
 		t := triedTable{Table: table, Before: number(n)}
 		for name, n := range after {
-			if strings.EqualFold(name, table) {
+			if sqltext.Equal(name, table) {
 				t.After = number(n)
 			}
 		}
 		tables = append(tables, t)
 	}
 	for table, n := range after {
-		if !slices.ContainsFunc(tables, func(t triedTable) bool { return strings.EqualFold(t.Table, table) }) {
+		if !slices.ContainsFunc(tables, func(t triedTable) bool { return sqltext.Equal(t.Table, table) }) {
 			tables = append(tables, triedTable{Table: table, After: number(n)})
 		}
 	}

@@ -34,6 +34,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A Database is at a version of its program. Its methods end the test when they do not
@@ -89,7 +90,7 @@ func (d *Database) To(v lockstep.Version) *Database {
 	}
 	lost := false
 	for _, b := range before {
-		is := func(table string) bool { return strings.EqualFold(table, b.Table) }
+		is := func(table string) bool { return sqltext.Equal(table, b.Table) }
 		may := slices.ContainsFunc(d.loses, is)
 		if i := slices.IndexFunc(after, func(a sqlite.Count) bool { return is(a.Table) }); i >= 0 && after[i].Rows < b.Rows && !may {
 			d.t.Errorf("from version %v to %v: table %s: %d rows before, %d after; if that is meant, call Loses(%q) first", from, v, b.Table, b.Rows, after[i].Rows, b.Table)

@@ -39,13 +39,14 @@ func rank(name string) int {
 	return slices.Index([]string{"PRIMARY KEY", "UNIQUE", "CHECK", "FOREIGN KEY", "STRICT", "WITHOUT ROWID"}, name)
 }
 
-func samePart(a, b part) bool { return a.name == b.name && a.form == b.form }
+func (p *part) same(other *part) bool { return Equal(p.name, other.name) && p.form == other.form }
 
-// sameColumn reports whether two columns in the same place are the same.
-func sameColumn(a, b part) bool { return Equal(a.name, b.name) && a.form == b.form }
+func sameParts(a, b []part) bool {
+	return slices.EqualFunc(a, b, func(p, q part) bool { return p.same(&q) })
+}
 
 func (s *structure) same(other *structure) bool {
-	return s.kind == other.kind && slices.EqualFunc(s.columns, other.columns, sameColumn) && slices.EqualFunc(s.parts, other.parts, samePart)
+	return s.kind == other.kind && sameParts(s.columns, other.columns) && sameParts(s.parts, other.parts)
 }
 
 // structure returns the structure of o. If o is an index, its table is among objects:
@@ -167,23 +168,20 @@ func (s *structure) differences(found *structure) (lines []string) {
 	if s.kind != "table" || found.kind != "table" {
 		return []string{wantFound(s.body(found), found.body(s))}
 	}
-	named := func(columns []part, name string) int {
-		return slices.IndexFunc(columns, func(c part) bool { return Equal(c.name, name) })
-	}
 	var wantOrder, foundOrder []string // of the columns that both have
 	for _, w := range s.columns {
-		i := named(found.columns, w.name)
-		if i < 0 {
+		f := found.column(w.name)
+		if f == nil {
 			lines = append(lines, "column "+w.name+": missing")
 			continue
 		}
 		wantOrder = append(wantOrder, w.name)
-		if f := found.columns[i]; f.form != w.form {
+		if f.form != w.form {
 			lines = append(lines, "column "+w.name+": "+wantFound(cmp.Or(w.text, "no type"), cmp.Or(f.text, "no type")))
 		}
 	}
 	for _, f := range found.columns {
-		if named(s.columns, f.name) < 0 {
+		if s.column(f.name) == nil {
 			lines = append(lines, "column "+f.name+": not expected")
 		} else {
 			foundOrder = append(foundOrder, f.name)
@@ -192,8 +190,8 @@ func (s *structure) differences(found *structure) (lines []string) {
 	if !slices.EqualFunc(wantOrder, foundOrder, Equal) {
 		lines = append(lines, "columns: want "+strings.Join(wantOrder, ", ")+", found "+strings.Join(foundOrder, ", "))
 	}
-	unexpected := without(found.parts, s.parts)
-	for _, missing := range without(s.parts, found.parts) {
+	unexpected := found.without(s)
+	for _, missing := range s.without(found) {
 		i := slices.IndexFunc(unexpected, func(u part) bool { return u.name == missing.name })
 		if i < 0 {
 			lines = append(lines, "want "+missing.text+", found none")
@@ -208,14 +206,24 @@ func (s *structure) differences(found *structure) (lines []string) {
 	return lines
 }
 
-// without returns the parts of a that are not in b.
-func without(a, b []part) (rest []part) {
-	for _, p := range a {
-		if !slices.ContainsFunc(b, func(q part) bool { return samePart(p, q) }) {
-			rest = append(rest, p)
+// column returns the column of that name, or nil.
+func (s *structure) column(name string) *part {
+	for i := range s.columns {
+		if Equal(s.columns[i].name, name) {
+			return &s.columns[i]
 		}
 	}
-	return rest
+	return nil
+}
+
+// without returns the parts of s that are not in other.
+func (s *structure) without(other *structure) (parts []part) {
+	for _, p := range s.parts {
+		if !slices.ContainsFunc(other.parts, func(q part) bool { return p.same(&q) }) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
 }
 
 // body returns the text to show of s beside other.
