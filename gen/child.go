@@ -47,7 +47,7 @@ import (
 	migrations %q
 )
 
-func main() { gohost.Serve(&migrations.Schema) }
+func main() { gohost.Serve(migrations.Schema) }
 `
 
 // startChild starts building the child, if there are Go migrations, and does not

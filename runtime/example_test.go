@@ -103,7 +103,7 @@ func ExampleWithBackup() {
 
 	// The next release has a migration that does not succeed.
 	fails := func(context.Context, lockstep.Tx) error { return errors.New("not on these data") }
-	next := withMigration(&migrations.Schema, "0003-fails.go", lockstep.Go(fails))
+	next := withMigration(migrations.Schema, "0003-fails.go", lockstep.Go(fails))
 	err = lockstep.Migrate(ctx, db, next, lockstep.WithBackup(3))
 	var failed *lockstep.MigrationError
 	if errors.As(err, &failed) {
@@ -131,7 +131,7 @@ func ExampleInspect() {
 		log.Fatal(err)
 	}
 
-	state, err := lockstep.Inspect(ctx, db, &migrations.Schema)
+	state, err := lockstep.Inspect(ctx, db, migrations.Schema)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func ExampleGo() {
 	if _, err := db.ExecContext(ctx, "INSERT INTO notes (title) VALUES ('  To   do ')"); err != nil {
 		log.Fatal(err)
 	}
-	schema := withMigration(&migrations.Schema, "0003-trim-titles.go", lockstep.Go(migrate0003))
+	schema := withMigration(migrations.Schema, "0003-trim-titles.go", lockstep.Go(migrate0003))
 	if err := lockstep.Migrate(ctx, db, schema); err != nil {
 		log.Fatal(err)
 	}

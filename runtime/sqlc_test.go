@@ -51,7 +51,7 @@ func TestSqlc(t *testing.T) {
 		}
 		return err
 	}
-	if err := lockstep.Migrate(ctx, db, withMigration(&migrations.Schema, "0003-tag-notes.go", lockstep.Go(migrate))); err != nil {
+	if err := lockstep.Migrate(ctx, db, withMigration(migrations.Schema, "0003-tag-notes.go", lockstep.Go(migrate))); err != nil {
 		t.Fatal(err)
 	}
 	var tags string

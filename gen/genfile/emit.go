@@ -112,7 +112,7 @@ and name the newer type in the line.
 
 func emitGates(f *jen.File) {
 	// func Migrate(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
-	// 	return lockstep.Migrate(ctx, db, &Schema, opts...)
+	// 	return lockstep.Migrate(ctx, db, Schema, opts...)
 	// }
 	comment(f, `
 Migrate brings the database to ExpectedVersion, or returns why it cannot. Call it
@@ -121,7 +121,7 @@ before anything else uses db.
 	emitGate(f, "Migrate")
 
 	// func Check(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
-	// 	return lockstep.Check(ctx, db, &Schema, opts...)
+	// 	return lockstep.Check(ctx, db, Schema, opts...)
 	// }
 	comment(f, `
 Check returns nil if the database is at ExpectedVersion, and otherwise why the
@@ -136,7 +136,7 @@ func emitGate(f *jen.File, name string) {
 		jen.Id("db").Op("*").Qual("database/sql", "DB"),
 		jen.Id("opts").Op("...").Qual(RuntimePath, "Option"),
 	).Error().Block(
-		jen.Return(jen.Qual(RuntimePath, name).Call(jen.Id("ctx"), jen.Id("db"), jen.Op("&").Id("Schema"), jen.Id("opts").Op("..."))),
+		jen.Return(jen.Qual(RuntimePath, name).Call(jen.Id("ctx"), jen.Id("db"), jen.Id("Schema"), jen.Id("opts").Op("..."))),
 	)
 	f.Line()
 }
@@ -161,7 +161,7 @@ func emitSchema(f *jen.File, schema *lockstep.Schema, names []lockstep.FileName)
 	lines := jen.Options{Open: "{", Close: "}", Separator: ",", Multi: true}
 	embed := schema.Files != nil
 
-	// var Schema = lockstep.Schema{
+	// var Schema = &lockstep.Schema{
 	comment(f, `
 Schema lists the migrations, and describes the schema that they produce.
 
@@ -170,7 +170,7 @@ Schema lists the migrations, and describes the schema that they produce.
   - Ends says where each statement of a file ends, counted in tokens.
   - Digest identifies all the contents together, Fingerprint the schema.
 `)
-	f.Var().Id("Schema").Op("=").Qual(RuntimePath, "Schema").CustomFunc(lines, func(g *jen.Group) {
+	f.Var().Id("Schema").Op("=").Op("&").Qual(RuntimePath, "Schema").CustomFunc(lines, func(g *jen.Group) {
 		// Expected: ExpectedVersion,
 		g.Id("Expected").Op(":").Id("ExpectedVersion")
 		// Files: files,

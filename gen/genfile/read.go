@@ -53,7 +53,11 @@ func Read(file *ast.File) (*File, error) {
 					f.Latest = t.Name
 				}
 			case "Schema":
-				f.Schema, _ = spec.Values[0].(*ast.CompositeLit)
+				value := spec.Values[0]
+				if pointer, ok := value.(*ast.UnaryExpr); ok {
+					value = pointer.X
+				}
+				f.Schema, _ = value.(*ast.CompositeLit)
 			}
 		}
 	}

@@ -4,7 +4,7 @@
 // The generator is not the program that the migrations are part of, so it has the
 // go command build one that is: a main that calls
 //
-//	gohost.Serve(&migrations.Schema)
+//	gohost.Serve(migrations.Schema)
 //
 // The child has no database. What a migration asks of its [lockstep.Tx] goes to the
 // parent, which runs it on its own and sends back what came of it: one transaction

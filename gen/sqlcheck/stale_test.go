@@ -26,7 +26,7 @@ import (
 
 const ExpectedVersion lockstep.Version = 2
 
-var Schema = lockstep.Schema{
+var Schema = &lockstep.Schema{
 	Expected: ExpectedVersion,
 	Migrations: []lockstep.Migration{
 		{Version: 1, File: "0001-initialize.sql", Checksum: %q, Ends: []int{9}},

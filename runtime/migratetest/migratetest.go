@@ -51,7 +51,7 @@ type Database struct {
 
 // At returns a new database to which the migrations up to version v have been applied, in
 // a file that is removed at the end of the test. Version 0 is an empty database.
-func At(t testing.TB, s lockstep.Schema, v lockstep.Version, opts ...Option) *Database {
+func At(t testing.TB, s *lockstep.Schema, v lockstep.Version, opts ...Option) *Database {
 	t.Helper()
 	open, err := opener(opts)
 	if err != nil {
@@ -62,7 +62,7 @@ func At(t testing.TB, s lockstep.Schema, v lockstep.Version, opts ...Option) *Da
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	d := &Database{DB: db, t: t, schema: &s}
+	d := &Database{DB: db, t: t, schema: s}
 	d.upgrade(v)
 	return d
 }

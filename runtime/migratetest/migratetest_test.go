@@ -68,7 +68,7 @@ func TestAt(t *testing.T) {
 		if want := []string{"7|Bread|7|kitchen", "8|Soup|8|quick"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if err := lockstep.Check(t.Context(), db.DB, &s); err != nil {
+		if err := lockstep.Check(t.Context(), db.DB, s); err != nil {
 			t.Error(err)
 		}
 	})
@@ -351,7 +351,7 @@ func TestFailing(t *testing.T) {
 }
 
 // schema generates what a program expects that has these migrations.
-func schema(t *testing.T, archive string, opts gen.Options) lockstep.Schema {
+func schema(t *testing.T, archive string, opts gen.Options) *lockstep.Schema {
 	t.Helper()
 	dir := t.TempDir()
 	files := fstest.MapFS{}
@@ -367,5 +367,5 @@ func schema(t *testing.T, archive string, opts gen.Options) lockstep.Schema {
 	}
 	s := *result.Schema
 	s.Files = files
-	return s
+	return &s
 }

@@ -28,13 +28,13 @@ const reach = 64
 //
 // The databases have the rows that migrations insert, and no others. Whether a user's
 // rows survive is for tests with [At].
-func Run(t *testing.T, s lockstep.Schema, opts ...Option) {
+func Run(t *testing.T, s *lockstep.Schema, opts ...Option) {
 	t.Helper()
 	open, err := opener(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{ctx: t.Context(), schema: &s, open: open, dir: t.TempDir()}
+	r := &run{ctx: t.Context(), schema: s, open: open, dir: t.TempDir()}
 	want, err := sqltext.ParseSchema(s.SQL)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func Run(t *testing.T, s lockstep.Schema, opts ...Option) {
 			t.Fatal(err)
 		}
 	}) && t.Run("NewDatabase", func(t *testing.T) {
-		if err := r.reaches(filepath.Join(r.dir, "new.db"), &s, want); err != nil {
+		if err := r.reaches(filepath.Join(r.dir, "new.db"), s, want); err != nil {
 			t.Error(err)
 		}
 	})
@@ -77,7 +77,7 @@ func Run(t *testing.T, s lockstep.Schema, opts ...Option) {
 		}
 	}
 	for _, v := range versions[max(0, len(versions)-reach):] {
-		from(v, &s, want)
+		from(v, s, want)
 	}
 }
 

@@ -31,13 +31,13 @@ const Latest V0002AddTags = 2
 // Migrate brings the database to ExpectedVersion, or returns why it cannot. Call it
 // before anything else uses db.
 func Migrate(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
-	return lockstep.Migrate(ctx, db, &Schema, opts...)
+	return lockstep.Migrate(ctx, db, Schema, opts...)
 }
 
 // Check returns nil if the database is at ExpectedVersion, and otherwise why the
 // program must not use it. It never writes.
 func Check(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
-	return lockstep.Check(ctx, db, &Schema, opts...)
+	return lockstep.Check(ctx, db, Schema, opts...)
 }
 
 // One type for each migration. The compiler names them in its error for an old pin.
@@ -51,7 +51,7 @@ type V0002AddTags int
 //     Go do not count.
 //   - Ends says where each statement of a file ends, counted in tokens.
 //   - Digest identifies all the contents together, Fingerprint the schema.
-var Schema = lockstep.Schema{
+var Schema = &lockstep.Schema{
 	Expected: ExpectedVersion,
 	Files:    files,
 	Migrations: []lockstep.Migration{

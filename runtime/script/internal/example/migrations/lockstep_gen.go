@@ -32,13 +32,13 @@ const Latest V0003IndexTitles = 3
 // Migrate brings the database to ExpectedVersion, or returns why it cannot. Call it
 // before anything else uses db.
 func Migrate(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
-	return lockstep.Migrate(ctx, db, &Schema, opts...)
+	return lockstep.Migrate(ctx, db, Schema, opts...)
 }
 
 // Check returns nil if the database is at ExpectedVersion, and otherwise why the
 // program must not use it. It never writes.
 func Check(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
-	return lockstep.Check(ctx, db, &Schema, opts...)
+	return lockstep.Check(ctx, db, Schema, opts...)
 }
 
 // One type for each migration. The compiler names them in its error for an old pin.
@@ -53,7 +53,7 @@ type V0003IndexTitles int
 //     Go do not count.
 //   - Ends says where each statement of a file ends, counted in tokens.
 //   - Digest identifies all the contents together, Fingerprint the schema.
-var Schema = lockstep.Schema{
+var Schema = &lockstep.Schema{
 	Expected: ExpectedVersion,
 	Files:    files,
 	Migrations: []lockstep.Migration{
