@@ -2,6 +2,7 @@ package gen
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,4 +59,30 @@ func (ps Problems) sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col)
 	})
+}
+
+// A Refusal is an error about what a directory has, or lacks, as a whole.
+type Refusal struct {
+	Kind string // "missing", "exists", "ambiguous"
+	Text string
+}
+
+func (r *Refusal) Error() string { return r.Text }
+
+// Refuse returns a [Refusal].
+func Refuse(kind, format string, args ...any) error {
+	return &Refusal{kind, fmt.Sprintf(format, args...)}
+}
+
+// CommandLine returns a command for a POSIX shell, quoted where that is needed.
+func CommandLine(args ...string) string {
+	const plain = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/.-_:\\"
+	quoted := make([]string, len(args))
+	for i, arg := range args {
+		quoted[i] = arg
+		if arg == "" || strings.Trim(arg, plain) != "" {
+			quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
 }

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -142,6 +143,15 @@ func Apply(text []byte, edits *[]Edit) (edited []byte) {
 		last = e.At.Offset + len(e.Old)
 	}
 	return append(edited, text[last:]...)
+}
+
+// Rewrite replaces the text of a file, which keeps its permissions.
+func Rewrite(path string, text []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, info.Mode().Perm())
 }
 
 // qualifiers are the names by which a file knows a package; "" if it needs none.

@@ -1,0 +1,293 @@
+// Package renumber is not for programs and promises nothing: it may change in any release.
+//
+// It gives new numbers to one branch's migrations where another branch used the same
+// ones: after those of the other branch, in their order. [New] says what would change,
+// and [Plan.Apply] changes it.
+package renumber
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/genfile"
+	"github.com/lockstep-db/lockstep/gen/git"
+	"github.com/lockstep-db/lockstep/gen/gomod"
+	"github.com/lockstep-db/lockstep/runtime"
+)
+
+// Options say which migrations move. The zero value leaves it to git.
+type Options struct {
+	Onto string   // the commit whose migrations stay, or ""
+	Move []string // the files that move, or none
+	Gaps bool     // numbers may be missing
+
+	Plain bool // the directory is no Go package: there is nothing to generate
+}
+
+// A Plan is what changes.
+type Plan struct {
+	Dir     string
+	Stays   string           // the commit whose migrations stay; "" with Options.Move
+	Moves   []Move           // by number
+	Names   []Name           // in Go code
+	Version lockstep.Version // of the last migration, afterwards
+
+	plain bool
+	sides sides
+	edits map[string]*edit // of Go files, by absolute path
+}
+
+// A Move gives a migration another number.
+type Move struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+
+	from, to lockstep.FileName
+	both     bool // both sides have a file of this name: the other side's stays
+}
+
+// A Name is an identifier in Go code that has a migration's number in it.
+type Name struct {
+	File string `json:"file"` // absolute
+	Line int    `json:"line"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// edit is a Go file in which names change.
+type edit struct{ old, new []byte }
+
+// New plans the renumbering of the migrations in dir. A plan without Moves is for a
+// directory in which nothing needs to move.
+func New(ctx context.Context, dir string, opts Options) (*Plan, error) {
+	files, err := gen.Files(dir)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Dir: dir, Moves: []Move{}, Names: []Name{}, Version: last(files), plain: opts.Plain, edits: map[string]*edit{}}
+	if len(opts.Move) > 0 {
+		err = p.moveNamed(files, opts.Move)
+	} else {
+		err = p.moveSide(ctx, files, opts)
+	}
+	if err != nil || len(p.Moves) == 0 {
+		return p, err
+	}
+	p.Version = max(last(files), p.Moves[len(p.Moves)-1].to.Version)
+	if err := p.renameFunctions(ctx, files); err != nil {
+		return nil, err
+	}
+	return p, p.renamePins(ctx)
+}
+
+func last(files []lockstep.FileName) (last lockstep.Version) {
+	for _, f := range files {
+		last = max(last, f.Version)
+	}
+	return last
+}
+
+func byVersion(a, b lockstep.FileName) int { return int(a.Version - b.Version) }
+
+// moveNamed plans to move the files that the user named.
+func (p *Plan) moveNamed(files []lockstep.FileName, names []string) error {
+	var stay, moving []lockstep.FileName
+	for _, name := range names {
+		i := slices.IndexFunc(files, func(f lockstep.FileName) bool { return f.String() == filepath.Base(name) })
+		if i < 0 {
+			return gen.Refuse("missing", "%s: no migration %s", p.Dir, filepath.Base(name))
+		}
+		if !slices.Contains(moving, files[i]) {
+			moving = append(moving, files[i])
+		}
+	}
+	for _, f := range files {
+		if !slices.Contains(moving, f) {
+			stay = append(stay, f)
+		}
+	}
+	slices.SortStableFunc(moving, byVersion)
+	return p.moveAfter(stay, moving)
+}
+
+// moveSide plans to move the migrations of one side, if those of the other are in the
+// way.
+func (p *Plan) moveSide(ctx context.Context, files []lockstep.FileName, opts Options) (err error) {
+	if p.sides, err = findSides(ctx, p.Dir, opts.Onto); err != nil {
+		return err
+	}
+	p.Stays = p.sides.stays
+	if p.Stays == "" {
+		return p.unambiguous(files)
+	}
+	names, err := git.Names(ctx, p.Dir, "ls-tree", "-z", "--name-only", p.Stays)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Dir, err)
+	}
+	both, err := p.sides.addedByBoth(ctx, p.Dir)
+	if err != nil {
+		return err
+	}
+	stay, own := []lockstep.FileName(nil), slices.Clone(both)
+	for _, f := range files {
+		if slices.Contains(names, f.String()) {
+			stay = append(stay, f)
+		} else {
+			own = append(own, f)
+		}
+	}
+	slices.SortStableFunc(own, byVersion)
+	if err := cmp.Or(p.unambiguous(stay), p.unambiguous(own)); err != nil || len(own) == 0 {
+		return err
+	}
+	if v := own[0].Version; v > last(stay) && (opts.Gaps || v == last(stay)+1) {
+		return nil // they come after the others already
+	}
+	if err := p.moveAfter(stay, own); err != nil {
+		return err
+	}
+	for i := range p.Moves {
+		m := &p.Moves[i]
+		m.both = slices.Contains(both, m.from)
+		if main := p.sides.main; !m.both && main != "" && git.HasFile(ctx, p.Dir, main, m.From) {
+			return gen.Refuse("ambiguous", "%s: is in %s, whose migrations never move, but not in %s\n\t%s",
+				filepath.Join(p.Dir, m.From), main, p.Stays, gen.CommandLine("lockstep", "renumber", "--migrations", p.Dir, "--onto", main))
+		}
+	}
+	return nil
+}
+
+// unambiguous returns an error if two of the files have the same number.
+func (p *Plan) unambiguous(files []lockstep.FileName) error {
+	for _, f := range files {
+		var same []string
+		for _, g := range files {
+			if g.Version == f.Version {
+				same = append(same, g.String())
+			}
+		}
+		if len(same) > 1 {
+			return gen.Refuse("ambiguous", "%s: %s have the same number, and %s does not tell which of them moves\n\t%s",
+				p.Dir, strings.Join(same, " and "), cmp.Or(p.Stays, "git"),
+				gen.CommandLine("lockstep", "renumber", "--migrations", p.Dir, "--move", same[len(same)-1]))
+		}
+	}
+	return nil
+}
+
+// moveAfter plans to give migrations the numbers after those that stay.
+func (p *Plan) moveAfter(stay, moving []lockstep.FileName) error {
+	next := last(stay)
+	for _, from := range moving {
+		next++
+		if next > 9999 {
+			return gen.Refuse("missing", "%s: no number is left for %v", p.Dir, from)
+		}
+		if to := (lockstep.FileName{Version: next, Description: from.Description, Ext: from.Ext}); to != from {
+			p.Moves = append(p.Moves, Move{From: from.String(), To: to.String(), from: from, to: to})
+		}
+	}
+	return nil
+}
+
+// renameFunctions plans to give the functions of Go migrations the numbers of their
+// files. In files of the other side, their names mean the other side's functions.
+func (p *Plan) renameFunctions(ctx context.Context, files []lockstep.FileName) error {
+	functions := map[string]string{} // of the migrations that move
+	free := map[string]string{}      // those that no migration that stays has, too
+	moves := map[string]Move{}
+	for _, m := range p.Moves {
+		moves[m.From] = m
+		if m.from.Ext == ".go" {
+			functions[genfile.FuncName(m.from.Version)] = genfile.FuncName(m.to.Version)
+			free[genfile.FuncName(m.from.Version)] = genfile.FuncName(m.to.Version)
+		}
+	}
+	for _, f := range files {
+		if m, ok := moves[f.String()]; !ok || m.both {
+			delete(free, genfile.FuncName(f.Version))
+		}
+	}
+	entries, err := os.ReadDir(p.Dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if filepath.Ext(name) != ".go" || name == genfile.Name || !entry.Type().IsRegular() {
+			continue
+		}
+		names := functions
+		if m, ok := moves[name]; ok {
+			if m.both {
+				continue // Apply writes it anew
+			}
+			from := genfile.FuncName(m.from.Version)
+			names = map[string]string{from: functions[from]}
+		} else if _, err := lockstep.ParseFileName(name); err == nil {
+			continue // a migration that stays
+		} else if p.Stays != "" && git.HasFile(ctx, p.Dir, p.Stays, name) {
+			names = free
+		}
+		path, err := filepath.Abs(filepath.Join(p.Dir, name))
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		p.rename(path, text, genfile.Package{}.Rename(path, text, names, nil))
+	}
+	return nil
+}
+
+// renamePins plans to rename the pins in the module.
+func (p *Plan) renamePins(ctx context.Context) error {
+	pins := map[string]string{}
+	for _, m := range p.Moves {
+		if !m.both { // else it may be the other side's
+			pins[genfile.PinName(m.from)] = genfile.PinName(m.to)
+		}
+	}
+	module, err := gomod.Find(p.Dir)
+	if err != nil || module == nil {
+		return err
+	}
+	pkg := genfile.Package{Name: gen.PackageName(p.Dir)}
+	if pkg.Dir, err = filepath.Abs(p.Dir); err != nil {
+		return err
+	}
+	if pkg.Path, err = module.ImportPath(p.Dir); err != nil {
+		return err
+	}
+	return module.GoFiles(ctx, func(path string, text []byte) {
+		if filepath.Base(path) == genfile.Name {
+			return
+		}
+		if e := p.edits[path]; e != nil {
+			text = e.new
+		}
+		p.rename(path, text, pkg.Rename(path, text, nil, pins))
+	})
+}
+
+// rename plans the edits of a Go file.
+func (p *Plan) rename(path string, text []byte, edits []genfile.Edit) {
+	if len(edits) == 0 {
+		return
+	}
+	if p.edits[path] == nil {
+		p.edits[path] = &edit{old: text}
+	}
+	p.edits[path].new = genfile.Apply(text, &edits)
+	for _, e := range edits {
+		p.Names = append(p.Names, Name{path, e.At.Line, e.Old, e.New})
+	}
+}

@@ -1,0 +1,133 @@
+package renumber
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/git"
+	"github.com/lockstep-db/lockstep/runtime"
+)
+
+// sides are the two branches that met, as git knows them.
+type sides struct {
+	stays string // the commit whose migrations stay, or ""
+	own   string // the commit whose migrations move, during a merge or a rebase
+	main  string // the main branch, unless the user said what stays
+}
+
+// findSides asks git which commit's migrations stay, if the user did not say it.
+func findSides(ctx context.Context, dir, onto string) (s sides, err error) {
+	if onto != "" && !git.HasCommit(ctx, dir, onto) {
+		return s, gen.Refuse("missing", "%s: git knows no commit or branch %s", dir, onto)
+	}
+	if !git.Succeeds(ctx, dir, "rev-parse", "--git-dir") {
+		return s, ctx.Err() // no git, or no repository
+	}
+	s.main = mainBranch(ctx, dir)
+	switch {
+	case git.HasCommit(ctx, dir, "MERGE_HEAD"):
+		s.stays, s.own = "MERGE_HEAD", "HEAD"
+		if onMain(ctx, dir, s.main) && !pulling(ctx, dir, s.main) {
+			s.stays, s.own = s.own, s.stays
+		}
+	case rebasing(ctx, dir):
+		// HEAD is what is rebased onto; git calls it "ours".
+		s.stays = "HEAD"
+		for _, applied := range []string{"REBASE_HEAD", "CHERRY_PICK_HEAD"} {
+			if s.own == "" && git.HasCommit(ctx, dir, applied) {
+				s.own = applied
+			}
+		}
+		if !strings.HasPrefix(s.main, "origin/") {
+			s.main = "" // it may be what is rebased
+		}
+	default:
+		s.stays = s.main
+	}
+	if onto != "" {
+		s.stays, s.main = onto, ""
+	}
+	return s, nil
+}
+
+// rebasing reports whether a rebase or a cherry-pick is under way.
+func rebasing(ctx context.Context, dir string) bool {
+	for _, name := range []string{"rebase-merge", "rebase-apply"} {
+		path := git.Line(ctx, dir, "rev-parse", "--git-path", name)
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		if _, err := os.Stat(path); err == nil {
+			return true
+		}
+	}
+	return git.HasCommit(ctx, dir, "CHERRY_PICK_HEAD")
+}
+
+// mainBranch returns the branch whose migrations never move, without the commits of the
+// current branch, or "".
+func mainBranch(ctx context.Context, dir string) string {
+	if main := git.Line(ctx, dir, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"); main != "" {
+		return main
+	}
+	current := currentBranch(ctx, dir)
+	for _, main := range []string{"origin/main", "origin/master", "main", "master"} {
+		if main != current && git.HasCommit(ctx, dir, "refs/heads/"+main) || git.HasCommit(ctx, dir, "refs/remotes/"+main) {
+			return main
+		}
+	}
+	return ""
+}
+
+func currentBranch(ctx context.Context, dir string) string {
+	return git.Line(ctx, dir, "symbolic-ref", "--quiet", "--short", "HEAD")
+}
+
+// onMain reports whether the current branch is the main branch.
+func onMain(ctx context.Context, dir, main string) bool {
+	current := currentBranch(ctx, dir)
+	if main == "" {
+		return current == "main" || current == "master"
+	}
+	return current == strings.TrimPrefix(main, "origin/")
+}
+
+// pulling reports whether what is merged into the main branch is what others have
+// published there.
+func pulling(ctx context.Context, dir, main string) bool {
+	isIn := func(published string) bool {
+		return git.Succeeds(ctx, dir, "merge-base", "--is-ancestor", "MERGE_HEAD", published)
+	}
+	return isIn("@{upstream}") || strings.HasPrefix(main, "origin/") && isIn(main)
+}
+
+// addedByBoth returns the migrations that both sides of a merge or a rebase have added
+// under the same name. The folder has git's mixture of the two.
+func (s sides) addedByBoth(ctx context.Context, dir string) (both []lockstep.FileName, err error) {
+	unmerged, err := git.Names(ctx, dir, "ls-files", "-z", "--unmerged", ".")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	stages := map[string]string{}
+	for _, entry := range unmerged { // mode, object, stage, TAB, name
+		meta, name, _ := strings.Cut(entry, "\t")
+		stages[name] += meta[len(meta)-1:]
+	}
+	for name, in := range stages {
+		parsed, err := lockstep.ParseFileName(name)
+		if err != nil {
+			continue
+		}
+		if in != "23" || s.own == "" {
+			return nil, gen.Refuse("problem", "%s: in conflict, but not added by both branches; resolve that first", filepath.Join(dir, name))
+		}
+		both = append(both, parsed)
+	}
+	slices.SortFunc(both, byVersion)
+	return both, nil
+}
