@@ -190,6 +190,21 @@ func Scan(dir string, opts Options) error {
 	return cmp.Or(err, problems.err())
 }
 
+// Files returns the migrations in dir by their names, without those whose names are not
+// quite right: [Scan] reports these.
+func Files(dir string) (files []lockstep.FileName, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Refuse("missing", "%s: no such directory\n\t%s", dir, CommandLine("lockstep", "init", dir))
+	}
+	for _, entry := range entries {
+		if name, err := lockstep.ParseFileName(entry.Name()); err == nil {
+			files = append(files, name)
+		}
+	}
+	return files, err
+}
+
 // Close ends the process that runs the Go migrations of Schema, if there is one.
 func (r *Result) Close() { r.child.close() }
 

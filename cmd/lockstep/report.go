@@ -18,16 +18,9 @@ import (
 // A refusal is an error that answers the question that was asked: exit code 1.
 // (So do the errors of package runtime that judge a database, and problems in
 // migrations. All others mean that there is no answer: exit code 2.)
-type refusal struct {
-	kind string // for --json
-	text string
-}
+type refusal = gen.Refusal
 
-func (r *refusal) Error() string { return r.text }
-
-func refuse(kind, format string, args ...any) error {
-	return &refusal{kind, fmt.Sprintf(format, args...)}
-}
+func refuse(kind, format string, args ...any) error { return gen.Refuse(kind, format, args...) }
 
 // complain prints errors and returns the exit code. A problem in a migration
 // begins with its place, as a compiler's does, so that an editor can go there;
@@ -147,7 +140,7 @@ func kindOf(err error) string {
 		return "problem"
 	}
 	if r := (*refusal)(nil); errors.As(err, &r) {
-		return r.kind
+		return r.Kind
 	}
 	if m := (*lockstep.MigrationError)(nil); errors.As(err, &m) {
 		return "migration"
@@ -274,10 +267,4 @@ func indent(s string) string {
 }
 
 // quoteArg quotes a path for a POSIX shell where that is needed.
-func quoteArg(path string) string {
-	const plain = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/.-_:\\"
-	if path != "" && strings.Trim(path, plain) == "" {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-}
+func quoteArg(path string) string { return gen.CommandLine(path) }

@@ -46,6 +46,7 @@ func (p *Plan) Apply(ctx context.Context, opts gen.Options) (*gen.Result, error)
 // generate reads the directory as it is now.
 func (p *Plan) generate(ctx context.Context, opts gen.Options) (*gen.Result, error) {
 	if p.plain {
+		opts.DQS = true // somebody else's choice
 		res, err := gen.Load(ctx, p.Dir, opts)
 		if err == nil {
 			res.Close()
