@@ -108,14 +108,13 @@ type Result struct {
 // An error that is a [Problems] lists what has to be put right in dir. Any other
 // says that the question could not be answered.
 func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
-	// git takes as long as a few dozen migrations.
-	read := start(func() (history, error) { return readHistory(ctx, dir) })
 	d, err := load(ctx, dir, opts)
-	h, historyErr := read()
-	if err == nil {
-		defer d.close()
+	if err != nil {
+		return nil, err
 	}
-	if err := cmp.Or(err, historyErr); err != nil {
+	defer d.close()
+	h, err := readHistory(ctx, dir)
+	if err != nil {
 		return nil, err
 	}
 	problems := append(d.problems, h.problems...)
@@ -141,18 +140,13 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 		problems = append(problems, *problem)
 	}
 	if len(problems) > 0 {
-		faults, err := d.check()
-		return nil, cmp.Or(err, append(problems, faults...).err())
+		return nil, problems.err()
 	}
 	result := d.result(dir)
 	if opts.To == 0 {
 		result.Source, err = genfile.Emit(pkg, result.Schema)
 	}
-	faults, checkErr := d.check()
-	if err := cmp.Or(err, checkErr, faults.err()); err != nil {
-		return nil, err
-	}
-	return result, nil
+	return result, err
 }
 
 // Load reads and replays the migrations of dir, which need not be a Go package.
@@ -167,8 +161,7 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	faults, err := d.check()
-	if err := cmp.Or(err, append(d.problems, faults...).err()); err != nil {
+	if err := d.problems.err(); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -208,23 +201,6 @@ func Files(dir string) (files []lockstep.FileName, err error) {
 // Close ends the process that runs the Go migrations of Schema, if there is one.
 func (r *Result) Close() { r.child.close() }
 
-// start calls f at once, and returns a function that waits for its results.
-func start[T any](f func() (T, error)) (wait func() (T, error)) {
-	var (
-		value T
-		err   error
-		done  = make(chan struct{})
-	)
-	go func() {
-		value, err = f()
-		close(done)
-	}()
-	return func() (T, error) {
-		<-done
-		return value, err
-	}
-}
-
 // A directory is what is known of one before history is looked at.
 type directory struct {
 	migrations []*migration
@@ -233,37 +209,17 @@ type directory struct {
 	problems   Problems
 	warnings   Problems
 	child      *child // runs the Go migrations, if there are any
-
-	// check waits for the last stage, which looks at the whole schema while its
-	// source is emitted. It is called once.
-	check func() (Problems, error)
 }
 
 // close ends the child, when nothing uses it any more.
 func (d *directory) close() { d.child.close() }
 
-// load scans and replays. The replay waits until the scan finds no fault: on a
+// load scans and replays. It replays only what the scan finds no fault with: on a
 // missing migration all that follow would fail.
-func load(ctx context.Context, dir string, opts Options) (*directory, error) {
-	open := start(func() (*replay, error) { return newReplay(ctx, opts, nil) })
-	d := &directory{check: func() (Problems, error) { return nil, nil }}
-	var scanErr error
-	d.migrations, d.problems, scanErr = scan(dir, opts.Gaps)
-	r, err := open()
-	if err != nil {
+func load(ctx context.Context, dir string, opts Options) (d *directory, err error) {
+	d = &directory{}
+	if d.migrations, d.problems, err = scan(dir, opts.Gaps); err != nil {
 		return nil, err
-	}
-	kept, checks := false, false
-	defer func() {
-		if !kept {
-			d.close()
-		}
-		if !checks {
-			r.close()
-		}
-	}()
-	if scanErr != nil {
-		return nil, scanErr
 	}
 	if d.complete = len(d.problems) == 0; !d.complete {
 		return d, nil
@@ -287,35 +243,36 @@ func load(ctx context.Context, dir string, opts Options) (*directory, error) {
 		if d.child, err = startChild(dir, all, opts.Output); err != nil {
 			return nil, err
 		}
-		r.close()
-		again, err := newReplay(ctx, opts, d.child)
-		if err != nil {
-			return nil, err
-		}
-		r = again
 	}
-	ok, err := r.run(ctx, d.migrations, nil)
-	if err != nil {
+	if err := d.replay(ctx, opts); err != nil {
+		d.close()
 		return nil, err
 	}
-	kept = true
+	return d, nil
+}
+
+// replay runs the migrations and, if nothing is wrong with them, checks the schema
+// that they make.
+func (d *directory) replay(ctx context.Context, opts Options) error {
+	r, err := newReplay(ctx, opts, d.child)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	ok, err := r.run(ctx, d.migrations, nil)
 	d.problems, d.warnings = r.problems, r.warnings
-	if !ok || len(d.problems) > 0 {
-		return d, nil
+	if err != nil || !ok || len(d.problems) > 0 {
+		return err
 	}
 	if d.objects, err = r.schema(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	checks = true
-	d.check = start(func() (Problems, error) {
-		defer r.close()
-		faults, err := r.faults(ctx, d.objects)
-		if err != nil || len(faults) == 0 {
-			return nil, err
-		}
-		return blame(ctx, d.migrations, opts, d.child, faults)
-	})
-	return d, nil
+	faults, err := r.faults(ctx, d.objects)
+	if err != nil || len(faults) == 0 {
+		return err
+	}
+	d.problems, err = blame(ctx, d.migrations, opts, d.child, faults)
+	return err
 }
 
 func (d *directory) result(dir string) *Result {
