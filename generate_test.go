@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"go/format"
 	"net/http"
 	"os"
@@ -174,21 +175,18 @@ func TestStart(t *testing.T) {
 
 func makes(f ...func(*testing.T, string)) []func(*testing.T, string) { return f }
 
-// refusal returns what README.md says that a program prints which refuses to start
-// for this reason.
+// refusal returns what "lockstep help errors" says that a program prints when it
+// refuses to start for this reason.
 func refusal(t *testing.T, kind string) string {
 	t.Helper()
-	for _, b := range readme(t) {
-		if b.info != "text errors" {
-			continue
-		}
+	for _, b := range blocks(t, "cmd/lockstep/help/errors.md") {
 		for _, paragraph := range strings.Split(b.text, "\n\n") {
 			if name, text, _ := strings.Cut(paragraph, "\n"); name == kind {
 				return normal(kind + "\n" + strings.TrimSuffix(text, "\n") + "\n")
 			}
 		}
 	}
-	t.Errorf("README.md does not show %s", kind)
+	t.Errorf("errors.md does not show %s", kind)
 	return ""
 }
 
@@ -268,48 +266,85 @@ func TestStale(t *testing.T) {
 	})
 }
 
-// TestReadme does what README.md says, from its first line to its last: it writes
-// the files, runs the commands and compares what they print.
+// TestReadme follows README.md from its first line to its last, and then, from what
+// that has made, each topic of "lockstep help": it writes the files, runs the commands
+// and compares what they print.
 func TestReadme(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
-		t.Skip("the commands are for a shell, which is not here")
+		t.Skip("no shell to run the commands")
 	}
 	m := newModule(t)
-	root := m.root()
+	m.env = append(m.env, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
 	m.remove("go.mod") // the first command makes it
-	var output string
-	for _, b := range readme(t) {
+	m.follow("README.md")
+
+	// The topics use the same folder, because the go command caches by folder.
+	made := m.copy(t)
+	topics, err := filepath.Glob("cmd/lockstep/help/*.md")
+	if err != nil || len(topics) == 0 {
+		t.Fatalf("got %d topics, %v", len(topics), err)
+	}
+	for _, topic := range topics {
+		t.Run(strings.TrimSuffix(filepath.Base(topic), ".md"), func(t *testing.T) {
+			if _, err := exec.LookPath("git"); err != nil && strings.Contains(read(t, topic), "git init") {
+				t.Skip("no git")
+			}
+			if err := errors.Join(os.RemoveAll(m.dir), os.CopyFS(m.dir, os.DirFS(made.dir))); err != nil {
+				t.Fatal(err)
+			}
+			m.in(t).follow(filepath.ToSlash(topic))
+		})
+	}
+}
+
+// follow does what the blocks of a file say.
+func (m *module) follow(file string) {
+	t := m.t
+	var output, outputs string
+	all := blocks(t, file)
+	for _, b := range all {
 		info := strings.Fields(b.info)
 		switch {
+		case b.info == "" || b.info == "text message" || b.info == "text errors": // a figure; below; see TestStart
 		case b.text == "go run ./examples/notes\ngo test ./...\n":
 			startExample(t, m) // the other command is what runs this
 		case b.info == "sh" || b.info == "sh fails":
-			script := strings.ReplaceAll(b.text, "/path/to/lockstep", root)
 			var err error
-			output, err = m.try("sh", "-e", "-c", script)
+			output, err = m.try("sh", "-e", "-c", strings.ReplaceAll(b.text, "/path/to/lockstep", m.root))
 			if (err != nil) != (b.info == "sh fails") {
-				t.Fatalf("README.md:%d: %v\n%s", b.line, err, output)
+				t.Fatalf("%s: %v\n%s", b.place, err, output)
 			}
+			output = strings.ReplaceAll(output, m.dir+"/", "")
+			outputs += "\n" + strings.ReplaceAll(output, "lockstep: ", "")
 		case b.info == "text output":
 			if output != b.text {
-				t.Errorf("README.md:%d: got\n%swant\n%s", b.line, output, b.text)
+				t.Errorf("%s: got\n%swant\n%s", b.place, output, b.text)
 			}
-		case b.info == "text errors": // see TestStart
 		case len(info) == 3 && info[2] == "excerpt":
-			if missing := excerpt(m.read(info[1]), b.text); missing != "" {
-				t.Errorf("README.md:%d: not in %s, or not there:\n%s", b.line, info[1], missing)
+			var whole string
+			if i := slices.IndexFunc(all, func(b block) bool { return b.info == info[0]+" "+info[1] }); i >= 0 {
+				whole = all[i].text
+			} else {
+				whole = m.read(info[1])
+			}
+			if missing := excerpt(whole, b.text); missing != "" {
+				t.Errorf("%s: not in %s, or not there:\n%s", b.place, info[1], missing)
 			}
 		case len(info) == 2 && (info[0] == "go" || info[0] == "sql"):
 			m.write(info[1], b.text)
-			if info[0] == "go" && b.text != gofmt(t, b.text) {
-				t.Errorf("README.md:%d: not as gofmt has it", b.line)
+			if formatted, err := format.Source([]byte(b.text)); info[0] == "go" && (err != nil || string(formatted) != b.text) {
+				t.Errorf("%s: not as gofmt formats it, %v", b.place, err)
 			}
 		default:
-			t.Errorf("README.md:%d: ```%s is nothing that a test runs", b.line, b.info)
+			t.Errorf("%s: no test runs ```%s", b.place, b.info)
 		}
 	}
-	m.run("go", "vet", "./...")
-	m.run("go", "test", "./migrations") // by the line that init wrote
+	for _, b := range all {
+		if b.info == "text message" && !strings.Contains(outputs, "\n"+b.text) {
+			t.Errorf("%s: nothing prints\n%s", b.place, b.text)
+		}
+	}
 }
 
 // startExample starts examples/notes as a new user does, without any flags.
@@ -347,35 +382,30 @@ func startExample(t *testing.T, m *module) {
 	t.Error("the example does not say where it is listening")
 }
 
-// A block is a fenced block of README.md.
+// A block is a fenced block of a Markdown file.
 type block struct {
-	info string // what stands behind the fence: a language, and what the block is
-	text string
-	line int // of its first line
+	info  string // what follows the fence: a language, and what the block is
+	text  string
+	place string // its file and first line
 }
 
-func readme(t *testing.T) (blocks []block) {
+var fence = regexp.MustCompile("(?ms)^```(.*?)\n(.*?)^```$")
+
+func blocks(t *testing.T, file string) (blocks []block) {
 	t.Helper()
-	var open *block
-	for i, line := range strings.SplitAfter(read(t, "README.md"), "\n") {
-		switch info, fence := strings.CutPrefix(line, "```"); {
-		case fence && open == nil:
-			open = &block{info: strings.TrimSpace(info), line: i + 2}
-		case fence:
-			blocks = append(blocks, *open)
-			open = nil
-		case open != nil:
-			open.text += line
-		}
+	text := read(t, file)
+	for _, at := range fence.FindAllStringSubmatchIndex(text, -1) {
+		line := strings.Count(text[:at[4]], "\n") + 1
+		blocks = append(blocks, block{text[at[2]:at[3]], text[at[4]:at[5]], fmt.Sprintf("%s:%d", file, line)})
 	}
 	return blocks
 }
 
-// excerpt returns the first line of part that does not follow the others in
-// whole, or "". A line "…" stands for lines that are left out.
+// excerpt returns the first line of part that does not follow the others in whole,
+// or "". A line "…" stands for lines that are left out, as there may be at the start.
 func excerpt(whole, part string) string {
 	rest := strings.Split(whole, "\n")
-	skip := false
+	skip := true
 	for _, line := range strings.Split(strings.TrimSuffix(part, "\n"), "\n") {
 		if strings.TrimSpace(line) == "…" {
 			skip = true
@@ -390,20 +420,11 @@ func excerpt(whole, part string) string {
 	return ""
 }
 
-func gofmt(t *testing.T, source string) string {
-	t.Helper()
-	formatted, err := format.Source([]byte(source))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(formatted)
-}
-
 // A module is a Go module in a temporary folder that uses this one.
 type module struct {
-	t   *testing.T
-	dir string
-	env []string
+	t         *testing.T
+	dir, root string // its folder, and that of the module that is tested
+	env       []string
 }
 
 // newModule makes a module whose go.mod names the versions that this one names,
@@ -414,18 +435,14 @@ func newModule(t *testing.T) *module {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &module{t: t, dir: dir, env: append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C")}
-	mod, err := os.ReadFile("go.mod")
+	root, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, err := os.ReadFile("go.sum")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.write("go.mod", strings.Replace(string(mod), "module github.com/lockstep-db/lockstep\n", "module example.com/app\n", 1)+
-		"\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+m.root()+"\n")
-	m.write("go.sum", string(sum))
+	m := &module{t: t, dir: dir, root: root, env: append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C")}
+	m.write("go.mod", strings.Replace(read(t, "go.mod"), "module github.com/lockstep-db/lockstep\n", "module example.com/app\n", 1)+
+		"\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
+	m.write("go.sum", read(t, "go.sum"))
 	return m
 }
 
@@ -445,7 +462,7 @@ func newApp(t *testing.T) *module {
 // copy returns a copy of the module's files.
 func (m *module) copy(t *testing.T) *module {
 	t.Helper()
-	c := &module{t: t, dir: t.TempDir(), env: m.env}
+	c := &module{t: t, dir: t.TempDir(), root: m.root, env: m.env}
 	if err := os.CopyFS(c.dir, os.DirFS(m.dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -529,16 +546,6 @@ func (m *module) doesNotCompile(want string) {
 	if err == nil || out != want {
 		m.t.Errorf("got %v\n%swant\n%s", err, out, want)
 	}
-}
-
-// root is the folder of the module that is tested.
-func (m *module) root() string {
-	m.t.Helper()
-	root, err := filepath.Abs(".")
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	return root
 }
 
 func (m *module) path(name string) string { return filepath.Join(m.dir, filepath.FromSlash(name)) }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"text/tabwriter"
 	"unicode/utf8"
 )
 
@@ -173,14 +172,21 @@ func printTable(w io.Writer, table [][]string) {
 		}
 	}
 	if total <= wide {
-		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, row := range table {
-			fmt.Fprintln(tw, strings.TrimSpace(strings.Join(row, "\t")))
+			var line strings.Builder
+			for i, cell := range row {
+				fmt.Fprintf(&line, "%-*s  ", widths[i], cell)
+			}
+			fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
 		}
-		tw.Flush()
 		return
 	}
 	for _, row := range table[1:] {
-		fmt.Fprintln(w, strings.Join(row, "\n\t"))
+		fmt.Fprintln(w, row[0])
+		for i, cell := range row[1:] {
+			if cell != "" {
+				fmt.Fprintf(w, "\t%s\n", strings.TrimPrefix(table[0][i+1]+": "+cell, ": "))
+			}
+		}
 	}
 }

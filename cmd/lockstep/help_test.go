@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -28,6 +31,25 @@ func TestHelpTopics(t *testing.T) {
 	}
 }
 
+// TestHelpLinks looks for the files that the topics and README.md link to.
+func TestHelpLinks(t *testing.T) {
+	files, err := filepath.Glob("help/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, "../../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), filepath.FromSlash(m[1]))); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}
+
 func TestPrintTopic(t *testing.T) {
 	const topic = `# Title
 
@@ -40,9 +62,9 @@ See [the other](other.md).
 | [a](a.md) | | c |
 
 ` + "```sh\nlockstep help\n\n# [not](a link)\n```\n" + `
-| one | two |
-| --- | --- |
-| x | a cell that is so long that it does not fit beside the other on a terminal with a hundred columns |
+| one | two | |
+| --- | --- | --- |
+| x | y | a cell that is so long that it does not fit beside the other on a terminal with a hundred columns |
 `
 	const want = `Title
 
@@ -58,6 +80,7 @@ a         c
 	# [not](a link)
 
 x
+	two: y
 	a cell that is so long that it does not fit beside the other on a terminal with a hundred columns
 `
 	var got bytes.Buffer
