@@ -233,11 +233,12 @@ func (e *MigrationError) Error() string {
 //
 // https://sqlite.org/pragma.html#pragma_foreign_key_check
 type Violation struct {
-	Table, Parent string
-	Count         int      // more than before the upgrade
-	Before        int      // as many there were, and may be among Rows
-	Rows          []string // the first, by rowid or by primary key
-	Mismatch      bool     // the foreign key itself is at fault: its parent has no matching unique key
+	Table    string   `json:"table"`
+	Parent   string   `json:"parent"`
+	Count    int      `json:"count"`    // more than before the upgrade
+	Before   int      `json:"before"`   // as many there were, and may be among Rows
+	Rows     []string `json:"rows"`     // the first, by rowid or by primary key
+	Mismatch bool     `json:"mismatch"` // the foreign key itself is at fault: its parent has no matching unique key
 }
 
 func (v Violation) String() string {

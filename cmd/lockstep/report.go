@@ -13,6 +13,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A refusal is an error that answers the question that was asked: exit code 1.
@@ -189,31 +190,14 @@ type jsonError struct {
 	Message string `json:"message"`
 
 	jsonProblem
-	DB          string            `json:"db,omitempty"`
-	Version     *lockstep.Version `json:"version,omitempty"`
-	Expected    *lockstep.Version `json:"expected,omitempty"`
-	Pending     []string          `json:"pending,omitempty"`
-	Differences []jsonDifference  `json:"differences,omitempty"`
-	Violations  []jsonViolation   `json:"violations,omitempty"`
-	Digest      string            `json:"digest,omitempty"`
-	Backup      string            `json:"backup,omitempty"`
-}
-
-type jsonDifference struct {
-	Type   string `json:"type"`
-	Name   string `json:"name"`
-	Want   string `json:"want"`
-	Found  string `json:"found"`
-	Detail string `json:"detail"`
-}
-
-type jsonViolation struct {
-	Table    string   `json:"table"`
-	Parent   string   `json:"parent"`
-	Count    int      `json:"count"`
-	Before   int      `json:"before"`
-	Rows     []string `json:"rows"`
-	Mismatch bool     `json:"mismatch"`
+	DB          string               `json:"db,omitempty"`
+	Version     *lockstep.Version    `json:"version,omitempty"`
+	Expected    *lockstep.Version    `json:"expected,omitempty"`
+	Pending     []string             `json:"pending,omitempty"`
+	Differences []sqltext.Difference `json:"differences,omitempty"`
+	Violations  []lockstep.Violation `json:"violations,omitempty"`
+	Digest      string               `json:"digest,omitempty"`
+	Backup      string               `json:"backup,omitempty"`
 }
 
 // reportJSON prints the document and returns the exit code.
@@ -242,17 +226,11 @@ func describe(err error) jsonError {
 		d.jsonProblem = jsonProblem(p)
 	}
 	if e := (*lockstep.Error)(nil); errors.As(err, &e) {
-		d.DB, d.Pending, d.Digest, d.Backup = e.DB, e.Pending, e.Digest, e.Backup
+		d.DB, d.Pending, d.Differences, d.Violations, d.Digest, d.Backup = e.DB, e.Pending, e.Differences, e.Violations, e.Digest, e.Backup
 		switch d.Kind {
 		case "unmanaged", "unreadable", "busy", "stale", "backup": // which version it is at is not known
 		default:
 			d.Version, d.Expected = &e.Version, &e.Expected
-		}
-		for _, diff := range e.Differences {
-			d.Differences = append(d.Differences, jsonDifference(diff))
-		}
-		for _, v := range e.Violations {
-			d.Violations = append(d.Violations, jsonViolation{v.Table, v.Parent, v.Count, v.Before, v.Rows, v.Mismatch})
 		}
 	}
 	if e := (*lockstep.MigrationError)(nil); errors.As(err, &e) {

@@ -47,7 +47,7 @@ difference), objects (type, name, table, sql; empty for a difference), changed
 			fs.Var(&to, "to", "`N`: the schema at version N")
 			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				out := &schemaResult{Objects: []schemaObject{}, Changed: []jsonDifference{}, Extra: []schemaObject{}}
+				out := &schemaResult{Objects: []sqltext.Object{}, Changed: []sqltext.Difference{}, Extra: []sqltext.Object{}}
 				if db.given && !migrations.given {
 					if to != 0 {
 						return nil, usage("--to is for the migrations; give --migrations too")
@@ -78,12 +78,7 @@ difference), objects (type, name, table, sql; empty for a difference), changed
 				}
 				out.DB = db.value
 				changed, extra := sqltext.Diff(want, found)
-				for _, d := range changed {
-					out.Changed = append(out.Changed, jsonDifference(d))
-				}
-				for _, o := range extra {
-					out.Extra = append(out.Extra, schemaObject(o))
-				}
+				out.Changed, out.Extra = append(out.Changed, changed...), append(out.Extra, extra...)
 				if len(changed)+len(extra) > 0 {
 					return out, refuse("differs", "%s: %s from what %s has at version %v",
 						db.value, differ(len(changed)+len(extra)), dir, version)
@@ -129,27 +124,18 @@ func differ(n int) string {
 }
 
 type schemaResult struct {
-	Migrations string           `json:"migrations"`
-	Version    lockstep.Version `json:"version"`
-	DB         string           `json:"db"`
-	Schema     string           `json:"schema"`
-	Objects    []schemaObject   `json:"objects"`
-	Changed    []jsonDifference `json:"changed"`
-	Extra      []schemaObject   `json:"extra"`
-}
-
-type schemaObject struct {
-	Type  string `json:"type"`
-	Name  string `json:"name"`
-	Table string `json:"table"`
-	SQL   string `json:"sql"`
+	Migrations string               `json:"migrations"`
+	Version    lockstep.Version     `json:"version"`
+	DB         string               `json:"db"`
+	Schema     string               `json:"schema"`
+	Objects    []sqltext.Object     `json:"objects"`
+	Changed    []sqltext.Difference `json:"changed"`
+	Extra      []sqltext.Object     `json:"extra"`
 }
 
 func (r *schemaResult) show(objects []sqltext.Object) {
 	r.Schema = sqltext.FormatSchema(objects)
-	for _, o := range objects {
-		r.Objects = append(r.Objects, schemaObject(o))
-	}
+	r.Objects = append(r.Objects, objects...)
 }
 
 func (r *schemaResult) print(w io.Writer) {
@@ -160,7 +146,7 @@ func (r *schemaResult) print(w io.Writer) {
 	}
 }
 
-func printDifferences(w io.Writer, changed []jsonDifference) {
+func printDifferences(w io.Writer, changed []sqltext.Difference) {
 	for _, d := range changed {
 		fmt.Fprintf(w, "%s\n%s%s", d.Detail, marked("-", d.Want), marked("+", d.Found))
 	}

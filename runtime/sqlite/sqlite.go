@@ -93,8 +93,8 @@ func IsLitestream(table string) bool { return strings.HasPrefix(table, "_litestr
 
 // A Count is the number of rows in a table.
 type Count struct {
-	Table string
-	Rows  int64
+	Table string `json:"table"`
+	Rows  int64  `json:"rows"`
 }
 
 // Rows counts the rows of the tables among objects that people made; Litestream's are left

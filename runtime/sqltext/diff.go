@@ -4,10 +4,11 @@ import "strings"
 
 // A Difference is an object that is missing or not what it should be.
 type Difference struct {
-	Type, Name string
-	Want       string // SQL of the object
-	Found      string // SQL of the object found, or "" if it is missing
-	Detail     string // one line: what was wanted beside what was found
+	Type   string `json:"type"`
+	Name   string `json:"name"`
+	Want   string `json:"want"`   // SQL of the object
+	Found  string `json:"found"`  // SQL of the object found, or "" if it is missing
+	Detail string `json:"detail"` // one line: what was wanted beside what was found
 }
 
 // Diff compares the objects of two schemas. changed are those of want that are

@@ -11,10 +11,10 @@ import (
 //
 // https://sqlite.org/schematab.html
 type Object struct {
-	Type  string // "table", "index", "view" or "trigger"
-	Name  string
-	Table string // tbl_name
-	SQL   string // in SQLite's own wording
+	Type  string `json:"type"` // "table", "index", "view" or "trigger"
+	Name  string `json:"name"`
+	Table string `json:"table"` // tbl_name
+	SQL   string `json:"sql"`   // in SQLite's own wording
 }
 
 // FormatSchema returns the objects as a script, in SQLite's own wording and in an

@@ -1,0 +1,211 @@
+// Package enroll is not for programs and promises nothing: it may change or go in any
+// release. It does what "lockstep enroll" does: it finds out which version a database is
+// at that existed before lockstep, writes the first migration where there are none, and
+// marks the database as being at the version.
+package enroll
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A Request is which database to enroll, and at which version.
+type Request struct {
+	DB      *sql.DB
+	Path    string           // of the database, for errors
+	Dir     string           // of the migrations
+	At      lockstep.Version // or 0: the one that From recorded, or the newest
+	From    *Tool            // whose record says the version, or nil
+	Timeout time.Duration    // of the wait for locks
+
+	// Load returns the schema at a version of the migrations in Dir, or at the newest
+	// for 0. It is not called if there are none.
+	Load func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error)
+}
+
+// A Result is what became of a database, and of the first migration if that was written.
+type Result struct {
+	Version   lockstep.Version     `json:"version"`
+	Enrolled  bool                 `json:"enrolled"`
+	Changed   []sqltext.Difference `json:"changed"`   // why it was not
+	File      string               `json:"file"`      // the first migration, or ""
+	Rows      []sqlite.Count       `json:"rows"`      // of tables that have few
+	Settings  []Setting            `json:"settings"`  // that a new database will not have
+	LeftAlone []*Tool              `json:"leftAlone"` // whose tables are in the database
+	From      *Record              `json:"from"`      // what Request.From recorded, or nil
+
+	Fits     lockstep.Version `json:"-"` // a version at which nothing differs, if it was looked for
+	Objects  []sqltext.Object `json:"-"` // that the first migration makes
+	Warnings gen.Problems     `json:"-"` // about it
+	Quotes   bool             `json:"-"` // it has strings in double quotes
+}
+
+// Run enrolls a database. It also returns a result if the schema is not that of the
+// version. With an error, nothing has been written.
+func Run(ctx context.Context, r Request) (*Result, error) {
+	e := &enrollment{Request: r, query: sqlite.On(r.DB), out: Result{
+		Changed: []sqltext.Difference{}, Rows: []sqlite.Count{}, Settings: []Setting{}, LeftAlone: []*Tool{},
+	}}
+	none, err := e.noMigrations()
+	if err == nil && !none {
+		e.newest, err = r.Load(ctx, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	schema := &lockstep.Schema{Digest: lockstep.Digest(nil)}
+	if e.newest != nil {
+		if schema, err = e.schema(ctx, cmp.Or(r.At, e.newest.Expected)); err != nil {
+			return nil, err
+		}
+	}
+	state, err := lockstep.Inspect(ctx, r.DB, schema, lockstep.WithTimeout(r.Timeout))
+	if err != nil {
+		return nil, e.named(err)
+	}
+	if state.Managed {
+		return nil, gen.Refuse("exists", "%s: already at version %v; nothing was written", r.Path, state.Version)
+	}
+	if err := e.readRecord(ctx); err != nil {
+		return nil, err
+	}
+	if none {
+		return e.initialize(ctx, state.Objects)
+	}
+	return e.enroll(ctx, schema, state.Objects)
+}
+
+// An enrollment is one call of Run.
+type enrollment struct {
+	Request
+	query  sqlite.Query
+	newest *lockstep.Schema // nil if there are no migrations
+	record *Record          // of From
+	out    Result
+}
+
+// named puts the path of the database before an error in place of the name that SQLite
+// has for it.
+func (e *enrollment) named(err error) error {
+	if l := (*lockstep.Error)(nil); errors.As(err, &l) {
+		l.DB = e.Path
+		return err
+	}
+	return fmt.Errorf("%s: %w", e.Path, err)
+}
+
+// noMigrations reports whether the directory is missing or has no file that is, or was
+// meant to be, a migration.
+func (e *enrollment) noMigrations() (bool, error) {
+	entries, err := os.ReadDir(e.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fileError(e.Dir, err)
+	}
+	return !slices.ContainsFunc(entries, func(entry fs.DirEntry) bool {
+		_, err := lockstep.ParseFileName(entry.Name())
+		return !errors.Is(err, lockstep.ErrNotMigration)
+	}), nil
+}
+
+// enroll marks the database as being at the version of schema, or at the one that
+// another tool recorded.
+func (e *enrollment) enroll(ctx context.Context, schema *lockstep.Schema, objects []sqltext.Object) (_ *Result, err error) {
+	if e.record != nil && e.At == 0 {
+		if schema, err = e.choose(ctx, objects); err != nil {
+			return nil, err
+		}
+	}
+	e.out.Version = schema.Expected
+	changed, err := e.compare(schema, objects)
+	if err != nil {
+		return nil, err
+	}
+	// Of a table that is named like lockstep's own, the runtime has more to say.
+	ownName := func(o sqltext.Object) bool { return sqltext.Equal(o.Name, "_meta") }
+	if len(changed) > 0 && !slices.ContainsFunc(objects, ownName) {
+		e.out.Changed = changed
+		if e.At == 0 {
+			if e.out.Fits, err = e.fits(ctx, objects); err != nil {
+				return nil, err
+			}
+		}
+		differ := fmt.Sprintf("%d objects differ", len(changed))
+		if len(changed) == 1 {
+			differ = "1 object differs"
+		}
+		return &e.out, gen.Refuse("differs", "%s: %s from what the migrations produce at version %v; not enrolled", e.Path, differ, schema.Expected)
+	}
+	if e.out.LeftAlone, err = e.leftAlone(ctx); err != nil {
+		return nil, err
+	}
+	return e.mark(ctx, schema)
+}
+
+// mark has the runtime mark the database.
+func (e *enrollment) mark(ctx context.Context, schema *lockstep.Schema) (*Result, error) {
+	if err := lockstep.Enroll(ctx, e.DB, schema, lockstep.WithTimeout(e.Timeout)); err != nil {
+		return nil, e.named(err)
+	}
+	e.out.Enrolled = true
+	return &e.out, nil
+}
+
+// schema returns the schema at a version.
+func (e *enrollment) schema(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
+	if v == e.newest.Expected {
+		return e.newest, nil
+	}
+	return e.Load(ctx, v)
+}
+
+// compare returns what keeps a database with these objects from being at the version of
+// schema: objects that are not what the migrations up to there produce, and objects that
+// a later migration makes, and would fail to.
+func (e *enrollment) compare(schema *lockstep.Schema, found []sqltext.Object) ([]sqltext.Difference, error) {
+	want, err := sqltext.ParseSchema(schema.SQL)
+	if err != nil {
+		return nil, err
+	}
+	later, err := sqltext.ParseSchema(e.newest.SQL)
+	if err != nil {
+		return nil, err
+	}
+	changed, extra := sqltext.Diff(want, found)
+	for _, o := range extra {
+		if slices.ContainsFunc(later, func(l sqltext.Object) bool { return sqltext.Equal(l.Name, o.Name) }) {
+			changed = append(changed, sqltext.Difference{Type: o.Type, Name: o.Name, Found: o.SQL,
+				Detail: fmt.Sprintf("%s %s: a migration after %v makes it", o.Type, o.Name, schema.Expected)})
+		}
+	}
+	return changed, nil
+}
+
+// fits returns the newest version whose schema the database does have, or 0.
+func (e *enrollment) fits(ctx context.Context, found []sqltext.Object) (lockstep.Version, error) {
+	for _, m := range slices.Backward(e.newest.Migrations) {
+		schema, err := e.schema(ctx, m.Version)
+		if err != nil {
+			return 0, err
+		}
+		changed, err := e.compare(schema, found)
+		if err != nil {
+			return 0, err
+		}
+		if len(changed) == 0 {
+			return m.Version, nil
+		}
+	}
+	return 0, nil
+}
