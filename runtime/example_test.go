@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing/fstest"
+	"time"
 
 	_ "github.com/ncruces/go-sqlite3/driver"
 
@@ -37,8 +38,8 @@ func ExampleMigrate() {
 	// Output: at version 0002
 }
 
-// A program that must not change the database, a report for instance, asks whether
-// it is the one that it is written for.
+// A program that must not change the database, such as a report, checks that it has
+// the version that the program expects.
 func ExampleCheck() {
 	ctx := context.Background()
 	db := openExample()
@@ -48,16 +49,17 @@ func ExampleCheck() {
 	if errors.Is(err, lockstep.ErrBehind) {
 		var refused *lockstep.Error
 		errors.As(err, &refused)
-		fmt.Println("at", refused.Version, "and not at", refused.Expected)
+		fmt.Println("at", refused.Version, "instead of", refused.Expected)
 		fmt.Println("pending:", refused.Pending)
 	}
 	// Output:
-	// at 0000 and not at 0002
+	// at 0000 instead of 0002
 	// pending: [0001-initialize.sql 0002-add-tags.sql]
 }
 
-// An application can offer its operator a way past a refusal: the digest that the
-// error reported, in a flag or in the environment. It ends with the next change.
+// An application can let its operator allow a refused database, by passing the digest
+// from the error in a flag or the environment. The permission ends with the next change
+// to the program or the database.
 func ExampleWithAllowed() {
 	ctx := context.Background()
 	db := openExample()
@@ -82,8 +84,8 @@ func ExampleWithAllowed() {
 	// allowed: <nil>
 }
 
-// A program that keeps the last three of what its upgrades begin with. When one
-// fails, the error names the file.
+// A program keeps backups from before its last three upgrades. When an upgrade fails,
+// the error names its backup.
 func ExampleWithBackup() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "")
@@ -101,8 +103,8 @@ func ExampleWithBackup() {
 		log.Fatal(err)
 	}
 
-	// The next release has a migration that does not succeed.
-	fails := func(context.Context, lockstep.Tx) error { return errors.New("not on these data") }
+	// The next release has a migration that fails.
+	fails := func(context.Context, lockstep.Tx) error { return errors.New("not with this data") }
 	next := withMigration(migrations.Schema, "0003-fails.go", lockstep.Go(fails))
 	err = lockstep.Migrate(ctx, db, next, lockstep.WithBackup(3))
 	var failed *lockstep.MigrationError
@@ -115,14 +117,14 @@ func ExampleWithBackup() {
 		log.Fatal(err)
 	}
 	for _, b := range backups {
-		fmt.Println("a backup of version", b.Version, b.Path == failed.Backup)
+		fmt.Println("backup of version", b.Version, b.Path == failed.Backup)
 	}
 	// Output:
-	// not on these data
-	// a backup of version 0002 true
+	// not with this data
+	// backup of version 0002 true
 }
 
-// Inspect is for whoever wants to know how a database came to be what it is.
+// Inspect tells how a database reached its version.
 func ExampleInspect() {
 	ctx := context.Background()
 	db := openExample()
@@ -143,7 +145,7 @@ func ExampleInspect() {
 	// 0002 0002-add-tags.sql
 }
 
-// An upgrade that takes long can be watched.
+// A program shows the progress of a long upgrade.
 func ExampleWithProgress() {
 	db := openExample()
 	defer db.Close()
@@ -162,9 +164,9 @@ func ExampleWithProgress() {
 	// 2 of 2: 0002-add-tags.sql, statement 2 of 2
 }
 
-// A migration that SQL cannot express is a function, in a file of the migrations
-// package: this one is migrate0003 in 0003-trim-titles.go. That "lockstep generate"
-// knows it by its name is all there is to it; what it writes calls Go.
+// A migration in Go is a function in a file of the migrations package: this one is
+// migrate0003, in 0003-trim-titles.go. "lockstep generate" finds it by its name and
+// writes the call of Go.
 func ExampleGo() {
 	migrate0003 := func(ctx context.Context, tx lockstep.Tx) error {
 		rows, err := tx.QueryContext(ctx, "SELECT id, title FROM notes")
@@ -208,7 +210,7 @@ func ExampleGo() {
 	// Output: "To do"
 }
 
-// A *slog.Logger is told of each migration that was applied.
+// A *slog.Logger gets a record for each migration.
 func ExampleWithLogger() {
 	db := openExample()
 	defer db.Close()
@@ -233,8 +235,115 @@ func ExampleParseFileName() {
 	// name must be four digits, a hyphen and words, as in 0011-one-more-thing.sql
 }
 
-// openExample opens a new database in memory, where an example leaves nothing
-// behind.
+// A program takes over a database that has tables and no version.
+func ExampleEnroll() {
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, migrations.SchemaSQL); err != nil { // by another tool
+		log.Fatal(err)
+	}
+
+	if err := migrations.Migrate(ctx, db); errors.Is(err, lockstep.ErrUnmanaged) {
+		if err := lockstep.Enroll(ctx, db, migrations.Schema); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(migrations.Migrate(ctx, db))
+	// Output: <nil>
+}
+
+// The text of an error names the database, the file, the line if there is one, and
+// what has become of the database.
+func ExampleMigrationError() {
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+	if err := migrations.Migrate(ctx, db); err != nil { // to version 2
+		log.Fatal(err)
+	}
+
+	fails := func(ctx context.Context, tx lockstep.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE notes SET titel = trim(titel)")
+		return err
+	}
+	next := withMigration(migrations.Schema, "0003-trim-titles.go", lockstep.Go(fails))
+	err := lockstep.Migrate(ctx, db, next)
+	fmt.Println(err)
+	var failed *lockstep.MigrationError
+	if errors.As(err, &failed) {
+		fmt.Println(failed.File, failed.RolledBack)
+	}
+	// Output:
+	// :memory:: 0003-trim-titles.go: UPDATE notes SET titel = trim(titel): no such column: titel; rolled back, still at 0002
+	// 0003-trim-titles.go true
+}
+
+// With a transaction for each migration, an upgrade that fails keeps what succeeded.
+func ExampleWithPerMigration() {
+	ctx := context.Background()
+	fails := func(context.Context, lockstep.Tx) error { return errors.New("not with this data") }
+	next := withMigration(migrations.Schema, "0003-fails.go", lockstep.Go(fails))
+
+	for _, opts := range [][]lockstep.Option{nil, {lockstep.WithPerMigration()}} {
+		db := openExample()
+		defer db.Close()
+		var failed *lockstep.MigrationError
+		if err := lockstep.Migrate(ctx, db, next, opts...); errors.As(err, &failed) {
+			fmt.Println("still at", failed.Version)
+		}
+	}
+	// Output:
+	// still at 0000
+	// still at 0002
+}
+
+// A program gives up when others keep the database locked.
+func ExampleWithTimeout() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := sql.Open("sqlite3", "file:"+filepath.ToSlash(dir)+"/data.db")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	other, err := db.Conn(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		log.Fatal(err)
+	}
+
+	err = migrations.Migrate(ctx, db, lockstep.WithTimeout(50*time.Millisecond))
+	fmt.Println(errors.Is(err, lockstep.ErrBusy))
+	// Output: true
+}
+
+// A test makes a database as an earlier release left it. (Package migratetest has this
+// ready to use.)
+func ExampleSchema_At() {
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+
+	earlier, err := migrations.Schema.At(1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := lockstep.Migrate(ctx, db, earlier); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(errors.Is(migrations.Check(ctx, db), lockstep.ErrBehind))
+	// Output: true
+}
+
+// openExample opens a new database in memory, which an example need not remove.
 func openExample() *sql.DB {
 	db, err := sql.Open("sqlite3", ":memory:")
 	if err != nil {
@@ -244,8 +353,8 @@ func openExample() *sql.DB {
 	return db
 }
 
-// withMigration returns the schema of a program with one more migration, which is a
-// program and leaves the tables as they are: what "lockstep generate" would write.
+// withMigration returns s with one more migration, which leaves the tables as they are:
+// what "lockstep generate" would write for it.
 func withMigration(s *lockstep.Schema, file string, program lockstep.Program) *lockstep.Schema {
 	text := []byte("package migrations\n")
 	files := fstest.MapFS{file: {Data: text}}
@@ -266,7 +375,7 @@ func withMigration(s *lockstep.Schema, file string, program lockstep.Program) *l
 	return &longer
 }
 
-// only leaves out of a log what is not the same on every run.
+// only drops what differs from run to run from a log.
 func only(keys ...string) func([]string, slog.Attr) slog.Attr {
 	return func(_ []string, a slog.Attr) slog.Attr {
 		for _, key := range keys {

@@ -14,12 +14,12 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 )
 
-// TestLostRows runs the tests of orders_test.go: with the migration as it is, and as it
-// would be right.
+// TestLostRows runs the tests of orders_test.go with the migration as it is, and with
+// it corrected.
 func TestLostRows(t *testing.T) {
 	t.Run("AreCaught", func(t *testing.T) {
 		const want = `--- PASS: TestMigrations
-    orders_test.go:28: from version 0002 to 0003: table orders: 3 rows before, 2 after; if that is meant, call Loses("orders") first
+    orders_test.go:27: from version 0002 to 0003: table orders: 3 rows before, 2 after; if that is meant, call Loses("orders") first
 --- FAIL: TestOrdersSurvive
 `
 		if got := results(t); got != want {
@@ -34,11 +34,11 @@ func TestLostRows(t *testing.T) {
 	})
 }
 
-// results returns which tests pass, and what the others say.
+// results returns which tests pass, and the errors of the others.
 func results(t *testing.T, flags ...string) string {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"test", "-tags=lostrows", "-v"}, flags...)...)
-	out, _ := cmd.CombinedOutput() // one that fails says so
+	out, _ := cmd.CombinedOutput() // failures are in the output
 	lines := regexp.MustCompile(`(?m)^(?:--- |    \w+\.go:).*$`).FindAllString(string(out), -1)
 	if len(lines) == 0 {
 		t.Fatalf("%s", out)
@@ -46,8 +46,8 @@ func results(t *testing.T, flags ...string) string {
 	return regexp.MustCompile(`(?m) \([0-9.]+s\)$`).ReplaceAllString(strings.Join(lines, "\n")+"\n", "")
 }
 
-// mended writes what "go test -overlay" reads: the right migration, and what is generated
-// from it, in place of the files that are here.
+// mended writes an overlay for go test that replaces the migration with a corrected one,
+// and the generated file with its own.
 func mended(t *testing.T) string {
 	t.Helper()
 	here, err := filepath.Abs("migrations")

@@ -15,8 +15,7 @@ import (
 // TestMigrations passes: every version upgrades to the right schema.
 func TestMigrations(t *testing.T) { migratetest.Run(t, migrations.Schema) }
 
-// TestOrdersSurvive puts into a database what users have in theirs, one row of each kind
-// that there is, and upgrades it.
+// TestOrdersSurvive upgrades a database that has one row of each kind that users have.
 func TestOrdersSurvive(t *testing.T) {
 	db := migratetest.At(t, migrations.Schema, 2)
 	db.Exec(`INSERT INTO customers (id, name) VALUES (1, 'Ada'), (2, 'Grace')`)

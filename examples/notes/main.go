@@ -3,12 +3,11 @@
 //
 // Usage:
 //
-//	notes [-db FILE] [-addr HOST:PORT]
+//	notes [--db FILE] [--addr HOST:PORT]
 //
 // The first start makes the database. A later release that needs another schema
-// brings it with it, and upgrades the database when it starts; an older release
-// refuses a database that is newer than itself. Nothing else in the program has
-// to think of versions. See [Open].
+// upgrades the database when it starts; an earlier release refuses a database that
+// is newer than itself. No other code in the program deals with versions. See [Open].
 package main
 
 import (
@@ -30,7 +29,7 @@ const defaultAddr = "127.0.0.1:8080"
 
 func main() {
 	path := flag.String("db", "", "the database `FILE` (default lockstep-notes/notes.db in the user's configuration directory)")
-	addr := flag.String("addr", "", "the `HOST:PORT` to listen on (default "+defaultAddr+", or a free port if that is taken)")
+	addr := flag.String("addr", "", "the `HOST:PORT` to listen on (default "+defaultAddr+", or a free port if that is in use)")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -70,17 +69,17 @@ func run(ctx context.Context, path, addr string) error {
 		return err
 	case <-ctx.Done():
 	}
-	// Requests that have begun may finish.
+	// Let requests in progress finish.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return server.Shutdown(ctx)
 }
 
-// defaultPath makes the folder for the database of this user.
+// defaultPath returns the path of the user's database, and makes its folder.
 func defaultPath() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("no place for the database: %w; name one with -db", err)
+		return "", fmt.Errorf("no folder for the database: %w; use --db FILE", err)
 	}
 	dir = filepath.Join(dir, "lockstep-notes")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -89,7 +88,7 @@ func defaultPath() (string, error) {
 	return filepath.Join(dir, "notes.db"), nil
 }
 
-// listen takes any free port when nobody asked for one and the usual one is taken.
+// listen uses any free port if no address was given and the default one is in use.
 func listen(addr string) (net.Listener, error) {
 	if addr != "" {
 		return net.Listen("tcp", addr)

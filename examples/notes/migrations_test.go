@@ -8,14 +8,14 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/migratetest"
 )
 
-// TestMigrations upgrades a notebook of every version, opened as the program opens it:
-// the search needs a module of SQLite that the driver does not have by itself.
+// TestMigrations upgrades a notebook of every version. It opens them as the program does,
+// because search needs a module that the driver does not register by itself.
 func TestMigrations(t *testing.T) {
 	migratetest.Run(t, migrations.Schema, migratetest.Open(open))
 }
 
-// TestTagsSurvive has the notes of version 2 keep their tags when these move into a table
-// of their own, and the notes when their table is rebuilt.
+// TestTagsSurvive checks that notes of version 2 keep their tags when these move to a
+// table of their own, and that no note is lost when their table is rebuilt.
 func TestTagsSurvive(t *testing.T) {
 	db := migratetest.At(t, migrations.Schema, 2, migratetest.Open(open))
 	db.Exec(`INSERT INTO notes (id, title, created_at, tags) VALUES
@@ -35,6 +35,6 @@ func TestTagsSurvive(t *testing.T) {
 	db.To(migrations.ExpectedVersion)
 	compare(`SELECT note_id, tag FROM note_tags ORDER BY note_id, tag`, "1|Kitchen", "1|weekend", "7|kitchen")
 	compare(`SELECT id, title, created_at, updated_at = created_at FROM notes WHERE id < 7`, "1|Bread|1672628645|1", "2|Untitled|-1|1")
-	compare(`SELECT title, created_at > 1700000000 FROM notes WHERE id = 7`, "Crème brûlée|1") // now, for what is no time
+	compare(`SELECT title, created_at > 1700000000 FROM notes WHERE id = 7`, "Crème brûlée|1") // now, if it was not a time
 	compare(`SELECT rowid FROM notes_search('brulee')`, "7")
 }

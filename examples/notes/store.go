@@ -18,8 +18,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// The SQL in this file is written for version 7 of the database. When a migration
-// is added, this line stops compiling until somebody has read the file again.
+// The SQL in this file is written for version 7 of the database. When a migration is
+// added, this line stops compiling until somebody has reviewed the file.
 const _ migrations.V0007CountTags = migrations.Latest
 
 // A Store is the notebook's database. All SQL of the program is in this file.
@@ -27,9 +27,8 @@ type Store struct {
 	db *sql.DB
 }
 
-// Open opens the database, makes it if there is none, and brings it to the version
-// that this program is written for. It returns an error, and has changed nothing,
-// if that cannot be done.
+// Open opens the database, or makes it, and brings it to the version that this program
+// expects. If it cannot, it returns an error and has changed nothing.
 func Open(ctx context.Context, path string) (*Store, error) {
 	db, err := open(path)
 	if err != nil {
@@ -42,10 +41,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return &Store{db}, nil
 }
 
-// open opens the database, whatever its version is.
+// open opens the database, whatever its version.
 func open(path string) (*sql.DB, error) {
-	// Foreign keys are a setting of each connection. Transactions begin by taking
-	// the write lock, because all of ours write: https://sqlite.org/lang_transaction.html
+	// Foreign keys are a setting of each connection. All our transactions write, so
+	// they take the write lock when they begin: https://sqlite.org/lang_transaction.html
 	name := url.URL{
 		Scheme:   "file",
 		OmitHost: true,
@@ -67,31 +66,31 @@ type Note struct {
 	Created  time.Time
 	Updated  time.Time
 	Archived bool
-	Excerpt  string // in a search: part of Body, what was found between \x02 and \x03
+	Excerpt  string // in search results: part of Body, with \x02 and \x03 around each match
 }
 
-// A Revision is what a note said before it was changed.
+// A Revision is an earlier text of a note.
 type Revision struct {
 	Title string
 	Body  string
 	Saved time.Time
 }
 
-// A Tag is a tag that is in use.
+// A Tag is a tag in use.
 type Tag struct {
 	Name  string
-	Notes int // that have it and are not archived
+	Notes int // that have it, without archived ones
 }
 
-// ErrNoNote is returned for the number of a note that does not exist.
+// ErrNoNote is returned for a note that does not exist.
 var ErrNoNote = errors.New("no such note")
 
-// noteColumns are what scanNote scans.
+// noteColumns are the columns that scanNote scans.
 const noteColumns = `n.id, n.title, n.body, n.created_at, n.updated_at, n.archived_at IS NOT NULL,
 	coalesce((SELECT group_concat(tag) FROM (SELECT tag FROM note_tags WHERE note_id = n.id ORDER BY tag)), '')`
 
-// Notes returns the notes with a tag, or all if tag is empty: those in the archive
-// or those that are not. The last changed comes first.
+// Notes returns the notes with a tag, or all if tag is empty, either from the archive
+// or from outside it. The last changed comes first.
 func (s *Store) Notes(ctx context.Context, tag string, archived bool) ([]Note, error) {
 	return s.query(ctx, `SELECT `+noteColumns+`, ''
 		FROM notes AS n
@@ -101,8 +100,8 @@ func (s *Store) Notes(ctx context.Context, tag string, archived bool) ([]Note, e
 		sql.Named("archived", archived), sql.Named("tag", tag))
 }
 
-// Search returns the notes in which each of the words begins a word, archived or
-// not. The best match comes first.
+// Search returns the notes, archived or not, in which each of the words is the
+// beginning of a word. The best match comes first.
 func (s *Store) Search(ctx context.Context, words string) ([]Note, error) {
 	match := matchAll(words)
 	if match == "" {
@@ -115,8 +114,8 @@ func (s *Store) Search(ctx context.Context, words string) ([]Note, error) {
 		sql.Named("match", match))
 }
 
-// matchAll writes what somebody typed as an FTS5 query. Each word is quoted, so
-// that none is taken for an operator.
+// matchAll makes an FTS5 query of what a user typed. Words are quoted, so that none is
+// an operator.
 //
 // https://sqlite.org/fts5.html#full_text_query_syntax
 func matchAll(words string) string {
@@ -165,7 +164,7 @@ func (s *Store) Note(ctx context.Context, id int64) (Note, error) {
 	return n, err
 }
 
-// Revisions returns what a note said before, the latest first.
+// Revisions returns the earlier texts of a note, the latest first.
 func (s *Store) Revisions(ctx context.Context, id int64) ([]Revision, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT title, body, saved_at FROM revisions WHERE note_id = ? ORDER BY id DESC`, id)
 	if err != nil {
@@ -203,8 +202,8 @@ func (s *Store) Tags(ctx context.Context) ([]Tag, error) {
 	return tags, rows.Err()
 }
 
-// Save stores title, body and tags of a note, and returns its number. A note whose
-// ID is 0 is new. Triggers keep the earlier text, the time and the search index.
+// Save stores the title, body and tags of a note, and returns its ID. A note whose ID
+// is 0 is new. Triggers keep the earlier text, the time and the search index.
 func (s *Store) Save(ctx context.Context, n Note) (id int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		if id = n.ID; id == 0 {
@@ -231,17 +230,17 @@ func (s *Store) Save(ctx context.Context, n Note) (id int64, err error) {
 	return id, err
 }
 
-// Archive puts a note into the archive or takes it out, or returns ErrNoNote.
+// Archive moves a note into or out of the archive, or returns ErrNoNote.
 func (s *Store) Archive(ctx context.Context, id int64, archived bool) error {
 	return one(s.db.ExecContext(ctx, `UPDATE notes SET archived_at = iif(?, unixepoch(), NULL) WHERE id = ?`, archived, id))
 }
 
-// Delete deletes a note, its tags and its revisions, or returns ErrNoNote.
+// Delete deletes a note with its tags and revisions, or returns ErrNoNote.
 func (s *Store) Delete(ctx context.Context, id int64) error {
 	return one(s.db.ExecContext(ctx, `DELETE FROM notes WHERE id = ?`, id))
 }
 
-// one turns a statement that changed no note into ErrNoNote.
+// one returns ErrNoNote for a statement that changed no note.
 func one(res sql.Result, err error) error {
 	if err != nil {
 		return err

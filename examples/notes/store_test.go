@@ -16,7 +16,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// TestUpgrade opens a notebook that an early release has written.
+// TestUpgrade opens a notebook that an early release wrote.
 func TestUpgrade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notes.db")
 	script, err := os.ReadFile("testdata/version-0002.sql")
@@ -108,7 +108,7 @@ func TestOpen(t *testing.T) {
 	})
 }
 
-// TestSave says what the triggers do when a note is saved again.
+// TestSave checks what the triggers do when a note is saved again.
 func TestSave(t *testing.T) {
 	store := openStore(t, filepath.Join(t.TempDir(), "notes.db"))
 	ctx := context.Background()
@@ -154,7 +154,7 @@ func TestSave(t *testing.T) {
 			t.Errorf("got %d rows, %v; want none", rows, err)
 		}
 	})
-	t.Run("RefusesANoteThatIsGone", func(t *testing.T) {
+	t.Run("RefusesADeletedNote", func(t *testing.T) {
 		if _, err := store.Save(ctx, Note{ID: id, Title: "x"}); !errors.Is(err, ErrNoNote) {
 			t.Errorf("got %v, want ErrNoNote", err)
 		}

@@ -21,7 +21,7 @@ var pages = map[string]*template.Template{
 	"note.html": page("note.html"),
 }
 
-// page parses the template of a page into the frame that all pages have.
+// page parses a page's template into the frame that all pages share.
 func page(name string) *template.Template {
 	funcs := template.FuncMap{
 		"join": func(tags []string) string { return strings.Join(tags, ", ") },
@@ -30,19 +30,19 @@ func page(name string) *template.Template {
 	return template.Must(template.New("frame.html").Funcs(funcs).ParseFS(web, "web/frame.html", "web/"+name))
 }
 
-// mark shows what a search has found in an excerpt.
+// mark highlights the matches in an excerpt.
 func mark(excerpt string) template.HTML {
 	return template.HTML(strings.NewReplacer("\x02", "<mark>", "\x03", "</mark>").Replace(html.EscapeString(excerpt)))
 }
 
 // A view is what the templates show.
 type view struct {
-	Title string // of the page
-	Tags  []Tag  // in use
-	Tag   string // that was chosen
-	Query string // that was searched for
+	Title string
+	Tags  []Tag  // all tags in use
+	Tag   string // the selected one
+	Query string // the search
 
-	Archive   bool // the list is of the archive
+	Archive   bool // Notes are those in the archive
 	Notes     []Note
 	Note      Note
 	Revisions []Revision
@@ -67,14 +67,14 @@ func Handler(store *Store) http.Handler {
 	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, web, "web/style.css")
 	})
-	// Forms on other sites cannot post here.
+	// Refuse forms posted from other sites.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
 func (s server) list(w http.ResponseWriter, r *http.Request) error {
 	v := view{Title: "Notes", Tag: r.FormValue("tag")}
 	if v.Tag != "" {
-		v.Title = "Notes about " + v.Tag
+		v.Title = "Notes tagged " + v.Tag
 	}
 	notes, err := s.store.Notes(r.Context(), v.Tag, false)
 	if err != nil {
@@ -175,7 +175,7 @@ func (s server) delete(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// noteID returns the number of the note that the request is about.
+// noteID returns the ID in the request's path.
 func noteID(r *http.Request) (int64, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
@@ -184,7 +184,7 @@ func noteID(r *http.Request) (int64, error) {
 	return id, nil
 }
 
-// show writes a page, all of it or none.
+// show writes a whole page, or nothing.
 func (s server) show(w http.ResponseWriter, r *http.Request, name string, v view) error {
 	tags, err := s.store.Tags(r.Context())
 	if err != nil {
@@ -200,7 +200,7 @@ func (s server) show(w http.ResponseWriter, r *http.Request, name string, v view
 	return err
 }
 
-// A handler answers a request, or returns why not.
+// A handler answers a request, or returns an error.
 type handler func(http.ResponseWriter, *http.Request) error
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -209,6 +209,6 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 	case err != nil && r.Context().Err() == nil:
 		slog.Error("request", "method", r.Method, "path", r.URL.Path, "error", err)
-		http.Error(w, "that did not work; the log says why", http.StatusInternalServerError)
+		http.Error(w, "internal error; see the log", http.StatusInternalServerError)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestPages uses the notebook as a person would, one step after the other.
+// TestPages uses the notebook like a person, step by step.
 func TestPages(t *testing.T) {
 	site := httptest.NewServer(Handler(openStore(t, filepath.Join(t.TempDir(), "notes.db"))))
 	defer site.Close()
@@ -29,11 +29,11 @@ func TestPages(t *testing.T) {
 		{"BeginsEmpty", "/", nil, 200, "/", "Notes / No notes yet. / Write the first."},
 		{"SavesANote", "/notes/new", bread, 200, "/notes/1", "[Bread] / Flour, water <salt> / 18 hours / [kitchen, weekend] / Save / Archive"},
 		{"GivesANoteWithoutTitleOne", "/notes/new", url.Values{"body": {"milk"}}, 200, "/notes/2", "[Untitled] / milk / [] / Save / Archive"},
-		{"ListsByTag", "/?tag=KITCHEN", nil, 200, "/?tag=KITCHEN", "Notes about KITCHEN / Bread / Flour, water <salt> / 18 hours / TIME / kitchen / weekend"},
+		{"ListsByTag", "/?tag=KITCHEN", nil, 200, "/?tag=KITCHEN", "Notes tagged KITCHEN / Bread / Flour, water <salt> / 18 hours / TIME / kitchen / weekend"},
 		{"FindsTheBeginningsOfWords", "/search?q=hou+flo", nil, 200, "/search?q=hou+flo", "Search / Bread / Flour / , water <salt> / 18 / hours / TIME / kitchen / weekend"},
-		{"FindsNothing", "/search?q=rye", nil, 200, "/search?q=rye", "Search / Nothing has “rye” in it."},
+		{"FindsNothing", "/search?q=rye", nil, 200, "/search?q=rye", "Search / No notes match “rye”."},
 		{"ChangesANote", "/notes/1", url.Values{"title": {"Bread"}, "body": {"Rye"}, "tags": {"kitchen"}}, 200, "/notes/1", "[Bread] / Rye / [kitchen] / Save / Archive / Bread, as of TIME / Flour, water <salt> / 18 hours"},
-		{"ArchivesANote", "/notes/1/archive", url.Values{}, 200, "/notes/1", "[Bread] / Rye / [kitchen] / Save / Take out of the archive / Delete / Bread, as of TIME / Flour, water <salt> / 18 hours"},
+		{"ArchivesANote", "/notes/1/archive", url.Values{}, 200, "/notes/1", "[Bread] / Rye / [kitchen] / Save / Unarchive / Delete / Bread, as of TIME / Flour, water <salt> / 18 hours"},
 		{"HidesWhatIsArchived", "/", nil, 200, "/", "Notes / Untitled / milk / TIME"},
 		{"ListsTheArchive", "/archive", nil, 200, "/archive", "Archive / Bread / Rye / TIME / kitchen"},
 		{"SearchesTheArchiveToo", "/search?q=rye", nil, 200, "/search?q=rye", "Search / Bread / Rye / TIME / kitchen / archived"},
@@ -80,8 +80,8 @@ func TestPages(t *testing.T) {
 	})
 }
 
-// text returns what a person reads in the main part of a page, with " / " between
-// its pieces, and what stands in its fields in brackets.
+// text returns the text in the main part of a page, with " / " between its pieces and
+// the contents of fields in brackets.
 func text(page string) string {
 	if _, main, ok := strings.Cut(page, "<main>"); ok {
 		page, _, _ = strings.Cut(main, "</main>")

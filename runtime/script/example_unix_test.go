@@ -17,8 +17,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/script/internal/example/migrations"
 )
 
-// A program with a script among its migrations starts like any other: the generated
-// code imports this package.
+// A program whose migrations include scripts starts like any other: its generated code
+// imports this package.
 func Example() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -39,8 +39,7 @@ func Example() {
 	// Output: at version 0003
 }
 
-// What a program registers on its connections for its migrations, it registers on
-// those to the copy, too.
+// A program registers on connections to the copy what it registers on its own.
 func ExampleWithConn() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -1,4 +1,4 @@
--- Totals become whole cents, and orders keep the name that the customer had.
+-- Store totals in cents, and the customer's name with the order.
 CREATE TABLE new_orders (
 	id INTEGER PRIMARY KEY,
 	customer INTEGER REFERENCES customers, -- NULL for a guest
@@ -6,7 +6,7 @@ CREATE TABLE new_orders (
 	cents INTEGER NOT NULL
 ) STRICT;
 
--- The mistake: an order without a customer is not in the join.
+-- The mistake: the join drops orders without a customer.
 INSERT INTO new_orders (id, customer, name, cents)
 SELECT orders.id, customer, name, CAST(round(total * 100) AS INTEGER)
 FROM orders JOIN customers ON customers.id = customer;

@@ -1,4 +1,4 @@
-// Package migrations holds the history of a shop's database, with a mistake in it that
+// Package migrations holds the migrations of a shop's database. One has a mistake that
 // only rows can show.
 package migrations
 

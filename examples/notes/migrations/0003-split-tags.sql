@@ -1,5 +1,5 @@
--- Finding the notes that have a tag meant reading every note. Tags leave the
--- column with commas in it for a table of their own.
+-- Finding the notes with a tag meant reading every note. Move tags from a column with
+-- commas to a table of their own.
 CREATE TABLE note_tags (
 	note_id INTEGER NOT NULL REFERENCES notes (id) ON DELETE CASCADE,
 	tag TEXT NOT NULL COLLATE NOCASE CHECK (tag <> ''),
@@ -8,7 +8,7 @@ CREATE TABLE note_tags (
 
 CREATE INDEX note_tags_by_tag ON note_tags (tag);
 
--- Each step takes the text before the first comma. OR IGNORE drops the second of
+-- Each step takes the text before the first comma. OR IGNORE drops duplicates, as in
 -- "Go, go".
 INSERT OR IGNORE INTO note_tags (note_id, tag)
 WITH RECURSIVE split (note_id, tag, rest) AS (

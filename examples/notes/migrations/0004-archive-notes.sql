@@ -1,9 +1,9 @@
--- Notes can be archived, know when they were changed, and have a title. Times
--- become seconds since 1970, and the table is strict about it.
+-- Add times of changes and of archiving, and require a title. Times become seconds
+-- since 1970, and the table becomes strict.
 --
--- ALTER TABLE cannot do that. This is SQLite's recipe for what it cannot do, step
--- by step: https://sqlite.org/lang_altertable.html#otheralter
-PRAGMA foreign_keys = OFF; -- or DROP TABLE would delete from note_tags, too
+-- ALTER TABLE cannot do this. These are the steps of SQLite's recipe for such changes:
+-- https://sqlite.org/lang_altertable.html#otheralter
+PRAGMA foreign_keys = OFF; -- or DROP TABLE would empty note_tags
 BEGIN;
 
 CREATE TABLE new_notes (

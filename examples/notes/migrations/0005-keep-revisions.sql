@@ -1,4 +1,4 @@
--- What a note said before it was changed.
+-- Earlier texts of notes.
 CREATE TABLE revisions (
 	id INTEGER PRIMARY KEY,
 	note_id INTEGER NOT NULL REFERENCES notes (id) ON DELETE CASCADE,

@@ -1,5 +1,5 @@
--- A full-text index over the notes, which it does not copy. Triggers keep it up
--- to date: https://sqlite.org/fts5.html#external_content_tables
+-- A full-text index that does not copy the notes. Triggers keep it up to date:
+-- https://sqlite.org/fts5.html#external_content_tables
 CREATE VIRTUAL TABLE notes_search USING fts5 (
 	title,
 	body,
@@ -26,5 +26,5 @@ BEGIN
 	INSERT INTO notes_search (rowid, title, body) VALUES (new.id, new.title, new.body);
 END;
 
--- The notes that are there already.
+-- Index the existing notes.
 INSERT INTO notes_search (notes_search) VALUES ('rebuild');

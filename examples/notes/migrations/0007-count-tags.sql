@@ -1,4 +1,4 @@
--- The tags in use, for the side of every page.
+-- The tags in use, for the sidebar of every page.
 CREATE VIEW tag_counts AS
 SELECT tag, count(*) AS notes
 FROM note_tags JOIN notes ON notes.id = note_tags.note_id

@@ -1,4 +1,4 @@
--- A notebook that the release with version 2 has written, as .dump prints it.
+-- A notebook as the release with version 2 wrote it, printed by .dump.
 BEGIN TRANSACTION;
 CREATE TABLE _lockstep_history (
 	version INTEGER PRIMARY KEY,
