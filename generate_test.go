@@ -23,8 +23,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 )
 
-// TestExamples holds the generated files of the examples against their
-// migrations.
+// TestExamples compares the generated files of the examples with their migrations.
 func TestExamples(t *testing.T) {
 	dirs, err := filepath.Glob("examples/*/migrations")
 	if err != nil || len(dirs) == 0 {
@@ -46,8 +45,8 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// appMain is a program that does nothing but start. It says what its database
-// says, or why it does not start.
+// appMain is a program that only starts. It prints the version of its database, or why
+// it does not start.
 const appMain = `package main
 
 import (
@@ -93,19 +92,19 @@ func main() {
 }
 `
 
-// appMigrations are those of a program that has had three releases.
+// appMigrations are the migrations of a program that has had three releases.
 var appMigrations = map[string]string{
 	"0001-initialize.sql":  "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL, draft INTEGER NOT NULL DEFAULT 0);\n",
 	"0002-add-tags.sql":    "CREATE TABLE tags (note INTEGER NOT NULL REFERENCES notes, tag TEXT NOT NULL);\nCREATE INDEX tags_by_name ON tags (tag);\n",
 	"0003-drop-drafts.sql": "DELETE FROM notes WHERE draft <> 0;\nALTER TABLE notes DROP COLUMN draft;\n",
 }
 
-// TestStart runs a program on every kind of database that it can meet.
+// TestStart runs a program on every kind of database it can find.
 func TestStart(t *testing.T) {
 	app := newApp(t)
 	app.build()
 
-	// What is to come, and what somebody else has made of the same beginning.
+	// The next release, and another program that began with the same migration.
 	next, other := app.copy(t), app.copy(t)
 	next.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
 	other.write("migrations/0002-add-tags.sql", "CREATE TABLE labels (label TEXT);\n")
@@ -147,7 +146,7 @@ func TestStart(t *testing.T) {
 		{"RefusesAnAheadDatabase", makes(migrated(next)), "migrate", "", refusal(t, "ErrAhead")},
 		{"RefusesAnUnmanagedDatabase", makes(executed("CREATE TABLE notes (id); CREATE TABLE places (id)")), "migrate", "", refusal(t, "ErrUnmanaged")},
 		{"RefusesADivergedDatabase", makes(migrated(other, "--to", "2")), "migrate", "", refusal(t, "ErrDiverged")},
-		{"RefusesADriftedDatabase", makes(migrated(app), executed("DROP INDEX tags_by_name; ALTER TABLE notes ADD COLUMN colour TEXT")), "migrate", "", refusal(t, "ErrDrift")},
+		{"RefusesADriftedDatabase", makes(migrated(app), executed("DROP INDEX tags_by_name; ALTER TABLE notes ADD COLUMN color TEXT")), "migrate", "", refusal(t, "ErrDrift")},
 		{"RefusesALockedDatabase", makes(migrated(app, "--to", "1"), locked), "migrate", "", refusal(t, "ErrBusy")},
 		{"RefusesAFileThatIsNoDatabase", makes(func(t *testing.T, db string) { write(t, db, strings.Repeat("not a database\n", 100)) }), "migrate", "", refusal(t, "ErrUnreadable")},
 	}
@@ -190,7 +189,7 @@ func refusal(t *testing.T, kind string) string {
 	return ""
 }
 
-// locked holds the write lock of the database for as long as the test takes.
+// locked holds the write lock of the database until the end of the test.
 func locked(t *testing.T, db string) {
 	conn, err := open(t, db).Conn(context.Background())
 	if err != nil {
@@ -427,8 +426,8 @@ type module struct {
 	env       []string
 }
 
-// newModule makes a module whose go.mod names the versions that this one names,
-// so that nothing is fetched that is not here already.
+// newModule makes a module that requires the same versions as this one, so that nothing
+// has to be fetched.
 func newModule(t *testing.T) *module {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -506,8 +505,8 @@ func (m *module) program() string {
 	return filepath.Join(m.dir, "app")
 }
 
-// start runs the program on a database. In what it prints the database has no
-// folder.
+// start runs the program on a database. It returns the output, with the database's
+// folder left out.
 func (m *module) start(gate, db, dsn string) (string, bool) {
 	m.t.Helper()
 	out, err := m.try(m.program(), gate, "file:"+filepath.ToSlash(db)+dsn)
@@ -518,8 +517,8 @@ func (m *module) start(gate, db, dsn string) (string, bool) {
 	return normal(out), err == nil
 }
 
-// normal replaces what is different each time: how long the program has waited,
-// and the digest to allow.
+// normal replaces what differs from run to run: how long the program waited, and the
+// digest to allow.
 func normal(out string) string {
 	out = regexp.MustCompile(`for [0-9.]+[a-z]+[0-9a-z]*;`).ReplaceAllString(out, "for 1m0s;")
 	return regexp.MustCompile(`allow d1:[0-9a-f]{32}\b`).ReplaceAllString(out, "allow d1:…")

@@ -58,24 +58,16 @@ Commands:
 		fmt.Fprintf(w, "	%-14s %s\n", name, strings.ToLower(title[:1])+title[1:])
 	}
 	fmt.Fprint(w, `
-From nothing to a migrated database:
-
-	lockstep init                  # write migrations/migrations.go and a test
-	lockstep new initialize        # begin migrations/0001-initialize.sql
-	go generate ./...              # write migrations/lockstep_gen.go
-	lockstep create --db data.db   # make an empty database at version 0000
-	lockstep migrate --db data.db  # do what the program does at startup
-	lockstep status --db data.db
-
 Without --db and --migrations, the paths are those in the section [paths] of the
 file .fastmigrate in the current folder, or else data/database.db and migrations;
 but check and schema look at a database only with --db. Flags may come before or
 after the arguments, with one hyphen or two.
 
 Exit codes: 0 done; 1 not so (stale, behind, refused, problems found); 2 no answer
-(usage, unreadable, locked, interrupted).
+(a usage error, an unreadable file, a full disk, a locked database, an interrupt).
 
-"lockstep help NAME" explains a command or a topic.
+"lockstep help NAME" explains a command or a topic. "lockstep init" is the first step
+in a program, and prints the next ones.
 `)
 }
 

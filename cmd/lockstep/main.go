@@ -20,14 +20,8 @@
 //	lockstep migrate --db data.db # do what the program does at startup
 //	lockstep status --db data.db
 //
-// "lockstep help" lists commands and topics; "lockstep help NAME" explains one.
-//
-// # Exit codes
-//
-// 0 means done. 1 means that what was asked about is not so: the generated file
-// is stale, a database is behind or refused, migrations have problems. 2 means
-// that there is no answer: a usage error, an unreadable file, a full disk, a
-// database that stays locked, an interrupt.
+// "lockstep help" lists commands, topics and exit codes; "lockstep help NAME" explains
+// a command or a topic.
 package main
 
 import (
