@@ -17,6 +17,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/gohost"
 	"github.com/lockstep-db/lockstep/gen/gomod"
@@ -87,9 +88,9 @@ func (c *child) start(dir string, migrations []*migration, output io.Writer) err
 	if err != nil {
 		return err
 	}
-	names := make([]lockstep.FileName, len(migrations))
+	names := make([]filename.Name, len(migrations))
 	for i, m := range migrations {
-		names[i] = m.FileName
+		names[i] = m.Name
 	}
 	provisional, err := genfile.Provisional(PackageName(dir), names)
 	if err != nil {

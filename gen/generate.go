@@ -76,6 +76,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -185,13 +186,13 @@ func Scan(dir string, opts Options) error {
 
 // Files returns the migrations in dir by their names, without those whose names are not
 // quite right: [Scan] reports these.
-func Files(dir string) (files []lockstep.FileName, err error) {
+func Files(dir string) (files []filename.Name, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, Refuse("missing", "%s: no such directory\n\t%s", dir, CommandLine("lockstep", "init", dir))
 	}
 	for _, entry := range entries {
-		if name, err := lockstep.ParseFileName(entry.Name()); err == nil {
+		if name, err := filename.Parse(entry.Name()); err == nil {
 			files = append(files, name)
 		}
 	}
@@ -281,8 +282,10 @@ func (d *directory) result(dir string) *Result {
 		SQL:         sqltext.FormatSchema(d.objects),
 		Fingerprint: sqltext.Fingerprint(d.objects),
 	}
+	var digest sqltext.Digest
 	names := map[string]bool{}
 	for _, m := range d.migrations {
+		digest.Add(int(m.Version), m.checksum)
 		names[m.name] = true
 		schema.Migrations = append(schema.Migrations, lockstep.Migration{
 			Version:  m.Version,
@@ -293,7 +296,7 @@ func (d *directory) result(dir string) *Result {
 			Program:  d.program(m),
 		})
 	}
-	schema.Digest = lockstep.Digest(schema.Migrations)
+	schema.Digest = digest.String()
 	schema.Files = only{os.DirFS(dir), names}
 	d.warnings.sort()
 	return &Result{Dir: dir, Schema: schema, Warnings: d.warnings, child: d.child}

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/gen/filename"
 )
 
 // TestSameInputSameBytes generates the ordinary directory again, elsewhere and
@@ -173,7 +173,7 @@ func archiveMigrations(t *testing.T, path string) map[string]string {
 	files := map[string]string{}
 	for _, f := range archive.Files {
 		name, ok := strings.CutPrefix(f.Name, "migrations/")
-		if _, err := lockstep.ParseFileName(name); ok && err == nil {
+		if _, err := filename.Parse(name); ok && err == nil {
 			files[name] = string(f.Data)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"unicode"
 
-	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/gen/filename"
 )
 
 // PackageName returns the name of the package that dir is, or would be: the one that
@@ -56,7 +56,7 @@ func namePackage(dir string, entries []fs.DirEntry) (string, *Problem) {
 		if file.Name.Name == "main" {
 			continue // a program under "//go:build ignore": nobody can import a main
 		}
-		if _, err := lockstep.ParseFileName(base); err == nil {
+		if _, err := filename.Parse(base); err == nil {
 			if migrations == "" {
 				migrations = file.Name.Name
 			}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/git"
 	"github.com/lockstep-db/lockstep/runtime"
@@ -130,7 +131,7 @@ func (h history) merged(ctx context.Context, dir string) (others []history) {
 func usedTwice(names []string) (twice lockstep.Version) {
 	seen := map[lockstep.Version]bool{}
 	for _, name := range names {
-		if parsed, err := lockstep.ParseFileName(name); err == nil {
+		if parsed, err := filename.Parse(name); err == nil {
 			if v := parsed.Version; seen[v] && (twice == 0 || v < twice) {
 				twice = v
 			}
@@ -169,7 +170,7 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 	}
 	for _, m := range migrations {
 		if _, ok := recorded[m.Version]; !ok && m.Version < last.Version {
-			next := m.FileName
+			next := m.Name
 			next.Version = migrations[len(migrations)-1].Version + 1
 			problems = append(problems, Problem{
 				File:    m.name,

@@ -12,13 +12,14 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A migration is one file of the directory and what the replay learns about it.
 type migration struct {
-	lockstep.FileName
+	filename.Name
 	name     string
 	script   *sqltext.Script // its text, and for SQL the tokens of it
 	alone    bool            // runs outside of the upgrade's transaction
@@ -63,8 +64,8 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 		report := func(format string, args ...any) {
 			problems = append(problems, Problem{File: name, Fact: fmt.Sprintf(format, args...)})
 		}
-		parsed, err := lockstep.ParseFileName(name)
-		if errors.Is(err, lockstep.ErrNotMigration) {
+		parsed, err := filename.Parse(name)
+		if errors.Is(err, filename.ErrNotMigration) {
 			continue
 		}
 		if err != nil {
@@ -83,7 +84,7 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 			report("%s", fault)
 			continue
 		}
-		m := &migration{FileName: parsed, name: name}
+		m := &migration{Name: parsed, name: name}
 		if fault := m.read(dir, goPackage); fault != nil {
 			problems = append(problems, fault...)
 			continue
@@ -141,7 +142,7 @@ func misnamed(name string) lockstep.Version {
 }
 
 // unsuitable says what is wrong with a file that has a migration's name, or "".
-func unsuitable(entry fs.DirEntry, name lockstep.FileName) string {
+func unsuitable(entry fs.DirEntry, name filename.Name) string {
 	switch kind := entry.Type(); {
 	case kind&fs.ModeSymlink != 0:
 		return "is a symbolic link; go:embed wants a regular file"
@@ -178,7 +179,7 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 		return Problems{m.at(firstInvalid(text), "text is not UTF-8; save the file as UTF-8")}
 	}
 	if !m.sql() {
-		m.checksum = lockstep.ScriptChecksum(bytes)
+		m.checksum = scriptPrograms[m.Ext].Checksum(bytes)
 		if comments(text) {
 			return whole("no statement; want at least one")
 		}

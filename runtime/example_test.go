@@ -224,17 +224,6 @@ func ExampleWithLogger() {
 	// msg="migration applied" version=0002
 }
 
-func ExampleParseFileName() {
-	name, err := lockstep.ParseFileName("0011-one-more-thing.sql")
-	fmt.Println(name.Version, name.Description, name.Ext, err)
-
-	_, err = lockstep.ParseFileName("11_one_more_thing.sql")
-	fmt.Println(err)
-	// Output:
-	// 0011 one-more-thing .sql <nil>
-	// name must be four digits, a hyphen and words, as in 0011-one-more-thing.sql
-}
-
 // A program takes over a database that has tables and no version.
 func ExampleEnroll() {
 	ctx := context.Background()
@@ -371,7 +360,6 @@ func withMigration(s *lockstep.Schema, file string, program lockstep.Program) *l
 	longer.Migrations = append(slices.Clip(s.Migrations), lockstep.Migration{
 		Version: longer.Expected, File: file, Checksum: program.Checksum(text), Program: program,
 	})
-	longer.Digest = lockstep.Digest(longer.Migrations)
 	return &longer
 }
 

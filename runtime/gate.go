@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -321,7 +322,7 @@ func (s *Schema) stale() error {
 			i++
 			continue
 		}
-		if _, err := ParseFileName(name); errors.Is(err, ErrNotMigration) {
+		if !likeMigration(name) {
 			continue
 		}
 		return stale(name, "in the program, but not in lockstep_gen.go; generate before building")
@@ -330,6 +331,15 @@ func (s *Schema) stale() error {
 		return stale(s.Migrations[i].File, "in lockstep_gen.go, but not in the program; generate before building")
 	}
 	return nil
+}
+
+// likeMigration reports whether a file has, or almost has, the name of a migration.
+func likeMigration(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".sql", ".go", ".py", ".sh":
+		return '0' <= name[0] && name[0] <= '9'
+	}
+	return false
 }
 
 // readUnlessHead returns the state of a database that is not at head, for all that

@@ -2,12 +2,9 @@ package lockstep
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -267,15 +264,13 @@ WHERE version < ? AND digest IS NOT NULL`, version)
 	return err
 }
 
-// Digest returns a digest over the numbers and checksums of migrations: "t1:" and
-// 128 bits of a SHA-256 in hexadecimal. Two programs with the same digest bring a
-// database to their version through the same migrations.
-func Digest(migrations []Migration) string {
-	h := sha256.New()
+// digest returns the [Schema.Digest] of migrations.
+func digest(migrations []Migration) string {
+	var d sqltext.Digest
 	for _, m := range migrations {
-		io.WriteString(h, m.Version.String()+" "+m.Checksum+"\n")
+		d.Add(int(m.Version), m.Checksum)
 	}
-	return "t1:" + hex.EncodeToString(h.Sum(nil)[:16])
+	return d.String()
 }
 
 // null stores "" as NULL.

@@ -2,14 +2,10 @@ package lockstep
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A Program is a migration that is not SQL. Generated code makes one with [Go] for a .go
@@ -18,15 +14,6 @@ type Program interface {
 	// Checksum returns the checksum of the file's text: what has to stay the same
 	// for it to be the same migration.
 	Checksum(text []byte) string
-}
-
-// ScriptChecksum returns the checksum of a migration for another interpreter, a .py
-// or .sh file: "x1:" and 128 bits of a SHA-256 over its text, in hexadecimal. A
-// byte-order mark and what ends a line do not count; blanks and comments do, because
-// only the interpreter could tell them from the rest.
-func ScriptChecksum(text []byte) string {
-	sum := sha256.Sum256([]byte(sqltext.Normalize(text)))
-	return "x1:" + hex.EncodeToString(sum[:16])
 }
 
 // runProgram runs a migration that is not SQL. It asks for the method, and not for the

@@ -22,10 +22,11 @@ func (s *Schema) At(v Version) (*Schema, error) {
 	if _, ok := s.migration(v); !ok && v != 0 {
 		return nil, fmt.Errorf("no migration %v; the last is %v", v, s.Expected)
 	}
-	at := &Schema{Expected: v, Migrations: slices.Clip(s.Migrations[:len(s.Migrations)-len(s.after(v))])}
-	at.Digest = Digest(at.Migrations)
+	later := s.after(v)
+	at := &Schema{Expected: v, Migrations: slices.Clip(s.Migrations[:len(s.Migrations)-len(later)])}
+	at.Digest = digest(at.Migrations)
 	if s.Files != nil {
-		at.Files = upTo{s.Files, v}
+		at.Files = without{s.Files, later}
 	}
 	return at, nil
 }
@@ -47,7 +48,7 @@ func (s *Schema) Stale() error {
 	if n := len(s.Migrations); n > 0 {
 		last = s.Migrations[n-1].Version
 	}
-	if s.Expected != last || s.Digest != Digest(s.Migrations) {
+	if s.Expected != last || s.Digest != digest(s.Migrations) {
 		return stale("lockstep_gen.go", "ExpectedVersion or Digest is not that of its migrations; generate before building")
 	}
 	objects, err := sqltext.ParseSchema(s.SQL)
@@ -60,16 +61,15 @@ func (s *Schema) Stale() error {
 	return nil
 }
 
-// upTo is files without the migrations after version v.
-type upTo struct {
+// without is files without those of some migrations.
+type without struct {
 	fs.FS
-	v Version
+	migrations []Migration
 }
 
-func (u upTo) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(u.FS, name)
+func (w without) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(w.FS, name)
 	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
-		file, err := ParseFileName(e.Name())
-		return err == nil && file.Version > u.v
+		return slices.ContainsFunc(w.migrations, func(m Migration) bool { return m.File == e.Name() })
 	}), err
 }

@@ -550,7 +550,7 @@ func (u *upgrade) inTransaction(ctx context.Context) error {
 
 // digestAt returns the digest over the migrations up to v.
 func (s *Schema) digestAt(v Version) string {
-	return Digest(s.Migrations[:len(s.Migrations)-len(s.after(v))])
+	return digest(s.Migrations[:len(s.Migrations)-len(s.after(v))])
 }
 
 // failed returns the error for a statement that did not succeed.

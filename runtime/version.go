@@ -37,7 +37,7 @@ type Schema struct {
 	Expected    Version
 	Files       fs.FS       // holds the migrations and nothing else that is named like one
 	Migrations  []Migration // oldest first
-	Digest      string      // over the checksums of all migrations: see [Digest]
+	Digest      string      // identifies all migrations, by number and checksum
 	SQL         string      // the schema at Expected, in SQLite's own wording
 	Fingerprint string      // of SQL
 }

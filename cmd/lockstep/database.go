@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
@@ -159,5 +158,5 @@ func (db *database) inspect(ctx context.Context, s *lockstep.Schema, opts ...loc
 
 // noMigrations is what a program without migrations expects of its database.
 func noMigrations() *lockstep.Schema {
-	return &lockstep.Schema{Files: embed.FS{}, Digest: lockstep.Digest(nil)}
+	return &lockstep.Schema{}
 }

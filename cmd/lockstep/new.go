@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -112,8 +113,8 @@ func newMigration(dir, description, ext string, gaps bool) (*newResult, error) {
 	if err := numbering(dir, gaps, last); err != nil {
 		return nil, err
 	}
-	name := lockstep.FileName{Version: last + 1, Description: description, Ext: ext}
-	if _, err := lockstep.ParseFileName(name.String()); err != nil {
+	name := filename.Name{Version: last + 1, Description: description, Ext: ext}
+	if _, err := filename.Parse(name.String()); err != nil {
 		return nil, usage(fmt.Sprintf("%s: %v", name, err))
 	}
 	path := filepath.Join(dir, name.String())
@@ -149,7 +150,7 @@ func lastVersion(dir string) (last lockstep.Version, err error) {
 		return 0, fileError(dir, err)
 	}
 	for _, entry := range entries {
-		if name, err := lockstep.ParseFileName(entry.Name()); err == nil {
+		if name, err := filename.Parse(entry.Name()); err == nil {
 			last = max(last, name.Version)
 		}
 	}
@@ -180,7 +181,7 @@ func numbering(dir string, gaps bool, last lockstep.Version) error {
 
 // beginning is what stands in a new migration. pkg is the package that the directory
 // is.
-func beginning(name lockstep.FileName, pkg string) string {
+func beginning(name filename.Name, pkg string) string {
 	text := map[string]string{".sql": beginningSQL, ".go": beginningGo, ".py": beginningPython, ".sh": beginningShell}[name.Ext]
 	return strings.NewReplacer(
 		"{TITLE}", fmt.Sprintf("%v: %s", name.Version, strings.ReplaceAll(name.Description, "-", " ")),

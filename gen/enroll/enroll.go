@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -65,7 +66,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	schema := &lockstep.Schema{Digest: lockstep.Digest(nil)}
+	schema := &lockstep.Schema{}
 	if e.newest != nil {
 		if schema, err = e.schema(ctx, cmp.Or(r.At, e.newest.Expected)); err != nil {
 			return nil, err
@@ -114,8 +115,8 @@ func (e *enrollment) noMigrations() (bool, error) {
 		return false, fileError(e.Dir, err)
 	}
 	return !slices.ContainsFunc(entries, func(entry fs.DirEntry) bool {
-		_, err := lockstep.ParseFileName(entry.Name())
-		return !errors.Is(err, lockstep.ErrNotMigration)
+		_, err := filename.Parse(entry.Name())
+		return !errors.Is(err, filename.ErrNotMigration)
 	}), nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -20,7 +21,7 @@ const pattern = "[0-9][0-9][0-9][0-9]-*[.s][gpsq][oyhl]"
 // Provisional returns a generated file for migrations that have not been replayed yet:
 // right as far as the package's other files can see. It has no checksums and embeds
 // nothing, so it changes only when a migration is added or removed.
-func Provisional(pkg string, names []lockstep.FileName) ([]byte, error) {
+func Provisional(pkg string, names []filename.Name) ([]byte, error) {
 	schema := &lockstep.Schema{}
 	for _, name := range names {
 		m := lockstep.Migration{Version: name.Version, File: name.String()}
@@ -64,9 +65,9 @@ and the one that go.mod requires are of different releases. Run:
 	f.Const().Id("_").Op("=").Qual(RuntimePath, "Format1")
 	f.Line()
 
-	names := make([]lockstep.FileName, len(schema.Migrations))
+	names := make([]filename.Name, len(schema.Migrations))
 	for i, m := range schema.Migrations {
-		name, err := lockstep.ParseFileName(m.File)
+		name, err := filename.Parse(m.File)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.File, err)
 		}
@@ -88,7 +89,7 @@ SchemaSQL is the schema at ExpectedVersion, in SQLite's own words.
 	return b.Bytes(), err
 }
 
-func emitLatest(f *jen.File, pkg string, newest lockstep.FileName) {
+func emitLatest(f *jen.File, pkg string, newest filename.Name) {
 	// const ExpectedVersion lockstep.Version = 11
 	comment(f, `
 ExpectedVersion is the database version that this program expects: the number of its
@@ -141,7 +142,7 @@ func emitGate(f *jen.File, name string) {
 	f.Line()
 }
 
-func emitPins(f *jen.File, names []lockstep.FileName) {
+func emitPins(f *jen.File, names []filename.Name) {
 	comment(f, `
 One type for each migration. The compiler names them in its error for an old pin.
 `)
@@ -157,7 +158,7 @@ One type for each migration. The compiler names them in its error for an old pin
 	f.Line()
 }
 
-func emitSchema(f *jen.File, schema *lockstep.Schema, names []lockstep.FileName) {
+func emitSchema(f *jen.File, schema *lockstep.Schema, names []filename.Name) {
 	lines := jen.Options{Open: "{", Close: "}", Separator: ",", Multi: true}
 	embed := schema.Files != nil
 
@@ -238,7 +239,7 @@ func program(v lockstep.Version, ext string) jen.Code {
 	}
 }
 
-func emitEmbed(f *jen.File, names []lockstep.FileName) {
+func emitEmbed(f *jen.File, names []filename.Name) {
 	// //go:embed 0011-one-more-thing.sql
 	// var files embed.FS
 	comment(f, `

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -31,7 +32,7 @@ func IsGenerated(source []byte) bool {
 const latest = "Latest"
 
 // PinName returns the name of a migration's type: V0011OneMoreThing.
-func PinName(name lockstep.FileName) string {
+func PinName(name filename.Name) string {
 	var b strings.Builder
 	b.WriteString("V" + name.Version.String())
 	words := strings.FieldsFunc(name.Description, func(r rune) bool { return r == '-' || r == '_' || r == '.' })

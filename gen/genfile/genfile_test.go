@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/gen/filename"
 )
 
 func TestPinName(t *testing.T) {
@@ -20,7 +20,7 @@ func TestPinName(t *testing.T) {
 		"9999-a--b-.sql":          "V9999AB",
 		"0014-HTTP-log.sql":       "V0014HTTPLog",
 	} {
-		parsed, err := lockstep.ParseFileName(name)
+		parsed, err := filename.Parse(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,9 +11,9 @@ import (
 	"slices"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/git"
-	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // Apply moves the files, renames the names in Go code, generates with opts, and has
@@ -155,7 +155,7 @@ func (p *Plan) tracked(ctx context.Context) (paths []string) {
 	}
 	for path := range maps.Keys(p.edits) {
 		folder, name := filepath.Split(path)
-		if _, err := lockstep.ParseFileName(name); err == nil {
+		if _, err := filename.Parse(name); err == nil {
 			continue // it moves
 		}
 		if isTracked(folder, name) && git.Succeeds(ctx, folder, "diff", "--quiet", "--", name) {

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/git"
 	"github.com/lockstep-db/lockstep/gen/gomod"
@@ -48,7 +49,7 @@ type Move struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 
-	from, to lockstep.FileName
+	from, to filename.Name
 	both     bool // both sides have a file of this name: the other side's stays
 }
 
@@ -86,20 +87,20 @@ func New(ctx context.Context, dir string, opts Options) (*Plan, error) {
 	return p, p.renamePins(ctx)
 }
 
-func last(files []lockstep.FileName) (last lockstep.Version) {
+func last(files []filename.Name) (last lockstep.Version) {
 	for _, f := range files {
 		last = max(last, f.Version)
 	}
 	return last
 }
 
-func byVersion(a, b lockstep.FileName) int { return int(a.Version - b.Version) }
+func byVersion(a, b filename.Name) int { return int(a.Version - b.Version) }
 
 // moveNamed plans to move the files that the user named.
-func (p *Plan) moveNamed(files []lockstep.FileName, names []string) error {
-	var stay, moving []lockstep.FileName
+func (p *Plan) moveNamed(files []filename.Name, names []string) error {
+	var stay, moving []filename.Name
 	for _, name := range names {
-		i := slices.IndexFunc(files, func(f lockstep.FileName) bool { return f.String() == filepath.Base(name) })
+		i := slices.IndexFunc(files, func(f filename.Name) bool { return f.String() == filepath.Base(name) })
 		if i < 0 {
 			return gen.Refuse("missing", "%s: no migration %s", p.Dir, filepath.Base(name))
 		}
@@ -118,7 +119,7 @@ func (p *Plan) moveNamed(files []lockstep.FileName, names []string) error {
 
 // moveSide plans to move the migrations of one side, if those of the other are in the
 // way.
-func (p *Plan) moveSide(ctx context.Context, files []lockstep.FileName, opts Options) (err error) {
+func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options) (err error) {
 	if p.sides, err = findSides(ctx, p.Dir, opts.Onto); err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (p *Plan) moveSide(ctx context.Context, files []lockstep.FileName, opts Opt
 	if err != nil {
 		return err
 	}
-	stay, own := []lockstep.FileName(nil), slices.Clone(both)
+	stay, own := []filename.Name(nil), slices.Clone(both)
 	for _, f := range files {
 		if slices.Contains(names, f.String()) {
 			stay = append(stay, f)
@@ -164,7 +165,7 @@ func (p *Plan) moveSide(ctx context.Context, files []lockstep.FileName, opts Opt
 }
 
 // unambiguous returns an error if two of the files have the same number.
-func (p *Plan) unambiguous(files []lockstep.FileName) error {
+func (p *Plan) unambiguous(files []filename.Name) error {
 	for _, f := range files {
 		var same []string
 		for _, g := range files {
@@ -182,14 +183,14 @@ func (p *Plan) unambiguous(files []lockstep.FileName) error {
 }
 
 // moveAfter plans to give migrations the numbers after those that stay.
-func (p *Plan) moveAfter(stay, moving []lockstep.FileName) error {
+func (p *Plan) moveAfter(stay, moving []filename.Name) error {
 	next := last(stay)
 	for _, from := range moving {
 		next++
 		if next > 9999 {
 			return gen.Refuse("missing", "%s: no number is left for %v", p.Dir, from)
 		}
-		if to := (lockstep.FileName{Version: next, Description: from.Description, Ext: from.Ext}); to != from {
+		if to := (filename.Name{Version: next, Description: from.Description, Ext: from.Ext}); to != from {
 			p.Moves = append(p.Moves, Move{From: from.String(), To: to.String(), from: from, to: to})
 		}
 	}
@@ -198,7 +199,7 @@ func (p *Plan) moveAfter(stay, moving []lockstep.FileName) error {
 
 // renameFunctions plans to give the functions of Go migrations the numbers of their
 // files. In files of the other side, their names mean the other side's functions.
-func (p *Plan) renameFunctions(ctx context.Context, files []lockstep.FileName) error {
+func (p *Plan) renameFunctions(ctx context.Context, files []filename.Name) error {
 	functions := map[string]string{} // of the migrations that move
 	free := map[string]string{}      // those that no migration that stays has, too
 	moves := map[string]Move{}
@@ -230,7 +231,7 @@ func (p *Plan) renameFunctions(ctx context.Context, files []lockstep.FileName) e
 			}
 			from := genfile.FuncName(m.from.Version)
 			names = map[string]string{from: functions[from]}
-		} else if _, err := lockstep.ParseFileName(name); err == nil {
+		} else if _, err := filename.Parse(name); err == nil {
 			continue // a migration that stays
 		} else if p.Stays != "" && git.HasFile(ctx, p.Dir, p.Stays, name) {
 			names = free

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/git"
-	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // sides are the two branches that met, as git knows them.
@@ -108,7 +108,7 @@ func pulling(ctx context.Context, dir, main string) bool {
 
 // addedByBoth returns the migrations that both sides of a merge or a rebase have added
 // under the same name. The folder has git's mixture of the two.
-func (s sides) addedByBoth(ctx context.Context, dir string) (both []lockstep.FileName, err error) {
+func (s sides) addedByBoth(ctx context.Context, dir string) (both []filename.Name, err error) {
 	unmerged, err := git.Names(ctx, dir, "ls-files", "-z", "--unmerged", ".")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
@@ -119,7 +119,7 @@ func (s sides) addedByBoth(ctx context.Context, dir string) (both []lockstep.Fil
 		stages[name] += meta[len(meta)-1:]
 	}
 	for name, in := range stages {
-		parsed, err := lockstep.ParseFileName(name)
+		parsed, err := filename.Parse(name)
 		if err != nil {
 			continue
 		}

@@ -74,7 +74,7 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
-	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/gen/filename"
 )
 
 // Analyzer checks the SQL of a package.
@@ -205,7 +205,7 @@ func (c *checker) checked(f *ast.File) bool {
 	if strings.HasSuffix(name, "_test.go") && !c.tests {
 		return false
 	}
-	if n, err := lockstep.ParseFileName(filepath.Base(name)); err == nil {
+	if n, err := filename.Parse(filepath.Base(name)); err == nil {
 		if _, ok := schemaOf(c.pass.Pkg); ok {
 			c.skip(place{pos: f.Name.Pos()}, fmt.Sprintf("the migration to %v is for the schema that is there before it", n.Version))
 			return false

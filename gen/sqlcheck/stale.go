@@ -11,8 +11,10 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -61,7 +63,7 @@ func staleFile(pass *analysis.Pass, file *ast.File, generated *genfile.File) {
 		}
 		what, now := "removed", m.File
 		for other, sum := range sums {
-			if n, err := lockstep.ParseFileName(other); err == nil && n.Version == m.Version && sum == m.Checksum && !recorded[other] {
+			if n, err := filename.Parse(other); err == nil && n.Version == m.Version && sum == m.Checksum && !recorded[other] {
 				what, now = "renamed from "+m.File, other
 			}
 		}
@@ -85,7 +87,7 @@ func checksums(dir string) (map[string]string, error) {
 	}
 	sums := map[string]string{}
 	for _, f := range files {
-		name, err := lockstep.ParseFileName(f.Name())
+		name, err := filename.Parse(f.Name())
 		if err != nil || !f.Type().IsRegular() {
 			continue
 		}
@@ -100,7 +102,7 @@ func checksums(dir string) (map[string]string, error) {
 		case ".go":
 			sums[f.Name()] = lockstep.Go(nil).Checksum(text)
 		case ".py", ".sh":
-			sums[f.Name()] = lockstep.ScriptChecksum(text)
+			sums[f.Name()] = script.Python.Checksum(text)
 		}
 	}
 	return sums, nil

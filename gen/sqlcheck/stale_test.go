@@ -10,6 +10,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -39,7 +40,7 @@ var Schema = &lockstep.Schema{
 //go:embed 0001-initialize.sql
 //go:embed [0-9][0-9][0-9][0-9]-*[.s][gpsq][oyhl]
 var files embed.FS
-`, sqltext.Parse(first).Checksum(), sqltext.Parse(second).Checksum(), lockstep.Go(nil).Checksum([]byte(slugs)), lockstep.ScriptChecksum([]byte(imports)))
+`, sqltext.Parse(first).Checksum(), sqltext.Parse(second).Checksum(), lockstep.Go(nil).Checksum([]byte(slugs)), script.Python.Checksum([]byte(imports)))
 
 	tests := []struct {
 		claim  string

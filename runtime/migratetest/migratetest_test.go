@@ -23,6 +23,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/migratetest"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 const notes = `
@@ -129,7 +130,7 @@ func TestRun(t *testing.T) {
 			return err
 		})
 		s.Migrations[1] = lockstep.Migration{Version: 2, File: "0002-fill.go", Checksum: fill.Checksum(text), Program: fill}
-		s.Digest = lockstep.Digest(s.Migrations)
+		s.Digest = digest(s.Migrations)
 		files := s.Files.(fstest.MapFS)
 		delete(files, "0002-fill.sql")
 		files["0002-fill.go"] = &fstest.MapFile{Data: text}
@@ -287,7 +288,7 @@ var fails = []struct {
 			return err
 		})
 		s.Migrations[2] = lockstep.Migration{Version: 3, File: "0003-b.go", Checksum: program.Checksum(text), Program: program}
-		s.Digest = lockstep.Digest(s.Migrations)
+		s.Digest = digest(s.Migrations)
 		files := s.Files.(fstest.MapFS)
 		delete(files, "0003-b.sql")
 		files["0003-b.go"] = &fstest.MapFile{Data: text}
@@ -368,4 +369,13 @@ func schema(t *testing.T, archive string, opts gen.Options) *lockstep.Schema {
 	s := *result.Schema
 	s.Files = files
 	return &s
+}
+
+// digest returns the digest of migrations.
+func digest(migrations []lockstep.Migration) string {
+	var d sqltext.Digest
+	for _, m := range migrations {
+		d.Add(int(m.Version), m.Checksum)
+	}
+	return d.String()
 }

@@ -177,7 +177,7 @@ func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 		}
 	}
 	s.Files = files
-	s.Digest = lockstep.Digest(s.Migrations)
+	s.Digest = digest(s.Migrations)
 	return &s
 }
 
@@ -199,7 +199,7 @@ func withScript(s *lockstep.Schema, text string) *lockstep.Schema {
 	s = withText(s, 2, text)
 	m := &s.Migrations[2]
 	m.Checksum = m.Program.Checksum([]byte(text))
-	s.Digest = lockstep.Digest(s.Migrations)
+	s.Digest = digest(s.Migrations)
 	return s
 }
 
@@ -215,7 +215,7 @@ func withSQL(s *lockstep.Schema, i int, text string) *lockstep.Schema {
 			m.Ends = append(m.Ends, j+1)
 		}
 	}
-	s.Digest = lockstep.Digest(s.Migrations)
+	s.Digest = digest(s.Migrations)
 	return s
 }
 
@@ -373,4 +373,13 @@ func runToEnd(t testing.TB, p *program) time.Duration {
 		t.Fatalf("%v: %s", err, &started[0].Stderr)
 	}
 	return time.Since(begun)
+}
+
+// digest returns the digest of migrations.
+func digest(migrations []lockstep.Migration) string {
+	var d sqltext.Digest
+	for _, m := range migrations {
+		d.Add(int(m.Version), m.Checksum)
+	}
+	return d.String()
 }

@@ -83,7 +83,7 @@ func backup(t *test) {
 		t.same("files", t.beside(), "")
 		managed := newTest(t.T, t.driver)
 		db := managed.open(Settings{})
-		if err := lockstep.Migrate(t.Context(), db, &lockstep.Schema{Digest: lockstep.Digest(nil)}); err != nil {
+		if err := lockstep.Migrate(t.Context(), db, &lockstep.Schema{}); err != nil {
 			t.Fatal(err)
 		}
 		db.Close()
@@ -92,7 +92,7 @@ func backup(t *test) {
 	})
 	t.claim("IsMadeOfVersionZeroWithSomethingInIt", func(t *test) {
 		db := t.open(Settings{})
-		if err := lockstep.Migrate(t.Context(), db, &lockstep.Schema{Digest: lockstep.Digest(nil)}); err != nil {
+		if err := lockstep.Migrate(t.Context(), db, &lockstep.Schema{}); err != nil {
 			t.Fatal(err)
 		}
 		db.Close()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A test is one claim about one database file.
@@ -387,4 +388,13 @@ func (t *test) settings(db *sql.DB) string {
 		}
 	}
 	return b.String()
+}
+
+// digest returns the digest of migrations.
+func digest(migrations []lockstep.Migration) string {
+	var d sqltext.Digest
+	for _, m := range migrations {
+		d.Add(int(m.Version), m.Checksum)
+	}
+	return d.String()
 }

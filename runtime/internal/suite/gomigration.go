@@ -42,7 +42,7 @@ func setText(s *lockstep.Schema, i int, text string) {
 	m.Ends = nil
 	m.Checksum = m.Program.Checksum([]byte(text))
 	s.Files.(fstest.MapFS)[m.File] = &fstest.MapFile{Data: []byte(text)}
-	s.Digest = lockstep.Digest(s.Migrations)
+	s.Digest = digest(s.Migrations)
 }
 
 // slugs has a migration written in Go between two in SQL.

@@ -109,7 +109,7 @@ INSERT INTO t VALUES (2);
 			delete(embedded, was)
 		}
 		s.Expected = 30
-		s.Digest = lockstep.Digest(s.Migrations)
+		s.Digest = digest(s.Migrations)
 		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), s); err != nil {
 			t.Fatal(err)
 		}

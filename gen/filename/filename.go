@@ -1,65 +1,68 @@
-package lockstep
+// Package filename is not for programs and promises nothing: it may change or go in any
+// release. It is the one place that decides what the name of a file in a migrations
+// directory means.
+package filename
 
 import (
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// FileName is what the name of a migration says.
-type FileName struct {
-	Version     Version
+// A Name is the name of a migration, taken apart.
+type Name struct {
+	Version     lockstep.Version
 	Description string // "one-more-thing"
 	Ext         string // ".sql", ".go", ".py" or ".sh"
 }
 
-// ErrNotMigration is returned by [ParseFileName] for a name that nobody can have
-// meant for a migration, such as README.md or 0002-x.sql.bak.
+// ErrNotMigration is returned by [Parse] for a name that is clearly not meant for a
+// migration, such as README.md or 0002-x.sql.bak.
 var ErrNotMigration = errors.New("not a migration")
 
-// ParseFileName says what the name of a file in a migrations directory means.
-// It is the only place that decides.
+// Parse takes apart the name of a file in a migrations directory.
 //
 // A migration is named NNNN-description.ext: four digits, a hyphen, a
 // description of ASCII letters, digits, "-", "_" and ".", and one of .sql, .go,
-// .py and .sh. The error for a name that was meant for a migration and is not
-// quite one says what would be right.
-func ParseFileName(name string) (FileName, error) {
+// .py and .sh. The error for a name that is almost right says what it should be.
+func Parse(name string) (Name, error) {
 	digits := 0
 	for digits < len(name) && '0' <= name[digits] && name[digits] <= '9' {
 		digits++
 	}
 	dot := strings.LastIndexByte(name, '.')
 	if digits == 0 || dot < 0 {
-		return FileName{}, ErrNotMigration
+		return Name{}, ErrNotMigration
 	}
 	ext := name[dot:]
 	switch strings.ToLower(ext) {
 	case ".sql", ".go", ".py", ".sh":
 	default:
-		return FileName{}, ErrNotMigration
+		return Name{}, ErrNotMigration
 	}
 
 	description := strings.TrimLeft(name[digits:max(digits, dot)], "-_. ")
 	number, err := strconv.Atoi(name[:digits])
 	if err != nil || number > 9999 {
-		return FileName{}, fmt.Errorf("number %s is too large; the last is 9999", name[:digits])
+		return Name{}, fmt.Errorf("number %s is too large; the last is 9999", name[:digits])
 	}
 	right := fmt.Sprintf("%04d-%s%s", number, strings.ReplaceAll(plain(description), "_", "-"), strings.ToLower(ext))
 	switch {
 	case description == "":
-		return FileName{}, fmt.Errorf("description is empty; name must be four digits, a hyphen and words, as in %04d-add-tags%s", number, strings.ToLower(ext))
+		return Name{}, fmt.Errorf("description is empty; name must be four digits, a hyphen and words, as in %04d-add-tags%s", number, strings.ToLower(ext))
 	case digits != 4 || name[4] != '-' || len(description) != dot-5:
-		return FileName{}, fmt.Errorf("name must be four digits, a hyphen and words, as in %s", right)
+		return Name{}, fmt.Errorf("name must be four digits, a hyphen and words, as in %s", right)
 	case ext != strings.ToLower(ext):
-		return FileName{}, fmt.Errorf("extension must be in lower case, as in %s", right)
+		return Name{}, fmt.Errorf("extension must be in lower case, as in %s", right)
 	case plain(description) != description:
-		return FileName{}, fmt.Errorf("description must be of ASCII letters, digits, '-', '_' and '.', as in %s", right)
+		return Name{}, fmt.Errorf("description must be of ASCII letters, digits, '-', '_' and '.', as in %s", right)
 	case number == 0:
-		return FileName{}, errors.New("numbers start at 0001")
+		return Name{}, errors.New("numbers start at 0001")
 	}
-	return FileName{Version(number), description, ext}, nil
+	return Name{lockstep.Version(number), description, ext}, nil
 }
 
 // plain returns s with each run of characters that a description cannot have
@@ -85,4 +88,4 @@ func plain(s string) string {
 }
 
 // String returns the name of the file.
-func (f FileName) String() string { return f.Version.String() + "-" + f.Description + f.Ext }
+func (n Name) String() string { return n.Version.String() + "-" + n.Description + n.Ext }

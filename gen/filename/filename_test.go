@@ -1,28 +1,29 @@
-package lockstep_test
+package filename_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
-	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/gen/filename"
 )
 
-func TestParseFileName(t *testing.T) {
+func TestParse(t *testing.T) {
 	for _, c := range []struct {
 		claim, name string
-		want        lockstep.FileName
+		want        filename.Name
 	}{
-		{"TakesAnOrdinaryName", "0011-one-more-thing.sql", lockstep.FileName{Version: 11, Description: "one-more-thing", Ext: ".sql"}},
-		{"TakesTheFirst", "0001-a.sql", lockstep.FileName{Version: 1, Description: "a", Ext: ".sql"}},
-		{"TakesTheLast", "9999-a.sql", lockstep.FileName{Version: 9999, Description: "a", Ext: ".sql"}},
-		{"TakesUnderscoresDotsAndCapitals", "0002-Add_v2.1_Tags.sql", lockstep.FileName{Version: 2, Description: "Add_v2.1_Tags", Ext: ".sql"}},
-		{"TakesADescriptionThatBeginsWithADigit", "0003-2fa.sql", lockstep.FileName{Version: 3, Description: "2fa", Ext: ".sql"}},
-		{"TakesGo", "0004-hash.go", lockstep.FileName{Version: 4, Description: "hash", Ext: ".go"}},
-		{"TakesPython", "0005-fetch.py", lockstep.FileName{Version: 5, Description: "fetch", Ext: ".py"}},
-		{"TakesShell", "0006-import.sh", lockstep.FileName{Version: 6, Description: "import", Ext: ".sh"}},
+		{"TakesAnOrdinaryName", "0011-one-more-thing.sql", filename.Name{Version: 11, Description: "one-more-thing", Ext: ".sql"}},
+		{"TakesTheFirst", "0001-a.sql", filename.Name{Version: 1, Description: "a", Ext: ".sql"}},
+		{"TakesTheLast", "9999-a.sql", filename.Name{Version: 9999, Description: "a", Ext: ".sql"}},
+		{"TakesUnderscoresDotsAndCapitals", "0002-Add_v2.1_Tags.sql", filename.Name{Version: 2, Description: "Add_v2.1_Tags", Ext: ".sql"}},
+		{"TakesADescriptionThatBeginsWithADigit", "0003-2fa.sql", filename.Name{Version: 3, Description: "2fa", Ext: ".sql"}},
+		{"TakesGo", "0004-hash.go", filename.Name{Version: 4, Description: "hash", Ext: ".go"}},
+		{"TakesPython", "0005-fetch.py", filename.Name{Version: 5, Description: "fetch", Ext: ".py"}},
+		{"TakesShell", "0006-import.sh", filename.Name{Version: 6, Description: "import", Ext: ".sh"}},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			got, err := lockstep.ParseFileName(c.name)
+			got, err := filename.Parse(c.name)
 			if got != c.want || err != nil {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
 			}
@@ -52,11 +53,11 @@ func TestParseFileName(t *testing.T) {
 		{"RefusesANumberBeyond32Bits", "4294967296-x.sql", "number 4294967296 is too large; the last is 9999"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			got, err := lockstep.ParseFileName(c.name)
+			got, err := filename.Parse(c.name)
 			if err == nil || err.Error() != c.want {
 				t.Errorf("got %+v, %v; want error %s", got, err, c.want)
 			}
-			if errors.Is(err, lockstep.ErrNotMigration) {
+			if errors.Is(err, filename.ErrNotMigration) {
 				t.Error("got ErrNotMigration for a name that was meant for a migration")
 			}
 		})
@@ -67,19 +68,30 @@ func TestParseFileName(t *testing.T) {
 			"README.md", "migrations.go", "lockstep_gen.go", ".0002-x.sql.swp", "0002-x.sql.bak", "0002-x.sql~", "0002-x", "0002-x.txt",
 			"x-0002.sql", "", ".", ".sql", "-0002-x.sql", "٠٠٠١-x.sql",
 		} {
-			if got, err := lockstep.ParseFileName(name); !errors.Is(err, lockstep.ErrNotMigration) {
+			if got, err := filename.Parse(name); !errors.Is(err, filename.ErrNotMigration) {
 				t.Errorf("%s: got %+v, %v; want ErrNotMigration", name, got, err)
 			}
 		}
 	})
 }
 
-func FuzzParseFileName(f *testing.F) {
+func ExampleParse() {
+	name, err := filename.Parse("0011-one-more-thing.sql")
+	fmt.Println(name.Version, name.Description, name.Ext, err)
+
+	_, err = filename.Parse("11_one_more_thing.sql")
+	fmt.Println(err)
+	// Output:
+	// 0011 one-more-thing .sql <nil>
+	// name must be four digits, a hyphen and words, as in 0011-one-more-thing.sql
+}
+
+func FuzzParse(f *testing.F) {
 	for _, name := range []string{"0011-one-more-thing.sql", "4_x.SQL", "0004-.sql", "0004-año.sql", "4294967296-x.sql"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		got, err := lockstep.ParseFileName(name)
+		got, err := filename.Parse(name)
 		if err == nil && got.String() != name {
 			t.Errorf("%q is taken for %q", name, got)
 		}

@@ -1,0 +1,23 @@
+package sqltext
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// A Digest identifies a list of migrations by their numbers and checksums: two programs
+// with the same digest bring a database to their version through the same migrations.
+// The zero value is that of no migrations.
+type Digest struct{ text []byte }
+
+// Add adds the next migration.
+func (d *Digest) Add(version int, checksum string) {
+	d.text = fmt.Appendf(d.text, "%04d %s\n", version, checksum)
+}
+
+// String returns "t1:" and 128 bits of a SHA-256 in hexadecimal.
+func (d *Digest) String() string {
+	sum := sha256.Sum256(d.text)
+	return "t1:" + hex.EncodeToString(sum[:16])
+}
