@@ -10,20 +10,18 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// cascades finds the statements that count on a foreign key's action. Foreign
-// keys are off during an upgrade, so that tables can be rebuilt, and what ON
-// DELETE CASCADE would have done is not done. The replay's own database would
-// never show it: it is nearly empty.
+// cascades finds the statements that rely on a foreign key's action. Foreign keys
+// are off during an upgrade, so that tables can be rebuilt, and ON DELETE CASCADE
+// does not happen. The replay's own database, which is nearly empty, would not show
+// it.
 //
 // https://sqlite.org/foreignkeys.html#fk_actions
 //
-// It costs nothing until a table declares an action, and then only for
-// statements that write: SQLite's authorizer tells what they write, triggers
-// included. Tables are read again only when they may have changed.
+// It costs nothing until a table declares an action, and then only for statements
+// that write: SQLite's authorizer tells what they write, triggers included.
 type cascades struct {
-	declared map[string]bool     // tables that a statement has declared with an action
-	unread   map[string]bool     // those of them whose actions are not known
-	actions  map[string][]action // by parent
+	declared map[string]bool     // tables whose statements declare an action
+	actions  map[string][]action // of these, by parent; nil when they may have changed
 	trigger  bool                // a trigger has been created
 	replace  bool                // a table has been created with ON CONFLICT REPLACE
 	replaces map[string]bool     // whether the trigger or table of that name replaces rows
@@ -32,8 +30,8 @@ type cascades struct {
 	dropped map[string]bool // tables that this migration drops
 }
 
-// An action is what becomes of child when a row of a parent goes, or its key
-// changes.
+// An action is what happens to rows of child when a row of the parent is deleted, or
+// its key changes.
 type action struct {
 	child              string
 	column             string // of the parent's key; "": all of its primary key
@@ -53,18 +51,12 @@ type finding struct {
 }
 
 func newCascades() cascades {
-	return cascades{
-		declared: map[string]bool{},
-		unread:   map[string]bool{},
-		actions:  map[string][]action{},
-		replaces: map[string]bool{},
-		dropped:  map[string]bool{},
-	}
+	return cascades{declared: map[string]bool{}, replaces: map[string]bool{}, dropped: map[string]bool{}}
 }
 
-// watch makes SQLite say what the statement writes when it is prepared. It
-// returns nil when that cannot matter. Otherwise the caller calls the function
-// it returns when the statement has been prepared.
+// watch makes SQLite say what the statement writes when it is prepared. It returns
+// nil when that cannot matter. Otherwise the caller must call done after preparing
+// the statement.
 func (c *cascades) watch(conn *sqlite3.Conn, s *statement) (done func() error, err error) {
 	if len(c.declared) == 0 {
 		return nil, nil
@@ -102,7 +94,7 @@ func (c *cascades) watch(conn *sqlite3.Conn, s *statement) (done func() error, e
 	}, nil
 }
 
-// judge notes the first of the writes that an action would have followed.
+// judge notes the first of the writes that would trigger an action.
 func (c *cascades) judge(conn *sqlite3.Conn, s *statement, writes []write) error {
 	if err := c.read(conn); err != nil {
 		return err
@@ -127,7 +119,7 @@ func (c *cascades) judge(conn *sqlite3.Conn, s *statement, writes []write) error
 	return nil
 }
 
-// missed returns the write and what of a would have followed it, or "".
+// missed returns the write and the action that would follow it, or "".
 func (c *cascades) missed(conn *sqlite3.Conn, s *statement, w write, a action) (string, error) {
 	if w.code == sqlite3.AUTH_DELETE && acts(a.onDelete) {
 		return fmt.Sprintf("DELETE from %s counts on ON DELETE %s of %s", w.table, a.onDelete, a.child), nil
@@ -156,8 +148,8 @@ func (c *cascades) missed(conn *sqlite3.Conn, s *statement, w write, a action) (
 // acts reports whether the foreign key's action changes rows.
 func acts(action string) bool { return action != "NO ACTION" && action != "RESTRICT" }
 
-// replacing reports whether the write deletes the rows that are in its way:
-// because the statement says so, or the trigger that does it, or the table.
+// replacing reports whether the write deletes the rows that are in its way: because
+// of the statement, the trigger that does it, or the table.
 func (c *cascades) replacing(conn *sqlite3.Conn, s *statement, w write) (bool, error) {
 	if s.replace {
 		return true, nil
@@ -172,17 +164,11 @@ func (c *cascades) replacing(conn *sqlite3.Conn, s *statement, w write) (bool, e
 	for _, name := range names {
 		replaces, known := c.replaces[name]
 		if !known {
-			texts, err := column(conn, "SELECT sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE", name)
+			defined, err := definitions(conn, "name = ? COLLATE NOCASE", name)
 			if err != nil {
 				return false, err
 			}
-			for _, text := range texts {
-				var m migration
-				m.parse(text)
-				for _, s := range m.statements() {
-					replaces = replaces || s.replace
-				}
-			}
+			replaces = slices.ContainsFunc(defined, func(s *statement) bool { return s.replace })
 			c.replaces[name] = replaces
 		}
 		if replaces {
@@ -192,7 +178,19 @@ func (c *cascades) replacing(conn *sqlite3.Conn, s *statement, w write) (bool, e
 	return false, nil
 }
 
-// isKey reports whether the column that w updates is one to which a refers.
+// definitions returns the statements that define the objects of the schema of which
+// the condition is true.
+func definitions(conn *sqlite3.Conn, condition string, args ...string) (all []*statement, err error) {
+	texts, err := column(conn, "SELECT sql FROM sqlite_schema WHERE sql NOT NULL AND "+condition, args...)
+	for _, text := range texts {
+		var m migration
+		m.parse(text)
+		all = append(all, m.statements()...)
+	}
+	return all, err
+}
+
+// isKey reports whether a refers to the column that w updates.
 func isKey(conn *sqlite3.Conn, w write, a action) (bool, error) {
 	if a.column != "" || w.column == "rowid" {
 		return w.column == a.column || w.column == "rowid", nil
@@ -201,9 +199,9 @@ func isKey(conn *sqlite3.Conn, w write, a action) (bool, error) {
 	return slices.ContainsFunc(keys, func(key string) bool { return sqltext.Fold(key) == w.column }), err
 }
 
-// read asks SQLite for the actions of the tables that may have changed.
+// read asks SQLite for the actions, if they may have changed.
 func (c *cascades) read(conn *sqlite3.Conn) error {
-	if len(c.unread) == 0 {
+	if c.actions != nil {
 		return nil
 	}
 	stmt, _, err := conn.Prepare(`SELECT "table", "to", on_delete, on_update FROM pragma_foreign_key_list(?) ORDER BY id, seq`)
@@ -211,7 +209,8 @@ func (c *cascades) read(conn *sqlite3.Conn) error {
 		return err
 	}
 	defer stmt.Close()
-	for _, child := range slices.Sorted(maps.Keys(c.unread)) {
+	actions := map[string][]action{}
+	for _, child := range slices.Sorted(maps.Keys(c.declared)) {
 		if err := stmt.BindText(1, child); err != nil {
 			return err
 		}
@@ -219,93 +218,67 @@ func (c *cascades) read(conn *sqlite3.Conn) error {
 			a := action{child, sqltext.Fold(stmt.ColumnText(1)), stmt.ColumnText(2), stmt.ColumnText(3)}
 			if acts(a.onDelete) || acts(a.onUpdate) {
 				parent := sqltext.Fold(stmt.ColumnText(0))
-				c.actions[parent] = append(c.actions[parent], a)
+				actions[parent] = append(actions[parent], a)
 			}
 		}
 		if err := stmt.Reset(); err != nil {
 			return err
 		}
 	}
-	clear(c.unread)
+	c.actions = actions
 	return nil
 }
 
 // learn takes note of what a statement that has been executed defines.
 func (c *cascades) learn(s *statement) {
-	switch s.Keyword() {
-	case "create", "alter", "drop":
-	default:
+	d, ok := s.Definition()
+	if !ok {
 		return
 	}
 	clear(c.replaces)
-	d, _ := s.Definition()
 	name := sqltext.Fold(d.Name)
-	switch {
-	case s.Keyword() == "create" && d.Kind == "trigger":
+	switch create := s.Keyword() == "create"; {
+	case create && d.Kind == "trigger":
 		c.trigger = true
-	case s.Keyword() == "create" && d.Kind == "table":
-		c.replace = c.replace || s.replace
-		if s.action {
-			c.declare(name)
-		}
-	case s.Keyword() == "alter":
-		if s.action {
-			c.declare(name)
-		}
-		if d.NewName != "" && c.declared[name] {
-			c.declare(sqltext.Fold(d.NewName))
-		}
-		// A new name of the table, or of a column, changes the tables that refer to it.
-		clear(c.actions)
-		maps.Copy(c.unread, c.declared)
-	case s.Keyword() == "drop" && d.Kind == "table":
+	case d.Kind != "table":
+	case s.Keyword() == "drop":
 		c.dropped[name] = true
 		if c.declared[name] {
-			c.forget(name)
 			delete(c.declared, name)
-			delete(c.unread, name)
+			c.actions = nil
+		}
+	default:
+		c.replace = c.replace || create && s.replace
+		if s.action {
+			c.declared[name] = true
+		}
+		if d.NewName != "" && c.declared[name] {
+			c.declared[sqltext.Fold(d.NewName)] = true
+		}
+		// A new name of the table, or of a column, changes the tables that refer to it.
+		if s.action || !create {
+			c.actions = nil
 		}
 	}
 }
 
 // reread learns anew from the schema, when a program may have changed it.
 func (c *cascades) reread(conn *sqlite3.Conn) error {
-	texts, err := column(conn, "SELECT sql FROM sqlite_schema WHERE sql NOT NULL AND type IN ('table', 'trigger')")
+	all, err := definitions(conn, "type IN ('table', 'trigger')")
 	if err != nil {
 		return err
 	}
 	clear(c.declared)
-	clear(c.unread)
-	clear(c.actions)
-	for _, text := range texts {
-		var m migration
-		m.parse(text)
-		for _, s := range m.statements() {
-			c.learn(s)
-		}
+	c.actions = nil
+	for _, s := range all {
+		c.learn(s)
 	}
 	return nil
 }
 
-func (c *cascades) declare(table string) {
-	c.forget(table)
-	c.declared[table] = true
-	c.unread[table] = true
-}
-
-// forget drops what is known of the table's own foreign keys.
-func (c *cascades) forget(table string) {
-	if !c.declared[table] || c.unread[table] {
-		return
-	}
-	for parent, actions := range c.actions {
-		c.actions[parent] = slices.DeleteFunc(actions, func(a action) bool { return a.child == table })
-	}
-}
-
 // end returns what was found in the migration that ends here. A table that it
-// has dropped does not count: what refers to it will refer to the table that
-// takes its place.
+// dropped does not count: what refers to it will refer to the table that replaces
+// it.
 func (c *cascades) end() (problems Problems) {
 	for _, f := range c.found {
 		if !c.dropped[f.parent] {

@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,76 +17,69 @@ func (r *replay) schema(ctx context.Context) ([]sqltext.Object, error) {
 	return sqlite.Made(objects), err
 }
 
-// A fault is something that every statement of the migrations was content with
-// and that would fail in the program: CREATE VIEW and CREATE TRIGGER do not look
-// whether what they name exists, and ALTER and DROP do not always.
+// A fault makes no statement of the migrations fail, but would make one of the
+// program fail: CREATE VIEW and CREATE TRIGGER do not check whether the names in them
+// exist, and ALTER and DROP do not always.
 type fault struct {
 	fact string // "view recent: no such column: titel"
 	key  string // what makes it the same fault in another version
 }
 
-// faults selects from every view, writes to every table that has a trigger or a
-// foreign key, and checks the foreign keys of the rows that the migrations have
-// put in. The statements are compiled with foreign keys on and never run.
-func (r *replay) faults(ctx context.Context, objects []sqltext.Object) ([]fault, error) {
+// faults compiles a statement for every view, trigger and table with foreign keys,
+// with foreign keys on. If all compile, it looks for rows without parents.
+func (r *replay) faults(ctx context.Context, objects []sqltext.Object) (found []fault, err error) {
+	trials, err := r.trials(objects)
+	if err != nil {
+		return nil, err
+	}
 	if err := r.conn.Exec("PRAGMA foreign_keys = ON"); err != nil {
 		return nil, err
 	}
-	var (
-		found  []fault
-		report = func(about, query string) {
-			fact := r.compiles(query)
-			if fact == "" {
-				return
-			}
-			if !strings.HasPrefix(fact, "foreign key mismatch") { // that shows on both tables
-				fact = about + ": " + fact
-			}
-			if f := (fault{fact, fact}); !slices.Contains(found, f) {
-				found = append(found, f)
-			}
+	for _, t := range trials {
+		fact := r.compiles(t.query)
+		if fact == "" {
+			continue
 		}
-		tried  = map[string]bool{}
-		writes = func(event, table string) error {
-			if tried[event+" "+sqltext.Fold(table)] {
-				return nil
-			}
-			tried[event+" "+sqltext.Fold(table)] = true
-			query, err := r.write(event, table)
-			if err != nil {
-				return err
-			}
-			report(event+" on "+table, query)
-			return nil
+		if !strings.HasPrefix(fact, "foreign key mismatch") { // shows on both tables
+			fact = t.about + ": " + fact
 		}
-		references bool
-	)
-	for _, o := range objects {
-		switch {
-		case o.Type == "view":
-			report("view "+o.Name, "SELECT * FROM "+sqltext.Quote(o.Name))
-		case o.Type == "trigger":
-			if err := writes(triggerEvent(o.SQL), o.Table); err != nil {
-				return nil, err
-			}
-		case o.Type == "table" && strings.Contains(strings.ToLower(o.SQL), "references"):
-			references = true
-			if err := writes("INSERT", o.Name); err != nil {
-				return nil, err
-			}
+		if f := (fault{fact, fact}); !slices.Contains(found, f) {
+			found = append(found, f)
 		}
 	}
 	if err := r.conn.Exec("PRAGMA foreign_keys = OFF"); err != nil {
 		return nil, err
 	}
-	if references && len(found) == 0 {
-		orphans, err := r.orphans(ctx, objects)
+	if len(found) > 0 {
+		return found, nil
+	}
+	return r.orphans(ctx, objects)
+}
+
+// A trial is a statement that is compiled and never run.
+type trial struct{ about, query string }
+
+func (r *replay) trials(objects []sqltext.Object) (trials []trial, err error) {
+	for _, o := range objects {
+		event := ""
+		switch {
+		case o.Type == "view":
+			trials = append(trials, trial{"view " + o.Name, "SELECT * FROM " + sqltext.Quote(o.Name)})
+			continue
+		case o.Type == "trigger":
+			event = triggerEvent(o.SQL)
+		case o.Type == "table" && strings.Contains(sqltext.Fold(o.SQL), "references"):
+			event = "INSERT"
+		default:
+			continue
+		}
+		query, err := r.write(event, o.Table)
 		if err != nil {
 			return nil, err
 		}
-		found = orphans
+		trials = append(trials, trial{event + " on " + o.Table, query})
 	}
-	return found, nil
+	return trials, nil
 }
 
 // compiles returns SQLite's sentence about the query, or "".
@@ -98,7 +92,7 @@ func (r *replay) compiles(query string) string {
 	return ""
 }
 
-// write returns a statement that causes the event on the table, or view.
+// write returns a statement that causes the event on the table or view.
 func (r *replay) write(event, table string) (string, error) {
 	quoted := sqltext.Quote(table)
 	switch event {
@@ -114,8 +108,8 @@ func (r *replay) write(event, table string) (string, error) {
 	return "UPDATE " + quoted + " SET " + strings.Join(columns, ", "), err
 }
 
-// triggerEvent returns the event on which a trigger fires: the first of the
-// three words that is not somebody's name.
+// triggerEvent returns the event of a trigger: the first of the three words, which are
+// not names unless they are quoted.
 func triggerEvent(create string) string {
 	script := sqltext.Parse(create)
 	for i, t := range script.Tokens {
@@ -129,7 +123,7 @@ func triggerEvent(create string) string {
 	return ""
 }
 
-// orphans reports the rows that refer to a row that does not exist.
+// orphans returns the rows that refer to a row that does not exist.
 func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault, error) {
 	orphans, err := sqlite.FindOrphans(ctx, sqlite.On(r.tx), objects)
 	var found []fault
@@ -149,47 +143,31 @@ func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault
 	return found, err
 }
 
-// blame returns a problem for each of the faults that the migrations end with,
-// in the file since which it is there. It replays them all once more, and looks
-// after each, which only a directory with faults has to wait for.
-func blame(ctx context.Context, migrations []*migration, opts Options, child *child, faults []fault) (Problems, error) {
-	r, err := newReplay(ctx, opts, child)
+// blame returns a problem for each of the faults that the migrations end with, in the
+// file that first had it. It replays the migrations again and looks after each, for
+// which only a directory with faults must wait.
+func (d *directory) blame(ctx context.Context, opts Options, faults []fault) (problems Problems, err error) {
+	r, err := newReplay(ctx, opts, d.child)
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
-	copies := make([]*migration, len(migrations)) // because a replay sets their ends
-	for i, m := range migrations {
-		c := *m
-		c.ends = nil
-		copies[i] = &c
-	}
-	since := map[string]string{}
-	_, err = r.run(ctx, copies, func(m *migration) error {
+	since := map[string]string{} // the migration's name, by fault
+	_, err = r.run(ctx, d.migrations, func(m *migration) error {
 		objects, err := r.schema(ctx)
 		if err != nil {
 			return err
 		}
 		now, err := r.faults(ctx, objects)
-		if err != nil {
-			return err
-		}
 		before := since
 		since = map[string]string{}
 		for _, f := range now {
-			since[f.key] = m.name
-			if name := before[f.key]; name != "" {
-				since[f.key] = name
-			}
+			since[f.key] = cmp.Or(before[f.key], m.name)
 		}
-		return nil
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	var problems Problems
 	for _, f := range faults {
 		problems = append(problems, Problem{File: since[f.key], Fact: f.fact})
 	}
-	return problems, nil
+	return problems, err
 }

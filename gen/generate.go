@@ -272,7 +272,7 @@ func (d *directory) replay(ctx context.Context, opts Options) error {
 	if err != nil || len(faults) == 0 {
 		return err
 	}
-	d.problems, err = blame(ctx, d.migrations, opts, d.child, faults)
+	d.problems, err = d.blame(ctx, opts, faults)
 	return err
 }
 

@@ -151,6 +151,7 @@ func (r *replay) migration(m *migration) (bool, error) {
 	report := func(p Problem) { r.problems = append(r.problems, p) }
 	before := len(r.problems)
 	temp := false
+	m.ends = nil
 	for _, s := range m.statements() {
 		if problem := s.refused(); problem != nil {
 			report(*problem)
