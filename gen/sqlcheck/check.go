@@ -146,7 +146,7 @@ func (d *database) read(s statement) (*reading, *fault) {
 		r.params = append(r.params, stmt.BindName(i+1))
 	}
 	if s.inserts() {
-		r.missing = d.missing(s.Text)
+		r.missing = d.missing(s)
 	}
 	return r, nil
 }

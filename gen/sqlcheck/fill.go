@@ -1,82 +1,68 @@
 package sqlcheck
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// fillings are what is tried in the place of something that is known at run time
-// only.
+// fillings are tried in the place of a part that is known at run time only.
 var fillings = [...]string{"", "1", " AND 1", " WHERE 1", "?", "1 = 1", "id = 1", "1, 1", "(1)", "(1, 1)", ", 1", " ORDER BY 1", " LIMIT 1", " ASC", " OR 1", "= 1"}
 
-// fill checks a statement of which parts are known at run time only. There is one
-// thing that it reports: a name that stands in the constant part and exists
-// nowhere in the schema, if no filling makes SQLite accept the statement. What
-// could itself bring names along, such as a list of tables, makes it silent.
+// fill checks a statement with parts that are known at run time only. It looks for
+// fillings that make it a statement to SQLite. If that statement lacks nothing but a
+// name, which is in the constant part and nowhere in the schema, the name is
+// reported: no other filling can bring it along. A part that can, such as a list of
+// tables, makes fill silent.
 func (c *checker) fill(q *query, databases []*database) {
-	const unknownPart = "a part of the string is not known before the program runs"
-	if len(split(q.Text.SQL)) != 1 || len(q.Text.Holes) > 3 || !q.Text.late() {
-		c.skip(q.At, unknownPart)
-		return
+	if fault := c.missingDespite(q, databases[len(databases)-1]); fault != nil {
+		c.complain(q, "sql", fault.offset, "at "+databases[len(databases)-1].name+": "+fault.sentence)
+	} else {
+		c.skip(q.At, "a part of the string is not known before the program runs")
 	}
-	d := databases[len(databases)-1]
-	var found *fault
-	for choice := range choices(len(q.Text.Holes)) {
-		sql, back := q.Text.filled(choice)
-		stmts := split(sql)
-		if len(stmts) != 1 || !stmts[0].reads() {
-			c.skip(q.At, unknownPart)
-			return
-		}
-		if stmts[0].inNothing() {
-			continue
-		}
-		r, f := d.read(stmts[0])
-		if r != nil || c.silent(d, stmts[0], f) != "" {
-			c.skip(q.At, unknownPart)
-			return
-		}
-		if at := back(stmts[0].offset + f.offset); found == nil && at >= 0 && c.nowhere(d, stmts[0], f) {
-			found = &fault{at, f.sentence}
-		}
-	}
-	if found == nil {
-		c.skip(q.At, unknownPart)
-		return
-	}
-	c.complain(q, "sql", found.offset, "at "+d.name+": "+found.sentence)
 }
 
-// choices yields fillings for n holes: first the same in each, because that is how
-// most right statements are found to be right, then all others.
-func choices(n int) iter.Seq[[]int] {
-	return func(yield func([]int) bool) {
-		choice := make([]int, n)
-		for i := range fillings {
-			for hole := range choice {
-				choice[hole] = i
-			}
-			if !yield(choice) {
-				return
-			}
+// missingDespite returns the name that is missing whatever the fillings are, or nil.
+func (c *checker) missingDespite(q *query, d *database) *fault {
+	if len(split(q.Text.SQL)) != 1 || len(q.Text.Holes) > 3 || !q.Text.late() {
+		return nil
+	}
+	choice := make([]int, len(q.Text.Holes)) // of fillings
+	for more := true; more; {
+		filled := q.Text.filled(choice)
+		stmts := split(filled.sql)
+		if len(stmts) != 1 || !stmts[0].reads() {
+			return nil
 		}
-		clear(choice)
-		for hole := 0; hole < n; {
-			if hole = 0; !yield(choice) {
-				return
+		hole := len(choice) - 1
+		if s := stmts[0]; !s.inNothing() {
+			r, f := d.read(s)
+			if r != nil || c.silent(d, s, f) != "" {
+				return nil
 			}
-			for hole < n {
-				if choice[hole]++; choice[hole] < len(fillings) {
-					break
-				}
-				choice[hole] = 0
-				hole++
+			offset := s.offset + f.offset
+			if at := filled.back(offset); at >= 0 && c.nowhere(d, s, f) {
+				return &fault{at, f.sentence}
 			}
+			hole = filled.last(offset)
+		}
+		more = next(choice, hole)
+	}
+	return nil
+}
+
+// next makes another choice for the hole, which is the last before what SQLite
+// refused: what follows it cannot help. When there is none, it makes another choice
+// for the hole before.
+func next(choice []int, hole int) bool {
+	for ; hole >= 0; hole-- {
+		clear(choice[hole+1:])
+		if choice[hole]++; choice[hole] < len(fillings) {
+			return true
 		}
 	}
+	return false
 }
 
 // late reports whether each hole stands where the tables of the statement have been
@@ -105,35 +91,55 @@ func (t *text) late() bool {
 	return true
 }
 
-// filled returns the text with its holes filled, and what leads an offset in it back
-// to the text. That is -1 for one in a filling, or in a name that a filling is part
-// of.
-func (t *text) filled(choice []int) (string, func(int) int) {
-	var b strings.Builder
+// filled is a text with its holes filled.
+type filled struct {
+	sql   string
+	holes [][2]int // where in sql the fillings begin and end
+}
+
+func (t *text) filled(choice []int) filled {
+	var f filled
 	from := 0
 	for i, hole := range t.Holes {
-		b.WriteString(t.SQL[from:hole])
-		b.WriteString(fillings[choice[i]])
+		f.sql += t.SQL[from:hole]
+		begin := len(f.sql)
+		f.sql += fillings[choice[i]]
+		f.holes = append(f.holes, [2]int{begin, len(f.sql)})
 		from = hole
 	}
-	b.WriteString(t.SQL[from:])
-	sql := b.String()
-	return sql, func(offset int) int {
-		if offset >= len(sql) {
+	f.sql += t.SQL[from:]
+	return f
+}
+
+// last returns the last hole that begins before the offset, or at the next token, or
+// -1.
+func (f *filled) last(offset int) int {
+	last := -1
+	for i, hole := range f.holes {
+		if hole[0] <= offset || strings.TrimSpace(f.sql[offset:hole[0]]) == "" {
+			last = i
+		}
+	}
+	return last
+}
+
+// back returns the offset in the text before it was filled, or -1 for one in a
+// filling, or in a name that a filling is part of.
+func (f *filled) back(offset int) int {
+	if offset >= len(f.sql) {
+		return -1
+	}
+	end := sqltext.Next(f.sql, offset).End
+	back := offset
+	for _, hole := range f.holes {
+		if end >= hole[0] && offset <= hole[1] {
 			return -1
 		}
-		end := sqltext.Next(sql, offset).End
-		added := 0
-		for i, hole := range t.Holes {
-			filling := fillings[choice[i]]
-			if at := hole + added; end >= at && offset <= at+len(filling) {
-				return -1
-			} else if offset > at {
-				added += len(filling)
-			}
+		if offset > hole[0] {
+			back -= hole[1] - hole[0]
 		}
-		return offset - added
 	}
+	return back
 }
 
 // nowhere reports whether the fault is a name that is no table and no column of the

@@ -7,81 +7,131 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// missing returns the columns for which an INSERT has nothing but NULL, and which
-// must not be NULL.
+// missing returns the columns that must not be NULL and to which an INSERT gives no
+// value, or NULL. SQLite finds that out only when the statement runs.
 //
-// SQLite finds that out when the statement runs, but the program that it makes of
-// the statement shows it: HaltIfNull looks at a register into which nothing but
-// OP_Null has written. An instruction that may be one that writes there makes this
-// silent, even where it is not.
-//
-// https://sqlite.org/opcode.html
-func (d *database) missing(sql string) []string {
-	code := d.explain(sql)
+// https://sqlite.org/pragma.html#pragma_table_xinfo
+func (d *database) missing(s statement) []string {
+	in, ok := s.insertion()
+	if !ok || in.ignores || d.ignoresNull(in.table) {
+		return nil
+	}
+	// The rowid gets a value of its own.
+	stmt, _, err := d.conn.Prepare(`SELECT t.name || '.' || c.name, c.name, c."notnull", ifnull(c.dflt_value, 'NULL') = 'NULL',
+			NOT t.wr AND c.pk = 1 AND c.type = 'INTEGER' COLLATE NOCASE AND (SELECT count(*) FROM pragma_table_info(?1) WHERE pk) = 1
+		FROM pragma_table_list(?1) AS t, pragma_table_xinfo(?1) AS c
+		WHERE t.schema = 'main' AND c.hidden = 0 ORDER BY c.cid`)
+	if err != nil {
+		return nil
+	}
+	defer stmt.Close()
+	if stmt.BindText(1, in.table) != nil {
+		return nil
+	}
 	var columns []string
-	for _, op := range code {
-		const constraintNotNull = 1299 // https://sqlite.org/rescode.html#constraint_notnull
-		if op.name != "HaltIfNull" || op.p1 != constraintNotNull {
-			continue
+	for cid := 0; stmt.Step(); cid++ {
+		column, name := stmt.ColumnText(0), sqltext.Fold(stmt.ColumnText(1))
+		notNull, noDefault, rowid := stmt.ColumnBool(2), stmt.ColumnBool(3), stmt.ColumnBool(4)
+		i := cid
+		if in.columns != nil {
+			i = slices.Index(in.columns, name)
 		}
-		null, written := false, false
-		for _, w := range code {
-			switch {
-			case w.name == "Null" && w.p2 <= op.p3 && op.p3 <= max(w.p2, w.p3):
-				null = true
-			case w.mayWrite(op.p3):
-				written = true
-			}
-		}
-		if null && !written && !slices.Contains(columns, op.p4) {
-			columns = append(columns, op.p4)
+		null := slices.Contains(in.nulls, i) && (noDefault || !in.replaces)
+		if notNull && !rowid && (null || i < 0 && noDefault) {
+			columns = append(columns, column)
 		}
 	}
 	return columns
 }
 
-type instruction struct {
-	name       string
-	p1, p2, p3 int
-	p4         string
-}
-
-// explain returns the program of the statement itself, without those of triggers,
-// which have registers of their own.
-func (d *database) explain(sql string) []instruction {
-	if strings.HasPrefix(sqltext.Fold(strings.TrimSpace(sql)), "explain") {
-		return nil
-	}
-	stmt, f := d.prepare("EXPLAIN " + sql)
-	if f != nil {
-		return nil
+// ignoresNull reports whether the table may have a column that is NOT NULL ON
+// CONFLICT IGNORE, which no pragma tells.
+func (d *database) ignoresNull(table string) bool {
+	stmt, _, err := d.conn.Prepare("SELECT sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE")
+	if err != nil {
+		return true
 	}
 	defer stmt.Close()
-	var code []instruction
-	for stmt.Step() {
-		if stmt.ColumnInt(0) == 0 && len(code) > 0 {
-			break
-		}
-		code = append(code, instruction{stmt.ColumnText(1), stmt.ColumnInt(2), stmt.ColumnInt(3), stmt.ColumnInt(4), stmt.ColumnText(5)})
-	}
-	return code
+	return stmt.BindText(1, table) != nil || stmt.Step() && strings.Contains(sqltext.Fold(stmt.ColumnText(0)), "ignore")
 }
 
-// mayWrite reports whether the instruction may write into the register.
-func (op *instruction) mayWrite(register int) bool {
-	switch op.name {
-	case "HaltIfNull", "Null", "MakeRecord":
-		return false
-	case "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "IsNull", "NotNull", "If", "IfNot",
-		"SeekGE", "SeekGT", "SeekLE", "SeekLT", "IdxGE", "IdxGT", "IdxLE", "IdxLT", "FkCounter", "FkIfZero":
-		return false // they read P3, or jump to P2
-	case "Init", "Goto", "Once", "Rewind", "Next", "Yield", "Program", "Transaction", "OpenWrite", "OpenRead",
-		"OpenEphemeral", "Halt", "Insert", "IdxInsert", "NoConflict", "Affinity", "TypeCheck", "NotExists", "MustBeInt", "Found", "NotFound":
-		return false
-	case "Copy", "Move":
-		return op.p2 <= register && register <= op.p2+op.p3
-	case "VColumn", "Column", "Function", "PureFunc":
-		return op.p3 == register
+// An insertion is what an INSERT says about the columns of its table. Names are in
+// lower case.
+type insertion struct {
+	table    string
+	columns  []string // nil: all
+	nulls    []int    // those of columns that are NULL in a row of VALUES
+	ignores  bool     // INSERT OR IGNORE
+	replaces bool     // INSERT OR REPLACE, which puts the default in the place of NULL
+}
+
+// insertion reads "INSERT INTO table (columns) VALUES (values), …" and its like.
+//
+// https://sqlite.org/lang_insert.html
+func (s *statement) insertion() (in insertion, ok bool) {
+	i, depth := 0, 0 // a WITH clause can come first
+	for ; i < len(s.Tokens) && (depth > 0 || s.Name(i) != "into"); i++ {
+		depth += s.nesting(i)
 	}
-	return op.p2 == register || op.p3 == register
+	in.ignores, in.replaces = s.Name(i-1) == "ignore", s.Name(i-1) == "replace"
+	if i++; s.Name(i+1) == "." {
+		if s.Name(i) != "main" {
+			return in, false
+		}
+		i += 2
+	}
+	in.table = s.Name(i)
+	if i++; s.Name(i) == "as" {
+		i += 2
+	}
+	if s.nesting(i) == 1 {
+		for i++; i < len(s.Tokens) && s.nesting(i) == 0; i++ {
+			if s.Token(i) != "," {
+				in.columns = append(in.columns, s.Name(i))
+			}
+		}
+		i++
+	}
+	switch s.Name(i) {
+	case "default": // VALUES
+		in.columns = []string{}
+	case "values":
+		in.nulls = s.nulls(i + 1)
+	}
+	return in, in.table != ""
+}
+
+// nulls returns the positions of NULL in the rows of VALUES that begin at token i.
+func (s *statement) nulls(i int) (nulls []int) {
+	column, depth, begin := 0, 0, 0
+	for ; i < len(s.Tokens); i++ {
+		nesting := s.nesting(i)
+		depth += nesting
+		switch comma := s.Token(i) == ","; {
+		case depth == 0 && nesting == 0 && !comma:
+			return nulls // ON CONFLICT, RETURNING
+		case depth == 1 && nesting == 1:
+			column, begin = 0, i+1
+		case depth == 1 && comma, depth == 0 && nesting == -1:
+			if i == begin+1 && s.Tokens[begin].Kind == sqltext.Word && s.Name(begin) == "null" {
+				nulls = append(nulls, column)
+			}
+			column, begin = column+1, i+1
+		}
+	}
+	return nulls
+}
+
+// nesting returns 1 for a parenthesis that opens, -1 for one that closes.
+func (s *statement) nesting(i int) int {
+	if i >= len(s.Tokens) {
+		return 0
+	}
+	switch s.Token(i) {
+	case "(":
+		return 1
+	case ")":
+		return -1
+	}
+	return 0
 }

@@ -13,6 +13,11 @@ const SchemaSQL = `CREATE TABLE notes (
 ) STRICT;
 CREATE INDEX notes_by_host ON notes (hostname(body));
 
+CREATE TABLE lenient (
+	id INTEGER PRIMARY KEY,
+	a TEXT NOT NULL ON CONFLICT IGNORE
+);
+
 CREATE TABLE parcels (
 	id INTEGER PRIMARY KEY,
 	address TEXT NOT NULL CHECK (address <> ''),

@@ -63,7 +63,17 @@ func notNull(db *sql.DB) {
 	db.Exec("INSERT INTO users (name) VALUES (NULL)")                               // want "at version 0007: NOT NULL constraint failed: users.name: the INSERT gives it no value"
 	db.Exec("INSERT INTO notes (body) VALUES ('a') ON CONFLICT (title) DO NOTHING") // want "at version 0007: NOT NULL constraint failed: notes.title: the INSERT gives it no value"
 
+	db.Exec("INSERT INTO users VALUES (1, 'a'), (2, NULL)")                // want "at version 0007: NOT NULL constraint failed: users.name: the INSERT gives it no value"
+	db.Exec("INSERT INTO users (id, name) VALUES (max(1, 2), NULL)")       // want "at version 0007: NOT NULL constraint failed: users.name: the INSERT gives it no value"
+	db.Exec("INSERT INTO notes (title, body) VALUES (',(', null)")         // want "at version 0007: NOT NULL constraint failed: notes.body: the INSERT gives it no value"
+	db.Exec("INSERT OR REPLACE INTO main.users AS u (\"ID\") VALUES (1)")  // want "at version 0007: NOT NULL constraint failed: users.name: the INSERT gives it no value"
+	db.Exec("WITH a AS (SELECT 1) INSERT INTO users (id) SELECT * FROM a") // want "at version 0007: NOT NULL constraint failed: users.name: the INSERT gives it no value"
+	db.Exec("INSERT INTO tags VALUES (NULL, 'a')")                         // want "at version 0007: NOT NULL constraint failed: tags.note: the INSERT gives it no value"
+
 	db.Exec("INSERT INTO notes (title) VALUES (?)", "a")
+	db.Exec("INSERT INTO users VALUES (NULL, 'null')")
+	db.Exec("INSERT OR REPLACE INTO notes (title, body) VALUES ('a', NULL)")
+	db.Exec("INSERT INTO lenient (id) VALUES (1)")
 	db.Exec("INSERT OR IGNORE INTO users (id) VALUES (1)")
 	db.Exec("INSERT INTO tags (note, tag) SELECT id, title FROM notes")
 	db.Exec("INSERT INTO users (name) VALUES (iif(?, 'a', NULL))", true)

@@ -54,11 +54,13 @@ func made(db *sql.DB, cond bool, run string) {
 }
 
 func parts(db *sql.DB, cond, list string, n int) {
-	db.Query("SELECT titel FROM notes WHERE " + cond)                       // want "at version 0007: no such column: titel"
-	db.Query("SELECT id FROM nota WHERE id = " + cond + " LIMIT " + cond)   // want "at version 0007: no such table: nota"
-	db.Query(fmt.Sprintf("SELECT id FROM notes WHERE titel IN (%s)", list)) // want "at version 0007: no such column: titel"
-	db.Query("SELECT id FROM notes WHERE " + cond + " ORDER BY titel")      // want "at version 0007: no such column: titel"
-	db.Exec(fmt.Sprintf("UPDATE notes SET %s WHERE idd = ?", list))         // want "at version 0007: no such column: idd"
+	db.Query("SELECT titel FROM notes WHERE " + cond)                                                                        // want "at version 0007: no such column: titel"
+	db.Query("SELECT id FROM nota WHERE id = " + cond + " LIMIT " + cond)                                                    // want "at version 0007: no such table: nota"
+	db.Query(fmt.Sprintf("SELECT id FROM notes WHERE titel IN (%s)", list))                                                  // want "at version 0007: no such column: titel"
+	db.Query("SELECT id FROM notes WHERE " + cond + " ORDER BY titel")                                                       // want "at version 0007: no such column: titel"
+	db.Exec(fmt.Sprintf("UPDATE notes SET %s WHERE idd = ?", list))                                                          // want "at version 0007: no such column: idd"
+	db.Query("SELECT titel FROM notes WHERE id > 1" + cond + " ORDER BY " + list + " LIMIT " + list)                         // want "at version 0007: no such column: titel"
+	db.Exec("UPDATE notes SET " + list + " WHERE id IN (SELECT titel FROM notes WHERE " + cond + ") RETURNING title" + list) // want "at version 0007: no such column: titel"
 
 	db.Query("SELECT title FROM notes WHERE " + cond)
 	db.Query(fmt.Sprintf("SELECT title FROM notes WHERE id IN (%s) AND title = ? ORDER BY %s LIMIT %d", list, cond, n))
