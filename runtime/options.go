@@ -94,6 +94,7 @@ type Progress struct {
 	File                  string
 	Migration, Migrations int           // 2 of 5
 	Statement, Statements int           // 3 of 7
+	Line                  int           // of File, at which the statement begins
 	Backup                string        // the file that is made or, with Done, that was made
 	Rows                  int64         // inserted, updated and deleted so far, by triggers too
 	Done                  bool          // reported after, not before

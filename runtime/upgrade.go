@@ -390,7 +390,7 @@ func (u *upgrade) apply(ctx context.Context, st *state, m *pending, transaction 
 			continue
 		}
 		began := time.Now()
-		p.Statement = i + 1
+		p.Statement, p.Line = i+1, stmt.Line
 		u.report(ctx, p, began, false)
 		execute := u.execute
 		if !transaction {
@@ -401,7 +401,7 @@ func (u *upgrade) apply(ctx context.Context, st *state, m *pending, transaction 
 		}
 		u.report(ctx, p, began, true)
 	}
-	p.Statement = 0
+	p.Statement, p.Line = 0, 0
 	u.report(ctx, p, begun, true)
 	return row{
 		version: m.Version, file: m.File, checksum: m.Checksum,

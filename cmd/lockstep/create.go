@@ -17,12 +17,11 @@ func createCommand() command {
 		args:  "[--db FILE] [flags]",
 		short: "make an empty database at version 0000",
 		long: `
-Makes a database at version 0000, and the folders above it: empty, but for the
-tables in which the version and the history of the database stand. "lockstep
-migrate" takes it from there. (A program needs no such database: its Migrate makes
-the file itself.)
+Makes an empty database at version 0000, and the folders above it. Its only tables are
+those for version and history; "lockstep migrate" takes it from there. (A program
+needs no such database: its Migrate makes the file itself.)
 
-A database that has a version already is left alone, and its version printed. One
+A database that already has a version is left alone, and its version printed. One
 that has tables and no version is refused with exit code 1.
 
 Example:

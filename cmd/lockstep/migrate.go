@@ -22,57 +22,54 @@ func migrateCommand() command {
 		short: "bring a database to the version of the migrations",
 		long: `
 Runs the pending migrations of a directory on a database, by the same code that a
-program runs when it starts: all of them in one transaction, or none. The
-directory need not be a Go package; what is in lockstep_gen.go is not used, but
-for the earlier texts of migrations that it accepts. It is how to try a migration
-on a copy of a database before the program is built.
+program runs when it starts: all of them in one transaction, or none. The directory
+need not be a Go package. Of lockstep_gen.go it uses only the earlier contents of
+migrations that are accepted.
 
-The database has to exist: a mistyped path makes no new database. A file of no
-bytes, and one that "lockstep create" made, get all migrations. There is no way
-back: a migration is undone by another one, or by restoring a backup.
+The database must exist, so that a mistyped path does not make a new one. An empty
+file, and a database that "lockstep create" made, get all migrations. There is no way
+back: to undo a migration, write another one or restore a backup.
 
---backup makes a backup of the database before anything runs, if something is
-pending and the database is not new: beside it, as "lockstep backup" would name it.
-Its path is printed; if the upgrade then fails, the error names it. If it cannot be
-made, nothing runs. All backups stay; with --keep N this one is marked as one of
-those of which the last N stay after an upgrade that succeeded, as a program's
-WithBackup(N) does.
+With --backup it first makes a backup of the database if something is pending and the
+database is not new: beside it, named as by "lockstep backup". It prints the path; if
+the upgrade then fails, the error names it. If the backup cannot be made, nothing
+runs. All backups stay; with --keep N, after an upgrade that succeeded, the last N
+that were made so stay, as with a program's WithBackup(N).
 
---dry-run prints the statements that would run, and writes nothing. They have not
-been tried on the data of this database: that is what "lockstep try" does.
+With --dry-run it prints the statements that would run, and writes nothing. Whether
+they succeed on the data of this database is what "lockstep try" finds out.
 
-Migrations that are programs run, too: those in Go in a process of their own, which
-the go command builds of the directory, so that it has to be a package of a module;
-.py and .sh files by python3 and sh, on a copy of the database that takes its place.
-What they print goes to standard error.
+Migrations that are programs run, too. The go command builds those in Go, so the
+directory must be a package of a module; .py and .sh files are run by python3 and sh,
+on a copy of the database that takes its place. What they print goes to standard
+error.
 
 Double-quoted strings are accepted with a warning; a program accepts them only if
 its go:generate line has --dqs and its SQLite driver accepts them.
 
 Example:
 
-	$ cp data.db try.db
-	$ lockstep migrate --db try.db
-	try.db: from version 0004 to 0006
+	$ lockstep migrate --db data.db
+	data.db: from version 0004 to 0006
 	  0005-add-tags.sql
 	  0006-index-tags.sql
 
 With --json, "result" has db, from, to, dryRun, backup ("" if none was made), and
 migrations: those that ran, or with --dry-run would run, each with version and file,
-and with --dry-run also program (it is no SQL) and noTransaction, which are left out
+and with --dry-run also program (it is not SQL) and noTransaction, which are left out
 when false, and statements (line, sql).`,
 		flags: func(fs *flag.FlagSet) action {
 			db, migrations := dbFlag(fs), migrationsFlag(fs)
 			var to versionFlag
 			fs.Var(&to, "to", "`N`: stop at version N")
 			dryRun := fs.Bool("dry-run", false, "print what would run, and write nothing")
-			perMigration := fs.Bool("per-migration", false, "commit after each migration, as fastmigrate does, not once after all")
-			backup := fs.Bool("backup", false, "make a backup first, if something is pending")
-			keep := fs.Int("keep", 0, "`N`: with --backup, keep the last N that were made so (default all)")
+			perMigration := fs.Bool("per-migration", false, "commit after each migration, as fastmigrate does, instead of once at the end")
+			backup := fs.Bool("backup", false, "make a backup first if something is pending")
+			keep := fs.Int("keep", 0, "`N`: with --backup, keep the last N (default all)")
 			gaps, timeout, allow := gapsFlag(fs), timeoutFlag(fs), allowFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
 				if *keep < 0 || *keep > 0 && !*backup {
-					return nil, usage("--keep is for --backup, and wants a number from 1")
+					return nil, usage("--keep: want --backup too, and a number from 1")
 				}
 				res, err := load(ctx, s, migrations.value, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
 				if err != nil {
@@ -103,12 +100,9 @@ func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Sche
 	}
 	defer db.Close()
 
-	state, err := db.inspect(ctx, schema, opts...)
+	state, err := db.upgradable(ctx, schema, newest, opts...)
 	if err != nil {
 		return nil, err
-	}
-	if state.Version > schema.Expected && !newest {
-		return nil, refuse("backward", "%s: at version %v, past %v; there is no way back but a backup", path, state.Version, schema.Expected)
 	}
 	out := &migrateResult{DB: path, From: state.Version, To: schema.Expected, DryRun: dryRun, Migrations: []ranMigration{}}
 	if dryRun {
@@ -142,6 +136,16 @@ func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Sche
 		return nil, db.named(err)
 	}
 	return out, nil
+}
+
+// upgradable inspects the database and refuses to go back to an earlier version that was
+// asked for; newest says that none was.
+func (db *database) upgradable(ctx context.Context, schema *lockstep.Schema, newest bool, opts ...lockstep.Option) (*lockstep.State, error) {
+	state, err := db.inspect(ctx, schema, opts...)
+	if err == nil && state.Version > schema.Expected && !newest {
+		err = refuse("backward", "%s: at version %v, past %v; the only way back is a backup", db.path, state.Version, schema.Expected)
+	}
+	return state, err
 }
 
 // listStatements returns the statements of a migration that an upgrade would
@@ -204,7 +208,7 @@ func (r *migrateResult) print(w io.Writer) {
 		fmt.Fprintf(w, "%s: from version %v to %v\n", r.DB, r.From, r.To)
 	}
 	if r.Backup != "" {
-		fmt.Fprintf(w, "  what it was before is in %s\n", r.Backup)
+		fmt.Fprintf(w, "  backup: %s\n", r.Backup)
 	}
 	for _, m := range r.Migrations {
 		if !r.DryRun {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -237,6 +238,19 @@ func describe(err error) jsonError {
 		d.DB, d.Version, d.File, d.Line, d.Backup = e.DB, &e.Version, e.File, e.Line, e.Backup
 	}
 	return d
+}
+
+// printList prints the rows, if there are any, in columns under a title.
+func printList(w io.Writer, title string, rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintln(w, title)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(table, "  "+strings.Join(row, "\t"))
+	}
+	table.Flush()
 }
 
 // indent puts a tab before each line that is not empty.

@@ -46,7 +46,7 @@ Example:
 
 	$ lockstep restore --db data.db data.db.v0010.20261123T101502Z.backup
 	data.db: from version 0011 to 0010
-	  what it was before is in data.db.v0011.20261123T142210Z.backup
+	  backup: data.db.v0011.20261123T142210Z.backup
 
 With --json, "result" has db, from and to (null where there is no version), restored
 (the backup), backup (what the database was before, or "") and aside (where a
@@ -345,7 +345,7 @@ func (r *restoration) failed(ctx context.Context, err error) error {
 	fact := "nothing was restored"
 	if undecided {
 		if fact = "it is not known whether it was restored"; r.out.Backup != "" {
-			fact += "; what it was before is in " + r.out.Backup
+			fact += "; the backup is " + r.out.Backup
 		}
 	}
 	return fmt.Errorf("%s: %s: %w", r.path, fact, err)
@@ -421,7 +421,7 @@ func (r *restoreResult) print(w io.Writer) {
 		fmt.Fprintf(w, "%s: from %s to %v\n", r.DB, name(r.From), *r.To)
 	}
 	if r.Backup != "" {
-		fmt.Fprintf(w, "  what it was before is in %s\n", r.Backup)
+		fmt.Fprintf(w, "  backup: %s\n", r.Backup)
 	}
 	if r.Aside != "" {
 		fmt.Fprintf(w, "  what was there is in %s\n", r.Aside)

@@ -21,14 +21,13 @@ func schemaCommand() command {
 		short: "print the schema of the migrations, of a database, or their difference",
 		long: `
 Without --db it prints the schema that the migrations produce, in SQLite's own
-wording; with --to N, the one at version N. With --db alone it prints the schema
-of the database, without the tables that lockstep keeps there. With --db and
---migrations it prints what the database has otherwise than the migrations
-produce, and exits with 1 if there is anything: "-" begins what the migrations
-say, "+" what the database has. Wording, blanks and quoting do not count.
+wording; with --to N, the one at version N. With --db alone it prints the schema of
+the database, without lockstep's own tables. With --db and --migrations it prints
+their difference, and exits with 1 if there is one: "-" begins what the migrations
+produce, "+" what the database has. Wording, blanks and quotes do not count.
 
-Whether a program would start on the database is another question, which "lockstep
-check" answers: tables and indexes that no migration made do not stop it.
+Whether a program would start on the database is another question, for "lockstep
+check": tables and indexes that no migration made do not stop it.
 
 Example:
 
@@ -36,7 +35,7 @@ Example:
 	table tags: column name: want TEXT NOT NULL, found TEXT
 	-CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
 	+CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT);
-	lockstep: data.db: 1 object differs from what migrations has at version 0002
+	lockstep: data.db: 1 object differs from migrations at version 0002
 
 With --json, "result" has migrations and version, db, schema (the text; "" for a
 difference), objects (type, name, table, sql; empty for a difference), changed
@@ -46,42 +45,33 @@ difference), objects (type, name, table, sql; empty for a difference), changed
 			var to versionFlag
 			fs.Var(&to, "to", "`N`: the schema at version N")
 			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
-			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				out := &schemaResult{Objects: []sqltext.Object{}, Changed: []sqltext.Difference{}, Extra: []sqltext.Object{}}
-				if db.given && !migrations.given {
-					if to != 0 {
-						return nil, usage("--to is for the migrations; give --migrations too")
-					}
-					found, err := databaseSchema(ctx, db.value, *timeout)
-					if err != nil {
-						return nil, err
-					}
-					out.DB = db.value
-					out.show(found)
-					return out, nil
+			return func(ctx context.Context, s *streams, _ []string) (result, error) {
+				if to != 0 && db.given && !migrations.given {
+					return nil, usage("--to is for the migrations; give --migrations too")
 				}
-
-				dir := migrations.value
-				want, version, err := migrationsSchema(ctx, s, dir, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
-				if err != nil {
+				out := &schemaResult{DB: db.value, Objects: []sqltext.Object{}, Changed: []sqltext.Difference{}, Extra: []sqltext.Object{}}
+				var want, found []sqltext.Object
+				var err error
+				if migrations.given || !db.given {
+					out.Migrations = migrations.value
+					want, out.Version, err = migrationsSchema(ctx, s, out.Migrations, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
+				}
+				if err == nil && db.given {
+					found, err = databaseSchema(ctx, db.value, *timeout)
+				}
+				switch {
+				case err != nil:
 					return nil, err
-				}
-				out.Migrations, out.Version = dir, version
-				if !db.given {
+				case !db.given:
 					out.show(want)
-					return out, nil
-				}
-
-				found, err := databaseSchema(ctx, db.value, *timeout)
-				if err != nil {
-					return nil, err
-				}
-				out.DB = db.value
-				changed, extra := sqltext.Diff(want, found)
-				out.Changed, out.Extra = append(out.Changed, changed...), append(out.Extra, extra...)
-				if len(changed)+len(extra) > 0 {
-					return out, refuse("differs", "%s: %s from what %s has at version %v",
-						db.value, differ(len(changed)+len(extra)), dir, version)
+				case out.Migrations == "":
+					out.show(found)
+				default:
+					changed, extra := sqltext.Diff(want, found)
+					out.Changed, out.Extra = append(out.Changed, changed...), append(out.Extra, extra...)
+					if n := len(changed) + len(extra); n > 0 {
+						return out, refuse("differs", "%s: %s from %s at version %v", db.value, differ(n), out.Migrations, out.Version)
+					}
 				}
 				return out, nil
 			}
@@ -99,10 +89,7 @@ func migrationsSchema(ctx context.Context, s *streams, dir string, opts gen.Opti
 	return objects, res.Schema.Expected, err
 }
 
-// databaseSchema returns the objects that a database has, but for what SQLite, its
-// virtual tables and lockstep keep there for themselves.
-//
-// https://sqlite.org/vtab.html#xshadowname
+// databaseSchema returns the objects that people made in a database.
 func databaseSchema(ctx context.Context, path string, timeout time.Duration) ([]sqltext.Object, error) {
 	db, err := openDatabase(path)
 	if err != nil {
@@ -116,6 +103,7 @@ func databaseSchema(ctx context.Context, path string, timeout time.Duration) ([]
 	return sqlite.Made(state.Objects), nil
 }
 
+// differ returns "1 object differs" or "2 objects differ".
 func differ(n int) string {
 	if n == 1 {
 		return "1 object differs"

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -21,13 +20,13 @@ func statusCommand() command {
 		short: "print the version of a database, what was applied and what is pending",
 		long: `
 Prints the version of a database, the newest in the migrations directory, which
-migrations were applied when (and how long each took, and in which program), and
-which are pending. Nothing is written, and no file is made.
+migrations were applied when (and how long each took, and by which program), and
+which are pending. It writes nothing, and makes no file.
 
-A database that is behind is no error here (it is for "lockstep check"); one that
-a program with these migrations would refuse is, with exit code 1, and so is a
-file that does not exist. Without a migrations directory (the default one is
-missing, and no other was given) it prints what the database says of itself.
+A database that is behind is not an error here ("lockstep check" is for that). One
+that a program with these migrations would refuse is, with exit code 1, and so is a
+file that does not exist. Without a migrations directory (the default one is missing,
+and no other was given) it prints what the database itself records.
 
 Example:
 
@@ -139,25 +138,18 @@ func (r *statusResult) print(w io.Writer) {
 	}
 	fmt.Fprintln(w)
 
-	if len(r.Applied) > 0 {
-		fmt.Fprintln(w, "applied")
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		for _, a := range r.Applied {
-			took := time.Duration(a.Ms) * time.Millisecond
-			fmt.Fprintf(table, "  %s\t%s\t%v\t%s\n", a.File, a.At.UTC().Format(time.RFC3339), took, a.Program)
-		}
-		table.Flush()
+	var applied, pending, extra [][]string
+	for _, a := range r.Applied {
+		took := time.Duration(a.Ms) * time.Millisecond
+		applied = append(applied, []string{a.File, a.At.UTC().Format(time.RFC3339), took.String(), a.Program})
 	}
-	if len(r.Pending) > 0 {
-		fmt.Fprintln(w, "pending")
-		for _, file := range r.Pending {
-			fmt.Fprintln(w, "  "+file)
-		}
+	for _, file := range r.Pending {
+		pending = append(pending, []string{file})
 	}
-	if len(r.Extra) > 0 {
-		fmt.Fprintln(w, "not from migrations")
-		for _, o := range r.Extra {
-			fmt.Fprintf(w, "  %s %s\n", o.Type, o.Name)
-		}
+	for _, o := range r.Extra {
+		extra = append(extra, []string{o.Type + " " + o.Name})
 	}
+	printList(w, "applied", applied)
+	printList(w, "pending", pending)
+	printList(w, "not from migrations", extra)
 }
