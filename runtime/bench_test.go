@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
 )
 
 // Each benchmark does the same without lockstep and with it, by turns in one run. The
@@ -271,7 +272,7 @@ func copyFile(b *testing.B, from, to string) {
 // through all that it has for each listing.)
 func embedded(b *testing.B, files fstest.MapFS) *lockstep.Schema {
 	b.Helper()
-	s := schemaOf(b, files)
+	s := fixture.Schema(b, "sqlite3", files)
 	e := embedFS{MapFS: maps.Clone(files)}
 	for _, m := range s.Migrations {
 		e.entries = append(e.entries, &embedEntry{path: m.File})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/faultvfs"
+	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
 )
 
 // TestCost counts what Migrate does to the disk. A sync is a call of the VFS's xSync,
@@ -38,7 +39,7 @@ func TestCost(t *testing.T) {
 			n[faultvfs.Sync]+n[faultvfs.DirSync], n[faultvfs.Truncate], n[faultvfs.Delete], lock)
 	}
 	for _, n := range []int{10, 100, 1000} {
-		s := schemaOf(t, library(n, n))
+		s := fixture.Schema(t, "sqlite3", library(n, n))
 		for _, test := range []struct {
 			claim    string
 			settings []string

@@ -3,7 +3,6 @@ package lockstep_test
 import (
 	"database/sql"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,8 +10,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
 )
 
 var long = flag.Bool("long", false, "test every failure point, every combination and large tables, where a plain run takes samples")
@@ -58,7 +57,7 @@ DELETE FROM orders WHERE id % 3 = 0;
 INSERT INTO runs VALUES (5);
 `
 
-// schema generates what a program expects that has the first n files of a txtar
+// schema returns what a program expects that has the first n files of a txtar
 // archive.
 func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 	t.Helper()
@@ -66,24 +65,7 @@ func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 	for _, f := range txtar.Parse([]byte(archive)).Files[:n] {
 		files[f.Name] = &fstest.MapFile{Data: f.Data}
 	}
-	return schemaOf(t, files)
-}
-
-func schemaOf(t testing.TB, files fstest.MapFS) *lockstep.Schema {
-	t.Helper()
-	dir := t.TempDir()
-	for name, f := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), f.Data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	result, err := gen.Load(t.Context(), dir, gen.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := *result.Schema
-	s.Files = files
-	return &s
+	return fixture.Schema(t, "sqlite3", files)
 }
 
 // fileAt returns the path of a new file that the first n migrations of an archive

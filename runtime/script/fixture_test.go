@@ -21,9 +21,9 @@ import (
 	_ "github.com/ncruces/go-sqlite3/driver"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/barrier"
+	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 
 // shop has two scripts among its migrations. What is in NAME.sql is SQL that makes the
 // same tables, where a script makes any: it stands for the script when the schema is
-// generated. Each that writes shows in runs that it ran.
+// worked out. Each that writes shows in runs that it ran.
 const shop = `
 -- 0001-items.sql --
 CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price TEXT NOT NULL);
@@ -132,7 +132,7 @@ func look(t testing.TB, path string) string {
 	return glance(t, db)
 }
 
-// schema generates what a program expects that has the first n migrations of an
+// schema returns what a program expects that has the first n migrations of an
 // archive.
 func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 	t.Helper()
@@ -141,7 +141,6 @@ func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 			t.Skipf("%s is not in PATH", command)
 		}
 	}
-	dir := t.TempDir()
 	texts := make(map[string][]byte)
 	var names []string
 	for _, f := range txtar.Parse([]byte(archive)).Files {
@@ -151,25 +150,19 @@ func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 		}
 	}
 	names = names[:n]
+	inSQL, files := fstest.MapFS{}, fstest.MapFS{}
 	for _, name := range names {
 		text, stem := texts[name], strings.TrimSuffix(name, filepath.Ext(name))
+		files[name] = &fstest.MapFile{Data: text}
 		if filepath.Ext(name) != ".sql" {
 			if text = texts[name+".sql"]; text == nil {
 				text = []byte("SELECT 1;")
 			}
 		}
-		if err := os.WriteFile(filepath.Join(dir, stem+".sql"), text, 0o666); err != nil {
-			t.Fatal(err)
-		}
+		inSQL[stem+".sql"] = &fstest.MapFile{Data: text}
 	}
-	result, err := gen.Load(t.Context(), dir, gen.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := *result.Schema
-	files := fstest.MapFS{}
+	s := fixture.Schema(t, "sqlite3", inSQL)
 	for i, name := range names {
-		files[name] = &fstest.MapFile{Data: texts[name]}
 		m := &s.Migrations[i]
 		m.File = name
 		if p := programs[filepath.Ext(name)]; p != nil {
@@ -177,8 +170,8 @@ func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 		}
 	}
 	s.Files = files
-	s.Digest = digest(s.Migrations)
-	return &s
+	s.Digest = fixture.Digest(s.Migrations)
+	return s
 }
 
 var programs = map[string]lockstep.Program{".py": script.Python, ".sh": script.Shell}
@@ -199,7 +192,7 @@ func withScript(s *lockstep.Schema, text string) *lockstep.Schema {
 	s = withText(s, 2, text)
 	m := &s.Migrations[2]
 	m.Checksum = m.Program.Checksum([]byte(text))
-	s.Digest = digest(s.Migrations)
+	s.Digest = fixture.Digest(s.Migrations)
 	return s
 }
 
@@ -215,7 +208,7 @@ func withSQL(s *lockstep.Schema, i int, text string) *lockstep.Schema {
 			m.Ends = append(m.Ends, j+1)
 		}
 	}
-	s.Digest = digest(s.Migrations)
+	s.Digest = fixture.Digest(s.Migrations)
 	return s
 }
 
@@ -373,13 +366,4 @@ func runToEnd(t testing.TB, p *program) time.Duration {
 		t.Fatalf("%v: %s", err, &started[0].Stderr)
 	}
 	return time.Since(begun)
-}
-
-// digest returns the digest of migrations.
-func digest(migrations []lockstep.Migration) string {
-	var d sqltext.Digest
-	for _, m := range migrations {
-		d.Add(int(m.Version), m.Checksum)
-	}
-	return d.String()
 }

@@ -15,9 +15,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
 )
 
 // A test is one claim about one database file.
@@ -92,7 +91,7 @@ func with(archive, file, text string) string {
 	return string(txtar.Format(a))
 }
 
-// schema generates the schema of a program that has these migrations.
+// schema returns the schema of a program that has these migrations.
 func (t *test) schema(archive string) *lockstep.Schema {
 	t.Helper()
 	return t.schemaOf(files(archive))
@@ -100,21 +99,11 @@ func (t *test) schema(archive string) *lockstep.Schema {
 
 func (t *test) schemaOf(files map[string]string) *lockstep.Schema {
 	t.Helper()
-	dir := t.TempDir()
 	embedded := fstest.MapFS{}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
 		embedded[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	result, err := gen.Load(t.Context(), dir, gen.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := *result.Schema
-	s.Files = embedded
-	return &s
+	return fixture.Schema(t.T, t.driver.Name, embedded)
 }
 
 func files(archive string) map[string]string {
@@ -388,13 +377,4 @@ func (t *test) settings(db *sql.DB) string {
 		}
 	}
 	return b.String()
-}
-
-// digest returns the digest of migrations.
-func digest(migrations []lockstep.Migration) string {
-	var d sqltext.Digest
-	for _, m := range migrations {
-		d.Add(int(m.Version), m.Checksum)
-	}
-	return d.String()
 }

@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
 )
 
 type goFunc = func(ctx context.Context, tx lockstep.Tx) error
@@ -42,7 +43,7 @@ func setText(s *lockstep.Schema, i int, text string) {
 	m.Ends = nil
 	m.Checksum = m.Program.Checksum([]byte(text))
 	s.Files.(fstest.MapFS)[m.File] = &fstest.MapFile{Data: []byte(text)}
-	s.Digest = digest(s.Migrations)
+	s.Digest = fixture.Digest(s.Migrations)
 }
 
 // slugs has a migration written in Go between two in SQL.

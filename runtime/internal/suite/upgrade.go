@@ -5,6 +5,7 @@ import (
 	"testing/fstest"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
 )
 
 func upgrade(t *test) {
@@ -109,7 +110,7 @@ INSERT INTO t VALUES (2);
 			delete(embedded, was)
 		}
 		s.Expected = 30
-		s.Digest = digest(s.Migrations)
+		s.Digest = fixture.Digest(s.Migrations)
 		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), s); err != nil {
 			t.Fatal(err)
 		}
