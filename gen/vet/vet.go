@@ -1,0 +1,126 @@
+// Package vet is not for programs and promises nothing: it may change in any release.
+//
+// It runs go vet with [sqlcheck.Analyzer], and moves pins in the files that are right.
+package vet
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/sqlcheck"
+)
+
+// Vet says what to check.
+type Vet struct {
+	Tool     string   // a program that answers go vet with sqlcheck.Analyzer
+	Tests    bool     // check _test.go files, too
+	Why      bool     // say why strings were not checked
+	Tags     string   // as for go build
+	Packages []string // as for go vet
+}
+
+// A Finding is what the analyzer says about a place.
+type Finding struct {
+	gen.Problem        // its File is absolute
+	Category    string // "why" for what was not checked
+}
+
+// Run returns what go vet finds, in order of file and line. The error says that some
+// packages could not be checked.
+func (v *Vet) Run(ctx context.Context) ([]Finding, error) {
+	if v.Tests {
+		return v.run(ctx, "-"+sqlcheck.Analyzer.Name+".tests")
+	}
+	return v.run(ctx)
+}
+
+func (v *Vet) run(ctx context.Context, flags ...string) ([]Finding, error) {
+	args := []string{"vet", "-vettool=" + v.Tool, "-json"}
+	if v.Why {
+		args = append(args, "-"+sqlcheck.Analyzer.Name+".why")
+	}
+	stdout, failure := v.goCommand(ctx, append(args, flags...)...)
+	found, err := findings(stdout)
+	return found, cmp.Or(err, failure)
+}
+
+// goCommand runs the go command on the packages. Its error has all that it said.
+func (v *Vet) goCommand(ctx context.Context, args ...string) (stdout []byte, err error) {
+	if v.Tags != "" {
+		args = append(args, "-tags="+v.Tags)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, v.Packages...)...)
+	// It removes its temporary files when it is interrupted, but not when it is killed.
+	cmd.Cancel = func() error {
+		if cmd.Process.Signal(os.Interrupt) == nil {
+			return nil
+		}
+		return cmd.Process.Kill() // on Windows
+	}
+	cmd.WaitDelay = 5 * time.Second
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err = cmd.Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		if said := strings.TrimSpace(stderr.String()); said != "" {
+			err = fmt.Errorf("go %s:\n\t%s", args[0], strings.ReplaceAll(said, "\n", "\n\t"))
+		} else {
+			err = fmt.Errorf("go %s: %w", args[0], err)
+		}
+	}
+	return stdout, cmp.Or(ctx.Err(), err)
+}
+
+// findings reads what go vet -json prints: an object for each package, with an entry for
+// each analyzer.
+func findings(stdout []byte) (found []Finding, err error) {
+	for dec := json.NewDecoder(bytes.NewReader(stdout)); ; {
+		var units map[string]map[string]json.RawMessage
+		if err := dec.Decode(&units); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("go vet: %w", err)
+		}
+		for unit, analyzers := range units {
+			for _, text := range analyzers {
+				var diagnostics []struct{ Category, Posn, Message string }
+				if err := json.Unmarshal(text, &diagnostics); err != nil {
+					var failed struct{ Error string }
+					if err := json.Unmarshal(text, &failed); err != nil {
+						return nil, fmt.Errorf("go vet: %w", err)
+					}
+					return nil, fmt.Errorf("%s: %s", unit, failed.Error)
+				}
+				for _, d := range diagnostics {
+					f := Finding{gen.Problem{Fact: d.Message}, d.Category}
+					if at := position.FindStringSubmatch(d.Posn); at != nil {
+						f.File = at[1]
+						f.Line, _ = strconv.Atoi(at[2])
+						f.Col, _ = strconv.Atoi(at[3])
+					}
+					found = append(found, f)
+				}
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col, strings.Compare(a.Fact, b.Fact))
+	})
+	return slices.Compact(found), nil // a tested package is checked twice
+}
+
+// position matches file:line:col, where col, or both, may be missing.
+var position = regexp.MustCompile(`^(.*?)(?::([0-9]+))?(?::([0-9]+))?$`)
