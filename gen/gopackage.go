@@ -24,10 +24,7 @@ func PackageName(dir string) string {
 // packageName returns the name of the package that dir is, by its other Go files
 // or else by its own name.
 func packageName(dir string) (string, *Problem) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "migrations", nil // the scan has said so
-	}
+	entries, _ := os.ReadDir(dir) // if there is no directory, the scan says so
 	return namePackage(dir, entries)
 }
 

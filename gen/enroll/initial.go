@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/scaffold"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -46,7 +47,7 @@ func (e *enrollment) initialize(ctx context.Context, objects []sqltext.Object) (
 		return nil, e.named(err)
 	}
 	e.out.File = filepath.Join(e.Dir, initialFile)
-	remove, err := writeFile(e.out.File, text)
+	remove, err := scaffold.WriteNew(e.out.File, text)
 	if err != nil {
 		return nil, err
 	}
@@ -206,40 +207,6 @@ func (e *enrollment) readSettings(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// writeFile writes a new file, and the folders above it. remove takes them away again.
-func writeFile(path, text string) (remove func(), err error) {
-	made := []string{path} // the innermost first
-	dir := filepath.Dir(path)
-	for above := dir; ; above = filepath.Dir(above) {
-		if _, err := os.Stat(above); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		made = append(made, above)
-	}
-	remove = func() {
-		for _, path := range made {
-			os.Remove(path)
-		}
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		remove()
-		return nil, fileError(dir, err)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, gen.Refuse("exists", "%s: exists; nothing was written", path)
-	}
-	if err == nil {
-		_, err = f.WriteString(text)
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
-		remove()
-		return nil, fileError(path, err)
-	}
-	return remove, nil
 }
 
 // fileError names the file in place of what package os writes.

@@ -19,15 +19,12 @@ import (
 // result is zero for a directory that has no such line, or one that starts a
 // program of the user's own.
 func directive(dir string) (gen.Options, bool) {
-	files, err := filepath.Glob(filepath.Join(globQuote(dir), "*.go"))
-	if err != nil {
-		return gen.Options{}, false
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) != ".go" {
 			continue
 		}
+		text, _ := os.ReadFile(filepath.Join(dir, entry.Name()))
 		for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 			if opts, ok := parseDirective(lines.Text()); ok {
 				return opts, true
@@ -65,9 +62,4 @@ func parseDirective(line string) (gen.Options, bool) {
 		return gen.Options{}, false
 	}
 	return *opts, true
-}
-
-// globQuote makes dir mean itself in a pattern.
-func globQuote(dir string) string {
-	return strings.NewReplacer(`*`, `[*]`, `?`, `[?]`, `[`, `[[]`).Replace(dir)
 }

@@ -1,4 +1,4 @@
-package main
+package scaffold
 
 import (
 	"testing"
@@ -20,7 +20,7 @@ func TestModuleDriver(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.claim, func(t *testing.T) {
-			if got := driverOf(tt.m); got != tt.want {
+			if got := driver(tt.m); got != tt.want {
 				t.Errorf("got %s; want %s", got, tt.want)
 			}
 		})

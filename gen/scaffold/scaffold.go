@@ -1,0 +1,200 @@
+// Package scaffold is not for programs and promises nothing: it may change in any release.
+//
+// It writes the files that a person goes on from: those of a migrations package, and the
+// next migration.
+package scaffold
+
+import (
+	"cmp"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
+	"github.com/lockstep-db/lockstep/gen/gomod"
+)
+
+//go:embed templates
+var templates embed.FS
+
+// text returns a template with its words replaced: "{TO}", "0012" and so on.
+func text(template string, words ...string) string {
+	b, err := templates.ReadFile("templates/" + template)
+	if err != nil {
+		panic(err) // there is no such template
+	}
+	return strings.NewReplacer(words...).Replace(string(b))
+}
+
+// Migration writes the next migration of dir, and returns its name. It refuses if the
+// files are not named and numbered as they should be. What is wrong in their SQL does not
+// matter to the next one, and may be right for a generator with functions of its own.
+func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
+	name := filename.Name{Version: 1, Description: description, Ext: ext}
+	files, err := gen.Files(dir)
+	if err != nil {
+		return name, err
+	}
+	for _, f := range files {
+		name.Version = max(name.Version, f.Version+1)
+	}
+	var problems, wrong gen.Problems
+	if err := gen.Scan(dir, gen.Options{Gaps: gaps}); err != nil && !errors.As(err, &problems) {
+		return name, err
+	}
+	for _, p := range problems {
+		if none := len(files) == 0 && p.File == filepath.ToSlash(dir); p.Line == 0 && !none {
+			wrong = append(wrong, p)
+		}
+	}
+	if len(wrong) > 0 {
+		return name, wrong
+	}
+	if _, err := filename.Parse(name.String()); err != nil {
+		return name, &NameError{name, err}
+	}
+	template := "migration" + ext
+	if ext == ".go" {
+		template += ".txt"
+	}
+	_, err = WriteNew(filepath.Join(dir, name.String()), text(template,
+		"{TITLE}", name.Version.String()+": "+strings.ReplaceAll(description, "-", " "),
+		"{FROM}", (name.Version-1).String(),
+		"{TO}", name.Version.String(),
+		"{FILE}", name.String(),
+		"{PACKAGE}", gen.PackageName(dir),
+	))
+	return name, err
+}
+
+// A NameError says that a migration cannot have a name.
+type NameError struct {
+	Name filename.Name
+	Err  error
+}
+
+func (e *NameError) Error() string { return e.Name.String() + ": " + e.Err.Error() }
+func (e *NameError) Unwrap() error { return e.Err }
+
+// A Package is what there is of a migrations package after [Init].
+type Package struct {
+	File       string // migrations.go, which Init wrote
+	Test       string // migrations_test.go, or "" if there was one
+	Name       string
+	ImportPath string // "" outside of a module
+	Tool       bool   // the module has lockstep among its tools
+	Empty      bool   // there are no migrations yet
+}
+
+// Init makes a migrations package of dir. It overwrites nothing.
+func Init(dir string) (_ *Package, err error) {
+	files, _ := gen.Files(dir) // none yet, if there is no such directory
+	p := &Package{
+		File:  filepath.Join(dir, "migrations.go"),
+		Test:  filepath.Join(dir, "migrations_test.go"),
+		Name:  gen.PackageName(dir),
+		Empty: len(files) == 0,
+	}
+	remove, err := WriteNew(p.File, text("migrations.go.txt", "{PACKAGE}", p.Name))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			remove()
+		}
+	}()
+	module, err := gomod.Find(dir)
+	if err != nil {
+		return nil, err
+	}
+	if module != nil {
+		p.Tool = module.Tool
+		if p.ImportPath, err = module.ImportPath(dir); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := os.Lstat(p.Test); err == nil {
+		p.Test = ""
+		return p, nil
+	}
+	_, err = WriteNew(p.Test, text("migrations_test.go.txt", "{PACKAGE}", p.Name, "{DRIVER}", driver(module)))
+	return p, err
+}
+
+// drivers are the imports that register an SQLite driver, by module. The first is that of
+// lockstep's own command.
+var drivers = []struct{ module, pkg string }{
+	{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/driver"},
+	{"github.com/mattn/go-sqlite3", "github.com/mattn/go-sqlite3"},
+	{"modernc.org/sqlite", "modernc.org/sqlite"},
+}
+
+// driver returns the import of the module's SQLite driver. One that is required as
+// indirect may be the program's own before "go mod tidy" runs; but lockstep itself
+// requires the first.
+func driver(m *gomod.Module) string {
+	if m == nil {
+		return drivers[0].pkg
+	}
+	for _, d := range drivers {
+		if slices.Contains(m.Direct, d.module) {
+			return d.pkg
+		}
+	}
+	for _, d := range drivers[1:] {
+		if slices.Contains(m.Indirect, d.module) {
+			return d.pkg
+		}
+	}
+	return drivers[0].pkg
+}
+
+// WriteNew writes a file that must not exist, and the folders above it. remove removes
+// what it made.
+func WriteNew(path, text string) (remove func(), err error) {
+	made := []string{path} // the innermost first
+	dir := filepath.Dir(path)
+	for above := dir; ; above = filepath.Dir(above) {
+		if _, err := os.Lstat(above); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, above)
+	}
+	remove = func() {
+		for _, path := range made {
+			os.Remove(path)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		remove()
+		return nil, fileError(dir, err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, gen.Refuse("exists", "%s: exists; nothing was written", path)
+	}
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = cmp.Or(err, f.Close())
+	}
+	if err != nil {
+		remove() // part of a file is worse than none
+		return nil, fileError(path, err)
+	}
+	return remove, nil
+}
+
+// fileError names the file in place of what package os writes.
+func fileError(path string, err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
