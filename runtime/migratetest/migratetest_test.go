@@ -205,7 +205,7 @@ var fails = []struct {
 	}, `
 --- FAIL: TestFailing
     --- FAIL: TestFailing/ARowBreaksACheck
-        x.go: from version 0001 to 0002: integrity_check: CHECK constraint failed in a
+        x.go: data.db: at version 0002: integrity_check: CHECK constraint failed in a
 `},
 	{"TheSeedIsWrong", func(t *testing.T) {
 		migratetest.At(t, schema(t, notes, gen.Options{}), 2).Exec("INSERT INTO notes (titel) VALUES ('a')")

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,15 +15,15 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// reach is how many versions ahead a database is upgraded at once. Where there are more
-// to go, the database that has been made version by version goes on from there, and
-// has to be the same by then: or a thousand migrations would run half a million times.
+// reach is how many versions a database is upgraded at once. If there are more to go, it
+// has to be what the database that was upgraded version by version is by then, which goes
+// on from there. Otherwise a thousand migrations would run half a million times.
 const reach = 64
 
-// Run tests the migrations of a program: that the generated code knows them, and that a
-// new database and, in a subtest each, a database of every earlier version comes to
-// exactly the schema that was generated, with no row that has lost its parent and a clean
-// integrity_check.
+// Run tests the migrations of a program: that the generated code is that of the files,
+// and that a new database and, in a subtest each, a database of every earlier version
+// upgrade to exactly the schema that was generated, with no row without parent and a
+// clean integrity_check.
 //
 // The databases have the rows that migrations insert, and no others. Whether a user's
 // rows survive is for tests with [At].
@@ -39,7 +38,7 @@ func Run(t *testing.T, s *lockstep.Schema, opts ...Option) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What is wrong with these two is wrong with all that come after them.
+	// If one of these two fails, all others would.
 	ok := t.Run("GeneratedCodeIsCurrent", func(t *testing.T) {
 		if err := s.Stale(); err != nil {
 			t.Fatal(err)
@@ -92,8 +91,8 @@ type run struct {
 // at returns the path of the database that is at version v.
 func (r *run) at(v lockstep.Version) string { return filepath.Join(r.dir, "from-"+v.String()+".db") }
 
-// step takes the database that grows version by version to version v, and leaves a copy
-// of it. It returns the program that was released with v, and the objects of the schema.
+// step upgrades the database that goes version by version to version v, and copies it. It
+// returns what the program expected that was released with v, and the objects.
 func (r *run) step(v lockstep.Version) (*lockstep.Schema, []sqltext.Object, error) {
 	target, err := r.schema.At(v)
 	if err != nil {
@@ -128,51 +127,32 @@ func (r *run) reaches(path string, target *lockstep.Schema, want []sqltext.Objec
 	return nil
 }
 
-// upgrade upgrades the database at path, looks it over, and returns its objects.
+// upgrade upgrades the database at path, and returns its objects.
 func (r *run) upgrade(path string, target *lockstep.Schema) ([]sqltext.Object, error) {
 	db, err := r.open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	if err := migrate(r.ctx, db, target); err != nil {
-		return nil, err
-	}
-	state, err := lockstep.Inspect(r.ctx, db, target)
+	objects, err := upgrade(r.ctx, db, target)
 	if err != nil {
 		return nil, err
 	}
-	if state.Refusal != nil {
-		return nil, named(state.Refusal)
-	}
-	err = intact(r.ctx, db)
-	if err == nil {
-		err = orphans(r.ctx, db, state.Objects)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: at version %v: %w", filepath.Base(path), target.Expected, err)
-	}
-	return state.Objects, db.Close()
+	return objects, db.Close()
 }
 
-// copyFile copies a database that nobody has open.
+// copyFile copies a database that nobody has open. The write-ahead log is still there if
+// the driver was told to keep it.
 func copyFile(from, to string) error {
-	// A write-ahead log stays if the driver was told so.
 	for _, suffix := range []string{"", "-wal"} {
-		in, err := os.Open(from + suffix)
+		data, err := os.ReadFile(from + suffix)
 		if errors.Is(err, fs.ErrNotExist) && suffix != "" {
 			continue
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			err = os.WriteFile(to+suffix, data, 0o600)
 		}
-		defer in.Close()
-		out, err := os.OpenFile(to+suffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
-			return err
-		}
-		_, err = io.Copy(out, in)
-		if err := errors.Join(err, out.Close()); err != nil {
 			return err
 		}
 	}
