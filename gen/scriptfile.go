@@ -14,6 +14,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/internal/interpreter"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -28,7 +29,7 @@ func interpreters(migrations []*migration) (problems Problems) {
 		if scriptPrograms[m.Ext] == nil {
 			continue
 		}
-		if _, err := script.Find(m.name); err != nil {
+		if _, err := interpreter.Find(m.name); err != nil {
 			problems = append(problems, Problem{File: m.name, Fact: err.Error() + "; the schema behind it is known by running it"})
 		}
 	}
@@ -53,7 +54,7 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		r.problems = append(r.problems, Problem{File: m.name, Fact: fmt.Sprintf(format, args...)})
 		return false, nil
 	}
-	stdout, stderr, err := script.Run(ctx, m.name, []byte(m.script.Text), path)
+	stdout, stderr, err := interpreter.Run(ctx, m.name, []byte(m.script.Text), path)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}

@@ -9,8 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/lockstep-db/lockstep/internal/diskfile"
 )
 
 // A Backup is a file beside a database that holds what the database was, and says
@@ -167,7 +168,10 @@ func writeBackup(db, to, part string, fill func(path string) (Backup, error)) (p
 	if err != nil {
 		return "", err
 	}
-	if err := complete(part, db); err != nil {
+	if info, err := os.Stat(part); err == nil && info.Size() == 0 {
+		return "", &fs.PathError{Op: "write", Path: part, Err: errors.New("is empty; SQLite has written to another place")}
+	}
+	if err := diskfile.Finish(part, db); err != nil {
 		return "", err
 	}
 	for b.Time = begun; ; b.Time = b.Time.Add(time.Second) {
@@ -180,7 +184,7 @@ func writeBackup(db, to, part string, fill func(path string) (Backup, error)) (p
 			continue // made within the same second
 		}
 		if err == nil {
-			if err = syncFolder(filepath.Dir(path)); err != nil {
+			if err = diskfile.SyncFolder(filepath.Dir(path)); err != nil {
 				os.Remove(path)
 			}
 		}
@@ -214,62 +218,6 @@ func name(file, path string) error {
 func linkError(path string, err error) error {
 	if e := (*os.LinkError)(nil); errors.As(err, &e) {
 		return &fs.PathError{Op: e.Op, Path: path, Err: e.Err}
-	}
-	return err
-}
-
-// complete has the content of a backup on the disk, and gives it the permissions of
-// the database.
-func complete(path, db string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrPermission) {
-		f, err = os.Open(path)
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() == 0 {
-		return &fs.PathError{Op: "write", Path: path, Err: errors.New("is empty; SQLite has written to another place")}
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := permit(f, db); err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-// permit gives a file the permissions and the owner of another. A group that the
-// process may not give it gets no permissions: it would be another group.
-func permit(f *os.File, like string) error {
-	info, err := os.Stat(like)
-	if err != nil {
-		return err
-	}
-	mode := info.Mode().Perm()
-	if !own(f, info) {
-		mode &^= 0o070
-	}
-	return f.Chmod(mode)
-}
-
-// syncFolder has a new name in a folder survive a loss of power, on those systems
-// that can be asked for it.
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	err = f.Sync()
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) || errors.Is(err, fs.ErrPermission) {
-		return nil
 	}
 	return err
 }

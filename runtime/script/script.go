@@ -72,8 +72,9 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/internal/interpreter"
+	"github.com/lockstep-db/lockstep/internal/livecopy"
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -116,7 +117,7 @@ func (language) Checksum(text []byte) string {
 
 // Ready looks for everything that has to be there.
 func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
-	if _, err := l.interpreter(); err != nil {
+	if _, err := interpreter.Find(string(l)); err != nil {
 		return err
 	}
 	return conn.Raw(func(c any) error {
@@ -145,7 +146,7 @@ func (language) Hold(ctx context.Context, db *sql.DB, conn *sql.Conn, init func(
 }
 
 func (language) Run(ctx context.Context, file string, text []byte, path string) (stdout, stderr string, err error) {
-	return Run(ctx, file, text, path)
+	return interpreter.Run(ctx, file, text, path)
 }
 
 func (language) Sweep(db string) error { return sweep(db, "") }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package script
+package interpreter
 
 import (
 	"os"
@@ -8,14 +8,14 @@ import (
 	"syscall"
 )
 
-// own makes the command the leader of a process group, so that it can be ended with
-// what it starts.
-func own(cmd *exec.Cmd) {
+// lead makes the command the leader of a process group, so that it can be ended together
+// with the processes that it starts.
+func lead(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	endWithParent(cmd.SysProcAttr)
 }
 
-// terminate asks the group to end. What remains after the grace is killed.
+// terminate asks the group to exit. What is left after the grace is killed.
 func terminate(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGTERM) }
 
 // kill ends what is left of the group.

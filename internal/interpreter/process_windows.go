@@ -1,4 +1,4 @@
-package script
+package interpreter
 
 import (
 	"os"
@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-func own(*exec.Cmd) {}
+func lead(*exec.Cmd) {}
 
-// terminate ends a process and those that it has started.
+// terminate ends a process and those that it started.
 func terminate(p *os.Process) error {
 	if err := exec.Command("taskkill", "/T", "/F", "/PID", strconv.Itoa(p.Pid)).Run(); err != nil {
 		return p.Kill()
@@ -16,6 +16,6 @@ func terminate(p *os.Process) error {
 	return nil
 }
 
-// kill does nothing: the process has ended, and those that it has started cannot be
-// told from others any more.
+// kill does nothing: once the process has exited, those that it started cannot be told
+// from others.
 func kill(*os.Process) {}

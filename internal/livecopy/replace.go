@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/internal/diskfile"
 )
 
 // ErrChanged is returned by [ReplaceIf] when another connection has written to the
@@ -270,7 +272,7 @@ func finishWAL(conn *sqlite3.Conn, file string, b *sqlite3.Backup) error {
 	// Here, a commit in WAL mode is not synchronized by default. What was replaced
 	// shall last, and the WAL, which now holds the whole database, be used again.
 	// (Without one, the connection that is closed now was the only one, and has done it.)
-	if err := synchronize(file + "-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := diskfile.Sync(file + "-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	_, _, err := conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)

@@ -1,4 +1,4 @@
-package script
+package interpreter
 
 import (
 	"os"
@@ -40,8 +40,8 @@ func newTail() (*tail, error) {
 	return t, nil
 }
 
-// text returns what was written. Nobody should be left who writes; who has escaped is
-// not waited for.
+// text returns what was written. A process that escaped, and may still write, is not
+// waited for.
 func (t *tail) text() string {
 	t.w.Close()
 	select {
@@ -50,7 +50,7 @@ func (t *tail) text() string {
 		t.r.SetReadDeadline(time.Now())
 		select {
 		case <-t.done:
-		case <-time.After(time.Second): // pipes have no deadlines here
+		case <-time.After(time.Second): // no deadlines for pipes on this system
 			return ""
 		}
 	}

@@ -1,4 +1,5 @@
-package script
+// Package interpreter runs the Python and shell scripts that are migrations.
+package interpreter
 
 import (
 	"context"
@@ -8,33 +9,27 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	goruntime "runtime"
+	"runtime"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// Find returns the command that runs a script, by the ending of its name, or an error
+// Find returns the command that runs a script, by the extension of its name, or an error
 // that says what is missing.
 func Find(file string) (command []string, err error) {
-	return language(filepath.Ext(file)).interpreter()
-}
-
-// interpreter returns the command to which the name of a script is added.
-func (l language) interpreter() (command []string, err error) {
-	var commands [][]string
+	commands := [][]string{{"sh"}}
 	name := "sh"
-	switch {
-	case l == ".sh":
-		commands = [][]string{{"sh"}}
-	case l != ".py":
-		return nil, fmt.Errorf("nothing is known to run a %s file", string(l))
-	case goruntime.GOOS == "windows":
-		name = "python3, python or py"
+	switch ext := filepath.Ext(file); {
+	case ext == ".sh":
+	case ext != ".py":
+		return nil, fmt.Errorf("cannot run a %s file", ext)
+	case runtime.GOOS == "windows":
 		commands = [][]string{{"python3"}, {"python"}, {"py", "-3"}}
+		name = "python3, python or py"
 	default:
-		name = "python3"
 		commands = [][]string{{"python3"}}
+		name = "python3"
 	}
 	for _, c := range commands {
 		path, err := exec.LookPath(c[0])
@@ -42,8 +37,8 @@ func (l language) interpreter() (command []string, err error) {
 			continue
 		}
 		command = append([]string{path}, c[1:]...)
-		// Windows has a python3 that does nothing but open a shop.
-		if goruntime.GOOS == "windows" && l == ".py" && exec.Command(command[0], append(command[1:], "--version")...).Run() != nil {
+		// On Windows, python3 can be a stub that only opens the store.
+		if runtime.GOOS == "windows" && name != "sh" && exec.Command(command[0], append(command[1:], "--version")...).Run() != nil {
 			continue
 		}
 		return command, nil
@@ -51,14 +46,14 @@ func (l language) interpreter() (command []string, err error) {
 	return nil, fmt.Errorf("needs %s, which is not in PATH", name)
 }
 
-// grace is how long a script has to end by itself when the context has ended.
+// grace is how long a script may take to exit after the context has ended.
 const grace = 2 * time.Second
 
-// Run runs a script on a database, as a migration is run. file is its name, and text
-// what is in it. db is the database's path, in a folder that is the caller's own: the
-// script is written beside it, and removed. Run does not return before the script has
-// ended. It returns the last 64 KiB of what it wrote, and an error if it could not be
-// run or its exit code is not 0. If ctx has ended, errors.Is finds ctx.Err() in it.
+// Run runs a script on a database, as a migration. file is its name, and text its
+// content. db is the path of the database, in a folder of the caller's own: Run writes the
+// script beside it, and removes it. Run returns when the script has exited, with the last
+// 64 KiB of each of its outputs, and an error if it could not be run or its exit code is
+// not 0. If ctx has ended, errors.Is finds ctx.Err() in the error.
 func Run(ctx context.Context, file string, text []byte, db string) (stdout, stderr string, err error) {
 	command, err := Find(file)
 	if err != nil {
@@ -77,13 +72,13 @@ func Run(ctx context.Context, file string, text []byte, db string) (stdout, stde
 			err = e
 		}
 	}()
-	_, err = f.WriteString(sqltext.Normalize(text)) // a shell does not know CRLF
+	_, err = f.WriteString(sqltext.Normalize(text)) // a shell does not understand CRLF
 	if err := errors.Join(err, f.Close()); err != nil {
 		return "", "", err
 	}
 
 	if filepath.Ext(file) == ".py" {
-		command = append(command, "-B", "-u") // no __pycache__, and no output lost with a script that is killed
+		command = append(command, "-B", "-u") // no __pycache__, and no output lost when a script is killed
 	}
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:], path, db)...)
 	out, err := newTail()
@@ -96,8 +91,8 @@ func Run(ctx context.Context, file string, text []byte, db string) (stdout, stde
 		return "", "", err
 	}
 	defer errs.close()
-	// The ends of pipes are given as files, so that Wait does not wait for what the
-	// script has started, and that has its output, too.
+	// The ends of the pipes are files, so that Wait does not wait for processes that the
+	// script started, and that inherited them.
 	cmd.Stdout, cmd.Stderr = out.w, errs.w
 	err = run(cmd)
 	stdout, stderr = out.text(), errs.text()
@@ -107,12 +102,12 @@ func Run(ctx context.Context, file string, text []byte, db string) (stdout, stde
 	return stdout, stderr, err
 }
 
-// run starts a command and waits until it and what it has started have ended.
+// run starts a command, waits for it, and ends what it has started.
 func run(cmd *exec.Cmd) error {
-	// Where a process ends with the one that started it, that is with its thread.
-	goruntime.LockOSThread()
-	defer goruntime.UnlockOSThread()
-	own(cmd)
+	// On Linux, the signal at the death of the parent is at that of its thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	lead(cmd)
 	cmd.Cancel = func() error { return terminate(cmd.Process) }
 	cmd.WaitDelay = grace
 	if err := cmd.Start(); err != nil {

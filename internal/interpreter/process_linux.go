@@ -1,6 +1,6 @@
-package script
+package interpreter
 
 import "syscall"
 
-// endWithParent has the kernel kill the command when this process is.
+// endWithParent has the kernel kill the command when this process is killed.
 func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }

@@ -1,29 +1,21 @@
 // Package livecopy copies the file of an SQLite database while others use it, and
-// puts the content of such a copy in the place of the live content, in one atomic
-// step, while others use that.
+// replaces the live content by that of such a copy, in one atomic step.
 //
-// It needs github.com/ncruces/go-sqlite3, and does not import its database/sql
-// driver: it works on the connection below one. A program that has that driver gets
-// at it with Raw:
-//
-//	conn, err := db.Conn(ctx)
-//	if err != nil { … }
-//	defer conn.Close()
-//	err = conn.Raw(func(c any) error {
-//		return livecopy.Copy(ctx, c.(driver.Conn).Raw(), "data.backup")
-//	})
+// It works on connections of github.com/ncruces/go-sqlite3, and does not import the
+// database/sql driver.
 package livecopy
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/internal/diskfile"
 )
 
 // File returns the path of the file that is the main database of conn, without
@@ -72,7 +64,7 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 	}
 	defer src.Close()
 
-	perm, err := create(path, file)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -82,6 +74,9 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 			os.Remove(path + "-journal")
 		}
 	}()
+	if err := f.Close(); err != nil {
+		return err
+	}
 	b, err := src.BackupInit("main", path)
 	if err != nil {
 		return err
@@ -94,13 +89,10 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 	if err := errors.Join(err, b.Close()); err != nil {
 		return err
 	}
-	if err := synchronize(path); err != nil {
+	if err := diskfile.Finish(path, file); err != nil {
 		return err
 	}
-	if err := os.Chmod(path, perm); err != nil {
-		return err
-	}
-	return synchronizeDir(filepath.Dir(path))
+	return diskfile.SyncFolder(filepath.Dir(path))
 }
 
 // pages are copied between two looks at the context.
@@ -141,26 +133,6 @@ func begin(ctx context.Context, conn *sqlite3.Conn) (*sqlite3.Conn, error) {
 	return conn, nil
 }
 
-// create makes an empty file at path, with the permissions of the file like but that
-// its owner may write to it, and returns those permissions.
-func create(path, like string) (fs.FileMode, error) {
-	info, err := os.Stat(like)
-	if err != nil {
-		return 0, err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return 0, err
-	}
-	own(f, info)
-	perm := info.Mode().Perm()
-	if err := errors.Join(f.Chmod(perm|0o600), f.Close()); err != nil {
-		os.Remove(path)
-		return 0, err
-	}
-	return perm, nil
-}
-
 // wait calls f until it no longer finds the database locked, or the context ends.
 // The last answer is returned then: that it was locked.
 func wait(ctx context.Context, f func() error) error {
@@ -182,14 +154,4 @@ func wait(ctx context.Context, f func() error) error {
 			return err
 		}
 	}
-}
-
-func synchronize(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		if f, err = os.Open(path); err != nil { // the database's permissions are read-only
-			return err
-		}
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package lockstep
+package diskfile
 
 import (
 	"io/fs"

@@ -1,4 +1,4 @@
-package script_test
+package interpreter_test
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lockstep-db/lockstep/runtime/script"
+	"github.com/lockstep-db/lockstep/internal/interpreter"
 )
 
 func TestRun(t *testing.T) {
@@ -22,14 +22,14 @@ func TestRun(t *testing.T) {
 		{"KeepsTheFileFromOthers", "0001-a.py", "import os; print(oct(os.stat(__file__).st_mode))", "0o100600\n", "", ""},
 		{"TellsTheExitCode", "0001-a.sh", "echo out; echo err >&2; exit 7", "out\n", "err\n", "exit status 7"},
 		{"KeepsTheEndOfALongOutput", "0001-a.py", `print("x" * 1000000 + "end")`, "…" + strings.Repeat("x", 64<<10-4) + "end\n", "", ""},
-		{"KnowsNoOtherKind", "0001-a.rb", "", "", "", "nothing is known to run a .rb file"},
+		{"KnowsNoOtherKind", "0001-a.rb", "", "", "", "cannot run a .rb file"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			if _, err := script.Find(test.file); err != nil && test.err == "" {
+			if _, err := interpreter.Find(test.file); err != nil && test.err == "" {
 				t.Skip(err)
 			}
 			dir := t.TempDir()
-			stdout, stderr, err := script.Run(t.Context(), test.file, []byte(test.text), filepath.Join(dir, "the data.db"))
+			stdout, stderr, err := interpreter.Run(t.Context(), test.file, []byte(test.text), filepath.Join(dir, "the data.db"))
 			got := ""
 			if err != nil {
 				got = err.Error()
@@ -43,13 +43,13 @@ func TestRun(t *testing.T) {
 		})
 	}
 	t.Run("HasTheEnvironmentAndTheFolderOfTheProgram", func(t *testing.T) {
-		if _, err := script.Find("a.sh"); err != nil {
+		if _, err := interpreter.Find("a.sh"); err != nil {
 			t.Skip(err)
 		}
 		t.Setenv("LOCKSTEP_TEST", "here")
 		dir := t.TempDir()
 		t.Chdir(dir)
-		stdout, _, err := script.Run(t.Context(), "0001-a.sh", []byte(`echo "$LOCKSTEP_TEST"; echo x > made`), filepath.Join(t.TempDir(), "data.db"))
+		stdout, _, err := interpreter.Run(t.Context(), "0001-a.sh", []byte(`echo "$LOCKSTEP_TEST"; echo x > made`), filepath.Join(t.TempDir(), "data.db"))
 		if stdout != "here\n" || err != nil {
 			t.Errorf("got %q, %v", stdout, err)
 		}
