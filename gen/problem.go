@@ -10,10 +10,11 @@ import (
 
 // A Problem is one thing about a directory that has to be put right, and where.
 type Problem struct {
-	File      string // the migration's name, or the directory
-	Line, Col int    // from 1, Col in bytes; 0 when the problem is the file's as a whole
-	Fact      string // what is so; what would be right
-	Command   string // what repairs it, or ""
+	File    string `json:"file,omitempty"`    // the migration's name, or the directory
+	Line    int    `json:"line,omitempty"`    // from 1, or 0 when the problem is the file's as a whole
+	Col     int    `json:"col,omitempty"`     // in bytes, as Line
+	Fact    string `json:"fact,omitempty"`    // what is so; what would be right
+	Command string `json:"command,omitempty"` // what repairs it, or ""
 }
 
 // Error returns the problem as "file:line:col: fact", with the command, if there

@@ -122,7 +122,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch name {
 	case "help", "-h", "-help", "--help":
 		if err := help(stdout, args); err != nil {
-			return complain(stderr, err)
+			return complain(stderr, err, "")
 		}
 		return 0
 	case "-version", "--version":
@@ -130,7 +130,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	cmd, err := find(name)
 	if err != nil {
-		return complain(stderr, err)
+		return complain(stderr, err, "")
 	}
 
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -143,10 +143,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if err != nil {
-		return complain(stderr, usageError(name, err.Error()))
+		return complain(stderr, usageError(name, err.Error()), "")
 	}
 	if len(args) > 0 && !cmd.takesArgs {
-		return complain(stderr, usageError(name, fmt.Sprintf("found argument %q; want flags only", args[0])))
+		return complain(stderr, usageError(name, fmt.Sprintf("found argument %q; want flags only", args[0])), "")
 	}
 
 	s := &streams{stderr: stderr}
@@ -159,11 +159,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = fmt.Errorf("%s: interrupted: %w", name, err)
 	}
 	if u := usage(""); errors.As(err, &u) {
-		return complain(stderr, usageError(name, string(u)))
+		return complain(stderr, usageError(name, string(u)), "")
 	}
-	err = repairable(err, fs)
 	if *asJSON {
-		return reportJSON(stdout, stderr, res, s.warnings, err)
+		return reportJSON(stdout, stderr, res, s.warnings, err, whereFlags(fs))
 	}
 	if res != nil {
 		var text bytes.Buffer
@@ -175,7 +174,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	for _, w := range s.warnings {
 		fmt.Fprintln(stderr, "warning:", w)
 	}
-	return complain(stderr, err)
+	return complain(stderr, err, whereFlags(fs))
 }
 
 // find returns the command of that name. Its error names what else there is that

@@ -26,14 +26,14 @@ func refuse(kind, format string, args ...any) error { return gen.Refuse(kind, fo
 
 // complain prints errors and returns the exit code. A problem in a migration
 // begins with its place, as a compiler's does, so that an editor can go there;
-// any other error begins with the name of the command.
-func complain(stderr io.Writer, err error) int {
+// any other error begins with the name of the command. where is that of [message].
+func complain(stderr io.Writer, err error, where string) int {
 	code := 0
 	for _, err := range flatten(err) {
 		if _, ok := err.(gen.Problem); ok {
 			fmt.Fprintln(stderr, err)
 		} else {
-			fmt.Fprintf(stderr, "lockstep: %v\n", err)
+			fmt.Fprintf(stderr, "lockstep: %s\n", message(err, where))
 		}
 		code = max(code, exitCode(err))
 	}
@@ -73,45 +73,27 @@ func join(a, b error) error {
 	return both{a, b}
 }
 
-// repairable adds to the command that an error suggests the flags that say where the
-// migrations are, if the user gave them: without them it would use others, or begin new
-// ones.
-func repairable(err error, fs *flag.FlagSet) error {
-	args := ""
+// whereFlags returns the flags that say where the migrations are, if the user gave them.
+// A command that an error suggests needs them too: without them it would use others, or
+// begin new ones.
+func whereFlags(fs *flag.FlagSet) (flags string) {
 	fs.Visit(func(f *flag.Flag) {
 		if f.Name == "config" || f.Name == "migrations" {
-			args += " --" + f.Name + " " + quoteArg(f.Value.String())
+			flags += " " + hyphened(f.Name) + " " + quoteArg(f.Value.String())
 		}
 	})
-	if args == "" {
-		return err
-	}
-	return withArgs(err, args)
+	return flags
 }
 
-func withArgs(err error, args string) error {
-	if b, ok := err.(both); ok {
-		return both{withArgs(b[0], args), withArgs(b[1], args)}
-	}
-	if err == nil {
-		return nil
-	}
+// message returns the text of an error, with where added to the command in it.
+func message(err error, where string) string {
 	text := err.Error()
 	command := text[strings.LastIndexByte(text, '\n')+1:]
-	if !strings.HasPrefix(command, "\tlockstep enroll ") && !strings.HasPrefix(command, "\tlockstep migrate ") {
-		return err
+	if strings.HasPrefix(command, "\tlockstep enroll ") || strings.HasPrefix(command, "\tlockstep migrate ") {
+		text += where
 	}
-	return &suggestion{err, text + args}
+	return text
 }
-
-// A suggestion is an error whose text ends in another command.
-type suggestion struct {
-	error
-	text string
-}
-
-func (s *suggestion) Error() string { return s.text }
-func (s *suggestion) Unwrap() error { return s.error }
 
 func exitCode(err error) int {
 	switch kindOf(err) {
@@ -173,24 +155,16 @@ func kindOf(err error) string {
 
 // document is what --json prints: always one, whatever happens.
 type document struct {
-	Result   any           `json:"result"`
-	Warnings []jsonProblem `json:"warnings"`
-	Errors   []jsonError   `json:"errors"`
-}
-
-type jsonProblem struct {
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
-	Col     int    `json:"col,omitempty"`
-	Fact    string `json:"fact,omitempty"`
-	Command string `json:"command,omitempty"`
+	Result   any          `json:"result"`
+	Warnings gen.Problems `json:"warnings"`
+	Errors   []jsonError  `json:"errors"`
 }
 
 type jsonError struct {
 	Kind    string `json:"kind"`
 	Message string `json:"message"`
 
-	jsonProblem
+	gen.Problem
 	DB          string               `json:"db,omitempty"`
 	Version     *lockstep.Version    `json:"version,omitempty"`
 	Expected    *lockstep.Version    `json:"expected,omitempty"`
@@ -202,30 +176,25 @@ type jsonError struct {
 }
 
 // reportJSON prints the document and returns the exit code.
-func reportJSON(stdout, stderr io.Writer, res result, warnings gen.Problems, err error) int {
-	doc := document{Result: res, Warnings: []jsonProblem{}, Errors: []jsonError{}}
-	for _, w := range warnings {
-		doc.Warnings = append(doc.Warnings, jsonProblem(w))
-	}
+func reportJSON(stdout, stderr io.Writer, res result, warnings gen.Problems, err error, where string) int {
+	doc := document{Result: res, Warnings: append(gen.Problems{}, warnings...), Errors: []jsonError{}}
 	code := 0
 	for _, err := range flatten(err) {
-		doc.Errors = append(doc.Errors, describe(err))
+		doc.Errors = append(doc.Errors, describe(err, where))
 		code = max(code, exitCode(err))
 	}
 	enc := json.NewEncoder(stdout)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(doc); err != nil {
-		return complain(stderr, err)
+		return complain(stderr, err, where)
 	}
 	return code
 }
 
-func describe(err error) jsonError {
-	d := jsonError{Kind: kindOf(err), Message: err.Error()}
-	if p := (gen.Problem{}); errors.As(err, &p) {
-		d.jsonProblem = jsonProblem(p)
-	}
+func describe(err error, where string) jsonError {
+	d := jsonError{Kind: kindOf(err), Message: message(err, where)}
+	errors.As(err, &d.Problem)
 	if e := (*lockstep.Error)(nil); errors.As(err, &e) {
 		d.DB, d.Pending, d.Differences, d.Violations, d.Digest, d.Backup = e.DB, e.Pending, e.Differences, e.Violations, e.Digest, e.Backup
 		switch d.Kind {

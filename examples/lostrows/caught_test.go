@@ -19,7 +19,7 @@ import (
 func TestLostRows(t *testing.T) {
 	t.Run("AreCaught", func(t *testing.T) {
 		const want = `--- PASS: TestMigrations
-    orders_test.go:27: from version 0002 to 0003: table orders: 3 rows before, 2 after; if that is meant, call Loses("orders") first
+    orders_test.go:27: from version 0002 to 0003: table orders: 3 rows before, 2 after; if intended, call Loses("orders") first
 --- FAIL: TestOrdersSurvive
 `
 		if got := results(t); got != want {

@@ -86,7 +86,7 @@ func (d *Database) To(v lockstep.Version) *Database {
 		rows, ok := after[sqltext.Fold(b.Table)]
 		may := slices.ContainsFunc(d.loses, func(table string) bool { return sqltext.Equal(table, b.Table) })
 		if ok && rows < b.Rows && !may {
-			d.t.Errorf("from version %v to %v: table %s: %d rows before, %d after; if that is meant, call Loses(%q) first", from, v, b.Table, b.Rows, rows, b.Table)
+			d.t.Errorf("from version %v to %v: table %s: %d rows before, %d after; if intended, call Loses(%q) first", from, v, b.Table, b.Rows, rows, b.Table)
 			lost = true
 		}
 	}

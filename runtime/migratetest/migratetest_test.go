@@ -157,7 +157,7 @@ var fails = []struct {
 	}, `
 --- FAIL: TestFailing
     --- FAIL: TestFailing/ARowIsLost
-        x.go: from version 0004 to 0005: table notes: 2 rows before, 1 after; if that is meant, call Loses("notes") first
+        x.go: from version 0004 to 0005: table notes: 2 rows before, 1 after; if intended, call Loses("notes") first
 `},
 	{"LosesIsForOneUpgrade", func(t *testing.T) {
 		s := schema(t, notes, gen.Options{})
@@ -165,7 +165,7 @@ var fails = []struct {
 	}, `
 --- FAIL: TestFailing
     --- FAIL: TestFailing/LosesIsForOneUpgrade
-        x.go: from version 0003 to 0005: table notes: 1 rows before, 0 after; if that is meant, call Loses("notes") first
+        x.go: from version 0003 to 0005: table notes: 1 rows before, 0 after; if intended, call Loses("notes") first
 `},
 	{"ATableNamedLikeAShadowTableLosesRows", func(t *testing.T) {
 		s := schema(t, "-- 0001-docs.sql --\nCREATE VIRTUAL TABLE docs USING fts5 (body);\nCREATE TABLE docs_owners (owner);\n-- 0002-delete.sql --\nDELETE FROM docs_owners WHERE owner > 1;\n", gen.Options{})
@@ -173,7 +173,7 @@ var fails = []struct {
 	}, `
 --- FAIL: TestFailing
     --- FAIL: TestFailing/ATableNamedLikeAShadowTableLosesRows
-        x.go: from version 0001 to 0002: table docs_owners: 3 rows before, 1 after; if that is meant, call Loses("docs_owners") first
+        x.go: from version 0001 to 0002: table docs_owners: 3 rows before, 1 after; if intended, call Loses("docs_owners") first
 `},
 	{"AnRTreeLosesRows", func(t *testing.T) {
 		s := schema(t, "-- 0001-places.sql --\nCREATE VIRTUAL TABLE places USING rtree (id, x0, x1);\n-- 0002-delete.sql --\nDELETE FROM places;\n", gen.Options{})
@@ -181,7 +181,7 @@ var fails = []struct {
 	}, `
 --- FAIL: TestFailing
     --- FAIL: TestFailing/AnRTreeLosesRows
-        x.go: from version 0001 to 0002: table places: 1 rows before, 0 after; if that is meant, call Loses("places") first
+        x.go: from version 0001 to 0002: table places: 1 rows before, 0 after; if intended, call Loses("places") first
 `},
 	{"AMigrationDoesNotFitTheRows", func(t *testing.T) {
 		s := schema(t, "-- 0001-a.sql --\nCREATE TABLE a (x);\n-- 0002-b.sql --\nCREATE TABLE b (x);\nCREATE UNIQUE INDEX a_by_x ON a (x);\n", gen.Options{})
