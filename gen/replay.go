@@ -192,7 +192,7 @@ func (r *replay) migration(m *migration) (bool, error) {
 		}
 	}
 	if m.alone && !r.conn.GetAutocommit() {
-		report(Problem{File: m.name, Fact: "leaves a transaction open; want COMMIT or RELEASE at the end"})
+		report(Problem{File: m.name, Fact: "leaves a transaction open; end it with COMMIT or RELEASE"})
 	}
 	return true, nil
 }

@@ -71,8 +71,8 @@ says, and "result" has pins: those that --fix moved (file, line, col, pinned, ne
 		flags: func(fs *flag.FlagSet) action {
 			var v vet.Vet
 			fix := fs.Bool("fix", false, "move broken pins where all SQL of the file is right")
-			fs.BoolVar(&v.Tests, "tests", false, "check _test.go files, too")
-			fs.BoolVar(&v.Why, "why", false, "say why strings were not checked")
+			fs.BoolVar(&v.Tests, "tests", false, "also check _test.go files")
+			fs.BoolVar(&v.Why, "why", false, "report each string that was not checked, and why")
 			fs.StringVar(&v.Tags, "tags", "", "`LIST`: build tags, as for go build")
 			return func(ctx context.Context, s *streams, packages []string) (result, error) {
 				var err error

@@ -5,6 +5,8 @@ import (
 	"go/types"
 	"slices"
 	"strings"
+
+	"golang.org/x/tools/go/types/typeutil"
 )
 
 const (
@@ -12,41 +14,24 @@ const (
 	sqlxPath    = "github.com/jmoiron/sqlx"
 )
 
-// A wrapper is a function that hands a string parameter to a database. It is the
-// fact about such a function.
+// A wrapper is the fact that a function passes a string parameter to a database.
 type wrapper struct {
 	Query    int  // the parameter
-	Args     int  // the first parameter of the variadic arguments, or -1 if they are not handed on
-	Several  bool // more than one statement is all right
-	OneRow   bool // what comes back has the method Scan
-	Rows     bool
-	Prepares bool // what comes back has the arguments
+	Args     int  // the variadic parameter that it passes on as arguments, or -1
+	Several  bool // it takes more than one statement
+	OneRow   bool // it returns a row, which has the method Scan
+	Rows     bool // it returns rows
+	Prepares bool // it returns a statement, whose methods take the arguments
 }
 
 func (*wrapper) AFact() {}
 
 func (w *wrapper) String() string { return "wrapper" }
 
-// callee returns the function or method that is called, if its name is known.
+// callee returns the function or method that is called, if it has a name.
 func callee(info *types.Info, call *ast.CallExpr) *types.Func {
-	fun := ast.Unparen(call.Fun)
-	switch index := fun.(type) {
-	case *ast.IndexExpr:
-		fun = index.X
-	case *ast.IndexListExpr:
-		fun = index.X
-	}
-	var id *ast.Ident
-	switch fun := fun.(type) {
-	case *ast.Ident:
-		id = fun
-	case *ast.SelectorExpr:
-		id = fun.Sel
-	default:
-		return nil
-	}
-	fn, _ := info.Uses[id].(*types.Func)
-	if fn == nil {
+	fn, ok := typeutil.Callee(info, call).(*types.Func)
+	if !ok {
 		return nil
 	}
 	return fn.Origin()
@@ -60,7 +45,7 @@ func (c *checker) called(call *ast.CallExpr) *wrapper {
 	}
 	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && fn.Signature().Recv() != nil {
 		if s := c.pass.TypesInfo.Selections[sel]; s == nil || s.Kind() != types.MethodVal {
-			return nil // a method expression, whose arguments are one off
+			return nil // a method expression takes the receiver as an argument
 		}
 	}
 	switch path := fn.Pkg().Path(); {
@@ -82,8 +67,8 @@ func (c *checker) called(call *ast.CallExpr) *wrapper {
 	return nil
 }
 
-// shaped knows a method of database/sql, or of an interface that *sql.DB and
-// *sql.Tx implement, by its name and type.
+// shaped knows the methods of database/sql, and of interfaces like it, by their names
+// and types.
 func shaped(fn *types.Func) *wrapper {
 	sig := fn.Signature()
 	if sig.Recv() == nil || sig.Results().Len() == 0 {
@@ -142,14 +127,14 @@ func ncruces(fn *types.Func) *wrapper {
 		return nil
 	}
 	switch fn.Name() {
-	case "Exec", "Prepare", "PrepareFlags": // of which the last two return what is left
+	case "Exec", "Prepare", "PrepareFlags": // the last two return the rest of the text
 		return &wrapper{Query: 0, Args: -1, Several: true}
 	}
 	return nil
 }
 
-// sqlx knows the functions and methods of sqlx that take a query. The arguments of
-// those that take one struct or map, and of In, are not counted.
+// sqlx knows the functions and methods of sqlx that take a query. It does not count
+// the arguments of those that take a struct or a map, nor of In.
 func sqlx(fn *types.Func) *wrapper {
 	w := &wrapper{Query: -1, Args: -1}
 	counted := false
@@ -183,8 +168,8 @@ func sqlx(fn *types.Func) *wrapper {
 	return w
 }
 
-// findWrappers finds the functions of the package that hand a parameter on, and
-// those that hand one on to these.
+// findWrappers finds the functions of the package that pass a parameter on, directly
+// or through each other.
 func (c *checker) findWrappers() {
 	for found := true; found; {
 		found = false
@@ -208,25 +193,21 @@ func (c *checker) findWrappers() {
 	}
 }
 
-// wraps returns what fn hands on, or nil.
+// wraps returns what fn passes on, or nil.
 func (c *checker) wraps(fn *types.Func, body *ast.BlockStmt) *wrapper {
-	params := fn.Signature().Params()
-	var strs []*types.Var
-	for p := range params.Variables() {
-		if isString(p.Type()) && len(c.resolver.values[p]) == 0 {
-			strs = append(strs, p)
+	params := slices.Collect(fn.Signature().Params().Variables())
+	// index returns which parameter e is, if nothing else is assigned to it, or -1.
+	index := func(e ast.Expr) int {
+		id, ok := ast.Unparen(e).(*ast.Ident)
+		if !ok {
+			return -1
 		}
+		return slices.IndexFunc(params, func(p *types.Var) bool {
+			return p == c.pass.TypesInfo.Uses[id] && len(c.resolver.values[p]) == 0
+		})
 	}
-	if len(strs) == 0 {
+	if !slices.ContainsFunc(params, func(p *types.Var) bool { return isString(p.Type()) }) {
 		return nil
-	}
-	index := func(v types.Object) int {
-		for i := range params.Len() {
-			if params.At(i) == v {
-				return i
-			}
-		}
-		return -1
 	}
 	var w *wrapper
 	ast.Inspect(body, func(n ast.Node) bool {
@@ -238,25 +219,17 @@ func (c *checker) wraps(fn *types.Func, body *ast.BlockStmt) *wrapper {
 		if to == nil || to.Query >= len(call.Args) {
 			return true
 		}
-		id, ok := ast.Unparen(call.Args[to.Query]).(*ast.Ident)
-		if !ok {
+		query := index(call.Args[to.Query])
+		if query < 0 || !isString(params[query].Type()) {
 			return true
 		}
-		p, ok := c.pass.TypesInfo.Uses[id].(*types.Var)
-		if !ok || !slices.Contains(strs, p) {
-			return true
+		w = &wrapper{Query: query, Args: -1, Several: to.Several}
+		if last := len(params) - 1; to.Args == len(call.Args)-1 && call.Ellipsis.IsValid() &&
+			fn.Signature().Variadic() && index(call.Args[to.Args]) == last {
+			w.Args = last
 		}
-		w = &wrapper{Query: index(p), Args: -1, Several: to.Several}
-		if to.Args == len(call.Args)-1 && call.Ellipsis.IsValid() && fn.Signature().Variadic() {
-			last := params.At(params.Len() - 1)
-			if id, ok := ast.Unparen(call.Args[to.Args]).(*ast.Ident); ok && c.pass.TypesInfo.Uses[id] == last && len(c.resolver.values[last]) == 0 {
-				w.Args = params.Len() - 1
-			}
-		}
-		if results := fn.Signature().Results(); results.Len() > 0 {
-			t := results.At(0).Type()
-			w.OneRow = to.OneRow && isScanner(t)
-			w.Rows = to.Rows && isScanner(t)
+		if results := fn.Signature().Results(); results.Len() > 0 && isScanner(results.At(0).Type()) {
+			w.OneRow, w.Rows = to.OneRow, to.Rows
 		}
 		return true
 	})

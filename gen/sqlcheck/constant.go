@@ -4,13 +4,14 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// constants returns the strings that are complete statements and reach no call that
-// is known: a library other than database/sql may be what they are for.
+// constants returns the strings that are complete statements and reach no known call:
+// they may be for a library other than database/sql.
 func (c *checker) constants() []*query {
 	added := c.added()
 	var all []*query
@@ -19,14 +20,9 @@ func (c *checker) constants() []*query {
 			continue
 		}
 		var found []*query
-		var stack []ast.Node
-		ast.Inspect(f, func(n ast.Node) bool {
-			if n == nil {
-				stack = stack[:len(stack)-1]
-				return true
-			}
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && !c.resolver.read[lit] &&
-				len(stack) > 0 && c.complete(lit, stack[len(stack)-1], added) {
+		ast.PreorderStack(f, nil, func(n ast.Node, stack []ast.Node) bool {
+			lit, ok := n.(*ast.BasicLit)
+			if ok && lit.Kind == token.STRING && !c.resolver.read[lit] && c.complete(lit, stack[len(stack)-1], added) {
 				t := c.resolver.text(lit)
 				found = append(found, &query{
 					Package: c.pass.Pkg.Path(),
@@ -36,7 +32,6 @@ func (c *checker) constants() []*query {
 					edges:   []place{{pos: lit.Pos()}, {pos: lit.End()}},
 				})
 			}
-			stack = append(stack, n)
 			return true
 		})
 		all = append(all, c.directives.unlessOff(f, found)...)
@@ -44,7 +39,7 @@ func (c *checker) constants() []*query {
 	return all
 }
 
-// added returns the constants and variables that become a part of something longer.
+// added returns the constants and variables that become part of something longer.
 func (c *checker) added() map[types.Object]bool {
 	added := map[types.Object]bool{}
 	note := func(e ast.Expr) {
@@ -79,36 +74,46 @@ func (c *checker) added() map[types.Object]bool {
 	return added
 }
 
-// complete reports whether the literal, in its parent, stands for itself, and looks
+// complete reports whether the literal, in its parent, stands for itself and looks
 // like SQL.
 func (c *checker) complete(lit *ast.BasicLit, parent ast.Node, added map[types.Object]bool) bool {
+	var name *ast.Ident // of what it is the value of
 	switch parent := parent.(type) {
 	case *ast.ValueSpec:
-		for i, value := range parent.Values {
-			if value == lit && i < len(parent.Names) {
-				obj := c.pass.TypesInfo.Defs[parent.Names[i]]
-				return obj != nil && !added[obj] && len(c.resolver.values[obj]) == 1 && c.looksLikeSQL(lit)
-			}
+		i := slices.Index(parent.Values, ast.Expr(lit))
+		if i < 0 || i >= len(parent.Names) {
+			return false
 		}
+		name = parent.Names[i]
 	case *ast.AssignStmt:
-		for i, value := range parent.Rhs {
-			if value == lit && len(parent.Lhs) == len(parent.Rhs) && parent.Tok == token.DEFINE {
-				obj := c.pass.TypesInfo.ObjectOf(parent.Lhs[i].(*ast.Ident))
-				return obj != nil && !added[obj] && len(c.resolver.values[obj]) == 1 && c.looksLikeSQL(lit)
-			}
+		i := slices.Index(parent.Rhs, ast.Expr(lit))
+		if i < 0 || len(parent.Lhs) != len(parent.Rhs) || parent.Tok != token.DEFINE {
+			return false
 		}
+		name = parent.Lhs[i].(*ast.Ident)
 	case *ast.KeyValueExpr:
-		return parent.Value == lit && c.looksLikeSQL(lit)
+		if parent.Value != lit {
+			return false
+		}
 	case *ast.CompositeLit:
-		return c.looksLikeSQL(lit)
 	case *ast.CallExpr:
-		return !c.makesStrings(parent) && c.looksLikeSQL(lit)
+		if c.makesStrings(parent) {
+			return false
+		}
+	default:
+		return false
 	}
-	return false
+	if name != nil {
+		obj := c.pass.TypesInfo.ObjectOf(name)
+		if obj == nil || added[obj] || len(c.resolver.values[obj]) != 1 {
+			return false
+		}
+	}
+	return c.looksLikeSQL(lit)
 }
 
 // makesStrings reports whether the call makes a longer string of its arguments, or
-// tells them to somebody.
+// prints them.
 func (c *checker) makesStrings(call *ast.CallExpr) bool {
 	fn := callee(c.pass.TypesInfo, call)
 	if fn == nil || fn.Pkg() == nil {
@@ -122,7 +127,7 @@ func (c *checker) makesStrings(call *ast.CallExpr) bool {
 }
 
 // looksLikeSQL reports whether the literal is one statement that reads or writes
-// tables, and neither prose nor a pattern for fmt.
+// tables, and neither prose nor a format.
 func (c *checker) looksLikeSQL(lit *ast.BasicLit) bool {
 	v := c.pass.TypesInfo.Types[lit].Value
 	if v == nil {
@@ -135,45 +140,39 @@ func (c *checker) looksLikeSQL(lit *ast.BasicLit) bool {
 	}
 	s := stmts[0]
 	first := s.Text[:len(s.keyword)]
-	if first != strings.ToUpper(first) && (first != s.keyword || !strings.ContainsAny(s.Text, "*=?(")) {
-		return false
-	}
-	switch s.keyword {
-	case "select", "with", "insert", "replace", "update", "delete":
-		return true
-	}
-	return false
+	lower := first == s.keyword && strings.ContainsAny(s.Text, "*=?(")
+	return s.keyword != "values" && readsOrWrites(s.keyword) && (lower || first == strings.ToUpper(first))
 }
 
-// constant checks a string of which nobody knows that it is SQL, or for which
-// database. It is wrong only if SQLite misses one name in it, which the schema has
-// nowhere, and the rest is the schema's.
+// constant checks a string that may not be SQL, or not for this database. It reports
+// only a single name that is nowhere in the schema when the rest is the schema's.
 func (c *checker) constant(q *query) {
 	databases := c.open()
 	stmts := split(q.Text.SQL)
 	if len(databases) == 0 || c.unknown(q, databases, stmts) != "" {
 		return
 	}
+	s := stmts[0]
 	var last *fault
 	for _, d := range databases {
-		if _, last = d.read(stmts[0]); last == nil {
+		if _, last = d.read(s); last == nil {
 			return
 		}
 	}
 	d := databases[len(databases)-1]
 	name, ok := missingName(last.sentence)
-	if !ok || !c.nowhere(d, stmts[0], last) || c.silent(d, stmts[0], last) != "" {
+	if !ok || !c.nowhere(d, s, last) || c.silent(d, s, last) != "" {
 		return
 	}
 	if strings.HasPrefix(last.sentence, "no such table") {
 		others := false
-		for i := range stmts[0].Tokens {
-			others = others || stmts[0].afterFrom(i) && stmts[0].Name(i) != sqltext.Name(name) && d.known[stmts[0].Name(i)]
+		for i := range s.Tokens {
+			others = others || s.afterFrom(i) && s.Name(i) != sqltext.Name(name) && d.known[s.Name(i)]
 		}
 		if !others {
-			c.skip(q.At, last.sentence+", and the string reaches no call that is known")
+			c.skip(q.At, last.sentence+", and the string reaches no known call")
 			return
 		}
 	}
-	c.complain(q, "sql", stmts[0].offset+last.offset, "at "+d.name+": "+last.sentence)
+	c.complain(q, "sql", s.offset+last.offset, "at "+d.name+": "+last.sentence)
 }

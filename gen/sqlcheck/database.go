@@ -15,24 +15,17 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// A database is an empty one in memory that has the tables of a schema, or of
-// several.
+// A database is in memory, and has the tables of one or more schemas.
 type database struct {
 	conn    *sqlite3.Conn
 	name    string          // "version 0007"
 	known   map[string]bool // tables, views and columns, in lower case
-	unknown map[string]bool // what SQLite could not make here, in lower case
-	stubs   []string        // functions that SQLite does not have
+	unknown map[string]bool // what SQLite could not create here, in lower case
+	stubs   []string        // functions that SQLite lacks
 }
 
-// A fault is why SQLite does not prepare a statement.
-type fault struct {
-	offset   int // in the statement
-	sentence string
-}
-
-// open opens a database for each schema and, if there are several, one that
-// has the tables of all. A schema that cannot be read leaves none.
+// open opens a database for each schema that it can read and, if there are several,
+// one with the tables of all.
 func (c *checker) open() []*database {
 	if c.opened {
 		return c.databases
@@ -88,8 +81,9 @@ func openDatabase(name string, objects []sqltext.Object) (*database, error) {
 		return nil, err
 	}
 	for _, o := range objects {
-		if d.make(o.SQL) != nil {
-			// An index that is missing would be missed by ON CONFLICT.
+		stmt, err := d.prepare(o.SQL)
+		if err != nil || errors.Join(stmt.Exec(), stmt.Close()) != nil {
+			// ON CONFLICT needs the indexes of its table.
 			d.unknown[sqltext.Fold(o.Name)] = true
 			d.unknown[sqltext.Fold(o.Table)] = true
 		}
@@ -98,17 +92,17 @@ func openDatabase(name string, objects []sqltext.Object) (*database, error) {
 	return d, nil
 }
 
-// make executes a statement of the schema.
-func (d *database) make(sql string) error {
-	err := d.conn.Exec(sql)
+// prepare has SQLite prepare a statement, with stubs for the functions that it lacks.
+func (d *database) prepare(sql string) (*sqlite3.Stmt, error) {
+	stmt, _, err := d.conn.Prepare(sql)
 	for err != nil && d.stub(sqlite.Sentence(err)) {
-		err = d.conn.Exec(sql)
+		stmt, _, err = d.conn.Prepare(sql)
 	}
-	return err
+	return stmt, err
 }
 
-// stub gives SQLite a function, if the sentence is that it has none of that name,
-// so that it can read on. It returns false if there is nothing to gain.
+// stub gives SQLite the function that it lacks, if that is what the sentence says, and
+// reports whether it did.
 func (d *database) stub(sentence string) bool {
 	name, ok := strings.CutPrefix(sentence, "no such function: ")
 	if !ok || slices.Contains(d.stubs, sqltext.Fold(name)) {
@@ -119,8 +113,8 @@ func (d *database) stub(sentence string) bool {
 		func(sqlite3.Context, ...sqlite3.Value) {}) == nil
 }
 
-// isUnknown reports whether SQLite could not make the table here, or the virtual
-// table that keeps its content in it.
+// isUnknown reports whether SQLite could not create the table here, or the virtual
+// table of which it may be a shadow table.
 func (d *database) isUnknown(name string) bool {
 	for i := range len(name) {
 		if name[i] == '_' && d.unknown[name[:i]] {
@@ -143,70 +137,33 @@ func (d *database) learnNames() {
 	}
 }
 
-// prepare has SQLite read one statement. The caller closes the result.
-func (d *database) prepare(sql string) (*sqlite3.Stmt, *fault) {
-	stmt, _, err := d.conn.Prepare(sql)
-	for err != nil && d.stub(sqlite.Sentence(err)) {
-		stmt, _, err = d.conn.Prepare(sql)
-	}
-	if err == nil {
-		return stmt, nil
-	}
-	f := &fault{sentence: sqlite.Sentence(err)}
-	var e *sqlite3.Error
-	if errors.As(err, &e) && e.SQL() != "" {
-		f.offset = len(sql) - len(e.SQL())
-	} else {
-		f.offset = locate(sql, f.sentence)
-	}
-	return nil, f
+// A reading is what SQLite says of a statement that it has prepared.
+type reading struct {
+	name    string   // of the database
+	params  []string // ":tag", "?5", or "" for one without a name
+	columns int
+	missing []string // columns that are NOT NULL and get no value: "notes.title"
 }
 
-// locate returns the offset of what the sentence is about, where SQLite does not
-// tell, or of the first word.
-func locate(sql, sentence string) int {
-	if sentence == "incomplete input" {
-		return len(strings.TrimRight(sql, " \t\r\n"))
-	}
-	name := ""
-	switch words := strings.Fields(sentence); {
-	case strings.HasPrefix(sentence, "no such ") && strings.Contains(sentence, ": "):
-		_, name, _ = strings.Cut(sentence, ": ")
-		name = name[strings.LastIndexByte(name, '.')+1:]
-	case strings.Contains(sentence, " has no column named "):
-		name = words[len(words)-1]
-	case strings.HasPrefix(sentence, "cannot modify "), strings.HasPrefix(sentence, "table ") && strings.Contains(sentence, " may not be modified"):
-		if name = words[1]; words[0] == "cannot" {
-			name = words[2]
+// read has SQLite prepare a statement.
+func (d *database) read(s statement) (*reading, *fault) {
+	stmt, err := d.prepare(s.Text)
+	if err != nil {
+		f := &fault{sentence: sqlite.Sentence(err)}
+		if e := (*sqlite3.Error)(nil); errors.As(err, &e) && e.SQL() != "" {
+			f.offset = len(s.Text) - len(e.SQL())
+		} else {
+			f.offset = s.locate(f.sentence)
 		}
-	case strings.HasPrefix(sentence, "cannot INSERT into generated column"), strings.HasPrefix(sentence, "cannot UPDATE generated column"):
-		name = words[len(words)-1]
-	case strings.HasPrefix(sentence, "ON CONFLICT clause"):
-		name = "conflict"
-	case strings.Contains(sentence, " values for "), strings.HasSuffix(sentence, " values were supplied"):
-		name = "values"
+		return nil, f
 	}
-	stmts := split(sql)
-	if len(stmts) == 0 {
-		return 0
+	defer stmt.Close()
+	r := &reading{name: d.name, columns: stmt.ColumnCount()}
+	for i := range stmt.BindCount() {
+		r.params = append(r.params, stmt.BindName(i+1))
 	}
-	s := stmts[0]
-	table := strings.HasPrefix(sentence, "no such table")
-	best, offset := 0, s.Tokens[0].Pos
-	for i, t := range s.Tokens {
-		rank := 0
-		switch {
-		case s.Name(i) != sqltext.Name(name):
-		case t.Kind == sqltext.String:
-			rank = 1
-		case table && !s.afterFrom(i):
-			rank = 2
-		default:
-			rank = 3
-		}
-		if rank > best {
-			best, offset = rank, t.Pos
-		}
+	if s.inserts() {
+		r.missing = d.missing(s)
 	}
-	return s.offset + offset
+	return r, nil
 }

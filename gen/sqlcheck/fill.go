@@ -1,7 +1,6 @@
 package sqlcheck
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -19,7 +18,7 @@ func (c *checker) fill(q *query, databases []*database) {
 	if fault := c.missingDespite(q, databases[len(databases)-1]); fault != nil {
 		c.complain(q, "sql", fault.offset, "at "+databases[len(databases)-1].name+": "+fault.sentence)
 	} else {
-		c.skip(q.At, "a part of the string is not known before the program runs")
+		c.skip(q.At, "part of the string is known only at run time")
 	}
 }
 
@@ -140,66 +139,4 @@ func (f *filled) back(offset int) int {
 		}
 	}
 	return back
-}
-
-// nowhere reports whether the fault is a name that is no table and no column of the
-// schema, and that the statement does not define. Where it is one of a table that
-// the statement does not name, what is added to the statement may.
-func (c *checker) nowhere(d *database, s statement, f *fault) bool {
-	name, ok := missingName(f.sentence)
-	if !ok {
-		return false
-	}
-	if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		if !s.defines(sqltext.Fold(name[:i])) {
-			return false
-		}
-		name = name[i+1:]
-	}
-	name = sqltext.Name(name)
-	if d.known[name] || slices.Contains(c.reach.Owns, name) {
-		return false
-	}
-	for i := range s.Tokens {
-		// "… AS name", "name AS (…)"
-		if s.Name(i) == name && (s.Name(i-1) == "as" || s.Name(i+1) == "as") {
-			return false
-		}
-	}
-	return true
-}
-
-// defines reports whether the name stands in the statement in another place than
-// before a point: as a table, or another name of one.
-func (s *statement) defines(name string) bool {
-	for i := range s.Tokens {
-		if s.Name(i) == name && s.Name(i+1) != "." {
-			return true
-		}
-	}
-	return false
-}
-
-// inNothing reports whether the statement has "IN ()", to the left of which SQLite
-// does not look.
-func (s *statement) inNothing() bool {
-	for i := range s.Tokens {
-		if s.Name(i) == "in" && s.Name(i+1) == "(" && s.Name(i+2) == ")" {
-			return true
-		}
-	}
-	return false
-}
-
-// missingName returns the name that, SQLite says, does not exist.
-func missingName(sentence string) (string, bool) {
-	for _, prefix := range [...]string{"no such column: ", "no such table: "} {
-		if name, ok := strings.CutPrefix(sentence, prefix); ok {
-			return name, !strings.Contains(name, " ")
-		}
-	}
-	if _, name, ok := strings.Cut(sentence, " has no column named "); ok {
-		return name, true
-	}
-	return "", false
 }

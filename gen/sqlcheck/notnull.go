@@ -2,7 +2,6 @@ package sqlcheck
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -13,14 +12,15 @@ import (
 // https://sqlite.org/pragma.html#pragma_table_xinfo
 func (d *database) missing(s statement) []string {
 	in, ok := s.insertion()
-	if !ok || in.ignores || d.ignoresNull(in.table) {
+	if !ok || in.ignores {
 		return nil
 	}
-	// The rowid gets a value of its own.
+	// The rowid gets a value of its own. No pragma tells of NOT NULL ON CONFLICT IGNORE.
 	stmt, _, err := d.conn.Prepare(`SELECT t.name || '.' || c.name, c.name, c."notnull", ifnull(c.dflt_value, 'NULL') = 'NULL',
 			NOT t.wr AND c.pk = 1 AND c.type = 'INTEGER' COLLATE NOCASE AND (SELECT count(*) FROM pragma_table_info(?1) WHERE pk) = 1
 		FROM pragma_table_list(?1) AS t, pragma_table_xinfo(?1) AS c
-		WHERE t.schema = 'main' AND c.hidden = 0 ORDER BY c.cid`)
+		WHERE t.schema = 'main' AND c.hidden = 0 AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = t.name AND sql LIKE '%ignore%')
+		ORDER BY c.cid`)
 	if err != nil {
 		return nil
 	}
@@ -42,17 +42,6 @@ func (d *database) missing(s statement) []string {
 		}
 	}
 	return columns
-}
-
-// ignoresNull reports whether the table may have a column that is NOT NULL ON
-// CONFLICT IGNORE, which no pragma tells.
-func (d *database) ignoresNull(table string) bool {
-	stmt, _, err := d.conn.Prepare("SELECT sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE")
-	if err != nil {
-		return true
-	}
-	defer stmt.Close()
-	return stmt.BindText(1, table) != nil || stmt.Step() && strings.Contains(sqltext.Fold(stmt.ColumnText(0)), "ignore")
 }
 
 // An insertion is what an INSERT says about the columns of its table. Names are in

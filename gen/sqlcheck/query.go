@@ -113,7 +113,7 @@ func (c *checker) query(call *ast.CallExpr, links *links) *query {
 	}
 	if len(t.Holes) > 0 && strings.TrimSpace(t.SQL) == "" {
 		if !c.isParameter(arg) {
-			c.skip(q.At, "the string is not known before the program runs")
+			c.skip(q.At, "the string is known only at run time")
 		}
 		return nil
 	}
@@ -251,7 +251,7 @@ func (c *checker) owns() []string {
 	}
 	var names []string
 	for _, f := range c.pass.Files {
-		if !c.tests && strings.HasSuffix(c.pass.Fset.Position(f.FileStart).Filename, "_test.go") {
+		if c.leavesOut(c.fileName(f)) {
 			continue
 		}
 		ast.Inspect(f, func(n ast.Node) bool {

@@ -89,8 +89,8 @@ func newAnalyzer() *analysis.Analyzer {
 		FactTypes: []analysis.Fact{new(reach), new(wrapper)},
 		Run:       func(pass *analysis.Pass) (any, error) { run(pass, o); return nil, nil },
 	}
-	a.Flags.BoolVar(&o.why, "why", false, "say of each string that was not checked why")
-	a.Flags.BoolVar(&o.tests, "tests", false, "check _test.go files, too")
+	a.Flags.BoolVar(&o.why, "why", false, "report each string that was not checked, and why")
+	a.Flags.BoolVar(&o.tests, "tests", false, "also check _test.go files")
 	return a
 }
 
@@ -172,7 +172,7 @@ func (c *checker) join(queries []*query) {
 	}
 	for _, q := range c.reach.Queries {
 		if c.reach.Others {
-			c.skip(q.At, "the program has the driver of another database, too, and this package does not say which it means")
+			c.skip(q.At, "the program also imports the driver of another database, and this package imports no schema")
 			continue
 		}
 		c.check(q)
@@ -199,15 +199,15 @@ func (c *checker) skip(at place, why string) {
 	}
 }
 
-// checked reports whether the SQL in the file is looked at.
+// checked reports whether the SQL in the file is checked.
 func (c *checker) checked(f *ast.File) bool {
-	name := c.pass.Fset.Position(f.FileStart).Filename
-	if strings.HasSuffix(name, "_test.go") && !c.tests {
+	name := c.fileName(f)
+	if c.leavesOut(name) {
 		return false
 	}
 	if n, err := filename.Parse(filepath.Base(name)); err == nil {
 		if _, ok := schemaOf(c.pass.Pkg); ok {
-			c.skip(place{pos: f.Name.Pos()}, fmt.Sprintf("the migration to %v is for the schema that is there before it", n.Version))
+			c.skip(place{pos: f.Name.Pos()}, fmt.Sprintf("migration %v is for the schema before it", n.Version))
 			return false
 		}
 	}
@@ -217,3 +217,10 @@ func (c *checker) checked(f *ast.File) bool {
 	}
 	return true
 }
+
+// leavesOut reports whether the file is a test that is not checked.
+func (c *checker) leavesOut(file string) bool {
+	return !c.tests && strings.HasSuffix(file, "_test.go")
+}
+
+func (c *checker) fileName(f *ast.File) string { return c.pass.Fset.Position(f.FileStart).Filename }

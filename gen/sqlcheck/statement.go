@@ -29,8 +29,6 @@ func split(query string) []statement {
 // act when they are prepared.
 func (s *statement) reads() bool {
 	switch s.keyword {
-	case "select", "values", "with", "insert", "replace", "update", "delete":
-		return true
 	case "explain":
 		rest := *s
 		rest.keyword = s.Name(1)
@@ -38,15 +36,19 @@ func (s *statement) reads() bool {
 			rest.keyword = s.Name(3)
 		}
 		return rest.keyword != "explain" && rest.reads()
-	}
-	// A word that begins no statement is a mistake, unless it is of another dialect.
-	return !isStatement(s.keyword)
-}
-
-func isStatement(word string) bool {
-	switch word {
 	case "alter", "analyze", "attach", "begin", "commit", "create", "detach", "drop", "end", "pragma",
 		"reindex", "release", "rollback", "savepoint", "vacuum":
+		return false
+	}
+	// A word that begins no statement is a mistake, unless it is of another dialect.
+	return true
+}
+
+// readsOrWrites reports whether a statement that begins with the word reads or writes
+// rows.
+func readsOrWrites(word string) bool {
+	switch word {
+	case "select", "values", "with", "insert", "replace", "update", "delete":
 		return true
 	}
 	return false
@@ -98,6 +100,17 @@ func (s *statement) isCalled(offset int) bool {
 	return false
 }
 
+// inNothing reports whether the statement has "IN ()", to the left of which SQLite
+// does not look.
+func (s *statement) inNothing() bool {
+	for i := range s.Tokens {
+		if s.Name(i) == "in" && s.Name(i+1) == "(" && s.Name(i+2) == ")" {
+			return true
+		}
+	}
+	return false
+}
+
 // dialect returns what in the statement is no SQL of SQLite's and common in that of
 // another database, or "".
 func (s *statement) dialect() string {
@@ -119,8 +132,6 @@ func (s *statement) dialect() string {
 		}
 	}
 	switch s.keyword {
-	case "select", "values", "with", "insert", "replace", "update", "delete", "explain":
-		return ""
 	case "call", "copy", "do", "execute", "grant", "listen", "lock", "merge", "notify", "refresh", "revoke", "set", "show",
 		"truncate", "unlisten", "use", "describe", "declare", "exec", "start", "unlock", "comment", "optimize":
 		return s.keyword

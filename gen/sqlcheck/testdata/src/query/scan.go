@@ -7,7 +7,7 @@ func scan(db *sql.DB, dest []any) error {
 	var title string
 	db.QueryRow("SELECT id, title FROM notes").Scan(&id)         // want "Scan has 1 destination for 2 columns"
 	db.QueryRow("SELECT * FROM users").Scan(&id)                 // want "Scan has 1 destination for 2 columns"
-	db.QueryRow("DELETE FROM users").Scan(&id)                   // want "Scan has 1 destination, and the statement returns no rows"
+	db.QueryRow("DELETE FROM users").Scan(&id)                   // want "Scan has 1 destination, but the statement returns no rows"
 	db.QueryRow("DELETE FROM users RETURNING id").Scan(&id, nil) // want "Scan has 2 destinations for 1 column"
 	row := db.QueryRow("SELECT id FROM notes")
 	row.Scan(&id, &title) // want "Scan has 2 destinations for 1 column"

@@ -1,0 +1,161 @@
+package sqlcheck
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A fault is why SQLite does not prepare a statement.
+type fault struct {
+	offset   int // in the statement
+	sentence string
+}
+
+// locate returns the offset of what the sentence is about, for errors of which SQLite
+// does not tell, or that of the first word.
+func (s *statement) locate(sentence string) int {
+	if sentence == "incomplete input" {
+		return len(strings.TrimRight(s.Text, " \t\r\n"))
+	}
+	name := sqltext.Name(subject(sentence))
+	table := strings.HasPrefix(sentence, "no such table")
+	best, offset := 0, s.Tokens[0].Pos
+	for i, t := range s.Tokens {
+		rank := 0
+		switch {
+		case s.Name(i) != name:
+		case t.Kind == sqltext.String:
+			rank = 1
+		case table && !s.afterFrom(i):
+			rank = 2
+		default:
+			rank = 3
+		}
+		if rank > best {
+			best, offset = rank, t.Pos
+		}
+	}
+	return offset
+}
+
+// subject returns the word that the sentence is about, or "".
+func subject(sentence string) string {
+	words := strings.Fields(sentence)
+	switch {
+	case strings.HasPrefix(sentence, "no such ") && strings.Contains(sentence, ": "):
+		_, name, _ := strings.Cut(sentence, ": ")
+		return name[strings.LastIndexByte(name, '.')+1:]
+	case strings.Contains(sentence, " has no column named "), strings.HasPrefix(sentence, "cannot INSERT into generated column"),
+		strings.HasPrefix(sentence, "cannot UPDATE generated column"):
+		return words[len(words)-1]
+	case strings.HasPrefix(sentence, "table ") && strings.Contains(sentence, " may not be modified"):
+		return words[1]
+	case strings.HasPrefix(sentence, "cannot modify "):
+		return words[2]
+	case strings.HasPrefix(sentence, "ON CONFLICT clause"):
+		return "conflict"
+	case strings.Contains(sentence, " values for "), strings.HasSuffix(sentence, " values were supplied"):
+		return "values"
+	}
+	return ""
+}
+
+// missingName returns the name that, SQLite says, does not exist.
+func missingName(sentence string) (string, bool) {
+	for _, prefix := range [...]string{"no such column: ", "no such table: "} {
+		if name, ok := strings.CutPrefix(sentence, prefix); ok {
+			return name, !strings.Contains(name, " ")
+		}
+	}
+	if _, name, ok := strings.Cut(sentence, " has no column named "); ok {
+		return name, true
+	}
+	return "", false
+}
+
+// nowhere reports whether the fault is a name that is no table and no column of the
+// schema, and that the statement does not define. Where it is one of a table that
+// the statement does not name, what is added to the statement may.
+func (c *checker) nowhere(d *database, s statement, f *fault) bool {
+	name, ok := missingName(f.sentence)
+	if !ok {
+		return false
+	}
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		if !s.defines(sqltext.Fold(name[:i])) {
+			return false
+		}
+		name = name[i+1:]
+	}
+	name = sqltext.Name(name)
+	if d.known[name] || slices.Contains(c.reach.Owns, name) {
+		return false
+	}
+	for i := range s.Tokens {
+		// "… AS name", "name AS (…)"
+		if s.Name(i) == name && (s.Name(i-1) == "as" || s.Name(i+1) == "as") {
+			return false
+		}
+	}
+	return true
+}
+
+// defines reports whether the name stands in the statement in another place than
+// before a point: as a table, or another name of one.
+func (s *statement) defines(name string) bool {
+	for i := range s.Tokens {
+		if s.Name(i) == name && s.Name(i+1) != "." {
+			return true
+		}
+	}
+	return false
+}
+
+// silent returns why nothing is said about a fault, or "".
+func (c *checker) silent(d *database, s statement, f *fault) string {
+	for _, about := range [...]string{"no such module", "no such function", "no such collation", "unknown database", "no such vfs"} {
+		if strings.HasPrefix(f.sentence, about) {
+			return f.sentence
+		}
+	}
+	if strings.HasSuffix(f.sentence, "should this be a string literal in single-quotes?") &&
+		len(c.reach.Drivers) > 0 && !slices.Contains(c.reach.Drivers, ncrucesPath) && !slices.Contains(c.reach.Drivers, ncrucesPath+"/driver") {
+		return "the driver takes text in double quotes for a string"
+	}
+	if name, ok := strings.CutPrefix(f.sentence, "no such table: "); ok {
+		if schema, rest, ok := strings.Cut(name, "."); ok {
+			if sqltext.Fold(schema) != "main" {
+				return "schema " + schema + " is not main"
+			}
+			name = rest
+		}
+		switch {
+		case d.isUnknown(sqltext.Fold(name)) || slices.Contains(c.reach.Owns, sqltext.Fold(name)):
+			return name + " is not in SQLite here" // and in a trigger or a view
+		case strings.HasPrefix(sqltext.Fold(name), "sqlite_") || sqltext.Fold(name) == "dbstat":
+			return name + " is SQLite's"
+		case strings.HasPrefix(sqltext.Fold(name), "_litestream_"):
+			return name + " is Litestream's"
+		case s.isCalled(f.offset):
+			return name + " is a table-valued function"
+		case slices.Contains(c.reach.Owns, attached):
+			return "the program attaches another database, which may have " + name
+		}
+		return ""
+	}
+	if strings.HasSuffix(f.sentence, "syntax error") || strings.HasPrefix(f.sentence, "unrecognized token") {
+		if mark := s.dialect(); mark != "" {
+			return "SQL of another database: " + mark
+		}
+	}
+	if !strings.HasPrefix(f.sentence, "no such column") {
+		for _, name := range s.names() {
+			if slices.Contains(d.stubs, name) {
+				return "function " + name + " is not one of SQLite's"
+			}
+		}
+	}
+	return ""
+}
