@@ -75,9 +75,9 @@ func missingName(sentence string) (string, bool) {
 	return "", false
 }
 
-// nowhere reports whether the fault is a name that is no table and no column of the
-// schema, and that the statement does not define. Where it is one of a table that
-// the statement does not name, what is added to the statement may.
+// nowhere reports whether the fault is a name that is neither a table or column of the
+// schema nor defined in the statement. The name of a column can have that of its table
+// before it, which must be in the statement: a part that is added could bring it along.
 func (c *checker) nowhere(d *database, s statement, f *fault) bool {
 	name, ok := missingName(f.sentence)
 	if !ok {
@@ -102,8 +102,8 @@ func (c *checker) nowhere(d *database, s statement, f *fault) bool {
 	return true
 }
 
-// defines reports whether the name stands in the statement in another place than
-// before a point: as a table, or another name of one.
+// defines reports whether the statement has the name other than before a period: as a
+// table or an alias.
 func (s *statement) defines(name string) bool {
 	for i := range s.Tokens {
 		if s.Name(i) == name && s.Name(i+1) != "." {
@@ -113,7 +113,7 @@ func (s *statement) defines(name string) bool {
 	return false
 }
 
-// silent returns why nothing is said about a fault, or "".
+// silent returns why a fault is not reported, or "".
 func (c *checker) silent(d *database, s statement, f *fault) string {
 	for _, about := range [...]string{"no such module", "no such function", "no such collation", "unknown database", "no such vfs"} {
 		if strings.HasPrefix(f.sentence, about) {

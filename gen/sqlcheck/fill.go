@@ -10,10 +10,9 @@ import (
 var fillings = [...]string{"", "1", " AND 1", " WHERE 1", "?", "1 = 1", "id = 1", "1, 1", "(1)", "(1, 1)", ", 1", " ORDER BY 1", " LIMIT 1", " ASC", " OR 1", "= 1"}
 
 // fill checks a statement with parts that are known at run time only. It looks for
-// fillings that make it a statement to SQLite. If that statement lacks nothing but a
-// name, which is in the constant part and nowhere in the schema, the name is
-// reported: no other filling can bring it along. A part that can, such as a list of
-// tables, makes fill silent.
+// fillings with which SQLite can read it. If a name is missing then, which is in the
+// constant part and nowhere in the schema, fill reports it: no filling can add it. Where
+// one can, because tables may be part of it, fill is silent.
 func (c *checker) fill(q *query, databases []*database) {
 	if fault := c.missingDespite(q, databases[len(databases)-1]); fault != nil {
 		c.complain(q, "sql", fault.offset, "at "+databases[len(databases)-1].name+": "+fault.sentence)
@@ -64,22 +63,22 @@ func next(choice []int, hole int) bool {
 	return false
 }
 
-// late reports whether each hole stands where the tables of the statement have been
-// named: behind WHERE or the like, and not where another table would stand.
+// late reports whether each hole comes after the tables of the statement, at WHERE or
+// later, and is not in the place of another table.
 func (t *text) late() bool {
 	for _, hole := range t.Holes {
 		stmts := split(t.SQL[:hole])
 		if len(stmts) != 1 {
 			return false
 		}
-		s, behind := stmts[0], false
+		s, late := stmts[0], false
 		for i := range s.Tokens {
 			switch s.Name(i) {
 			case "where", "order", "group", "having", "limit", "values", "set", "returning":
-				behind = true
+				late = true
 			}
 		}
-		if !behind {
+		if !late {
 			return false
 		}
 		switch s.Name(len(s.Tokens) - 1) {

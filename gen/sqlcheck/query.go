@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// A query is a string that is handed to a database, and what the program does with
-// it. It can be told to other packages.
+// A query is a string that is passed to a database, and what the program does with it.
+// It can be part of a fact.
 type query struct {
 	Package string
 	Text    text
 	At      place // where the string begins
-	Several bool  // more than one statement is all right
+	Several bool  // it may be more than one statement
 	Calls   []arguments
 	Scans   []scan
 	Ignored []string // checks that a directive silences; "" is all of them
 
-	edges []place // where a directive may stand: see [ignore.covers]
+	edges []place // where a directive may be: see [ignore.covers]
 }
 
 // arguments are those of one call that runs the query.
@@ -37,12 +37,12 @@ type scan struct {
 	Count int
 }
 
-// same reports whether both are the query at one place.
+// same reports whether both are the same query at the same place.
 func (q *query) same(other *query) bool {
 	return q.Package == other.Package && q.At == other.At && q.Text.SQL == other.Text.SQL
 }
 
-// settle makes the query one that can be told to other packages.
+// settle makes the query one that other packages can use.
 func (q *query) settle(c *checker) {
 	for _, s := range q.Scans {
 		q.edges = append(q.edges, s.Place)
@@ -124,7 +124,7 @@ func (c *checker) query(call *ast.CallExpr, links *links) *query {
 	return q
 }
 
-// isParameter reports whether e is a parameter that a wrapper hands on.
+// isParameter reports whether e is a parameter that a wrapper passes on.
 func (c *checker) isParameter(e ast.Expr) bool {
 	id, ok := ast.Unparen(e).(*ast.Ident)
 	if !ok {
@@ -152,14 +152,14 @@ func (c *checker) arguments(call *ast.CallExpr, args []ast.Expr) arguments {
 	return a
 }
 
-// links are what is done with the results of calls: see [query].
+// links are what the program does with the results of calls.
 type links struct {
 	scans map[*ast.CallExpr][]scan
 	calls map[*ast.CallExpr][]arguments
 }
 
-// links finds the calls of Scan, and of the methods of prepared statements, and
-// leads them back to the call that made what they are methods of.
+// links finds the calls of Scan and of the methods of prepared statements, by the call
+// that made the receiver.
 func (c *checker) links() *links {
 	l := &links{map[*ast.CallExpr][]scan{}, map[*ast.CallExpr][]arguments{}}
 	var statements []*ast.CallExpr // calls of methods of *sql.Stmt, with what prepared it
@@ -211,9 +211,8 @@ func (c *checker) links() *links {
 	return l
 }
 
-// origin returns the call that an expression, or the variable that it is, comes
-// from, and what is known about the function. The latter is nil for a method of a
-// prepared statement.
+// origin returns the call that made the value of an expression or variable, and what
+// is known about the function, which is nil for a method of a prepared statement.
 func (c *checker) origin(e ast.Expr) (*ast.CallExpr, *wrapper) {
 	e = ast.Unparen(e)
 	if id, ok := e.(*ast.Ident); ok {
@@ -234,7 +233,7 @@ func (c *checker) origin(e ast.Expr) (*ast.CallExpr, *wrapper) {
 	return call, c.called(call)
 }
 
-// nameOf returns where the name of the function that is called stands.
+// nameOf returns where the name of the function is.
 func nameOf(call *ast.CallExpr) token.Pos {
 	switch fun := ast.Unparen(call.Fun).(type) {
 	case *ast.SelectorExpr:
@@ -243,8 +242,8 @@ func nameOf(call *ast.CallExpr) token.Pos {
 	return call.Pos()
 }
 
-// owns returns the tables and views that the program itself creates or changes,
-// about which the schema has nothing to say.
+// owns returns the tables and views that the program itself creates or alters, about
+// which the schema says nothing.
 func (c *checker) owns() []string {
 	if _, ok := schemaOf(c.pass.Pkg); ok {
 		return nil

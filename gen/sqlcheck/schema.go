@@ -13,8 +13,8 @@ import (
 
 const runtimePath = "github.com/lockstep-db/lockstep/runtime"
 
-// reach is what a package tells those that import it. go vet hands on the facts
-// of direct imports only, so each package repeats what its imports have told it.
+// reach is what a package tells its importers. go vet passes on the facts of direct
+// imports only, so each package repeats what its own imports say.
 type reach struct {
 	Module  string   // of the package
 	SQL     bool     // the package can reach a database
@@ -22,8 +22,8 @@ type reach struct {
 	Others  bool     // it imports the driver of another database
 	Schemas []schema // in reach
 	Owns    []string // tables and views that the program itself creates, in lower case
-	Queries []*query // that no schema was in reach of
-	Checked []string // packages whose Queries were checked here or below
+	Queries []*query // that had no schema in reach
+	Checked []string // packages whose Queries have been checked
 }
 
 func (*reach) AFact() {}
@@ -36,18 +36,18 @@ func (r *reach) String() string {
 	return "schemas " + strings.Join(paths, " ")
 }
 
-// A schema is what one migrations package leads to.
+// A schema is that of one migrations package.
 type schema struct {
 	Package string // its path
 	Version int
 	SQL     string
 }
 
-// inherit merges what the imports of the package tell.
+// inherit merges what the imports of the package say.
 //
-// A library that has a database of its own hands its schema on to no other module:
-// the SQL there is about other tables. A module that is nothing but the schema is
-// another matter, so a package that imports the migrations themselves sees them.
+// The schema of a library with a database of its own does not reach other modules:
+// their SQL is about other tables. A module may hold nothing but the schema, so a
+// package that imports the migrations themselves sees them.
 func inherit(pass *analysis.Pass) reach {
 	var r reach
 	if pass.Module != nil {
@@ -94,8 +94,8 @@ func inherit(pass *analysis.Pass) reach {
 	return r
 }
 
-// schemaOf returns the schema of a migrations package, which it knows by the type
-// of its constant ExpectedVersion.
+// schemaOf returns the schema of a migrations package, which it recognizes by the
+// type of the constant ExpectedVersion.
 func schemaOf(pkg *types.Package) (schema, bool) {
 	version, ok := pkg.Scope().Lookup("ExpectedVersion").(*types.Const)
 	if !ok || !isNamed(version.Type(), runtimePath, "Version") {
@@ -109,7 +109,7 @@ func schemaOf(pkg *types.Package) (schema, bool) {
 	return schema{pkg.Path(), int(n), constant.StringVal(text.Val())}, true
 }
 
-// export tells the importers what there is to tell.
+// export tells the importers, if there is anything to tell.
 func (r *reach) export(pass *analysis.Pass) {
 	if r.SQL || len(r.Schemas) > 0 {
 		pass.ExportPackageFact(r)

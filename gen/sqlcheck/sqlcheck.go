@@ -125,7 +125,7 @@ func run(pass *analysis.Pass, o options) {
 	c.reach.export(pass)
 }
 
-// checker is the work on one package.
+// checker checks one package.
 type checker struct {
 	pass *analysis.Pass
 	options
@@ -139,20 +139,20 @@ type checker struct {
 	reported   map[diagnostic]bool
 }
 
-// diagnostic is what makes two reports the same.
+// diagnostic is what two reports have in common if they are the same.
 type diagnostic struct {
 	at      place
 	message string
 }
 
-// join checks the queries of this package, and those of imported packages that
-// saw no schema, or leaves them to the packages that import this one.
+// join checks the queries of this package, and those of imported packages that had no
+// schema, or leaves them to its importers.
 func (c *checker) join(queries []*query) {
 	if len(c.schemas) == 0 {
 		for _, q := range queries {
 			why := "no schema is imported here"
 			if c.directives.schema != nil {
-				why = "//lockstep:schema leaves no schema"
+				why = "//lockstep:schema selects no schema"
 			}
 			c.skip(q.At, why)
 		}
@@ -181,7 +181,7 @@ func (c *checker) join(queries []*query) {
 	c.reach.Queries = nil
 }
 
-// report says something about a query, unless a directive silences it.
+// report reports something about a query, unless a directive silences it.
 func (c *checker) report(q *query, check string, at place, message string) {
 	d := diagnostic{at, message}
 	if c.reported[d] || c.directives.silence(c, q, check, at) {
@@ -191,7 +191,7 @@ func (c *checker) report(q *query, check string, at place, message string) {
 	c.pass.Report(analysis.Diagnostic{Pos: at.resolve(c.pass), Category: check, Message: message})
 }
 
-// skip notes why something was not checked, for those who ask.
+// skip reports why something was not checked, for the flag -why.
 func (c *checker) skip(at place, why string) {
 	if d := (diagnostic{at, why}); c.why && !c.reported[d] {
 		c.reported[d] = true

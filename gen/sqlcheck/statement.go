@@ -25,8 +25,8 @@ func split(query string) []statement {
 	return all
 }
 
-// reads reports whether the statement is one to have SQLite prepare. Some pragmas
-// act when they are prepared.
+// reads reports whether SQLite may prepare the statement. Some pragmas act when they
+// are prepared.
 func (s *statement) reads() bool {
 	switch s.keyword {
 	case "explain":
@@ -77,7 +77,7 @@ func (s *statement) names() []string {
 	return names
 }
 
-// afterFrom reports whether token i stands where a table is named first.
+// afterFrom reports whether token i is where a table is named first.
 func (s *statement) afterFrom(i int) bool {
 	if s.Name(i-1) == "." {
 		i -= 2
@@ -89,8 +89,8 @@ func (s *statement) afterFrom(i int) bool {
 	return false
 }
 
-// isCalled reports whether a parenthesis stands behind the name at the offset, and
-// the name is not what is written to.
+// isCalled reports whether a parenthesis follows the name at the offset, which is not
+// the table of an INSERT.
 func (s *statement) isCalled(offset int) bool {
 	for i, t := range s.Tokens {
 		if t.Pos == offset {
@@ -100,8 +100,8 @@ func (s *statement) isCalled(offset int) bool {
 	return false
 }
 
-// inNothing reports whether the statement has "IN ()", to the left of which SQLite
-// does not look.
+// inNothing reports whether the statement has "IN ()", the left side of which SQLite
+// ignores.
 func (s *statement) inNothing() bool {
 	for i := range s.Tokens {
 		if s.Name(i) == "in" && s.Name(i+1) == "(" && s.Name(i+2) == ")" {
@@ -111,8 +111,8 @@ func (s *statement) inNothing() bool {
 	return false
 }
 
-// dialect returns what in the statement is no SQL of SQLite's and common in that of
-// another database, or "".
+// dialect returns what in the statement is common in the SQL of another database and
+// unknown to SQLite, or "".
 func (s *statement) dialect() string {
 	for i, t := range s.Tokens {
 		switch word := s.Name(i); {
@@ -139,7 +139,7 @@ func (s *statement) dialect() string {
 	return ""
 }
 
-// attached stands for all that is in a database that the program attaches.
+// attached stands for all tables of a database that the program attaches.
 const attached = "(attached)"
 
 // created returns what a script creates or alters, in lower case.
