@@ -509,7 +509,6 @@ func (u *upgrade) seal(ctx context.Context, st *state, rows []row) (again bool, 
 			return true, nil
 		}
 		if violations := report.since(u.before); len(violations) > 0 {
-			u.explain(ctx, violations)
 			return false, &Error{Kind: ErrForeignKey, DB: u.name, Version: st.version, Expected: u.schema.Expected, Violations: violations, upgrading: true}
 		}
 		u.log.Warn("foreign keys are violated, as they were before the upgrade", "database", u.name, "violations", report.String())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -22,7 +21,7 @@ type Orphans struct {
 	// it, so that no row can be checked. https://sqlite.org/foreignkeys.html#fk_indexes
 	Mismatch bool
 
-	keys map[int]bool // foreign keys, by number, of rows without a rowid
+	keys []int // foreign keys, by number, of rows without a rowid
 }
 
 const namedRows = 5
@@ -73,12 +72,14 @@ func check(ctx context.Context, query Query, pragma string) ([]Orphans, error) {
 		i := slices.IndexFunc(found, func(o Orphans) bool { return o.Table == table && o.Parent == parent })
 		if i < 0 {
 			i = len(found)
-			found = append(found, Orphans{Table: table, Parent: parent, keys: make(map[int]bool)})
+			found = append(found, Orphans{Table: table, Parent: parent})
 		}
 		o := &found[i]
 		o.Count++
 		if !rowid.Valid {
-			o.keys[key] = true
+			if !slices.Contains(o.keys, key) {
+				o.keys = append(o.keys, key)
+			}
 		} else if len(o.Rows) < namedRows {
 			o.Rows = append(o.Rows, fmt.Sprintf("rowid %d", rowid.Int64))
 		}
@@ -86,7 +87,7 @@ func check(ctx context.Context, query Query, pragma string) ([]Orphans, error) {
 	})
 	for i := range found {
 		o := &found[i]
-		for _, key := range slices.Sorted(maps.Keys(o.keys)) {
+		for _, key := range o.keys {
 			names, _ := orphanKeys(ctx, query, o.Table, key)
 			o.Rows = append(o.Rows, names...)
 		}
