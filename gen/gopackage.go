@@ -1,14 +1,13 @@
 package gen
 
 import (
+	"cmp"
 	"fmt"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/lockstep-db/lockstep/gen/filename"
@@ -21,25 +20,10 @@ func PackageName(dir string) string {
 	return name
 }
 
-// packageName returns the name of the package that dir is, by its other Go files
-// or else by its own name.
+// packageName returns the name of the package that dir is by its Go files, or else by
+// its own name. The scan wants Go migrations to follow the other files.
 func packageName(dir string) (string, *Problem) {
-	entries, _ := os.ReadDir(dir) // if there is no directory, the scan says so
-	return namePackage(dir, entries)
-}
-
-// packageOf returns a function that returns the name, for those who may not need
-// it: Go files have to be read for it.
-func packageOf(dir string, entries []fs.DirEntry) func() string {
-	return sync.OnceValue(func() string {
-		name, _ := namePackage(dir, entries)
-		return name
-	})
-}
-
-// namePackage is packageName of a directory that has been read. A migration has a
-// say only where no other file has: the scan wants it to follow them.
-func namePackage(dir string, entries []fs.DirEntry) (string, *Problem) {
+	entries, _ := os.ReadDir(dir) // the scan says what is wrong with a directory
 	name, from, migrations := "", "", ""
 	for _, entry := range entries {
 		base := entry.Name()
@@ -47,16 +31,11 @@ func namePackage(dir string, entries []fs.DirEntry) (string, *Problem) {
 			continue
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, base), nil, parser.PackageClauseOnly)
-		if err != nil {
-			continue // the compiler will say it better
-		}
-		if file.Name.Name == "main" {
-			continue // a program under "//go:build ignore": nobody can import a main
+		if err != nil || file.Name.Name == "main" {
+			continue // for the compiler to report, or a program under "//go:build ignore"
 		}
 		if _, err := filename.Parse(base); err == nil {
-			if migrations == "" {
-				migrations = file.Name.Name
-			}
+			migrations = cmp.Or(migrations, file.Name.Name)
 			continue
 		}
 		if name != "" && file.Name.Name != name {
@@ -64,23 +43,19 @@ func namePackage(dir string, entries []fs.DirEntry) (string, *Problem) {
 		}
 		name, from = file.Name.Name, base
 	}
-	if name != "" {
-		return name, nil
+	if found := cmp.Or(name, migrations); found != "" {
+		return found, nil
 	}
-	if migrations != "" {
-		return migrations, nil
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		abs = dir
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
 	}
 	name = strings.Map(func(r rune) rune {
 		if r == '_' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, filepath.Base(abs))
-	if !token.IsIdentifier(name) || name == "_" || name == "main" { // none that can be imported
+	}, filepath.Base(dir))
+	if !token.IsIdentifier(name) || name == "_" || name == "main" { // cannot be imported
 		name = "migrations"
 	}
 	return name, nil

@@ -127,28 +127,30 @@ func (h history) merged(ctx context.Context, dir string) (others []history) {
 	return others
 }
 
-// usedTwice returns the first number that two migrations have, or 0.
-func usedTwice(names []string) (twice lockstep.Version) {
-	seen := map[lockstep.Version]bool{}
+// usedTwice returns the first number that two of the sorted names have, or 0.
+func usedTwice(names []string) lockstep.Version {
+	last := lockstep.Version(0)
 	for _, name := range names {
 		if parsed, err := filename.Parse(name); err == nil {
-			if v := parsed.Version; seen[v] && (twice == 0 || v < twice) {
-				twice = v
+			if parsed.Version == last {
+				return last
 			}
-			seen[parsed.Version] = true
+			last = parsed.Version
 		}
 	}
-	return twice
+	return 0
 }
 
-// enforce reports what has happened to recorded migrations. They are history:
-// some database has run them. Only the newest may still change, until HEAD
-// records it. accept lists the versions of which the user says that it is all
-// right.
+// enforce reports what happened to recorded migrations. They are history: databases have
+// run them. Only the newest may still change, until HEAD records it. The user vouches for
+// the versions in accept.
 //
-// It gives each migration the earlier checksums that go on counting as its own.
-// If complete is false, migrations are not all that the directory has.
+// It gives each migration the earlier checksums that still count as its own. If complete
+// is false, migrations are not all that the directory has.
 func (h history) enforce(migrations []*migration, accept []lockstep.Version, complete bool) (problems Problems) {
+	report := func(file, fact, command string) {
+		problems = append(problems, Problem{File: file, Fact: fact, Command: command})
+	}
 	current := map[lockstep.Version]*migration{}
 	for _, m := range migrations {
 		current[m.Version] = m
@@ -160,52 +162,37 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 	recorded := record{}
 	maps.Copy(recorded, h.file)
 	maps.Copy(recorded, h.head)
+	isFree := func(v lockstep.Version) bool {
+		_, inHead := h.head[v]
+		return v == newest && !inHead
+	}
 
 	var last lockstep.Migration // that some database may be at
 	for v, r := range recorded {
-		if _, inHead := h.head[v]; v > last.Version && (v != newest || inHead) {
+		if v > last.Version && !isFree(v) {
 			last = r
-			last.Version = v
 		}
 	}
 	for _, m := range migrations {
 		if _, ok := recorded[m.Version]; !ok && m.Version < last.Version {
 			next := m.Name
 			next.Version = migrations[len(migrations)-1].Version + 1
-			problems = append(problems, Problem{
-				File:    m.name,
-				Fact:    fmt.Sprintf("added behind %s, which databases may have been through; they would never run it", last.File),
-				Command: "mv " + m.name + " " + next.String(),
-			})
+			report(m.name, fmt.Sprintf("numbered before %s, which databases may have run; they would never run this one", last.File), "mv "+m.name+" "+next.String())
 		}
 	}
+	const since = " since " + FileName + " was generated; "
 	for v, r := range recorded {
 		m, file, head := current[v], h.file[v], h.head[v]
-		_, inHead := h.head[v]
-		free := v == newest && !inHead
-		accepted := slices.Contains(accept, v)
+		free, accepted := isFree(v), slices.Contains(accept, v)
 		bound := !free && !accepted
 		switch {
+		case m == nil && bound && complete:
+			report(r.File, "removed"+since+"applied migrations stay", "write what undoes it as a new migration: lockstep new NAME")
 		case m == nil:
-			if bound && complete {
-				problems = append(problems, Problem{
-					File:    r.File,
-					Fact:    "removed since " + FileName + " was generated; applied migrations stay",
-					Command: "write what undoes it as a new migration: lockstep new NAME",
-				})
-			}
 		case bound && !same(m.checksum, file, head):
-			problems = append(problems, Problem{
-				File:    m.name,
-				Fact:    "changed since " + FileName + " was generated; applied migrations do not change",
-				Command: "write the difference as a new migration: lockstep new NAME",
-			})
+			report(m.name, "changed"+since+"applied migrations do not change", "write the difference as a new migration: lockstep new NAME")
 		case bound && m.name != file.File && m.name != head.File:
-			problems = append(problems, Problem{
-				File:    m.name,
-				Fact:    "renamed from " + r.File + " since " + FileName + " was generated; applied migrations keep their names",
-				Command: "mv " + m.name + " " + r.File,
-			})
+			report(m.name, "renamed from "+r.File+since+"applied migrations keep their names", "mv "+m.name+" "+r.File)
 		case free && !accepted:
 			m.accepted = earlier(m.checksum, file.Accepted)
 		default:
@@ -214,15 +201,15 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 	}
 	for _, v := range accept {
 		if _, ok := recorded[v]; !ok && current[v] == nil {
-			problems = append(problems, Problem{File: FileName, Fact: fmt.Sprintf("records no migration %v that could be accepted", v)})
+			report(FileName, fmt.Sprintf("records no migration %v to accept", v), "")
 		}
 	}
 	return problems
 }
 
-// same reports whether the checksum is one that is recorded, or was accepted for
-// what is recorded. What HEAD records counts, whatever the file says, unless the
-// file shows that a change to it has been accepted since.
+// same reports whether the checksum is recorded, or was accepted for what is recorded.
+// HEAD's record counts more than the file's, unless the file shows that a change to it
+// was accepted since.
 func same(checksum string, file, head lockstep.Migration) bool {
 	in := func(m lockstep.Migration) bool {
 		return checksum == m.Checksum || slices.Contains(m.Accepted, checksum)
@@ -230,7 +217,7 @@ func same(checksum string, file, head lockstep.Migration) bool {
 	return in(head) || in(file) && (head.Checksum == "" || slices.Contains(file.Accepted, head.Checksum))
 }
 
-// earlier returns the checksums of the lists but for the current one, each once.
+// earlier returns the checksums of the lists, each once, without the current one.
 func earlier(current string, lists ...[]string) (sums []string) {
 	for _, sum := range slices.Concat(lists...) {
 		if sum != "" && sum != current && !slices.Contains(sums, sum) {

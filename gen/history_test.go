@@ -84,8 +84,8 @@ func TestRecordedHistory(t *testing.T) {
 			claim:   "AcceptedWhatIsNotThere",
 			edit:    func(*testing.T, string) {},
 			opts:    Options{Accept: versions(9)},
-			without: "lockstep_gen.go: records no migration 0009 that could be accepted",
-			with:    "lockstep_gen.go: records no migration 0009 that could be accepted",
+			without: "lockstep_gen.go: records no migration 0009 to accept",
+			with:    "lockstep_gen.go: records no migration 0009 to accept",
 		},
 		{claim: "GeneratedFileLostButNothingChanged", edit: remove(FileName)},
 		{
@@ -161,7 +161,7 @@ func TestAddedIntoAGap(t *testing.T) {
 	})
 	t.Run("BelowAnOlderOneIsRefused", func(t *testing.T) {
 		writeFile(t, filepath.Join(dir, "0003-c.sql"), "CREATE TABLE c(a);")
-		const want = "0003-c.sql: added behind 0007-g.sql, which databases may have been through; they would never run it\n\tmv 0003-c.sql 0010-c.sql"
+		const want = "0003-c.sql: numbered before 0007-g.sql, which databases may have run; they would never run this one\n\tmv 0003-c.sql 0010-c.sql"
 		if err := generate(); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/lockstep-db/lockstep/gen/filename"
@@ -58,7 +59,7 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 		taken      = map[lockstep.Version]string{} // the numbers in use, and by which file
 		meant      = map[lockstep.Version]bool{}   // the numbers of files whose names are not quite right
 	)
-	goPackage := packageOf(dir, entries)
+	goPackage := sync.OnceValue(func() string { return PackageName(dir) })
 	for _, entry := range entries { // sorted by name, so by number where names are right
 		name := entry.Name()
 		report := func(format string, args ...any) {

@@ -17,6 +17,7 @@ func TestParseModule(t *testing.T) {
 		{"ReadsToolLine", "module a\ntool github.com/lockstep-db/lockstep/cmd/lockstep\n", &Module{Root: "x", Path: "a", Tool: true}},
 		{"ReadsToolBlock", "module a\ntool (\n\tb\n\tgithub.com/lockstep-db/lockstep/cmd/lockstep\n)\n", &Module{Root: "x", Path: "a", Tool: true}},
 		{"IgnoresOtherBlocks", "module a\nexclude (\n\tmodule b\n)\n", &Module{Root: "x", Path: "a"}},
+		{"ReadsTheModuleOfAFaultyFile", "module a\nrequire b\nwhat\n", &Module{Root: "x", Path: "a"}},
 		{"ReadsRequirements", "module a\nrequire b v1.0.0\nrequire (\n\tc v1.0.0 // indirect\n\td v1.0.0 // for e\n)\n", &Module{Root: "x", Path: "a", Direct: []string{"b", "d"}, Indirect: []string{"c"}}},
 	}
 	for _, tt := range tests {

@@ -11,7 +11,6 @@ import (
 	"slices"
 
 	"github.com/lockstep-db/lockstep/gen"
-	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/git"
 )
@@ -145,20 +144,27 @@ func (p *Plan) tracked(ctx context.Context) (paths []string) {
 	if err != nil {
 		return nil
 	}
-	isTracked := func(dir, name string) bool {
-		return git.Succeeds(ctx, dir, "ls-files", "--error-unmatch", "--", name)
+	files := func(args ...string) map[string]bool {
+		set := map[string]bool{}
+		names, _ := git.Names(ctx, dir, append([]string{"ls-files", "-z"}, args...)...)
+		for _, name := range names {
+			set[filepath.Join(dir, filepath.FromSlash(name))] = true
+		}
+		return set
 	}
+	edited := slices.Collect(maps.Keys(p.edits))
+	tracked := files(append([]string{"--", dir}, edited...)...)
+	modified := files(append([]string{"--modified", "--", dir}, edited...)...)
+	moves := map[string]bool{}
 	for _, m := range p.Moves {
-		if isTracked(dir, m.From) {
-			paths = append(paths, filepath.Join(dir, m.From), filepath.Join(dir, m.To), filepath.Join(dir, genfile.Name))
+		from := filepath.Join(dir, m.From)
+		moves[from] = true
+		if tracked[from] {
+			paths = append(paths, from, filepath.Join(dir, m.To), filepath.Join(dir, genfile.Name))
 		}
 	}
-	for path := range maps.Keys(p.edits) {
-		folder, name := filepath.Split(path)
-		if _, err := filename.Parse(name); err == nil {
-			continue // it moves
-		}
-		if isTracked(folder, name) && git.Succeeds(ctx, folder, "diff", "--quiet", "--", name) {
+	for _, path := range edited {
+		if tracked[path] && !modified[path] && !moves[path] {
 			paths = append(paths, path)
 		}
 	}

@@ -3,7 +3,6 @@ package renumber
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,20 +28,16 @@ func findSides(ctx context.Context, dir, onto string) (s sides, err error) {
 		return s, ctx.Err() // no git, or no repository
 	}
 	s.main = mainBranch(ctx, dir)
+	rebased := applied(ctx, dir)
 	switch {
 	case git.HasCommit(ctx, dir, "MERGE_HEAD"):
 		s.stays, s.own = "MERGE_HEAD", "HEAD"
 		if onMain(ctx, dir, s.main) && !pulling(ctx, dir, s.main) {
 			s.stays, s.own = s.own, s.stays
 		}
-	case rebasing(ctx, dir):
-		// HEAD is what is rebased onto; git calls it "ours".
-		s.stays = "HEAD"
-		for _, applied := range []string{"REBASE_HEAD", "CHERRY_PICK_HEAD"} {
-			if s.own == "" && git.HasCommit(ctx, dir, applied) {
-				s.own = applied
-			}
-		}
+	case rebased != "":
+		// HEAD is what the commit is applied to; git calls it "ours".
+		s.stays, s.own = "HEAD", rebased
 		if !strings.HasPrefix(s.main, "origin/") {
 			s.main = "" // it may be what is rebased
 		}
@@ -55,18 +50,14 @@ func findSides(ctx context.Context, dir, onto string) (s sides, err error) {
 	return s, nil
 }
 
-// rebasing reports whether a rebase or a cherry-pick is under way.
-func rebasing(ctx context.Context, dir string) bool {
-	for _, name := range []string{"rebase-merge", "rebase-apply"} {
-		path := git.Line(ctx, dir, "rev-parse", "--git-path", name)
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		if _, err := os.Stat(path); err == nil {
-			return true
+// applied returns the commit that a rebase or a cherry-pick is applying, or "".
+func applied(ctx context.Context, dir string) string {
+	for _, commit := range []string{"REBASE_HEAD", "CHERRY_PICK_HEAD"} {
+		if git.HasCommit(ctx, dir, commit) {
+			return commit
 		}
 	}
-	return git.HasCommit(ctx, dir, "CHERRY_PICK_HEAD")
+	return ""
 }
 
 // mainBranch returns the branch whose migrations never move, without the commits of the

@@ -1,20 +1,20 @@
 package vet
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/tools/go/packages"
 
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/sqlcheck"
@@ -77,60 +77,44 @@ type pinnedFile struct {
 
 // pinned returns the files of the packages that have broken pins, by absolute name.
 func (v *Vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
-	stdout, err := v.goCommand(ctx, "list", "-e", "-deps", "-test", "-json=Dir,ImportPath,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,DepOnly")
+	config := &packages.Config{Context: ctx, Tests: true, BuildFlags: v.buildFlags(),
+		Mode: packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedDeps}
+	loaded, err := packages.Load(config, v.Packages...)
 	if err != nil {
 		return nil, err
 	}
-	newest := map[genfile.Package]string{} // of the migrations packages
-	var names []string                     // of the packages' files
-	for dec := json.NewDecoder(bytes.NewReader(stdout)); ; {
-		var p struct {
-			Dir, ImportPath                              string
-			GoFiles, CgoFiles, TestGoFiles, XTestGoFiles []string
-			DepOnly                                      bool
+	latest := map[genfile.Package]string{}
+	packages.Visit(loaded, nil, func(p *packages.Package) {
+		for _, name := range p.GoFiles {
+			if filepath.Base(name) != genfile.Name {
+				continue
+			}
+			source, _ := os.ReadFile(name)
+			if file, _ := genfile.Parse(source); file != nil && file.Latest != "" {
+				latest[genfile.Package{Dir: filepath.Dir(name), Path: p.PkgPath, Name: file.Package}] = file.Latest
+			}
 		}
-		if err := dec.Decode(&p); err == io.EOF {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		if strings.HasSuffix(p.ImportPath, ".test") || strings.HasSuffix(p.ImportPath, "]") {
-			continue // the same files once more, as a test has them
-		}
-		if slices.Contains(p.GoFiles, genfile.Name) {
-			source, err := os.ReadFile(filepath.Join(p.Dir, genfile.Name))
+	})
+	files := map[string]pinnedFile{}
+	for _, p := range loaded {
+		for _, name := range p.GoFiles {
+			text, err := os.ReadFile(name)
 			if err != nil {
 				return nil, err
 			}
-			if file, _ := genfile.Parse(source); file != nil && file.Latest != "" {
-				newest[genfile.Package{Dir: p.Dir, Path: p.ImportPath, Name: file.Package}] = file.Latest
+			var f pinnedFile
+			var edits []genfile.Edit
+			for pkg, latest := range latest {
+				for _, pin := range pkg.BrokenPins(name, text, latest) {
+					f.pins = append(f.pins, pin)
+					edits = append(edits, pin.Edit())
+				}
 			}
-		}
-		if !p.DepOnly {
-			for _, name := range slices.Concat(p.GoFiles, p.CgoFiles, p.TestGoFiles, p.XTestGoFiles) {
-				names = append(names, filepath.Join(p.Dir, name))
+			if len(f.pins) > 0 {
+				slices.SortFunc(f.pins, func(a, b genfile.Pin) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
+				f.text = genfile.Apply(text, &edits)
+				files[name] = f
 			}
-		}
-	}
-
-	files := map[string]pinnedFile{}
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		var f pinnedFile
-		var edits []genfile.Edit
-		for pkg, latest := range newest {
-			for _, pin := range pkg.BrokenPins(name, text, latest) {
-				f.pins = append(f.pins, pin)
-				edits = append(edits, pin.Edit())
-			}
-		}
-		if len(f.pins) > 0 {
-			slices.SortFunc(f.pins, func(a, b genfile.Pin) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
-			f.text = genfile.Apply(text, &edits)
-			files[name] = f
 		}
 	}
 	return files, nil

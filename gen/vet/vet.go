@@ -47,22 +47,13 @@ func (v *Vet) Run(ctx context.Context) ([]Finding, error) {
 	return v.run(ctx)
 }
 
+// run runs go vet. Its error has all that the go command said.
 func (v *Vet) run(ctx context.Context, flags ...string) ([]Finding, error) {
-	args := []string{"vet", "-vettool=" + v.Tool, "-json"}
+	args := append([]string{"vet", "-vettool=" + v.Tool, "-json"}, flags...)
 	if v.Why {
 		args = append(args, "-"+sqlcheck.Analyzer.Name+".why")
 	}
-	stdout, failure := v.goCommand(ctx, append(args, flags...)...)
-	found, err := findings(stdout)
-	return found, cmp.Or(err, failure)
-}
-
-// goCommand runs the go command on the packages. Its error has all that it said.
-func (v *Vet) goCommand(ctx context.Context, args ...string) (stdout []byte, err error) {
-	if v.Tags != "" {
-		args = append(args, "-tags="+v.Tags)
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, v.Packages...)...)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat(args, v.buildFlags(), v.Packages)...)
 	// It removes its temporary files when it is interrupted, but not when it is killed.
 	cmd.Cancel = func() error {
 		if cmd.Process.Signal(os.Interrupt) == nil {
@@ -73,15 +64,23 @@ func (v *Vet) goCommand(ctx context.Context, args ...string) (stdout []byte, err
 	cmd.WaitDelay = 5 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	stdout, err = cmd.Output()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+	stdout, failure := cmd.Output()
+	if exit := (*exec.ExitError)(nil); errors.As(failure, &exit) {
+		failure = fmt.Errorf("go vet: %w", failure)
 		if said := strings.TrimSpace(stderr.String()); said != "" {
-			err = fmt.Errorf("go %s:\n\t%s", args[0], strings.ReplaceAll(said, "\n", "\n\t"))
-		} else {
-			err = fmt.Errorf("go %s: %w", args[0], err)
+			failure = fmt.Errorf("go vet:\n\t%s", strings.ReplaceAll(said, "\n", "\n\t"))
 		}
 	}
-	return stdout, cmp.Or(ctx.Err(), err)
+	found, err := findings(stdout)
+	return found, cmp.Or(err, ctx.Err(), failure)
+}
+
+// buildFlags are those of the go command that select files.
+func (v *Vet) buildFlags() []string {
+	if v.Tags == "" {
+		return nil
+	}
+	return []string{"-tags=" + v.Tags}
 }
 
 // findings reads what go vet -json prints: an object for each package, with an entry for
