@@ -14,8 +14,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/lockstep-db/lockstep/internal/interpreter"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lockstep-db/lockstep/internal/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
 )
 
 // A Backup is a file beside a database that holds what the database was, and says

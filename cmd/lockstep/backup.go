@@ -16,8 +16,8 @@ import (
 	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/lockstep-db/lockstep/gen"
-	"github.com/lockstep-db/lockstep/internal/livecopy"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 

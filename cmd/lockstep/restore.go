@@ -14,8 +14,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/lockstep-db/lockstep/internal/livecopy"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/livecopy"
 )
 
 func restoreCommand() command {

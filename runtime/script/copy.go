@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/lockstep-db/lockstep/internal/livecopy"
+	"github.com/lockstep-db/lockstep/runtime/livecopy"
 )
 
 // folder is what the name of a database and this make the name of the folder with its

@@ -1,4 +1,6 @@
-// Package livecopy copies the file of an SQLite database while others use it, and
+// Package livecopy is not for programs and promises nothing: it may change in any release.
+//
+// It copies the file of an SQLite database while others use it, and
 // replaces the live content by that of such a copy, in one atomic step.
 //
 // It works on connections of github.com/ncruces/go-sqlite3, and does not import the
@@ -15,7 +17,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/lockstep-db/lockstep/internal/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
 )
 
 // File returns the path of the file that is the main database of conn, without

@@ -1,4 +1,6 @@
-// Package interpreter runs the Python and shell scripts that are migrations.
+// Package interpreter is not for programs and promises nothing: it may change in any release.
+//
+// It runs the Python and shell scripts that are migrations.
 package interpreter
 
 import (

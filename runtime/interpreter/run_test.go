@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lockstep-db/lockstep/internal/interpreter"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
 
 func TestRun(t *testing.T) {

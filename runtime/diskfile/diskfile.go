@@ -1,4 +1,6 @@
-// Package diskfile makes new files last, and gives them the owner and permissions of the
+// Package diskfile is not for programs and promises nothing: it may change in any release.
+//
+// It makes new files last, and gives them the owner and permissions of the
 // files that they are copied from.
 package diskfile
 

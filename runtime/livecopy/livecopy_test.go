@@ -17,7 +17,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	_ "github.com/ncruces/go-sqlite3/vfs/memdb"
 
-	"github.com/lockstep-db/lockstep/internal/livecopy"
+	"github.com/lockstep-db/lockstep/runtime/livecopy"
 )
 
 var journals = []string{"delete", "wal"}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/lockstep-db/lockstep/internal/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
 )
 
 // ErrChanged is returned by [ReplaceIf] when another connection has written to the
