@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -476,8 +477,7 @@ func (g *gate) shared(ctx context.Context, db *sql.DB) error {
 // count: it replicates a file before there is anything in it.
 func (st *state) tables() (n int) {
 	for _, o := range st.objects {
-		if (o.Type == "table" || o.Type == "view") &&
-			!strings.HasPrefix(o.Name, "sqlite_") && !strings.HasPrefix(o.Name, "_litestream_") {
+		if (o.Type == "table" || o.Type == "view") && !sqlite.IsLitestream(o.Name) {
 			n++
 		}
 	}

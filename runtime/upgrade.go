@@ -265,7 +265,7 @@ func (st *state) isNew() bool {
 	for _, o := range st.objects {
 		switch {
 		case st.managed && sqltext.IsOurs(o.Name):
-		case strings.HasPrefix(o.Name, "sqlite_"), strings.HasPrefix(o.Name, "_litestream_"):
+		case sqlite.IsLitestream(o.Name):
 		default:
 			return false
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -136,7 +137,7 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 			return name + " is not in SQLite here" // and in a trigger or a view
 		case strings.HasPrefix(sqltext.Fold(name), "sqlite_") || sqltext.Fold(name) == "dbstat":
 			return name + " is SQLite's"
-		case strings.HasPrefix(sqltext.Fold(name), "_litestream_"):
+		case sqlite.IsLitestream(name):
 			return name + " is Litestream's"
 		case s.isCalled(f.offset):
 			return name + " is a table-valued function"

@@ -47,16 +47,17 @@ func On(q interface {
 }
 
 // Objects returns the schema of the database in the order in which it was made: the rows
-// of sqlite_schema that have SQL. It leaves out the shadow tables, in which virtual
-// tables keep their content, with their indexes and triggers. Only SQLite knows which
-// they are: an ordinary table may have such a name. Where the module of a virtual table
-// is missing, SQLite does not know either, and all tables are returned.
+// of sqlite_schema that have SQL and are not SQLite's own. It leaves out the shadow
+// tables, in which virtual tables keep their content, with their indexes and triggers.
+// Only SQLite knows which they are: an ordinary table may have such a name. Where the
+// module of a virtual table is missing, SQLite does not know either, and all tables are
+// returned.
 //
 // https://sqlite.org/vtab.html#the_xshadowname_method
 func Objects(ctx context.Context, query Query) ([]sqltext.Object, error) {
 	var objects []sqltext.Object
 	virtual := false
-	err := query(ctx, "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL", func(scan Scan) error {
+	err := query(ctx, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`, func(scan Scan) error {
 		var o sqltext.Object
 		err := scan(&o.Type, &o.Name, &o.Table, &o.SQL)
 		objects = append(objects, o)
@@ -76,8 +77,7 @@ func Objects(ctx context.Context, query Query) ([]sqltext.Object, error) {
 	return slices.DeleteFunc(objects, func(o sqltext.Object) bool { return shadows[sqltext.Fold(o.Table)] }), err
 }
 
-// Made returns the objects that people made: those that are neither SQLite's nor
-// lockstep's.
+// Made returns the objects that people made: those that are not lockstep's.
 func Made(objects []sqltext.Object) []sqltext.Object {
 	_, made := sqltext.Diff(nil, objects)
 	return made
@@ -89,7 +89,7 @@ func IsVirtual(o sqltext.Object) bool { return strings.HasPrefix(o.SQL, "CREATE 
 
 // IsLitestream reports whether the table belongs to Litestream, which makes its tables in
 // every database that it replicates.
-func IsLitestream(table string) bool { return strings.HasPrefix(table, "_litestream_") }
+func IsLitestream(table string) bool { return strings.HasPrefix(sqltext.Fold(table), "_litestream_") }
 
 // A Count is the number of rows in a table.
 type Count struct {

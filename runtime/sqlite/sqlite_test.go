@@ -48,6 +48,7 @@ func TestObjects(t *testing.T) {
 		{"AreInTheOrderInWhichTheyWereMade",
 			[]string{"CREATE TABLE b (x)", "CREATE TABLE a (x)", "CREATE INDEX i ON b (x)", "CREATE VIEW v AS SELECT 1", "CREATE TRIGGER r DELETE ON a BEGIN SELECT 1; END"}, "b a i v r"},
 		{"AreWithoutWhatHasNoSQL", []string{"CREATE TABLE a (x PRIMARY KEY)"}, "a"},
+		{"AreWithoutSQLitesOwn", []string{"CREATE TABLE sqlitea (x INTEGER PRIMARY KEY AUTOINCREMENT)", "ANALYZE"}, "sqlitea"},
 		{"AreWithoutShadowTables", []string{"CREATE VIRTUAL TABLE docs USING fts5(body)", "CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1)"}, "docs boxes"},
 		{"AreWithoutWhatBelongsToShadowTables", []string{"CREATE VIRTUAL TABLE docs USING fts5(body)", "CREATE INDEX i ON docs_content (c0)"}, "docs"},
 		{"HaveTablesNamedLikeShadowTables", []string{
