@@ -112,7 +112,7 @@ func (c *cascades) judge(conn *sqlite3.Conn, s *statement, writes []write) error
 				missed = "trigger " + w.trigger + ": " + missed
 			}
 			c.found = append(c.found, finding{s.problem(missed +
-				`, and foreign keys are off during an upgrade; write out what it would do, then "-- lockstep: no-cascade" on this line`), w.table})
+				`, but foreign keys are off during an upgrade; write out what it would do, then add "-- lockstep: no-cascade" to this line`), w.table})
 			return nil
 		}
 	}
@@ -122,7 +122,7 @@ func (c *cascades) judge(conn *sqlite3.Conn, s *statement, writes []write) error
 // missed returns the write and the action that would follow it, or "".
 func (c *cascades) missed(conn *sqlite3.Conn, s *statement, w write, a action) (string, error) {
 	if w.code == sqlite3.AUTH_DELETE && acts(a.onDelete) {
-		return fmt.Sprintf("DELETE from %s counts on ON DELETE %s of %s", w.table, a.onDelete, a.child), nil
+		return fmt.Sprintf("DELETE from %s relies on ON DELETE %s of %s", w.table, a.onDelete, a.child), nil
 	}
 	if w.code != sqlite3.AUTH_DELETE && acts(a.onDelete) {
 		replaces, err := c.replacing(conn, s, w)
@@ -130,7 +130,7 @@ func (c *cascades) missed(conn *sqlite3.Conn, s *statement, w write, a action) (
 			return "", err
 		}
 		if replaces {
-			return fmt.Sprintf("REPLACE in %s counts on ON DELETE %s of %s", w.table, a.onDelete, a.child), nil
+			return fmt.Sprintf("REPLACE in %s relies on ON DELETE %s of %s", w.table, a.onDelete, a.child), nil
 		}
 	}
 	if w.code == sqlite3.AUTH_UPDATE && acts(a.onUpdate) {
@@ -139,7 +139,7 @@ func (c *cascades) missed(conn *sqlite3.Conn, s *statement, w write, a action) (
 			return "", err
 		}
 		if key {
-			return fmt.Sprintf("UPDATE of %s.%s counts on ON UPDATE %s of %s", w.table, w.column, a.onUpdate, a.child), nil
+			return fmt.Sprintf("UPDATE of %s.%s relies on ON UPDATE %s of %s", w.table, w.column, a.onUpdate, a.child), nil
 		}
 	}
 	return "", nil

@@ -351,7 +351,7 @@ func (r *Result) Stale() (string, error) {
 		}
 		line++
 	}
-	return fmt.Sprintf("%s:%d: not what the migrations give; run go generate", FileName, line), nil
+	return fmt.Sprintf("%s:%d: out of date; run go generate", FileName, line), nil
 }
 
 // Commit writes lockstep_gen.go beside its place and renames it. A file that has
@@ -359,7 +359,7 @@ func (r *Result) Stale() (string, error) {
 // that is an error.
 func (r *Result) Commit() error {
 	if len(r.Source) == 0 {
-		return errors.New("no source to write; Generate all versions")
+		return errors.New("no source to write; Generate without Options.To")
 	}
 	path := filepath.Join(r.Dir, FileName)
 	found, err := os.ReadFile(path)

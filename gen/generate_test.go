@@ -90,7 +90,7 @@ func TestCommitAndStale(t *testing.T) {
 	})
 	t.Run("ReplacesOtherVersion", func(t *testing.T) {
 		writeFile(t, path, strings.Replace(string(r.Source), "= 1\n", "= 2\n", 1))
-		stale(t, "lockstep_gen.go:21: not what the migrations give; run go generate")
+		stale(t, "lockstep_gen.go:21: out of date; run go generate")
 		if err := r.Commit(); err != nil {
 			t.Fatal(err)
 		}

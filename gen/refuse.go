@@ -20,13 +20,13 @@ func (s *statement) refused() *Problem {
 		if next := s.m.script.Name(s.First + 1); next == "to" || next == "transaction" && s.m.script.Name(s.First+2) == "to" {
 			break
 		}
-		return report("ROLLBACK would end the upgrade's transaction; leave out what it undoes")
+		return report("ROLLBACK would end the upgrade's transaction; remove it and what it undoes")
 	case "attach", "detach":
-		return report("%s has no place in a migration, which is about one database; copy between files in the program", strings.ToUpper(s.Keyword()))
+		return report("%s: a migration changes one database; copy between files in the program", strings.ToUpper(s.Keyword()))
 	case "vacuum":
 		for i := s.First; i < s.End; i++ {
 			if s.m.script.Name(i) == "into" {
-				return report("VACUUM INTO writes another file; take backups outside of migrations")
+				return report("VACUUM INTO writes another file; make backups outside of migrations")
 			}
 		}
 		if !s.m.alone {
@@ -42,13 +42,13 @@ func (s *statement) refused() *Problem {
 		}
 	}
 	if s.variable >= 0 {
-		p := s.m.at(s.m.script.Tokens[s.variable].Pos, "bind parameter %s, and nobody binds it; write the value", s.m.script.Token(s.variable))
+		p := s.m.at(s.m.script.Tokens[s.variable].Pos, "bind parameter %s, which has no value in a migration; write the value", s.m.script.Token(s.variable))
 		return &p
 	}
 	return nil
 }
 
-const elsewhere = `put it into a migration of its own whose first line is "-- lockstep: no-transaction"`
+const elsewhere = `put it in a migration of its own whose first line is "-- lockstep: no-transaction"`
 
 // refusedPragma returns why a pragma is of no use in a migration, or "".
 //
@@ -69,7 +69,7 @@ func (s *statement) refusedPragma() string {
 	}
 	switch name {
 	case "schema_version":
-		return "PRAGMA schema_version is SQLite's own count; leave it alone"
+		return "PRAGMA schema_version is SQLite's own counter; do not set it"
 	case "encoding":
 		return "PRAGMA encoding does nothing once the database exists; set it where the program creates the database"
 	case "analysis_limit", "automatic_index", "busy_timeout", "cache_size", "cache_spill", "case_sensitive_like",
@@ -80,5 +80,5 @@ func (s *statement) refusedPragma() string {
 		"data_store_directory", "threads", "trusted_schema", "wal_autocheckpoint":
 		return "PRAGMA " + name + " changes the connection, not the database; set it where the program opens the database"
 	}
-	return "PRAGMA " + name + " is not one that SQLite knows, which ignores it; remove it"
+	return "PRAGMA " + name + " is unknown to SQLite, which ignores it; remove it"
 }

@@ -209,7 +209,7 @@ func (r *replay) madeOurs() (bool, error) {
 func (r *replay) leftTemporary(m *migration) error {
 	names, err := column(r.conn, "SELECT type || ' ' || name FROM sqlite_temp_schema WHERE sql NOT NULL ORDER BY type = 'table' DESC")
 	if err == nil && len(names) > 0 {
-		r.problems = append(r.problems, Problem{File: m.name, Fact: "leaves temporary " + names[0] + " behind; drop it at the end"})
+		r.problems = append(r.problems, Problem{File: m.name, Fact: "leaves temporary " + names[0] + "; drop it at the end"})
 	}
 	return err
 }
@@ -230,7 +230,7 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 		return nil, &problem, nil
 	}
 	if stmt == nil || tail != "" {
-		problem := s.m.at(s.Pos+len(s.SQL)-len(tail), "SQLite ends a statement here and lockstep does not; please report it")
+		problem := s.m.at(s.Pos+len(s.SQL)-len(tail), "SQLite ends a statement here and lockstep does not; please report this bug")
 		return nil, &problem, stmt.Close()
 	}
 	if done != nil {

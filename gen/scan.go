@@ -146,7 +146,7 @@ func misnamed(name string) lockstep.Version {
 func unsuitable(entry fs.DirEntry, name filename.Name) string {
 	switch kind := entry.Type(); {
 	case kind&fs.ModeSymlink != 0:
-		return "is a symbolic link; go:embed wants a regular file"
+		return "is a symbolic link; go:embed needs a regular file"
 	case kind.IsDir():
 		return "is a directory with a migration's name; want a regular file"
 	case !kind.IsRegular():
@@ -174,10 +174,10 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 	text := sqltext.Normalize(bytes)
 	m.script = &sqltext.Script{Text: text}
 	if i := strings.IndexByte(text, 0); i >= 0 {
-		return Problems{m.at(i, "NUL byte; %s would read no further", m.reader())}
+		return Problems{m.at(i, "NUL byte; %s would stop reading here", m.reader())}
 	}
 	if !utf8.ValidString(text) {
-		return Problems{m.at(firstInvalid(text), "text is not UTF-8; save the file as UTF-8")}
+		return Problems{m.at(firstInvalid(text), "not UTF-8; save the file as UTF-8")}
 	}
 	if !m.sql() {
 		m.checksum = scriptPrograms[m.Ext].Checksum(bytes)
@@ -272,7 +272,7 @@ func (m *migration) annotations() (problems Problems) {
 			token := sqltext.Next(text, pos)
 			comment := text[token.Pos:token.End]
 			if token.Kind == sqltext.Comment && (strings.HasPrefix(strings.TrimLeft(comment, "- \t"), t.mark) || strings.HasPrefix(comment, t.mark)) {
-				problems = append(problems, m.at(pos, "annotation of %s; keep the statements of the way up and drop the annotations and the way down", t.tool))
+				problems = append(problems, m.at(pos, "annotation of %s; keep the up statements and remove the annotations and the down statements", t.tool))
 			}
 			pos = token.End
 		}

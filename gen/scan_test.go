@@ -41,7 +41,7 @@ func TestScan(t *testing.T) {
 			if err := os.Symlink("0001-initialize.sql", filepath.Join(dir, "0002-add.sql")); err != nil {
 				t.Skip(err)
 			}
-		}, "0002-add.sql: is a symbolic link; go:embed wants a regular file"},
+		}, "0002-add.sql: is a symbolic link; go:embed needs a regular file"},
 		{"RefusesUnreadableFile", func(t *testing.T, dir string) {
 			if os.Geteuid() == 0 || runtime.GOOS == "windows" {
 				t.Skip("everything is readable")
@@ -54,17 +54,17 @@ func TestScan(t *testing.T) {
 		{"RefusesEmptyFile", file("0002-add.sql", ""), "0002-add.sql: no statement; want at least one"},
 		{"RefusesCommentsAlone", file("0002-add.sql", "-- a\n/* b */ ; -- c"), "0002-add.sql: no statement; want at least one"},
 		{"RefusesDirectiveAlone", file("0002-add.sql", "-- lockstep: no-transaction"), "0002-add.sql: no statement; want at least one"},
-		{"RefusesOtherEncodings", file("0002-add.sql", "SELECT 1;\n\nSELECT 'caf\xe9';"), "0002-add.sql:3:12: text is not UTF-8; save the file as UTF-8"},
-		{"RefusesUTF16", file("0002-add.sql", "\xff\xfeS\x00E\x00"), "0002-add.sql:1:4: NUL byte; SQLite would read no further"},
-		{"RefusesNUL", file("0002-add.sql", "SELECT 1;\nSELECT 'a\x00b';"), "0002-add.sql:2:10: NUL byte; SQLite would read no further"},
-		{"RefusesNULInPython", file("0002-add.py", "pass\n'\x00'"), "0002-add.py:2:2: NUL byte; Python would read no further"},
-		{"RefusesOtherEncodingsInShell", file("0002-add.sh", ": caf\xe9"), "0002-add.sh:1:6: text is not UTF-8; save the file as UTF-8"},
+		{"RefusesOtherEncodings", file("0002-add.sql", "SELECT 1;\n\nSELECT 'caf\xe9';"), "0002-add.sql:3:12: not UTF-8; save the file as UTF-8"},
+		{"RefusesUTF16", file("0002-add.sql", "\xff\xfeS\x00E\x00"), "0002-add.sql:1:4: NUL byte; SQLite would stop reading here"},
+		{"RefusesNUL", file("0002-add.sql", "SELECT 1;\nSELECT 'a\x00b';"), "0002-add.sql:2:10: NUL byte; SQLite would stop reading here"},
+		{"RefusesNULInPython", file("0002-add.py", "pass\n'\x00'"), "0002-add.py:2:2: NUL byte; Python would stop reading here"},
+		{"RefusesOtherEncodingsInShell", file("0002-add.sh", ": caf\xe9"), "0002-add.sh:1:6: not UTF-8; save the file as UTF-8"},
 		{"RefusesEmptyScript", file("0002-add.sh", "#!/bin/sh\n\n  # nothing"), "0002-add.sh: no statement; want at least one"},
 		{"RefusesScriptThatNothingRuns", func(t *testing.T, dir string) {
 			t.Setenv("PATH", t.TempDir())
 			file("0002-add.py", "pass")(t, dir)
 			file("0003-add.sh", ":")(t, dir)
-		}, "0002-add.py: needs python3, which is not in PATH; the schema behind it is known by running it\n0003-add.sh: needs sh, which is not in PATH; the schema behind it is known by running it"},
+		}, "0002-add.py: needs python3, which is not in PATH; generating must run it to know the schema after it\n0003-add.sh: needs sh, which is not in PATH; generating must run it to know the schema after it"},
 		{"AcceptsByteOrderMark", file("0002-add.sql", "\uFEFFSELECT 1;"), ""},
 		{"AcceptsCRLF", file("0002-add.sql", "SELECT 1;\r\nSELECT 2;\r\n"), ""},
 		{"LeavesOtherFilesAlone", func(t *testing.T, dir string) {

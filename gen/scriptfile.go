@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
@@ -20,28 +20,28 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
-// scriptPrograms are what generated code says of scripts, by the endings of names.
+// scriptPrograms are the Programs of scripts in generated code, by extension.
 var scriptPrograms = map[string]lockstep.Program{".py": script.Python, ".sh": script.Shell}
 
-// interpreters reports the scripts that nothing here can run.
+// interpreters reports the scripts for which this machine has no interpreter.
 func interpreters(migrations []*migration) (problems Problems) {
 	for _, m := range migrations {
 		if scriptPrograms[m.Ext] == nil {
 			continue
 		}
 		if _, err := interpreter.Find(m.name); err != nil {
-			problems = append(problems, Problem{File: m.name, Fact: err.Error() + "; the schema behind it is known by running it"})
+			problems = append(problems, Problem{File: m.name, Fact: err.Error() + "; generating must run it to know the schema after it"})
 		}
 	}
 	return problems
 }
 
-// script runs a script as an upgrade does: on a copy in a file, which is read back.
+// script runs a script as an upgrade does, on a copy in a file, and reads that back.
 func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) {
 	if err := r.transaction(false); err != nil {
 		return false, err
 	}
-	dir, err := os.MkdirTemp("", "lockstep-") // nobody else's
+	dir, err := os.MkdirTemp("", "lockstep-")
 	if err != nil {
 		return false, err
 	}
@@ -69,11 +69,11 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		io.WriteString(r.output, stdout+stderr)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return report("has removed the database")
+		return report("removed the database")
 	}
-	switch fault, err := r.readBack(path); {
+	switch fault, err := r.readBack(ctx, path); {
 	case err != nil:
-		return report("what it has left: %s", sqlite.Sentence(err))
+		return report("left a database that SQLite cannot read: %s", sqlite.Sentence(err))
 	case fault != "":
 		return report("%s", fault)
 	}
@@ -88,41 +88,39 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 }
 
 // readBack makes the database at path that of the replay, or says why it cannot be.
-func (r *replay) readBack(path string) (fault string, err error) {
-	file, err := sqlite3.Open(path)
+func (r *replay) readBack(ctx context.Context, path string) (fault string, err error) {
+	file, err := driver.Open("file:" + filepath.ToSlash(path))
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	// A database in memory cannot be in the mode WAL.
-	if err := file.Exec("PRAGMA journal_mode = DELETE"); err != nil {
+	if _, err := file.ExecContext(ctx, "PRAGMA journal_mode = DELETE"); err != nil {
 		return "", err
 	}
-	answer, err := column(file, "PRAGMA integrity_check(1)")
+	damage, err := sqlite.IntegrityCheck(ctx, sqlite.On(file), 1)
 	if err != nil {
 		return "", err
 	}
-	if !slices.Equal(answer, []string{"ok"}) {
-		return "what it has left is damaged: " + strings.Join(answer, "; "), nil
+	if len(damage) > 0 {
+		return "left a damaged database: " + damage[0], nil
 	}
-	for _, form := range []string{"page_size", "encoding"} {
-		before, err := column(r.conn, "PRAGMA "+form)
-		if err != nil {
-			return "", err
-		}
-		after, err := column(file, "PRAGMA "+form)
-		if err != nil {
-			return "", err
-		}
-		if !slices.Equal(before, after) {
-			return fmt.Sprintf("has made a database of %s %s of one of %s, which cannot take its place", form, strings.Join(after, ""), strings.Join(before, "")), nil
-		}
+	before, err := sqlite.Form(ctx, sqlite.On(r.tx))
+	if err != nil {
+		return "", err
+	}
+	after, err := sqlite.Form(ctx, sqlite.On(file))
+	if err != nil {
+		return "", err
+	}
+	if after != before {
+		return fmt.Sprintf("changed the database from %s to %s; an upgrade must keep both", before, after), nil
 	}
 	return "", r.conn.Restore("main", path)
 }
 
-// scriptFailure is the problem of a script that has failed: what it wrote last, and
-// the line of it that a traceback, or the shell, names.
+// scriptFailure returns the problem of a script that failed: what it wrote last, at the
+// line that a traceback or the shell names.
 func (m *migration) scriptFailure(err error, wrote string) Problem {
 	p := Problem{File: m.name, Fact: err.Error()}
 	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(wrote), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
@@ -137,7 +135,7 @@ func (m *migration) scriptFailure(err error, wrote string) Problem {
 	for i, line := range lines {
 		if found := traced.FindStringSubmatch(line); found != nil {
 			p.Line, _ = strconv.Atoi(found[1])
-			last = lines[len(lines)-1:] // which is what the traceback is about
+			last = lines[len(lines)-1:] // the subject of the traceback
 		} else if found := said.FindStringSubmatch(line); found != nil {
 			p.Line, _ = strconv.Atoi(found[1])
 			lines[i] = found[2]

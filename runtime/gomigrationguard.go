@@ -93,9 +93,9 @@ func (g *guard) check(query string) error {
 		case "begin", "commit", "end", "rollback", "savepoint", "release":
 			return refusal(strings.ToUpper(keyword) + ": the transaction is that of the whole upgrade; return nil to keep what the migration did, and an error to undo it")
 		case "attach", "detach":
-			return refusal(strings.ToUpper(keyword) + ": a migration is about one database; copy between files in the program")
+			return refusal(strings.ToUpper(keyword) + ": a migration changes one database; copy between files in the program")
 		case "vacuum":
-			return refusal(`VACUUM: cannot run inside a transaction; put it into an SQL migration of its own whose first line is "-- lockstep: no-transaction"`)
+			return refusal(`VACUUM: cannot run inside a transaction; put it in an SQL migration of its own whose first line is "-- lockstep: no-transaction"`)
 		}
 		switch name, sets := stmt.SetsConnection(); {
 		case sets && name == "foreign_keys":

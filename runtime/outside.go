@@ -274,7 +274,7 @@ func (o outside) run(ctx context.Context, u *upgrade, m *pending) error {
 	if err != nil {
 		return err
 	}
-	form, err := u.form(ctx)
+	form, err := sqlite.Form(ctx, u.query)
 	if err != nil {
 		return err
 	}
@@ -318,24 +318,13 @@ func (u *upgrade) inspectCopy(ctx context.Context, own, form string) error {
 	if err := u.compareOwn(ctx, own); err != nil {
 		return err
 	}
-	switch after, err := u.form(ctx); {
+	switch after, err := sqlite.Form(ctx, u.query); {
 	case err != nil:
 		return err
 	case after != form:
-		return fmt.Errorf("the script has made a database with %s of one with %s, which cannot take its place", after, form)
+		return fmt.Errorf("the script changed the database from %s to %s; an upgrade must keep both", form, after)
 	}
 	return nil
-}
-
-// form reads what a database has been made with.
-func (u *upgrade) form(ctx context.Context) (string, error) {
-	var size int
-	var encoding string
-	err := u.conn.QueryRowContext(ctx, "PRAGMA page_size").Scan(&size)
-	if err == nil {
-		err = u.conn.QueryRowContext(ctx, "PRAGMA encoding").Scan(&encoding)
-	}
-	return fmt.Sprintf("pages of %d bytes and text in %s", size, encoding), err
 }
 
 // resealReplaced notes the number that the schema has got as it came to its place.

@@ -84,7 +84,7 @@ import shutil; shutil.rmtree(os.path.dirname(path))`,
 		{"EmptyFile", whole + `db.close(); open(path, "w").close()`,
 			"data.db: 0003-cents.py: _meta and _lockstep_history are lockstep's, and the migration has changed them; leave them alone" + rolledBack},
 		{"PageSize", whole + `db.execute("PRAGMA journal_mode = delete"); db.execute("PRAGMA page_size = 8192"); db.execute("VACUUM")`,
-			"data.db: 0003-cents.py: the script has made a database with pages of 8192 bytes and text in UTF-8 of one with pages of 4096 bytes and text in UTF-8, which cannot take its place" + rolledBack},
+			"data.db: 0003-cents.py: the script changed the database from pages of 4096 bytes and text in UTF-8 to pages of 8192 bytes and text in UTF-8; an upgrade must keep both" + rolledBack},
 		{"RowsWithoutParent", whole + `db.execute("DELETE FROM items WHERE id = 10"); db.commit()`,
 			"data.db: the upgrade to 0006 leaves rows without parent: table orders, parent items: rowid 1" + rolledBack},
 	} {

@@ -121,3 +121,14 @@ func Rows(ctx context.Context, query Query, objects []sqltext.Object, limit int6
 	}
 	return counts, nil
 }
+
+// Form returns what a database keeps from its creation on: the size of its pages and
+// the encoding of its text.
+func Form(ctx context.Context, query Query) (string, error) {
+	var size, encoding string
+	err := query(ctx, "PRAGMA page_size", func(scan Scan) error { return scan(&size) })
+	if err == nil {
+		err = query(ctx, "PRAGMA encoding", func(scan Scan) error { return scan(&encoding) })
+	}
+	return "pages of " + size + " bytes and text in " + encoding, err
+}

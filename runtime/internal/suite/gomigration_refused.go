@@ -10,7 +10,7 @@ import (
 // goRefusals is about statements that no migration may execute.
 func goRefusals(t *test) {
 	const control = ": the transaction is that of the whole upgrade; return nil to keep what the migration did, and an error to undo it"
-	const one = ": a migration is about one database; copy between files in the program"
+	const one = ": a migration changes one database; copy between files in the program"
 	const connection = ": not for a migration; set it where the program opens the database"
 	for _, c := range []struct{ name, query, want string }{
 		{"Begin", "BEGIN IMMEDIATE", "BEGIN" + control},
@@ -27,7 +27,7 @@ func goRefusals(t *test) {
 		{"CommitBehindAnExplainedTrigger", "EXPLAIN QUERY PLAN CREATE TRIGGER t AFTER UPDATE ON notes BEGIN SELECT 1; END; COMMIT", "COMMIT" + control},
 		{"Attach", "ATTACH ':memory:' AS other", "ATTACH" + one},
 		{"Detach", "DETACH other", "DETACH" + one},
-		{"Vacuum", "VACUUM", `VACUUM: cannot run inside a transaction; put it into an SQL migration of its own whose first line is "-- lockstep: no-transaction"`},
+		{"Vacuum", "VACUUM", `VACUUM: cannot run inside a transaction; put it in an SQL migration of its own whose first line is "-- lockstep: no-transaction"`},
 		{"ForeignKeys", "PRAGMA foreign_keys = ON", "PRAGMA foreign_keys: does nothing inside a transaction; they are off during an upgrade, and checked at its end"},
 		{"ForeignKeysInParentheses", "pragma main.\"Foreign_Keys\"(1)", "PRAGMA foreign_keys: does nothing inside a transaction; they are off during an upgrade, and checked at its end"},
 		{"SettingsOfTheConnection", "PRAGMA query_only = 1", "PRAGMA query_only" + connection},
