@@ -3,6 +3,7 @@ package migratetest
 import (
 	"fmt"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -42,9 +43,9 @@ func TestImportsTheStandardLibraryOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const module = "github.com/lockstep-db/lockstep/runtime"
-	const want = module + "/sqltext\n" + module + "/sqlite\n" + module + "\n" + module + "/migratetest\n"
-	if got := string(out); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+	for _, path := range strings.Fields(string(out)) {
+		if !strings.HasPrefix(path, "github.com/lockstep-db/lockstep/runtime") {
+			t.Errorf("imports %s", path)
+		}
 	}
 }
