@@ -19,12 +19,11 @@ func generateCommand() command {
 		args:  "[--check] [--gaps] [--dqs] [--accept N]... [--json] [DIR]",
 		short: "write lockstep_gen.go from the migrations in a directory",
 		long: `
-Reads the migrations in DIR (the current folder, which is where go generate
-starts it), replays them in an SQLite in memory, and writes lockstep_gen.go beside
-them. Nothing is written unless all of them are right; an unchanged file is left
-alone. It is silent when all is well, but for a list of the places in the module
-that are pinned to an earlier migration, and so no longer compile: the code to look
-at before the commit.
+Reads the migrations in DIR (the current folder, where go generate starts it),
+replays them in SQLite in memory, and writes lockstep_gen.go beside them. It writes
+nothing unless all of them are right, and leaves an unchanged file alone. It prints
+only the places in the module that are pinned to an earlier migration and so no longer
+compile: the code to review before the commit.
 
 "lockstep init" writes the line that starts it:
 
@@ -35,14 +34,14 @@ in a process of their own; .py and .sh files are run by python3 and sh. They see
 empty database with what the migrations before them have made, and their output goes
 to standard error. A directory of SQL alone does not pay for that.
 
-A migration that lockstep_gen.go records is history: there are databases that have
-been through it. When one is changed in more than blanks and comments, renamed or
-removed, generate refuses. The newest may change until git has it. Write what you
-want to change as a new migration; where you know better, --accept records the new
-text beside the old, and databases that ran either are right.
+A migration that lockstep_gen.go records is history: databases have run it. generate
+refuses when one is changed, other than in comments and white space, renamed or
+removed. The newest may change until git has it. Write a change as a new migration; if
+you know better, --accept records the new contents beside the old, and databases that
+ran either are right.
 
-Problems are printed one on a line, with file, line and column. The exit code is 1
-if there are any.
+Problems are printed one per line, with file, line and column. The exit code is 1 if
+there are any.
 
 Example:
 
@@ -89,12 +88,12 @@ col, pinned, newest).`,
 	}
 }
 
-// generateFlags defines the flags that stand in a go:generate line.
+// generateFlags defines the flags that a go:generate line may have.
 func generateFlags(fs *flag.FlagSet) *gen.Options {
 	opts := &gen.Options{}
 	fs.BoolVar(&opts.Gaps, "gaps", false, "accept gaps between the numbers, as fastmigrate does")
 	fs.BoolVar(&opts.DQS, "dqs", false, `accept "strings" in double quotes, which some builds of SQLite refuse`)
-	fs.Var((*versionList)(&opts.Accept), "accept", "`N`: accept the changed text of migration N, and go on accepting the earlier (may be repeated)")
+	fs.Var((*versionList)(&opts.Accept), "accept", "`N`: accept the changed contents of migration N beside the earlier (may be repeated)")
 	return opts
 }
 

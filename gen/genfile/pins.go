@@ -2,6 +2,7 @@ package genfile
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"go/ast"
 	"go/parser"
@@ -112,17 +113,25 @@ func (p Package) Rename(path string, text []byte, any, pins map[string]string) (
 			edits = append(edits, Edit{fset.PositionFor(id.Pos(), false), id.Name, to})
 		}
 	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			add(id, any[id.Name])
-		}
-		if e, ok := n.(ast.Expr); ok {
-			if id := names.of(e); id != nil {
-				add(id, pins[id.Name])
+	var visit func(n ast.Node) bool
+	visit = func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if name := names.of(n); name != nil {
+				add(name, pins[name.Name])
 			}
+			ast.Inspect(n.X, visit)
+			return false
+		case *ast.Ident:
+			to := any[n.Name]
+			if names.of(n) != nil {
+				to = cmp.Or(to, pins[n.Name])
+			}
+			add(n, to)
 		}
 		return true
-	})
+	}
+	ast.Inspect(file, visit)
 	return edits
 }
 
@@ -132,13 +141,11 @@ type Edit struct {
 	Old, New string
 }
 
-// Apply returns the text with the names replaced. It sorts the edits, and drops those
-// that are there twice.
-func Apply(text []byte, edits *[]Edit) (edited []byte) {
-	slices.SortFunc(*edits, func(a, b Edit) int { return a.At.Offset - b.At.Offset })
-	*edits = slices.Compact(*edits)
+// Apply returns the text with the names replaced.
+func Apply(text []byte, edits []Edit) (edited []byte) {
+	byOffset := func(a, b Edit) int { return a.At.Offset - b.At.Offset }
 	last := 0
-	for _, e := range *edits {
+	for _, e := range slices.SortedFunc(slices.Values(edits), byOffset) {
 		edited = append(append(edited, text[last:e.At.Offset]...), e.New...)
 		last = e.At.Offset + len(e.Old)
 	}

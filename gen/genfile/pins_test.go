@@ -53,13 +53,13 @@ func TestRename(t *testing.T) {
 			"package a\n\nimport \"example.com/app/migrations\"\n\nvar V0002B = other.V0002B(migrations.Latest)\n",
 			"package a\n\nimport \"example.com/app/migrations\"\n\nvar V0002B = other.V0002B(migrations.Latest)\n"},
 		{"RenamesFunctionsAndPinsInThePackage", "/app/migrations/a.go",
-			"package migrations\n\nfunc migrate0002() { migrate0002() }\n\nvar x = V0002B(Latest)\n",
-			"package migrations\n\nfunc migrate0003() { migrate0003() }\n\nvar x = V0003B(Latest)\n"},
+			"package migrations\n\nfunc migrate0002() { migrate0002() }\n\nvar x = V0002B(Latest) + other.V0002B\n",
+			"package migrations\n\nfunc migrate0003() { migrate0003() }\n\nvar x = V0003B(Latest) + other.V0002B\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
 			edits := pkg.Rename(test.path, []byte(test.text), functions, pins)
-			if got := string(Apply([]byte(test.text), &edits)); got != test.want {
+			if got := string(Apply([]byte(test.text), edits)); got != test.want {
 				t.Errorf("got\n%s\nwant\n%s", got, test.want)
 			}
 		})

@@ -120,15 +120,18 @@ func (p *Plan) split(ctx context.Context, m Move, undo *undo) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", from, err)
 	}
-	text, err := git.Run(ctx, p.Dir, "show", p.sides.own+":./"+m.From)
-	if err != nil {
-		return fmt.Errorf("%s: %w", from, err)
+	text := theirs
+	for _, side := range []string{":2:./", ":3:./"} { // git's index has both
+		if text == theirs {
+			if text, err = git.Run(ctx, p.Dir, "show", side+m.From); err != nil {
+				return fmt.Errorf("%s: %w", from, err)
+			}
+		}
 	}
 	own := []byte(text)
 	if m.from.Ext == ".go" {
 		names := map[string]string{genfile.FuncName(m.from.Version): genfile.FuncName(m.to.Version)}
-		edits := genfile.Package{}.Rename(from, own, names, nil)
-		own = genfile.Apply(own, &edits)
+		own = genfile.Apply(own, genfile.Package{}.Rename(from, own, names, nil))
 	}
 	*undo = append(*undo, func() error { return os.WriteFile(from, merged, 0o666) }, func() error { return os.Remove(to) })
 	if err := genfile.Rewrite(from, []byte(theirs)); err != nil {

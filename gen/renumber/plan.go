@@ -9,7 +9,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,8 +40,7 @@ type Plan struct {
 	Version lockstep.Version // of the last migration, afterwards
 
 	plain bool
-	sides sides
-	edits map[string]*edit // of Go files, by absolute path
+	edits map[string]edit // of Go files, by absolute path
 }
 
 // A Move gives a migration another number.
@@ -71,7 +70,7 @@ func New(ctx context.Context, dir string, opts Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Dir: dir, Moves: []Move{}, Names: []Name{}, Version: last(files), plain: opts.Plain, edits: map[string]*edit{}}
+	p := &Plan{Dir: dir, Moves: []Move{}, Names: []Name{}, Version: last(files), plain: opts.Plain, edits: map[string]edit{}}
 	if len(opts.Move) > 0 {
 		err = p.moveNamed(files, opts.Move)
 	} else {
@@ -81,10 +80,7 @@ func New(ctx context.Context, dir string, opts Options) (*Plan, error) {
 		return p, err
 	}
 	p.Version = max(last(files), p.Moves[len(p.Moves)-1].to.Version)
-	if err := p.renameFunctions(ctx, files); err != nil {
-		return nil, err
-	}
-	return p, p.renamePins(ctx)
+	return p, p.rename(ctx, files)
 }
 
 func last(files []filename.Name) (last lockstep.Version) {
@@ -119,11 +115,12 @@ func (p *Plan) moveNamed(files []filename.Name, names []string) error {
 
 // moveSide plans to move the migrations of one side, if those of the other are in the
 // way.
-func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options) (err error) {
-	if p.sides, err = findSides(ctx, p.Dir, opts.Onto); err != nil {
+func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options) error {
+	stays, main, err := findSides(ctx, p.Dir, opts.Onto)
+	if err != nil {
 		return err
 	}
-	p.Stays = p.sides.stays
+	p.Stays = stays
 	if p.Stays == "" {
 		return p.unambiguous(files)
 	}
@@ -131,7 +128,7 @@ func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Dir, err)
 	}
-	both, err := p.sides.addedByBoth(ctx, p.Dir)
+	both, err := addedByBoth(ctx, p.Dir)
 	if err != nil {
 		return err
 	}
@@ -156,7 +153,7 @@ func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options
 	for i := range p.Moves {
 		m := &p.Moves[i]
 		m.both = slices.Contains(both, m.from)
-		if main := p.sides.main; !m.both && main != "" && git.HasFile(ctx, p.Dir, main, m.From) {
+		if !m.both && main != "" && git.HasFile(ctx, p.Dir, main, m.From) {
 			return gen.Refuse("ambiguous", "%s: is in %s, whose migrations never move, but not in %s\n\t%s",
 				filepath.Join(p.Dir, m.From), main, p.Stays, gen.CommandLine("lockstep", "renumber", "--migrations", p.Dir, "--onto", main))
 		}
@@ -197,66 +194,9 @@ func (p *Plan) moveAfter(stay, moving []filename.Name) error {
 	return nil
 }
 
-// renameFunctions plans to give the functions of Go migrations the numbers of their
-// files. In files of the other side, their names mean the other side's functions.
-func (p *Plan) renameFunctions(ctx context.Context, files []filename.Name) error {
-	functions := map[string]string{} // of the migrations that move
-	free := map[string]string{}      // those that no migration that stays has, too
-	moves := map[string]Move{}
-	for _, m := range p.Moves {
-		moves[m.From] = m
-		if m.from.Ext == ".go" {
-			functions[genfile.FuncName(m.from.Version)] = genfile.FuncName(m.to.Version)
-			free[genfile.FuncName(m.from.Version)] = genfile.FuncName(m.to.Version)
-		}
-	}
-	for _, f := range files {
-		if m, ok := moves[f.String()]; !ok || m.both {
-			delete(free, genfile.FuncName(f.Version))
-		}
-	}
-	entries, err := os.ReadDir(p.Dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		name := entry.Name()
-		if filepath.Ext(name) != ".go" || name == genfile.Name || !entry.Type().IsRegular() {
-			continue
-		}
-		names := functions
-		if m, ok := moves[name]; ok {
-			if m.both {
-				continue // Apply writes it anew
-			}
-			from := genfile.FuncName(m.from.Version)
-			names = map[string]string{from: functions[from]}
-		} else if _, err := filename.Parse(name); err == nil {
-			continue // a migration that stays
-		} else if p.Stays != "" && git.HasFile(ctx, p.Dir, p.Stays, name) {
-			names = free
-		}
-		path, err := filepath.Abs(filepath.Join(p.Dir, name))
-		if err != nil {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		p.rename(path, text, genfile.Package{}.Rename(path, text, names, nil))
-	}
-	return nil
-}
-
-// renamePins plans to rename the pins in the module.
-func (p *Plan) renamePins(ctx context.Context) error {
-	pins := map[string]string{}
-	for _, m := range p.Moves {
-		if !m.both { // else it may be the other side's
-			pins[genfile.PinName(m.from)] = genfile.PinName(m.to)
-		}
-	}
+// rename plans the changes to Go code: the functions of Go migrations get the numbers of
+// their files, and pins the numbers of their migrations.
+func (p *Plan) rename(ctx context.Context, files []filename.Name) error {
 	module, err := gomod.Find(p.Dir)
 	if err != nil || module == nil {
 		return err
@@ -268,27 +208,61 @@ func (p *Plan) renamePins(ctx context.Context) error {
 	if pkg.Path, err = module.ImportPath(p.Dir); err != nil {
 		return err
 	}
+	pins := map[string]string{}
+	for _, m := range p.Moves {
+		if !m.both { // else it may be the other side's
+			pins[genfile.PinName(m.from)] = genfile.PinName(m.to)
+		}
+	}
+	functions := p.functions(ctx, files)
 	return module.GoFiles(ctx, func(path string, text []byte) {
-		if filepath.Base(path) == genfile.Name {
-			return
+		var names map[string]string
+		if dir, name := filepath.Split(path); filepath.Clean(dir) == pkg.Dir {
+			if name == genfile.Name {
+				return
+			}
+			names = functions(name)
 		}
-		if e := p.edits[path]; e != nil {
-			text = e.new
+		edits := pkg.Rename(path, text, names, pins)
+		if len(edits) > 0 {
+			p.edits[path] = edit{text, genfile.Apply(text, edits)}
 		}
-		p.rename(path, text, pkg.Rename(path, text, nil, pins))
+		for _, e := range edits {
+			p.Names = append(p.Names, Name{path, e.At.Line, e.Old, e.New})
+		}
 	})
 }
 
-// rename plans the edits of a Go file.
-func (p *Plan) rename(path string, text []byte, edits []genfile.Edit) {
-	if len(edits) == 0 {
-		return
+// functions returns a function that says which functions of Go migrations get which
+// names in a file of the package. In the other side's files, a name means the other
+// side's function, if it still has one of that name.
+func (p *Plan) functions(ctx context.Context, files []filename.Name) func(file string) map[string]string {
+	all := map[string]string{}
+	moves := map[string]Move{}
+	for _, m := range p.Moves {
+		moves[m.From] = m
+		if m.from.Ext == ".go" {
+			all[genfile.FuncName(m.from.Version)] = genfile.FuncName(m.to.Version)
+		}
 	}
-	if p.edits[path] == nil {
-		p.edits[path] = &edit{old: text}
+	free := maps.Clone(all)
+	for _, f := range files {
+		if m, moving := moves[f.String()]; !moving || m.both {
+			delete(free, genfile.FuncName(f.Version))
+		}
 	}
-	p.edits[path].new = genfile.Apply(text, &edits)
-	for _, e := range edits {
-		p.Names = append(p.Names, Name{path, e.At.Line, e.Old, e.New})
+	return func(file string) map[string]string {
+		name, err := filename.Parse(file)
+		m, moving := moves[file]
+		switch {
+		case moving && !m.both:
+			from := genfile.FuncName(name.Version)
+			return map[string]string{from: all[from]}
+		case err == nil:
+			return nil // it stays, or Apply writes both
+		case p.Stays != "" && git.HasFile(ctx, p.Dir, p.Stays, file):
+			return free
+		}
+		return all
 	}
 }

@@ -12,52 +12,33 @@ import (
 	"github.com/lockstep-db/lockstep/gen/git"
 )
 
-// sides are the two branches that met, as git knows them.
-type sides struct {
-	stays string // the commit whose migrations stay, or ""
-	own   string // the commit whose migrations move, during a merge or a rebase
-	main  string // the main branch, unless the user said what stays
-}
-
-// findSides asks git which commit's migrations stay, if the user did not say it.
-func findSides(ctx context.Context, dir, onto string) (s sides, err error) {
-	if onto != "" && !git.HasCommit(ctx, dir, onto) {
-		return s, gen.Refuse("missing", "%s: git knows no commit or branch %s", dir, onto)
+// findSides asks git which commit's migrations stay, if the user did not say so in onto.
+// main is the branch whose migrations never move, or "" if the user decides.
+func findSides(ctx context.Context, dir, onto string) (stays, main string, err error) {
+	if onto != "" {
+		if !git.HasCommit(ctx, dir, onto) {
+			return "", "", gen.Refuse("missing", "%s: git knows no commit or branch %s", dir, onto)
+		}
+		return onto, "", nil
 	}
 	if !git.Succeeds(ctx, dir, "rev-parse", "--git-dir") {
-		return s, ctx.Err() // no git, or no repository
+		return "", "", ctx.Err() // no git, or no repository
 	}
-	s.main = mainBranch(ctx, dir)
-	rebased := applied(ctx, dir)
+	main = mainBranch(ctx, dir)
 	switch {
 	case git.HasCommit(ctx, dir, "MERGE_HEAD"):
-		s.stays, s.own = "MERGE_HEAD", "HEAD"
-		if onMain(ctx, dir, s.main) && !pulling(ctx, dir, s.main) {
-			s.stays, s.own = s.own, s.stays
+		if onMain(ctx, dir, main) && !pulling(ctx, dir, main) {
+			return "HEAD", main, nil
 		}
-	case rebased != "":
+		return "MERGE_HEAD", main, nil
+	case git.HasCommit(ctx, dir, "REBASE_HEAD") || git.HasCommit(ctx, dir, "CHERRY_PICK_HEAD"):
 		// HEAD is what the commit is applied to; git calls it "ours".
-		s.stays, s.own = "HEAD", rebased
-		if !strings.HasPrefix(s.main, "origin/") {
-			s.main = "" // it may be what is rebased
+		if !strings.HasPrefix(main, "origin/") {
+			main = "" // it may be what is rebased
 		}
-	default:
-		s.stays = s.main
+		return "HEAD", main, nil
 	}
-	if onto != "" {
-		s.stays, s.main = onto, ""
-	}
-	return s, nil
-}
-
-// applied returns the commit that a rebase or a cherry-pick is applying, or "".
-func applied(ctx context.Context, dir string) string {
-	for _, commit := range []string{"REBASE_HEAD", "CHERRY_PICK_HEAD"} {
-		if git.HasCommit(ctx, dir, commit) {
-			return commit
-		}
-	}
-	return ""
+	return main, main, nil
 }
 
 // mainBranch returns the branch whose migrations never move, without the commits of the
@@ -99,7 +80,7 @@ func pulling(ctx context.Context, dir, main string) bool {
 
 // addedByBoth returns the migrations that both sides of a merge or a rebase have added
 // under the same name. The folder has git's mixture of the two.
-func (s sides) addedByBoth(ctx context.Context, dir string) (both []filename.Name, err error) {
+func addedByBoth(ctx context.Context, dir string) (both []filename.Name, err error) {
 	unmerged, err := git.Names(ctx, dir, "ls-files", "-z", "--unmerged", ".")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
@@ -114,7 +95,7 @@ func (s sides) addedByBoth(ctx context.Context, dir string) (both []filename.Nam
 		if err != nil {
 			continue
 		}
-		if in != "23" || s.own == "" {
+		if in != "23" {
 			return nil, gen.Refuse("problem", "%s: in conflict, but not added by both branches; resolve that first", filepath.Join(dir, name))
 		}
 		both = append(both, parsed)

@@ -112,7 +112,7 @@ func (v *Vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 			}
 			if len(f.pins) > 0 {
 				slices.SortFunc(f.pins, func(a, b genfile.Pin) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
-				f.text = genfile.Apply(text, &edits)
+				f.text = genfile.Apply(text, edits)
 				files[name] = f
 			}
 		}
