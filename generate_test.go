@@ -109,11 +109,16 @@ func TestStart(t *testing.T) {
 	next.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
 	other.write("migrations/0002-add-tags.sql", "CREATE TABLE labels (label TEXT);\n")
 	next.run("go", "tool", "lockstep", "generate", "migrations")
+	databases := map[string]string{} // by what made them
 	migrated := func(m *module, flags ...string) func(*testing.T, string) {
 		return func(t *testing.T, db string) {
-			m := m.in(t)
-			m.run("go", "tool", "lockstep", "create", "--db", db)
-			m.run("go", append([]string{"tool", "lockstep", "migrate", "--db", db}, flags...)...)
+			maker := m.dir + " " + strings.Join(flags, " ")
+			if made, ok := databases[maker]; ok {
+				write(t, db, made)
+				return
+			}
+			m.in(t).migrate(db, flags...)
+			databases[maker] = read(t, db)
 		}
 	}
 	executed := func(script string) func(*testing.T, string) {
@@ -211,8 +216,7 @@ func TestStale(t *testing.T) {
 	// that it keeps.
 	behind := func(t *testing.T, m *module) string {
 		db := filepath.Join(t.TempDir(), "data.db")
-		m.run("go", "tool", "lockstep", "create", "--db", db)
-		m.run("go", "tool", "lockstep", "migrate", "--db", db, "--to", "2")
+		m.migrate(db, "--to", "2")
 		if _, err := open(t, db).Exec("INSERT INTO notes VALUES (1, 'a', 0), (2, 'b', 1), (3, 'c', 0)"); err != nil {
 			t.Fatal(err)
 		}
@@ -350,7 +354,7 @@ func (m *module) follow(file string) {
 func startExample(t *testing.T, m *module) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "notes.exe")
-	if out, err := exec.Command("go", "build", "-o", program, "./examples/notes").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags=-s", "-o", program, "./examples/notes").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	home := t.TempDir()
@@ -424,6 +428,7 @@ type module struct {
 	t         *testing.T
 	dir, root string // its folder, and that of the module that is tested
 	env       []string
+	tool      string // the file that "go tool lockstep" runs, of a module from newApp
 }
 
 // newModule makes a module that requires the same versions as this one, so that nothing
@@ -438,7 +443,8 @@ func newModule(t *testing.T) *module {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &module{t: t, dir: dir, root: root, env: append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C")}
+	m := &module{t: t, dir: dir, root: root, env: append(os.Environ(), "GOFLAGS=-mod=mod -ldflags=-s", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C",
+		"GOGC=400")} // of the compiler and the linker, which are most of what this costs, as are symbols for a debugger
 	m.write("go.mod", strings.Replace(read(t, "go.mod"), "module github.com/lockstep-db/lockstep\n", "module example.com/app\n", 1)+
 		"\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
 	m.write("go.sum", read(t, "go.sum"))
@@ -455,13 +461,15 @@ func newApp(t *testing.T) *module {
 		m.write("migrations/"+name, text)
 	}
 	m.run("go", "generate", "./...")
+	m.tool = strings.TrimSpace(m.run("go", "tool", "-n", "lockstep"))
 	return m
 }
 
 // copy returns a copy of the module's files.
 func (m *module) copy(t *testing.T) *module {
 	t.Helper()
-	c := &module{t: t, dir: t.TempDir(), root: m.root, env: m.env}
+	c := m.in(t)
+	c.dir = t.TempDir()
 	if err := os.CopyFS(c.dir, os.DirFS(m.dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -490,6 +498,13 @@ func (m *module) try(name string, args ...string) (string, error) {
 	cmd.Dir, cmd.Env = m.dir, m.env
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// migrate makes a database and migrates it.
+func (m *module) migrate(db string, flags ...string) {
+	m.t.Helper()
+	m.run(m.tool, "create", "--db", db)
+	m.run(m.tool, append([]string{"migrate", "--db", db}, flags...)...)
 }
 
 // build builds the module's program.
