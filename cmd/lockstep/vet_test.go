@@ -10,9 +10,12 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lockstep-db/lockstep/internal/realpython"
 )
 
 // TestVet runs testdata/vet: modules in which the real go vet is run, with the real
@@ -46,22 +49,32 @@ func moduleSetup(t *testing.T) (setup func(*testscript.Env) error, root string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, err := goEnv("GOCACHE", "GOMODCACHE", "GOPATH")
+	env, err := moduleEnv()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tool, err := exec.Command("go", "tool", "-n", "lockstep").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lockstep := strings.TrimSpace(string(tool))
-	env = append(env, "LOCKSTEP="+lockstep, "GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
 	return func(e *testscript.Env) error {
 		e.Vars = append(e.Vars, env...)
-		e.Setenv("PATH", filepath.Dir(lockstep)+string(os.PathListSeparator)+e.Getenv("PATH"))
+		e.Setenv("PATH", filepath.Dir(e.Getenv("LOCKSTEP"))+string(os.PathListSeparator)+realpython.First(e.Getenv("PATH")))
 		return addRuntime(e.WorkDir, root)
 	}, root
 }
+
+// moduleEnv returns variables for the go command in such a module. Linking costs less
+// without symbols for a debugger, and compiling and linking with fewer collections of
+// garbage.
+var moduleEnv = sync.OnceValues(func() ([]string, error) {
+	const stripped = "-ldflags=-s"
+	env, err := goEnv("GOCACHE", "GOMODCACHE", "GOPATH")
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("go", "tool", "-n", "lockstep")
+	cmd.Env = append(cmd.Environ(), "GOFLAGS="+stripped)
+	tool, err := cmd.Output()
+	return append(env, "LOCKSTEP="+strings.TrimSpace(string(tool)), "GOFLAGS=-mod=mod -modcacherw "+stripped,
+		"GOGC=400", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C"), err
+})
 
 // goEnv returns variables of the go command's as NAME=value.
 func goEnv(names ...string) (env []string, err error) {

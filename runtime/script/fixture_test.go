@@ -21,6 +21,7 @@ import (
 	_ "github.com/ncruces/go-sqlite3/driver"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/lockstep-db/lockstep/internal/realpython"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/barrier"
 	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
@@ -40,6 +41,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	os.Setenv("PATH", realpython.First(os.Getenv("PATH")))
 	os.Exit(m.Run())
 }
 
