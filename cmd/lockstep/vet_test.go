@@ -15,7 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/lockstep-db/lockstep/internal/realpython"
+	"github.com/lockstep-db/lockstep/runtime/interpreter/realpython"
 )
 
 // TestVet runs testdata/vet: modules in which the real go vet is run, with the real

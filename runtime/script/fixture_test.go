@@ -21,10 +21,10 @@ import (
 	_ "github.com/ncruces/go-sqlite3/driver"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/lockstep-db/lockstep/internal/realpython"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/barrier"
 	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
+	"github.com/lockstep-db/lockstep/runtime/interpreter/realpython"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )

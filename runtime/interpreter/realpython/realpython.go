@@ -1,4 +1,4 @@
-// Package realpython is for tests that run many scripts in Python.
+// Package realpython is not for programs and promises nothing: it is for tests that run many scripts in Python.
 package realpython
 
 import (
