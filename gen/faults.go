@@ -147,7 +147,7 @@ func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault
 // file that first had it. It replays the migrations again and looks after each, for
 // which only a directory with faults must wait.
 func (d *directory) blame(ctx context.Context, opts Options, faults []fault) (problems Problems, err error) {
-	r, err := newReplay(ctx, opts, d.child)
+	r, err := newReplay(ctx, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -99,8 +99,6 @@ type Result struct {
 	Schema   *lockstep.Schema // its Files read the directory
 	Source   []byte           // the text of lockstep_gen.go; none from Load, or with Options.To
 	Warnings []Problem        // what is accepted and not good
-
-	child *child // runs the Go migrations of Schema
 }
 
 // Generate reads and replays the migrations of dir and returns the generated file
@@ -109,11 +107,10 @@ type Result struct {
 // An error that is a [Problems] lists what has to be put right in dir. Any other
 // says that the question could not be answered.
 func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
-	d, err := load(ctx, dir, opts)
+	d, err := load(ctx, dir, opts, false)
 	if err != nil {
 		return nil, err
 	}
-	defer d.close()
 	h, err := readHistory(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -155,15 +152,14 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 // recorded; from a lockstep_gen.go it takes the earlier checksums that were
 // accepted. Its errors are those of [Generate].
 //
-// The Schema is one that a database can be migrated with. Its Go migrations run in a
-// process that ends with [Result.Close].
+// A database can be migrated with the Schema. If it has Go migrations, and they are not
+// linked into the program, the error is an [Exit].
 func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
-	d, err := load(ctx, dir, opts)
+	d, err := load(ctx, dir, opts, true)
 	if err != nil {
 		return nil, err
 	}
 	if err := d.problems.err(); err != nil {
-		d.close()
 		return nil, err
 	}
 	source, err := os.ReadFile(filepath.Join(dir, FileName))
@@ -199,9 +195,6 @@ func Files(dir string) (files []filename.Name, err error) {
 	return files, err
 }
 
-// Close ends the process that runs the Go migrations of Schema, if there is one.
-func (r *Result) Close() { r.child.close() }
-
 // A directory is what is known of one before history is looked at.
 type directory struct {
 	migrations []*migration
@@ -209,16 +202,13 @@ type directory struct {
 	objects    []sqltext.Object
 	problems   Problems
 	warnings   Problems
-	child      *child // runs the Go migrations, if there are any
+	output     io.Writer // gets what programs print, or nil
 }
-
-// close ends the child, when nothing uses it any more.
-func (d *directory) close() { d.child.close() }
 
 // load scans and replays. It replays only what the scan finds no fault with: on a
 // missing migration all that follow would fail.
-func load(ctx context.Context, dir string, opts Options) (d *directory, err error) {
-	d = &directory{}
+func load(ctx context.Context, dir string, opts Options, whole bool) (d *directory, err error) {
+	d = &directory{output: opts.Output}
 	if d.migrations, d.problems, err = scan(dir, opts.Gaps); err != nil {
 		return nil, err
 	}
@@ -240,22 +230,15 @@ func load(ctx context.Context, dir string, opts Options) (d *directory, err erro
 		return d, nil
 	}
 	if slices.ContainsFunc(d.migrations, func(m *migration) bool { return m.Ext == ".go" }) {
-		// It builds while what is before the first of them is replayed.
-		if d.child, err = startChild(dir, all, opts.Output); err != nil {
-			return nil, err
-		}
+		return d, d.replayGo(ctx, dir, all, opts, whole)
 	}
-	if err := d.replay(ctx, opts); err != nil {
-		d.close()
-		return nil, err
-	}
-	return d, nil
+	return d, d.replay(ctx, opts)
 }
 
 // replay runs the migrations and, if nothing is wrong with them, checks the schema
 // that they make.
 func (d *directory) replay(ctx context.Context, opts Options) error {
-	r, err := newReplay(ctx, opts, d.child)
+	r, err := newReplay(ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -299,7 +282,7 @@ func (d *directory) result(dir string) *Result {
 	schema.Digest = digest.String()
 	schema.Files = only{os.DirFS(dir), names}
 	d.warnings.sort()
-	return &Result{Dir: dir, Schema: schema, Warnings: d.warnings, child: d.child}
+	return &Result{Dir: dir, Schema: schema, Warnings: d.warnings}
 }
 
 // program returns what runs a migration that is not SQL.
@@ -308,7 +291,7 @@ func (d *directory) program(m *migration) lockstep.Program {
 	case m.sql():
 		return nil
 	case m.Ext == ".go":
-		return lockstep.Go(d.child.function(m.Version))
+		return m.program(d.output, forAllDrivers)
 	}
 	return scriptPrograms[m.Ext]
 }

@@ -112,7 +112,7 @@ CREATE INDEX tag%[1]d_tag ON tag%[1]d(tag);
 }
 
 func executeFiles(ctx context.Context, dir string, n int) error {
-	r, err := newReplay(ctx, Options{}, nil)
+	r, err := newReplay(ctx, Options{})
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func BenchmarkReplay(b *testing.B) {
 			for b.Loop() {
 				m := &migration{name: "0001-x.sql"}
 				m.parse(text)
-				r, err := newReplay(b.Context(), Options{}, nil)
+				r, err := newReplay(b.Context(), Options{})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -24,18 +24,16 @@ type replay struct {
 	conn     *sqlite3.Conn
 	tx       *sql.Conn // the same connection
 	db       *sql.DB   // that it is of
-	child    *child    // runs them
-	output   io.Writer // gets what scripts print, or nil
+	output   io.Writer // gets what programs print, or nil
 	dqs      bool
 	cascades cascades
 	problems Problems
 	warnings Problems
 }
 
-// newReplay opens the database. The caller closes it. With a child, Go migrations
-// can be replayed.
-func newReplay(ctx context.Context, opts Options, child *child) (*replay, error) {
-	r := &replay{child: child, output: opts.Output, dqs: opts.DQS, cascades: newCascades()}
+// newReplay opens the database. The caller closes it.
+func newReplay(ctx context.Context, opts Options) (*replay, error) {
+	r := &replay{output: opts.Output, dqs: opts.DQS, cascades: newCascades()}
 	if err := r.open(ctx, opts.Conn); err != nil {
 		r.close()
 		return nil, err
@@ -74,7 +72,7 @@ func (r *replay) open(ctx context.Context, hook func(*sqlite3.Conn) error) (err 
 	})
 }
 
-// close closes the database, and leaves the child to others.
+// close closes the database.
 func (r *replay) close() {
 	if r.tx != nil {
 		r.tx.Close()
@@ -142,7 +140,14 @@ func (r *replay) step(ctx context.Context, m *migration) (bool, error) {
 	if m.sql() {
 		return r.migration(m)
 	}
-	return r.program(ctx, m)
+	run := r.goProgram
+	if m.Ext != ".go" {
+		run = r.script
+	}
+	if ok, err := run(ctx, m); !ok || err != nil {
+		return false, err
+	}
+	return true, r.cascades.reread(r.conn)
 }
 
 // migration runs the statements of m. It returns false when one failed, so that

@@ -44,7 +44,7 @@ func TestStatementsAreThoseThatSQLiteRan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := &migration{name: "0001-x.sql"}
 			m.parse(sqltext.Normalize([]byte(file)))
-			r, err := newReplay(t.Context(), Options{}, nil)
+			r, err := newReplay(t.Context(), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestStatementsAreThoseThatSQLiteRan(t *testing.T) {
 // cutBySQLite hands SQLite all of the text and then what it leaves over, and
 // returns what it takes.
 func cutBySQLite(t *testing.T, text string) (statements []string) {
-	r, err := newReplay(t.Context(), Options{}, nil)
+	r, err := newReplay(t.Context(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

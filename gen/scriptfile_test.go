@@ -57,7 +57,6 @@ func TestScriptReplay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.Close()
 		if got, want := output.String(), "one\ntwo\n"; got != want {
 			t.Errorf("got %q; want %q", got, want)
 		}

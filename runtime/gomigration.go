@@ -55,7 +55,7 @@ func Go(migrate func(ctx context.Context, tx Tx) error) Program { return goProgr
 
 type goProgram struct {
 	migrate func(ctx context.Context, tx Tx) error
-	before  func(query string) error // is called before each statement, unless nil
+	around  func(query string, run func() error) error // executes each statement, unless nil
 }
 
 // Checksum returns "g1:" and 128 bits of a SHA-256 over the tokens of Go source, in
@@ -77,13 +77,18 @@ func (goProgram) Checksum(text []byte) string {
 	}
 }
 
-// Replay calls the function of a Go migration in the transaction that is open on conn, as
-// an upgrade does. It calls before ahead of each statement, on the goroutine that executes
-// it, and stops at an error. Replay is for the generator.
-func Replay(ctx context.Context, conn *sql.Conn, migrate func(ctx context.Context, tx Tx) error, before func(query string) error) error {
+// Watched is Go for the generator: around is called in the place of each statement, on the
+// goroutine that executes it, and executes it by calling run.
+func Watched(migrate func(ctx context.Context, tx Tx) error, around func(query string, run func() error) error) Program {
+	return goProgram{migrate, around}
+}
+
+// Replay runs a Go migration in the transaction that is open on conn, as an upgrade does.
+// It is for the generator.
+func Replay(ctx context.Context, conn *sql.Conn, p Program) error {
 	u := &upgrade{gate: &gate{config: configure(nil), conn: conn}}
 	defer u.restore(ctx)
-	return goProgram{migrate, before}.run(ctx, u, nil)
+	return u.runProgram(ctx, &pending{Migration: Migration{Program: p}})
 }
 
 // run calls the function in the transaction of the upgrade.
@@ -107,7 +112,7 @@ func (p goProgram) run(ctx context.Context, u *upgrade, _ *pending) error {
 // call calls the function. However that ends, even in a panic, the migration is off the
 // connection before anything else uses it.
 func (p goProgram) call(ctx context.Context, u *upgrade) (err error) {
-	g := &guard{upgrade: u, before: p.before, open: make(map[io.Closer]bool)}
+	g := &guard{upgrade: u, around: p.around, open: make(map[io.Closer]bool)}
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	pool := sql.OpenDB(g)
 	// The end of the context is looked at in [guard.do], which can return its error.
@@ -127,6 +132,3 @@ func (p goProgram) call(ctx context.Context, u *upgrade) (err error) {
 	// Only the methods of a Tx: there is no Commit to be found behind it.
 	return p.migrate(g.ctx, struct{ Tx }{inner})
 }
-
-// Run calls the function. It is for the process of the generator that runs it.
-func (p goProgram) Run(ctx context.Context, tx Tx) error { return p.migrate(ctx, tx) }

@@ -28,8 +28,8 @@ import (
 // again. These here are the migration's, and the real ones are the guard's.
 type guard struct {
 	upgrade   *upgrade
-	before    func(query string) error // is called before each statement, unless nil
-	ctx       context.Context          // of the migration; ends with it
+	around    func(query string, run func() error) error // executes each statement, unless nil
+	ctx       context.Context                            // of the migration; ends with it
 	cancel    context.CancelFunc
 	users     atomic.Int32 // calls that are running
 	over      atomic.Bool  // the function has returned
@@ -266,17 +266,20 @@ var _ interface {
 
 // do is do of the guard for what begins to execute the statement.
 func (st *guardedStmt) do(f func() error) error {
-	return st.guard.do(st.query, func() (err error) {
+	run := func() (err error) {
 		if st.real == nil {
 			err = st.check(st.query)
-		}
-		if err == nil && st.before != nil {
-			err = st.before(st.query)
 		}
 		if err == nil {
 			err = f()
 		}
 		return err
+	}
+	return st.guard.do(st.query, func() error {
+		if st.around != nil {
+			return st.around(st.query, run)
+		}
+		return run()
 	})
 }
 

@@ -82,7 +82,6 @@ migrations: 0 if the tool does not say), which is null without --from.`,
 						to := s
 						if v != 0 { // the warnings are those of the newest
 							to = &streams{stderr: io.Discard}
-							defer to.close()
 						}
 						res, err := load(ctx, to, migrations.value, gen.Options{Gaps: *gaps, To: v})
 						if err != nil {

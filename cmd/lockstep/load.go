@@ -11,8 +11,7 @@ import (
 
 // load calls [gen.Load] for the commands that work on a directory as it is,
 // whether or not it is a Go package. Gaps are accepted where the go:generate line
-// of the directory accepts them; double-quoted strings always, with a warning. The result
-// is closed when the command is done.
+// of the directory accepts them; double-quoted strings always, with a warning.
 func load(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.Result, error) {
 	line, _ := directive(dir)
 	opts.Gaps = opts.Gaps || line.Gaps
@@ -22,7 +21,6 @@ func load(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.R
 	if err != nil {
 		return nil, inDir(dir, err)
 	}
-	s.loaded = append(s.loaded, res)
 	s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
 	return res, nil
 }

@@ -80,15 +80,7 @@ type streams struct {
 	stderr   io.Writer
 	warnings gen.Problems
 
-	loaded    []*gen.Result // to close when the command is done
-	migrating atomic.Bool   // what programs print is worth printing
-}
-
-// close ends the processes that run Go migrations.
-func (s *streams) close() {
-	for _, r := range s.loaded {
-		r.Close()
-	}
+	migrating atomic.Bool // what programs print is worth printing
 }
 
 // commands returns the subcommands in the order in which a user meets them.
@@ -150,10 +142,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 
 	s := &streams{stderr: stderr}
-	defer s.close()
 	var res result
 	if err = lookUp(fs); err == nil {
 		res, err = act(ctx, s, args)
+	}
+	if exit := gen.Exit(0); errors.As(err, &exit) {
+		return int(exit) // another process has done it
 	}
 	if err == context.Canceled { // it has no place, and no more to say
 		err = fmt.Errorf("%s: interrupted: %w", name, err)

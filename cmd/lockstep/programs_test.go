@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -30,6 +31,20 @@ func TestPrograms(t *testing.T) {
 		}
 		return setup(e)
 	})
+}
+
+// TestImports keeps the command such that it can be built again as a part of the module
+// that Go migrations are in.
+func TestImports(t *testing.T) {
+	imports, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range strings.Lines(string(imports)) {
+		if strings.Contains(path, "/internal/") {
+			t.Errorf("imports %s: package main cannot be built in another module", strings.TrimSpace(path))
+		}
+	}
 }
 
 // emptyCmd is "empty DIR": it wants a folder with nothing in it.

@@ -46,11 +46,7 @@ func (p *Plan) Apply(ctx context.Context, opts gen.Options) (*gen.Result, error)
 func (p *Plan) generate(ctx context.Context, opts gen.Options) (*gen.Result, error) {
 	if p.plain {
 		opts.DQS = true // somebody else's choice
-		res, err := gen.Load(ctx, p.Dir, opts)
-		if err == nil {
-			res.Close()
-		}
-		return res, err
+		return gen.Load(ctx, p.Dir, opts)
 	}
 	opts.Renumbered = p.Moves[0].from.Version
 	for _, m := range p.Moves {

@@ -1,4 +1,6 @@
 // Package livecopy is not for programs and promises nothing: it may change in any release.
+// It is public because the command lockstep imports it, and that is built again as part of
+// the modules that have Go migrations: see gen.Load.
 //
 // It copies the file of an SQLite database while others use it, and
 // replaces the live content by that of such a copy, in one atomic step.

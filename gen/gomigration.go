@@ -1,0 +1,95 @@
+package gen
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// goProgram runs a Go migration in the replay's transaction, by the code that guards one
+// in an upgrade. It looks at statements as the replay does at those of an SQL migration.
+func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
+	line, failed := 0, 0 // of the last statement, and if it has failed
+	err := lockstep.Replay(ctx, r.tx, m.program(r.output, func(query string, run func() error) error {
+		line, failed = lineIn(m.name), 0
+		s, err := r.watch(m, query, line)
+		if err == nil {
+			err = forAllDrivers(query, run)
+		}
+		if err != nil {
+			failed = line
+		} else if s != nil {
+			r.cascades.learn(s)
+		}
+		return err
+	}))
+	if err == nil {
+		return true, r.leftTemporary(m)
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	fact := err.Error()
+	if e := (*sqlite3.Error)(nil); errors.As(err, &e) { // of a row, perhaps
+		failed = line
+		fact = strings.ReplaceAll(fact, e.Error(), sqlite.Sentence(e))
+	}
+	if e := (*panicError)(nil); errors.As(err, &e) {
+		failed = e.line
+	}
+	r.problems = append(r.problems, Problem{File: m.name, Line: failed, Fact: fact})
+	return false, nil
+}
+
+// oneByOne executes the statements of a query one by one: what a statement writes shows
+// when SQLite compiles it, which it cannot before those before it have been executed.
+type oneByOne struct{ lockstep.Tx }
+
+func (t oneByOne) ExecContext(ctx context.Context, query string, args ...any) (res sql.Result, err error) {
+	stmts := sqltext.Parse(query).Cut()
+	if len(args) > 0 || len(stmts) < 2 {
+		return t.Tx.ExecContext(ctx, query, args...)
+	}
+	for _, stmt := range stmts {
+		if res, err = t.Tx.ExecContext(ctx, stmt.SQL); err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+// watch looks whether the statement, at that line of the migration, counts on a foreign
+// key's action. It returns the statement, if there is one.
+func (r *replay) watch(m *migration, query string, line int) (*statement, error) {
+	text := &migration{name: m.name}
+	text.parse(query)
+	stmts := text.statements()
+	if len(stmts) == 0 {
+		return nil, nil
+	}
+	s := stmts[0]
+	before := len(r.cascades.found)
+	done, err := r.cascades.watch(r.conn, s)
+	if done == nil || err != nil {
+		return s, err
+	}
+	stmt, _, err := r.conn.Prepare(query)
+	if err != nil {
+		return s, r.conn.SetAuthorizer(nil) // it will be said when it is executed
+	}
+	if err := errors.Join(done(), stmt.Close()); err != nil {
+		return s, err
+	}
+	for i := range r.cascades.found[before:] {
+		f := &r.cascades.found[before+i]
+		f.Line, f.Col = line, 0 // and not in its text
+	}
+	return s, nil
+}

@@ -1,0 +1,230 @@
+//go:build unix
+
+package gen
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ncruces/go-sqlite3/driver"
+	"golang.org/x/tools/txtar"
+)
+
+// newActs returns the folder of migrations of which one does what the variable ACT says,
+// in a module of their own, and its text.
+func newActs(t *testing.T) (dir, text string) {
+	t.Helper()
+	archive, err := txtar.ParseFile("testdata/relink/module.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, f := range archive.Files {
+		files["../"+f.Name] = string(f.Data)
+	}
+	return newMigrations(t, files), files["../migrations/0002-act.go"]
+}
+
+// TestGoReplay has Generate replay migrations in Go.
+func TestGoReplay(t *testing.T) {
+	dir, source := newActs(t)
+	lineOf := func(text string) string {
+		before, _, _ := strings.Cut(source, text)
+		return ":" + strconv.Itoa(strings.Count(before, "\n")+1)
+	}
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	for act, want := range map[string]string{
+		"":         "",
+		"mattn":    "",
+		"own":      ": not today",
+		"row":      lineOf("SELECT abs(") + ": abs: integer overflow",
+		"prepared": lineOf("insert.ExecContext(") + ": INSERT INTO notes(title) VALUES (?): UNIQUE constraint failed: notes.title",
+		"panic":    lineOf("list[7])") + ": panic: runtime error: index out of range [7] with length 0",
+		"goexit":   ": called runtime.Goexit",
+		"exit":     ": called os.Exit: exit status 0",
+		"fatal":    ": called os.Exit: exit status 1: without configuration",
+		"crash":    lineOf(`panic("boom")`) + ": panic in another goroutine: boom",
+	} {
+		t.Run("Act"+act, func(t *testing.T) {
+			t.Setenv("ACT", act)
+			_, err := Generate(t.Context(), dir, Options{})
+			if want != "" {
+				want = "0002-act.go" + want
+			}
+			if got := errorText(err); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if problems := (Problems)(nil); err != nil && !errors.As(err, &problems) {
+				t.Error("it is no problem of the migrations")
+			}
+		})
+	}
+	t.Run("Prints", func(t *testing.T) {
+		t.Setenv("ACT", "print")
+		dir2, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PWD", dir2)
+		var output bytes.Buffer
+		if _, err := Generate(t.Context(), dir, Options{Output: &output}); err != nil {
+			t.Error(err)
+		}
+		if got, want := output.String(), "to standard output\nto standard error\nby a logger\n"; got != want {
+			t.Errorf("got %q; want %q", got, want)
+		}
+	})
+	for _, act := range []string{"obey", "hang"} {
+		t.Run("ContextThatEnds"+act, func(t *testing.T) {
+			t.Setenv("ACT", act)
+			ctx, stop := context.WithTimeout(t.Context(), time.Second)
+			defer stop()
+			if _, err := Generate(ctx, dir, Options{}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	if got := glob(t, temp); got != "" {
+		t.Errorf("temporary files: %s", got)
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// TestRerun has a program run itself again with the migrations.
+func TestRerun(t *testing.T) {
+	dir, _ := newActs(t)
+	writeFile(t, filepath.Join(dir, "0003-answer.sql"), "CREATE TABLE answers AS SELECT answer() AS a, slug FROM notes;")
+	program := filepath.Join(t.TempDir(), "generator.exe")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./generator")
+	build.Dir = filepath.Dir(dir)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	command := func(env string, args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), program, append([]string{"migrations"}, args...)...)
+		cmd.Dir = filepath.Dir(dir)
+		cmd.Env = append(cmd.Environ(), strings.Fields(env)...)
+		return cmd
+	}
+	// run runs the program and returns what it prints and how it ends.
+	run := func(t *testing.T, env string, args ...string) string {
+		t.Helper()
+		cmd := command(env, args...)
+		cmd.Stdin = strings.NewReader("nothing for migrations")
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		cmd.Run()
+		said := strings.ReplaceAll(stderr.String(), filepath.Dir(dir)+string(filepath.Separator), "")
+		said, _, _ = strings.Cut(said, "\n\ngoroutine ") // Go's runtime
+		return stdout.String() + said + cmd.ProcessState.String()
+	}
+	t.Run("AsFarAsGenerateWithTheHook", func(t *testing.T) {
+		if got, want := run(t, "ACT=print"), "to standard output\nto standard error\nby a logger\nexit status 0"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, FileName))
+		if err != nil || !strings.Contains(string(text), "Ends: []int{15}") {
+			t.Errorf("got %s, %v", text, err)
+		}
+	})
+	for _, test := range []struct{ claim, env, want string }{
+		{"ForLoad", "ACT=print THEN=", "migrated\nexit status 0"},
+		{"TellsTheMigrationThatExits", "THEN=fatal", "generator: 0002-act.go: called os.Exit: exit status 1: without configuration\nexit status 3"},
+		{"TellsTheMigrationThatExitsInTheReplay", "ACT=exit", "generator: 0002-act.go: called os.Exit: exit status 0\nexit status 3"},
+		{"TellsTheMigrationThatPanics", "THEN=panic", "migrated\ngenerator: a.db: 0002-act.go: panic: runtime error: index out of range [7] with length 0; rolled back, still at 0000\nexit status 3"},
+		{"TellsTheMigrationThatFails", "THEN=prepared", "migrated\ngenerator: a.db: 0002-act.go: INSERT INTO notes(title) VALUES (?): UNIQUE constraint failed: notes.title; rolled back, still at 0000\nexit status 3"},
+		{"ErrorsAreOfEveryDriver", "THEN=mattn", "migrated\nexit status 0"},
+	} {
+		t.Run(test.claim, func(t *testing.T) {
+			os.Remove(filepath.Join(filepath.Dir(dir), "a.db"))
+			if got := run(t, test.env, "a.db"); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+	t.Run("IsInterruptedWithThisProgram", func(t *testing.T) {
+		cmd := command("THEN=hang PIDS="+filepath.Join(dir, "b"), "b.db")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		child := startHanging(t, cmd)
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait()
+		if got, want := strings.ReplaceAll(stderr.String(), filepath.Dir(dir)+string(filepath.Separator), ""), "generator: b.db: 0002-act.go: interrupted: context canceled: interrupt signal received; rolled back, still at 0000\n"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		gone(t, child)
+		db, err := driver.Open("file:" + filepath.Join(filepath.Dir(dir), "b.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		var n int
+		if err := db.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil || n != 0 {
+			t.Errorf("%d tables are left, %v", n, err)
+		}
+	})
+	if got := glob(t, temp); got != "" {
+		t.Errorf("temporary files: %s", got)
+	}
+	t.Run("EndsWithThisProgram", func(t *testing.T) {
+		cmd := command("THEN=hang PIDS="+filepath.Join(dir, "c"), "c.db")
+		child := startHanging(t, cmd)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait()
+		gone(t, child)
+		if got := glob(t, temp); got != "" {
+			t.Errorf("temporary files: %s", got)
+		}
+	})
+}
+
+// startHanging starts a program, and returns the number of the process whose migration
+// hangs.
+func startHanging(t *testing.T, cmd *exec.Cmd) (pid int) {
+	t.Helper()
+	file, _ := strings.CutPrefix(cmd.Env[len(cmd.Env)-1], "PIDS=")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		text, _ := os.ReadFile(file)
+		if pid, err := strconv.Atoi(string(text)); err == nil {
+			return pid
+		}
+		if time.Now().After(end) {
+			t.Fatal("the migration does not run")
+		}
+	}
+}
+
+// gone fails the test unless the process ends.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("process %d lives on", pid)
+		}
+	}
+}
