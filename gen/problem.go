@@ -2,7 +2,10 @@ package gen
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,4 +89,15 @@ func CommandLine(args ...string) string {
 		}
 	}
 	return strings.Join(quoted, " ")
+}
+
+// FileError names the file as the user did, in place of what package os writes.
+func FileError(path string, err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	if e := (*os.LinkError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }

@@ -101,15 +101,3 @@ func parseConfig(name, text string) (map[string]string, error) {
 	}
 	return paths, nil
 }
-
-// fileError names the file the way the user did, in place of the system call and
-// the names that package os puts in front.
-func fileError(path string, err error) error {
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		err = e.Err
-	}
-	if e := (*os.LinkError)(nil); errors.As(err, &e) {
-		err = e.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
-}

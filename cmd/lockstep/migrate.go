@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
@@ -59,58 +60,89 @@ migrations: those that ran, or with --dry-run would run, each with version and f
 and with --dry-run also program (it is not SQL) and noTransaction, which are left out
 when false, and statements (line, sql).`,
 		flags: func(fs *flag.FlagSet) action {
-			db, migrations := dbFlag(fs), migrationsFlag(fs)
-			var to versionFlag
-			fs.Var(&to, "to", "`N`: stop at version N")
+			r := upgradeFlags(fs)
 			dryRun := fs.Bool("dry-run", false, "print what would run, and write nothing")
 			perMigration := fs.Bool("per-migration", false, "commit after each migration, as fastmigrate does, instead of once at the end")
 			backup := fs.Bool("backup", false, "make a backup first if something is pending")
 			keep := fs.Int("keep", 0, "`N`: with --backup, keep the last N (default all)")
-			gaps, timeout, allow := gapsFlag(fs), timeoutFlag(fs), allowFlag(fs)
-			return func(ctx context.Context, s *streams, args []string) (result, error) {
+			return func(ctx context.Context, s *streams, _ []string) (result, error) {
 				if *keep < 0 || *keep > 0 && !*backup {
 					return nil, usage("--keep: want --backup too, and a number from 1")
 				}
-				res, err := load(ctx, s, migrations.value, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
-				if err != nil {
+				if err := r.load(ctx, s); err != nil {
 					return nil, err
 				}
-				opts := []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), script.WithConn(prepare)}
 				if *perMigration {
-					opts = append(opts, lockstep.WithPerMigration())
+					r.opts = append(r.opts, lockstep.WithPerMigration())
 				}
 				if *backup {
-					opts = append(opts, lockstep.WithBackup(*keep))
+					r.opts = append(r.opts, lockstep.WithBackup(*keep))
 				}
-				return migrate(ctx, s, db.value, res.Schema, to == 0, *dryRun, opts)
+				return r.migrate(ctx, s, *dryRun)
 			}
 		},
 	}
 }
 
-// migrate brings the database at path to the version of schema, which is that of
-// the newest migration or the one that was asked for.
-func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Schema, newest, dryRun bool, opts []lockstep.Option) (result, error) {
-	db, err := openDatabase(path)
+// An upgradeRequest is which database migrate and try upgrade, and how.
+type upgradeRequest struct {
+	db, migrations *pathFlag
+	to             versionFlag // 0: the newest
+	gaps           *bool
+	timeout        *time.Duration
+	allow          *string
+
+	schema *lockstep.Schema
+	opts   []lockstep.Option
+}
+
+func upgradeFlags(fs *flag.FlagSet) *upgradeRequest {
+	r := &upgradeRequest{db: dbFlag(fs), migrations: migrationsFlag(fs), gaps: gapsFlag(fs), timeout: timeoutFlag(fs), allow: allowFlag(fs)}
+	fs.Var(&r.to, "to", "`N`: stop at version N")
+	return r
+}
+
+// load reads the migrations.
+func (r *upgradeRequest) load(ctx context.Context, s *streams) error {
+	res, err := load(ctx, s, r.migrations.value, gen.Options{Gaps: *r.gaps, To: lockstep.Version(r.to)})
+	if err != nil {
+		return err
+	}
+	r.schema = res.Schema
+	r.opts = []lockstep.Option{lockstep.WithTimeout(*r.timeout), lockstep.WithAllowed(*r.allow), script.WithConn(prepare), warningsOf(r.db.value, s)}
+	return nil
+}
+
+// inspect inspects the database, and refuses to go back to a version that was asked for.
+func (r *upgradeRequest) inspect(ctx context.Context, db *database) (*lockstep.State, error) {
+	state, err := db.inspect(ctx, r.schema, r.opts...)
+	if err == nil && state.Version > r.schema.Expected && r.to != 0 {
+		err = refuse("backward", "%s: at version %v, past %v; the only way back is a backup", db.path, state.Version, r.schema.Expected)
+	}
+	return state, err
+}
+
+func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (result, error) {
+	db, err := openDatabase(r.db.value)
 	if kindOf(err) == "missing" {
-		return nil, refuse("missing", "%v; migrate upgrades a database that exists\n\tlockstep create --db %s", err, quoteArg(path))
+		return nil, refuse("missing", "%v; migrate upgrades a database that exists\n\tlockstep create --db %s", err, quoteArg(r.db.value))
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
 
-	state, err := db.upgradable(ctx, schema, newest, opts...)
+	state, err := r.inspect(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	out := &migrateResult{DB: path, From: state.Version, To: schema.Expected, DryRun: dryRun, Migrations: []ranMigration{}}
+	out := &migrateResult{DB: db.path, From: state.Version, To: r.schema.Expected, DryRun: dryRun, Migrations: []ranMigration{}}
 	if dryRun {
 		if len(state.Pending) == 0 && state.Refusal != nil {
 			return nil, state.Refusal
 		}
 		for _, m := range state.Pending {
-			ran, err := listStatements(schema.Files, m)
+			ran, err := listStatements(r.schema.Files, m)
 			if err != nil {
 				return nil, err
 			}
@@ -121,7 +153,7 @@ func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Sche
 
 	s.migrating.Store(true)
 	progress := startProgress(s.stderr)
-	err = lockstep.Migrate(ctx, db.DB, schema, append(opts, warningsOf(path, s), lockstep.WithProgress(func(p lockstep.Progress) {
+	err = lockstep.Migrate(ctx, db.DB, r.schema, append(r.opts, lockstep.WithProgress(func(p lockstep.Progress) {
 		progress.report(p)
 		if p.Backup != "" {
 			out.Backup = db.beside(p.Backup, state.DB)
@@ -136,16 +168,6 @@ func migrate(ctx context.Context, s *streams, path string, schema *lockstep.Sche
 		return nil, db.named(err)
 	}
 	return out, nil
-}
-
-// upgradable inspects the database and refuses to go back to an earlier version that was
-// asked for; newest says that none was.
-func (db *database) upgradable(ctx context.Context, schema *lockstep.Schema, newest bool, opts ...lockstep.Option) (*lockstep.State, error) {
-	state, err := db.inspect(ctx, schema, opts...)
-	if err == nil && state.Version > schema.Expected && !newest {
-		err = refuse("backward", "%s: at version %v, past %v; the only way back is a backup", db.path, state.Version, schema.Expected)
-	}
-	return state, err
 }
 
 // listStatements returns the statements of a migration that an upgrade would

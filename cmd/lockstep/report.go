@@ -24,6 +24,8 @@ type refusal = gen.Refusal
 
 func refuse(kind, format string, args ...any) error { return gen.Refuse(kind, format, args...) }
 
+func fileError(path string, err error) error { return gen.FileError(path, err) }
+
 // complain prints errors and returns the exit code. A problem in a migration
 // begins with its place, as a compiler's does, so that an editor can go there;
 // any other error begins with the name of the command. where is that of [message].

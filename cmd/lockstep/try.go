@@ -14,10 +14,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/script"
 )
 
 func tryCommand() command {
@@ -63,27 +61,21 @@ for those in SQL statements: line, ms), schema (type, name, before, after: the S
 objects that changed, "" where there is none), rows (table, before, after: of all
 tables, null where there is none) and kept ("" without --keep).`,
 		flags: func(fs *flag.FlagSet) action {
-			db, migrations := dbFlag(fs), migrationsFlag(fs)
-			var to versionFlag
-			fs.Var(&to, "to", "`N`: stop at version N")
+			r := upgradeFlags(fs)
 			var keep fileFlag
 			fs.Var(&keep, "keep", "`FILE`: where to leave the upgraded copy")
 			verbose := fs.Bool("v", false, "list the rows of all tables")
-			gaps, timeout, allow := gapsFlag(fs), timeoutFlag(fs), allowFlag(fs)
 			return func(ctx context.Context, s *streams, _ []string) (result, error) {
-				res, err := load(ctx, s, migrations.value, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
+				if err := r.load(ctx, s); err != nil {
+					return nil, err
+				}
+				report, err := r.try(ctx, s, string(keep))
 				if err != nil {
 					return nil, err
 				}
-				opts := []lockstep.Option{lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), script.WithConn(prepare), warningsOf(db.value, s)}
-				t := &trying{db.value, string(keep), res.Schema, *timeout, opts}
-				report, err := t.try(ctx, s, to == 0)
-				if err != nil {
-					return nil, err
-				}
-				out := &tryResult{DB: db.value, Report: report, verbose: *verbose}
+				out := &tryResult{DB: r.db.value, Report: report, verbose: *verbose}
 				if len(report.Migrations) > 0 {
-					out.Kept = t.keep
+					out.Kept = string(keep)
 				}
 				return out, nil
 			}
@@ -91,24 +83,15 @@ tables, null where there is none) and kept ("" without --keep).`,
 	}
 }
 
-// trying is one run of the command.
-type trying struct {
-	path    string // of the database
-	keep    string
-	schema  *lockstep.Schema
-	timeout time.Duration
-	opts    []lockstep.Option
-}
-
-// try runs the migrations on a copy. newest says that no earlier version was asked for.
-func (t *trying) try(ctx context.Context, s *streams, newest bool) (*trial.Report, error) {
-	live, err := openUnchanged(t.path)
+// try runs the migrations on a copy of the database.
+func (r *upgradeRequest) try(ctx context.Context, s *streams, keep string) (*trial.Report, error) {
+	live, err := openUnchanged(r.db.value)
 	if err != nil {
 		return nil, err
 	}
 	defer live.Close()
 	// What a program would refuse is not worth a copy.
-	state, err := live.upgradable(ctx, t.schema, newest, t.opts...)
+	state, err := r.inspect(ctx, live)
 	if err == nil && !errors.Is(state.Refusal, lockstep.ErrBehind) {
 		err = state.Refusal
 	}
@@ -118,8 +101,8 @@ func (t *trying) try(ctx context.Context, s *streams, newest bool) (*trial.Repor
 	if len(state.Pending) == 0 {
 		return &trial.Report{From: state.Version, To: state.Version, Migrations: []trial.Migration{}, Schema: []trial.Object{}, Rows: []trial.Table{}}, nil
 	}
-	if _, err := os.Lstat(t.keep); t.keep != "" && err == nil {
-		return nil, refuse("exists", "%s: exists; nothing was tried", t.keep)
+	if _, err := os.Lstat(keep); keep != "" && err == nil {
+		return nil, refuse("exists", "%s: exists; nothing was tried", keep)
 	}
 
 	dir, err := os.MkdirTemp("", "lockstep-try-")
@@ -128,8 +111,8 @@ func (t *trying) try(ctx context.Context, s *streams, newest bool) (*trial.Repor
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "copy.db")
-	if err := live.copyTo(ctx, file, t.timeout); err != nil {
-		return nil, t.undecided(ctx, err)
+	if err := live.copyTo(ctx, file, *r.timeout); err != nil {
+		return nil, live.undecided(ctx, err)
 	}
 	copied, err := connect(file, "rw", prepare)
 	if err != nil {
@@ -138,27 +121,27 @@ func (t *trying) try(ctx context.Context, s *streams, newest bool) (*trial.Repor
 	defer copied.Close()
 	s.migrating.Store(true)
 	progress := startProgress(s.stderr)
-	report, err := trial.Run(ctx, copied.DB, t.schema, progress.report, t.opts...)
+	report, err := trial.Run(ctx, copied.DB, r.schema, progress.report, r.opts...)
 	progress.stop()
 	if err != nil {
-		return nil, t.undecided(ctx, err)
+		return nil, live.undecided(ctx, err)
 	}
-	if t.keep == "" {
+	if keep == "" {
 		return report, nil
 	}
-	switch err := copied.copyTo(ctx, t.keep, t.timeout); {
+	switch err := copied.copyTo(ctx, keep, *r.timeout); {
 	case errors.Is(err, fs.ErrExist):
-		return nil, refuse("exists", "%s: exists; nothing was kept", t.keep)
+		return nil, refuse("exists", "%s: exists; nothing was kept", keep)
 	case err != nil:
-		return nil, fileError(t.keep, err)
+		return nil, fileError(keep, err)
 	}
 	return report, nil
 }
 
-// undecided makes "could not tell" of an error that is not about the migrations and the
-// data: there is no room for the copy, or somebody has interrupted.
-func (t *trying) undecided(ctx context.Context, err error) error {
-	named := (&database{path: t.path}).named(err)
+// undecided rewords an error with the copy. One that is not about the migrations and the
+// data, such as no room for the copy or an interrupt, is no answer.
+func (db *database) undecided(ctx context.Context, err error) error {
+	named := db.named(err)
 	if ctx.Err() != nil {
 		return errors.New(named.Error())
 	}
@@ -166,7 +149,7 @@ func (t *trying) undecided(ctx context.Context, err error) error {
 	if code, ok := machineCode(err); ok {
 		fact = strings.TrimPrefix(code.Error(), "sqlite3: ")
 	}
-	if e := (*fs.PathError)(nil); errors.As(err, &e) { // its path is gone when somebody reads it
+	if e := (*fs.PathError)(nil); errors.As(err, &e) { // its path is that of the copy
 		fact = strings.TrimPrefix(fact+": "+e.Err.Error(), ": ")
 	}
 	if fact == "" {
@@ -179,12 +162,11 @@ func (t *trying) undecided(ctx context.Context, err error) error {
 		}
 		fact = place + ": " + fact
 	}
-	return fmt.Errorf("copy of %s in %s: %s", t.path, os.TempDir(), fact)
+	return fmt.Errorf("copy of %s in %s: %s", db.path, os.TempDir(), fact)
 }
 
-// openUnchanged opens a database of which no page is to be written. SQLite copies the
-// write-ahead log into the file when the last connection is closed; a log that is there
-// already has to stay.
+// openUnchanged opens a database without writing to its file. When the last connection
+// closes, SQLite copies the write-ahead log into the file; one that exists has to stay.
 //
 // https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfignockptonclose
 func openUnchanged(path string) (*database, error) {

@@ -112,7 +112,7 @@ func (e *enrollment) named(err error) error {
 func (e *enrollment) noMigrations() (bool, error) {
 	entries, err := os.ReadDir(e.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fileError(e.Dir, err)
+		return false, gen.FileError(e.Dir, err)
 	}
 	return !slices.ContainsFunc(entries, func(entry fs.DirEntry) bool {
 		_, err := filename.Parse(entry.Name())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -207,12 +206,4 @@ func (e *enrollment) readSettings(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// fileError names the file in place of what package os writes.
-func fileError(path string, err error) error {
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		err = e.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }

@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -174,7 +173,7 @@ func WriteNew(path, text string) (remove func(), err error) {
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		remove()
-		return nil, fileError(dir, err)
+		return nil, gen.FileError(dir, err)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
@@ -186,15 +185,7 @@ func WriteNew(path, text string) (remove func(), err error) {
 	}
 	if err != nil {
 		remove() // part of a file is worse than none
-		return nil, fileError(path, err)
+		return nil, gen.FileError(path, err)
 	}
 	return remove, nil
-}
-
-// fileError names the file in place of what package os writes.
-func fileError(path string, err error) error {
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		err = e.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }

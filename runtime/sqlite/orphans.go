@@ -99,49 +99,39 @@ func check(ctx context.Context, query Query, pragma string) ([]Orphans, error) {
 // orphanKeys returns the primary keys of rows of child, a table WITHOUT ROWID, that
 // violate its foreign key number key.
 func orphanKeys(ctx context.Context, query Query, child string, key int) (names []string, err error) {
-	primary, err := primaryKey(ctx, query, child)
+	literal := "'" + strings.ReplaceAll(child, "'", "''") + "'"
+	var primary, present, match []string
+	err = query(ctx, "SELECT name FROM pragma_table_info("+literal+") WHERE pk > 0 ORDER BY pk", func(scan Scan) error {
+		var name string
+		err := scan(&name)
+		primary = append(primary, "quote(c."+sqltext.Quote(name)+")")
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	var parent string
-	var from, to []string
-	err = query(ctx, "PRAGMA foreign_key_list("+sqltext.Quote(child)+")", func(scan Scan) error {
-		var id, seq int
-		var table, column string
-		var target sql.NullString
-		var onUpdate, onDelete, match any
-		if err := scan(&id, &seq, &table, &column, &target, &onUpdate, &onDelete, &match); err != nil || id != key {
-			return err
+	// REFERENCES parent without columns means its primary key.
+	q := fmt.Sprintf(`SELECT "table", "from", coalesce("to", (SELECT name FROM pragma_table_info("table") WHERE pk = seq + 1))
+		FROM pragma_foreign_key_list(%s) WHERE id = %d ORDER BY seq`, literal, key)
+	err = query(ctx, q, func(scan Scan) error {
+		var from string
+		var to sql.NullString
+		err := scan(&parent, &from, &to)
+		present = append(present, "c."+sqltext.Quote(from)+" IS NOT NULL")
+		if to.Valid { // else there is no such parent
+			match = append(match, "p."+sqltext.Quote(to.String)+" = c."+sqltext.Quote(from))
 		}
-		parent, from = table, append(from, column)
-		if target.Valid {
-			to = append(to, target.String)
-		}
-		return nil
+		return err
 	})
-	if err == nil && len(to) == 0 { // REFERENCES parent: its primary key
-		to, err = primaryKey(ctx, query, parent)
-	}
 	if err != nil {
 		return nil, err
 	}
-
-	var present, match []string
-	for i, column := range from {
-		present = append(present, "c."+sqltext.Quote(column)+" IS NOT NULL")
-		if i < len(to) {
-			match = append(match, "p."+sqltext.Quote(to[i])+" = c."+sqltext.Quote(column))
-		}
-	}
 	where := strings.Join(present, " AND ")
-	if len(match) == len(from) {
+	if len(match) == len(present) {
 		where += " AND NOT EXISTS (SELECT 1 FROM " + sqltext.Quote(parent) + " AS p WHERE " + strings.Join(match, " AND ") + ")"
 	}
-	values := make([]string, len(primary))
-	for i, column := range primary {
-		values[i] = "quote(c." + sqltext.Quote(column) + ")"
-	}
-	q := fmt.Sprintf("SELECT %s FROM %s AS c WHERE %s LIMIT %d", strings.Join(values, " || ', ' || "), sqltext.Quote(child), where, namedRows)
+	q = fmt.Sprintf("SELECT %s FROM %s AS c WHERE %s LIMIT %d", strings.Join(primary, " || ', ' || "), sqltext.Quote(child), where, namedRows)
 	err = query(ctx, q, func(scan Scan) error {
 		var name string
 		err := scan(&name)
@@ -149,25 +139,6 @@ func orphanKeys(ctx context.Context, query Query, child string, key int) (names 
 		return err
 	})
 	return names, err
-}
-
-// primaryKey returns the columns of a table's primary key, in its order.
-func primaryKey(ctx context.Context, query Query, table string) (columns []string, err error) {
-	found := make(map[int]string)
-	err = query(ctx, "PRAGMA table_info("+sqltext.Quote(table)+")", func(scan Scan) error {
-		var cid, notNull, pk int
-		var name string
-		var typ, value any
-		err := scan(&cid, &name, &typ, &notNull, &value, &pk)
-		if pk > 0 {
-			found[pk] = name
-		}
-		return err
-	})
-	for i := range len(found) {
-		columns = append(columns, found[i+1])
-	}
-	return columns, err
 }
 
 const mismatchText = "foreign key mismatch"
