@@ -11,7 +11,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// schema returns what the replay has made: the objects that are the migrations' own.
+// schema returns the objects that the migrations have made.
 func (r *replay) schema(ctx context.Context) ([]sqltext.Object, error) {
 	objects, err := sqlite.Objects(ctx, sqlite.On(r.tx))
 	return sqlite.Made(objects), err

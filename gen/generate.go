@@ -82,15 +82,15 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// Options say how to read a directory. The zero value is right for most.
+// Options say how to read a directory. The zero value is right for most directories.
 type Options struct {
 	Gaps       bool                      // numbers may be missing
-	DQS        bool                      // text in double quotes may be a string; a warning instead of a problem
-	Accept     []lockstep.Version        // recorded migrations that have changed, and may
-	Renumbered lockstep.Version          // two branches used this number: from it on lockstep_gen.go is no record; 0 is none
+	DQS        bool                      // strings may be in double quotes: a warning, not a problem
+	Accept     []lockstep.Version        // recorded migrations that may have changed
+	Renumbered lockstep.Version          // the number that two branches used: lockstep_gen.go is a record only of those before; 0 is none
 	To         lockstep.Version          // stop at this version; 0 is the last
 	Conn       func(*sqlite3.Conn) error // prepares the replay's connection, or nil
-	Output     io.Writer                 // gets what programs print in the replay, or nil
+	Output     io.Writer                 // gets what Go migrations and scripts print, or nil
 }
 
 // A Result is what a directory of migrations comes to.
@@ -98,14 +98,14 @@ type Result struct {
 	Dir      string
 	Schema   *lockstep.Schema // its Files read the directory
 	Source   []byte           // the text of lockstep_gen.go; none from Load, or with Options.To
-	Warnings []Problem        // what is accepted and not good
+	Warnings []Problem        // what is accepted but questionable
 }
 
-// Generate reads and replays the migrations of dir and returns the generated file
-// that belongs to them. It writes nothing.
+// Generate reads and replays the migrations of dir and returns their generated file.
+// It writes nothing.
 //
-// An error that is a [Problems] lists what has to be put right in dir. Any other
-// says that the question could not be answered.
+// An error of type [Problems] lists what must be fixed in dir. Any other error means
+// that Generate could not tell.
 func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	d, err := load(ctx, dir, opts, false)
 	if err != nil {
@@ -147,13 +147,13 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	return result, err
 }
 
-// Load reads and replays the migrations of dir, which need not be a Go package.
-// It returns no Source, and does not hold the migrations against those that are
-// recorded; from a lockstep_gen.go it takes the earlier checksums that were
-// accepted. Its errors are those of [Generate].
+// Load reads and replays the migrations of dir, which need not be a Go package. It
+// returns no Source, and does not compare the migrations with those recorded; from
+// lockstep_gen.go it takes the accepted earlier checksums. Its errors are those of
+// [Generate].
 //
-// A database can be migrated with the Schema. If it has Go migrations, and they are not
-// linked into the program, the error is an [Exit].
+// The Schema can migrate a database. If it has Go migrations that are not linked into
+// the program, the error is an [Exit].
 func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	d, err := load(ctx, dir, opts, true)
 	if err != nil {
@@ -173,8 +173,8 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	return d.result(dir), nil
 }
 
-// Scan reports the problems of dir that show without running anything, as
-// [Generate] does: names, numbers, and texts that cannot be migrations.
+// Scan reports, as [Generate] does, the problems of dir that show without running
+// anything: names, numbers, and texts that cannot be migrations.
 func Scan(dir string, opts Options) error {
 	_, problems, err := scan(dir, opts.Gaps)
 	return cmp.Or(err, problems.err())
@@ -195,18 +195,18 @@ func Files(dir string) (files []filename.Name, err error) {
 	return files, err
 }
 
-// A directory is what is known of one before history is looked at.
+// A directory is what scan and replay learn about one.
 type directory struct {
 	migrations []*migration
-	complete   bool // migrations are all that are there
+	complete   bool // no migration is missing from migrations
 	objects    []sqltext.Object
 	problems   Problems
 	warnings   Problems
 	output     io.Writer // gets what programs print, or nil
 }
 
-// load scans and replays. It replays only what the scan finds no fault with: on a
-// missing migration all that follow would fail.
+// load scans and replays. It replays only if the scan finds no problem: without one
+// migration, those that follow would fail.
 func load(ctx context.Context, dir string, opts Options, whole bool) (d *directory, err error) {
 	d = &directory{output: opts.Output}
 	if d.migrations, d.problems, err = scan(dir, opts.Gaps); err != nil {
@@ -296,7 +296,7 @@ func (d *directory) program(m *migration) lockstep.Program {
 	return scriptPrograms[m.Ext]
 }
 
-// only is a directory without the files that are not named.
+// only is a directory with the named files only.
 type only struct {
 	fs.FS
 	names map[string]bool
@@ -314,8 +314,8 @@ func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
 	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !o.names[e.Name()] }), err
 }
 
-// Stale returns "" when lockstep_gen.go is what the migrations give, and
-// otherwise one line that says why it is not.
+// Stale returns "" when lockstep_gen.go is up to date, and otherwise one line that says
+// why it is not.
 func (r *Result) Stale() (string, error) {
 	found, err := os.ReadFile(filepath.Join(r.Dir, FileName))
 	switch {
@@ -337,9 +337,8 @@ func (r *Result) Stale() (string, error) {
 	return fmt.Sprintf("%s:%d: out of date; run go generate", FileName, line), nil
 }
 
-// Commit writes lockstep_gen.go beside its place and renames it. A file that has
-// the right content already is not touched, nor is one that somebody else made:
-// that is an error.
+// Commit writes lockstep_gen.go, by renaming a new file. It does not touch a file that
+// is up to date. A file that lockstep did not generate is an error.
 func (r *Result) Commit() error {
 	if len(r.Source) == 0 {
 		return errors.New("no source to write; Generate without Options.To")
@@ -362,14 +361,14 @@ func (r *Result) Commit() error {
 	if err != nil {
 		os.Remove(beside)
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
-			e.Path = path // the other is gone
+			e.Path = path // the other has been removed
 		}
 	}
 	return err
 }
 
-// same reports whether the file holds the source. Git may have made its line ends
-// CRLF, and the compiler drops a CR.
+// same reports whether the file holds the source. Git may have made its line ends CRLF,
+// which the compiler ignores.
 func (r *Result) same(file []byte) bool {
 	return bytes.Equal(bytes.ReplaceAll(file, []byte("\r\n"), []byte("\n")), r.Source)
 }

@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// A Problem is one thing about a directory that has to be put right, and where.
+// A Problem is something in a directory that must be fixed, and where it is.
 type Problem struct {
 	File    string `json:"file,omitempty"`    // the migration's name, or the directory
 	Line    int    `json:"line,omitempty"`    // from 1, or 0 when the problem is the file's as a whole
 	Col     int    `json:"col,omitempty"`     // in bytes, as Line
 	Fact    string `json:"fact,omitempty"`    // what is so; what would be right
-	Command string `json:"command,omitempty"` // what repairs it, or ""
+	Command string `json:"command,omitempty"` // that repairs it, or ""
 }
 
 // Error returns the problem as "file:line:col: fact", with the command, if there
@@ -37,8 +37,8 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Problems are all that were found in one run, in order of file and line. As an
-// error it is never empty.
+// Problems are all that a run found, in order of file and line. As an error, they are
+// never empty.
 type Problems []Problem
 
 // Error returns the problems one per line.

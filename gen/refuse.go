@@ -50,7 +50,7 @@ func (s *statement) refused() *Problem {
 
 const elsewhere = `put it in a migration of its own whose first line is "-- lockstep: no-transaction"`
 
-// refusedPragma returns why a pragma is of no use in a migration, or "".
+// refusedPragma returns why the pragma cannot be part of a migration, or "".
 //
 // https://sqlite.org/pragma.html
 func (s *statement) refusedPragma() string {

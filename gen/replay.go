@@ -17,13 +17,13 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// A replay runs migrations on an empty database in memory, statement by
-// statement and in the circumstances of an upgrade: foreign keys off and, but
-// for a migration that asks for none, inside a transaction.
+// A replay runs migrations on an empty database in memory, statement by statement and
+// as an upgrade would: with foreign keys off and, unless a migration asks for none, in
+// a transaction.
 type replay struct {
 	conn     *sqlite3.Conn
 	tx       *sql.Conn // the same connection
-	db       *sql.DB   // that it is of
+	db       *sql.DB   // its pool
 	output   io.Writer // gets what programs print, or nil
 	dqs      bool
 	cascades cascades
@@ -82,8 +82,7 @@ func (r *replay) close() {
 	}
 }
 
-// doubleQuotes says whether text in double quotes that names no column is a
-// string.
+// doubleQuotes says whether text in double quotes that names no column is a string.
 //
 // https://sqlite.org/quirks.html#dblquote
 func (r *replay) doubleQuotes(on bool) error {
@@ -92,13 +91,11 @@ func (r *replay) doubleQuotes(on bool) error {
 	return errors.Join(dml, ddl)
 }
 
-// run replays the migrations in order and learns where their statements end. A
-// statement that it refuses it notes in r.problems and leaves out; at the first
-// one that fails it stops and returns false. The error is not about the
-// migrations.
+// run replays the migrations in order and records where their statements end. It adds
+// a statement that it refuses to r.problems and skips it; at the first that fails it
+// stops and returns false. The error is not about the migrations.
 //
-// after, if it is not nil, is called after each migration, outside of a
-// transaction.
+// After each migration it calls after, if that is not nil, outside of a transaction.
 func (r *replay) run(ctx context.Context, migrations []*migration, after func(*migration) error) (bool, error) {
 	for _, m := range migrations {
 		if err := r.transaction(!m.alone); err != nil {
@@ -124,7 +121,7 @@ func (r *replay) run(ctx context.Context, migrations []*migration, after func(*m
 	return true, r.transaction(false)
 }
 
-// transaction begins or commits, if there is anything to do.
+// transaction begins or commits, if necessary.
 func (r *replay) transaction(open bool) error {
 	switch {
 	case open && r.conn.GetAutocommit():
@@ -150,8 +147,8 @@ func (r *replay) step(ctx context.Context, m *migration) (bool, error) {
 	return true, r.cascades.reread(r.conn)
 }
 
-// migration runs the statements of m. It returns false when one failed, so that
-// what comes after it would fail because of it.
+// migration runs the statements of m. It returns false when one fails: the next would
+// fail because of it.
 func (r *replay) migration(m *migration) (bool, error) {
 	report := func(p Problem) { r.problems = append(r.problems, p) }
 	before := len(r.problems)
@@ -189,7 +186,7 @@ func (r *replay) migration(m *migration) (bool, error) {
 		}
 	}
 	if len(r.problems) > before {
-		return true, nil // what is left may be by what was left out
+		return true, nil // a skipped statement may be to blame for the rest
 	}
 	if temp {
 		if err := r.leftTemporary(m); err != nil {
@@ -209,8 +206,8 @@ func (r *replay) madeOurs() (bool, error) {
 	return len(names) > 0, err
 }
 
-// leftTemporary reports what the migration has made in the schema temp and not
-// dropped.
+// leftTemporary reports what the migration created in the schema temp and did not
+// drop.
 func (r *replay) leftTemporary(m *migration) error {
 	names, err := column(r.conn, "SELECT type || ' ' || name FROM sqlite_temp_schema WHERE sql NOT NULL ORDER BY type = 'table' DESC")
 	if err == nil && len(names) > 0 {
@@ -249,7 +246,7 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 	return stmt, nil, nil
 }
 
-// warn notes that the statement means a string by something in double quotes.
+// warn adds a warning if the statement has a string in double quotes.
 func (r *replay) warn(s *statement) {
 	if s.Keyword() == "pragma" {
 		return // it would act
@@ -263,8 +260,7 @@ func (r *replay) warn(s *statement) {
 	}
 }
 
-// execute runs the statement to its end, unless it is one that the runtime
-// skips, and closes it.
+// execute runs the statement to its end, unless an upgrade skips it, and closes it.
 func (r *replay) execute(s *statement, stmt *sqlite3.Stmt) error {
 	skipped := s.Skipped(!s.m.alone)
 	if skipped && s.m.alone {
@@ -279,8 +275,8 @@ func (r *replay) execute(s *statement, stmt *sqlite3.Stmt) error {
 	return cmp.Or(stmt.Exec(), stmt.Close()) // Close repeats the error
 }
 
-// failure returns SQLite's error at the token to which it points, or else at the
-// start of the statement.
+// failure returns SQLite's error at the token that it points to, or at the start of
+// the statement.
 func (s *statement) failure(err error) Problem {
 	pos := s.Pos
 	var e *sqlite3.Error

@@ -22,10 +22,10 @@ import (
 type migration struct {
 	filename.Name
 	name     string
-	script   *sqltext.Script // its text, and for SQL the tokens of it
+	script   *sqltext.Script // its text and, of SQL, its tokens
 	alone    bool            // runs outside of the upgrade's transaction
 	checksum string
-	ends     []int    // where its statements end, in tokens, once it has been replayed
+	ends     []int    // where its statements end, in tokens, after the replay
 	accepted []string // earlier checksums
 }
 
@@ -42,8 +42,8 @@ func (m *migration) at(pos int, format string, args ...any) Problem {
 	}
 }
 
-// scan reads the migrations of dir, in order of number. It reports every fault
-// of the directory and of its files' texts that shows without running them.
+// scan reads the migrations of dir, in order of number. It reports every problem of
+// the directory and of its files that shows without running them.
 func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,7 +57,7 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 		migrations []*migration
 		problems   Problems
 		taken      = map[lockstep.Version]string{} // the numbers in use, and by which file
-		meant      = map[lockstep.Version]bool{}   // the numbers of files whose names are not quite right
+		meant      = map[lockstep.Version]bool{}   // the numbers in names that are not quite right
 	)
 	goPackage := sync.OnceValue(func() string { return PackageName(dir) })
 	for _, entry := range entries { // sorted by name, so by number where names are right
@@ -101,8 +101,8 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 	return migrations, problems, nil
 }
 
-// gapsBetween reports the numbers that are missing, at the file behind each gap.
-// A number that is only not written as it should be is not missing as well.
+// gapsBetween reports the numbers that are missing, at the file after each gap. A
+// number in a name that is not quite right is not missing.
 func gapsBetween(taken map[lockstep.Version]string, meant map[lockstep.Version]bool) (problems Problems) {
 	numbers := slices.Collect(maps.Keys(taken))
 	for n := range meant {
@@ -121,7 +121,7 @@ func gapsBetween(taken map[lockstep.Version]string, meant map[lockstep.Version]b
 	return problems
 }
 
-// place returns dir as a person should see it: go generate runs in ".".
+// place returns dir for people to read: go generate runs in ".".
 func place(dir string) string {
 	if filepath.Clean(dir) == "." {
 		if abs, err := filepath.Abs(dir); err == nil {
@@ -131,8 +131,7 @@ func place(dir string) string {
 	return filepath.ToSlash(dir)
 }
 
-// misnamed returns the number that a file was meant to have whose name is not
-// quite that of a migration, or 0.
+// misnamed returns the number in a name that is not quite right, or 0.
 func misnamed(name string) lockstep.Version {
 	digits := len(name) - len(strings.TrimLeft(name, "0123456789"))
 	n, err := strconv.Atoi(name[:digits])
@@ -164,7 +163,7 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 	if err != nil {
 		var pathErr *fs.PathError
 		if errors.As(err, &pathErr) {
-			err = pathErr.Err // the place is said already
+			err = pathErr.Err // Problem has the path
 		}
 		return whole(err.Error())
 	}
@@ -177,25 +176,25 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 		return Problems{m.at(i, "NUL byte; %s would stop reading here", m.reader())}
 	}
 	if !utf8.ValidString(text) {
-		return Problems{m.at(firstInvalid(text), "not UTF-8; save the file as UTF-8")}
+		return Problems{m.at(strings.IndexRune(text, utf8.RuneError), "not UTF-8; save the file as UTF-8")}
 	}
 	if !m.sql() {
 		m.checksum = scriptPrograms[m.Ext].Checksum(bytes)
 		if comments(text) {
-			return whole("no statement; want at least one")
+			return whole(noStatement)
 		}
 		return nil
 	}
 	m.parse(text)
 	m.checksum = m.script.Checksum()
 	problems := append(m.directives(), m.annotations()...)
-	for _, t := range m.script.Tokens {
-		if t.Kind != sqltext.Semicolon && t.Kind != sqltext.Directive {
-			return problems
-		}
+	if len(m.script.Cut()) == 0 {
+		problems = append(problems, whole(noStatement)...)
 	}
-	return append(problems, Problem{File: m.name, Fact: "no statement; want at least one"})
+	return problems
 }
+
+const noStatement = "no statement; want at least one"
 
 // reader returns what reads the migration.
 func (m *migration) reader() string {
@@ -223,23 +222,12 @@ func (m *migration) parse(text string) {
 	m.alone = m.script.NoTransaction()
 }
 
-func firstInvalid(s string) int {
-	for i, r := range s {
-		if r == utf8.RuneError {
-			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
-				return i
-			}
-		}
-	}
-	return len(s)
-}
-
 const (
 	noTransaction = "no-transaction"
 	noCascade     = "no-cascade"
 )
 
-// directives reports the directives that mean nothing, or nothing there.
+// directives reports the directives that are unknown or in the wrong place.
 func (m *migration) directives() (problems Problems) {
 	for i, token := range m.script.Tokens {
 		switch words, ok := m.script.Directive(i); {
@@ -253,8 +241,8 @@ func (m *migration) directives() (problems Problems) {
 	return problems
 }
 
-// annotations reports the comments by which other tools split a file into the
-// way up and the way down. Run as one, such a file would undo itself.
+// annotations reports the comments with which other tools split a file into up and
+// down statements. Run as one, such a file would undo itself.
 func (m *migration) annotations() (problems Problems) {
 	text := m.script.Text
 	tools := []struct{ mark, tool string }{
