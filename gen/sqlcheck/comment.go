@@ -141,12 +141,12 @@ func (d *directives) unlessOff(f *ast.File, queries []*query) []*query {
 }
 
 // silence reports whether a directive silences the check of the query at a place.
-func (d *directives) silence(c *checker, q *query, check string, at place) bool {
+func (d *directives) silence(q *query, check string, at place) bool {
 	if slices.Contains(q.Ignored, "") || slices.Contains(q.Ignored, check) {
 		return true
 	}
 	for _, i := range d.ignores {
-		if (i.check == "" || i.check == check) && i.covers(c, q, at) {
+		if (i.check == "" || i.check == check) && i.covers(q, at) {
 			i.used = true
 			return true
 		}
@@ -156,17 +156,10 @@ func (d *directives) silence(c *checker, q *query, check string, at place) bool 
 
 // covers reports whether the directive is at the place, or at the beginning or end of
 // the query's string or call: a raw string has no room for it.
-func (i *ignore) covers(c *checker, q *query, at place) bool {
-	for _, p := range append([]place{at}, q.edges...) {
-		if !p.pos.IsValid() {
-			continue
-		}
-		posn := c.pass.Fset.Position(p.pos)
-		if posn.Filename == i.file && (posn.Line == i.line || i.alone && posn.Line == i.line+1) {
-			return true
-		}
-	}
-	return false
+func (i *ignore) covers(q *query, at place) bool {
+	return slices.ContainsFunc(append([]place{at}, q.edges...), func(p place) bool {
+		return p.File == i.file && (p.Line == i.line || i.alone && p.Line == i.line+1)
+	})
 }
 
 // complain reports what is wrong with the directives themselves.

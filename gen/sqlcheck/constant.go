@@ -29,7 +29,7 @@ func (c *checker) constants() []*query {
 					Text:    t,
 					At:      t.place(0),
 					Several: true,
-					edges:   []place{{pos: lit.Pos()}, {pos: lit.End()}},
+					edges:   c.places(lit.Pos(), lit.End()),
 				})
 			}
 			return true

@@ -42,27 +42,25 @@ func (q *query) same(other *query) bool {
 	return q.Package == other.Package && q.At == other.At && q.Text.SQL == other.Text.SQL
 }
 
-// settle makes the query one that other packages can use.
-func (q *query) settle(c *checker) {
+// export makes the query part of a fact.
+func (q *query) export(c *checker) {
 	for _, s := range q.Scans {
 		q.edges = append(q.edges, s.Place)
 	}
 	for _, i := range c.directives.ignores {
-		if i.covers(c, q, q.At) {
+		if i.covers(q, q.At) {
 			q.Ignored = append(q.Ignored, i.check)
 		}
 	}
-	fset := c.pass.Fset
-	q.At.settle(fset)
-	for i := range q.Text.Pieces {
-		q.Text.Pieces[i].Place.settle(fset)
+	c.reach.Queries = append(c.reach.Queries, q)
+}
+
+func (c *checker) places(all ...token.Pos) []place {
+	places := make([]place, len(all))
+	for i, pos := range all {
+		places[i] = c.resolver.at(pos)
 	}
-	for i := range q.Calls {
-		q.Calls[i].Place.settle(fset)
-	}
-	for i := range q.Scans {
-		q.Scans[i].Place.settle(fset)
-	}
+	return places
 }
 
 // queries returns the queries of the package.
@@ -106,7 +104,7 @@ func (c *checker) query(call *ast.CallExpr, links *links) *query {
 		At:      t.place(0),
 		Several: w.Several,
 		Scans:   links.scans[call],
-		edges:   []place{{pos: arg.Pos()}, {pos: arg.End()}, {pos: call.Pos()}, {pos: call.End()}},
+		edges:   c.places(arg.Pos(), arg.End(), call.Pos(), call.End()),
 	}
 	if !t.Pieces[0].Verbatim || len(t.Pieces) > 1 {
 		q.edges = append(q.edges, t.place(len(t.SQL)))
@@ -136,7 +134,7 @@ func (c *checker) isParameter(e ast.Expr) bool {
 
 // arguments returns what is known of the arguments of a call.
 func (c *checker) arguments(call *ast.CallExpr, args []ast.Expr) arguments {
-	a := arguments{Place: place{pos: nameOf(call)}, Count: len(args)}
+	a := arguments{Place: c.resolver.at(nameOf(call)), Count: len(args)}
 	for _, arg := range args {
 		named, ok := ast.Unparen(arg).(*ast.CallExpr)
 		if !ok || len(named.Args) != 2 {
@@ -183,7 +181,7 @@ func (c *checker) links() *links {
 		case sel.Sel.Name == "Scan" && isScanner(recv):
 			from, w := c.origin(sel.X)
 			if from != nil && (w == nil || w.OneRow || w.Rows) && !call.Ellipsis.IsValid() {
-				l.scans[from] = append(l.scans[from], scan{place{pos: sel.Sel.Pos()}, len(args)})
+				l.scans[from] = append(l.scans[from], scan{c.resolver.at(sel.Sel.Pos()), len(args)})
 			}
 		case isNamed(recv, "database/sql", "Stmt"):
 			name := strings.TrimSuffix(sel.Sel.Name, "Context")

@@ -123,6 +123,22 @@ func (p *resolver) once(obj types.Object) (value, bool) {
 	return values[0], true
 }
 
+// at returns a position as a place.
+func (p *resolver) at(pos token.Pos) place {
+	posn := p.pass.Fset.Position(pos)
+	return place{pos, posn.Filename, posn.Line, posn.Column}
+}
+
+// unknown returns the text of a string that is known at run time only.
+func (p *resolver) unknown(pos token.Pos) text {
+	return text{Pieces: []piece{{Place: p.at(pos)}}, Holes: []int{0}}
+}
+
+// constantAt returns a text that is made, in some way, by what is at pos.
+func (p *resolver) constantAt(pos token.Pos, sql string) text {
+	return text{SQL: sql, Pieces: []piece{{Place: p.at(pos)}}}
+}
+
 // text returns what is known of a string.
 func (p *resolver) text(e ast.Expr) text { return p.fold(e, 0) }
 
@@ -147,10 +163,10 @@ func (p *resolver) fold(e ast.Expr, depth int) text {
 	}
 	// The type checker has the last word on what a constant is.
 	if v := p.pass.TypesInfo.Types[e].Value; v != nil && v.Kind() == constant.String && (!known || len(t.Holes) > 0 || t.SQL != constant.StringVal(v)) {
-		return constantAt(e.Pos(), constant.StringVal(v))
+		return p.constantAt(e.Pos(), constant.StringVal(v))
 	}
 	if !known {
-		return unknown(e.Pos())
+		return p.unknown(e.Pos())
 	}
 	return t
 }
@@ -231,11 +247,11 @@ func (p *resolver) argument(e ast.Expr, verb byte, depth int) text {
 	case verb != 'q' && isString(p.pass.TypesInfo.TypeOf(e)):
 		return p.fold(e, depth)
 	case v != nil && verb == 'q' && v.Kind() == constant.String:
-		return constantAt(e.Pos(), strconv.Quote(constant.StringVal(v)))
+		return p.constantAt(e.Pos(), strconv.Quote(constant.StringVal(v)))
 	case v != nil && v.Kind() == constant.Int && verb != 'q':
-		return constantAt(e.Pos(), v.ExactString())
+		return p.constantAt(e.Pos(), v.ExactString())
 	}
-	return unknown(e.Pos())
+	return p.unknown(e.Pos())
 }
 
 // literal returns the text of a string literal, with a piece for each line of a raw
@@ -253,11 +269,11 @@ func (p *resolver) literal(lit *ast.BasicLit) (text, bool) {
 		// Carriage returns are in the file, but not in the value.
 		returns := int(lit.End()-lit.Pos()) - len(lit.Value)
 		if returns > 0 && returns != strings.Count(value, "\n") {
-			return constantAt(lit.Pos(), value), true
+			return p.constantAt(lit.Pos(), value), true
 		}
 		each := min(returns, 1)
 		return lined(value, func(line, offset int) place {
-			return place{pos: lit.Pos() + 1 + token.Pos(offset+line*each)}
+			return p.at(lit.Pos() + 1 + token.Pos(offset+line*each))
 		}), true
 	}
 	t := text{SQL: value}
@@ -270,7 +286,7 @@ func (p *resolver) literal(lit *ast.BasicLit) (text, bool) {
 		}
 		escaped := quoted[i] == '\\'
 		if escaped || !plain {
-			t.Pieces = append(t.Pieces, piece{at, place{pos: lit.Pos() + 1 + token.Pos(i)}, !escaped})
+			t.Pieces = append(t.Pieces, piece{at, p.at(lit.Pos() + 1 + token.Pos(i)), !escaped})
 		}
 		plain = !escaped
 		if multibyte {
@@ -281,7 +297,7 @@ func (p *resolver) literal(lit *ast.BasicLit) (text, bool) {
 		i = len(quoted) - len(rest)
 	}
 	if len(t.Pieces) == 0 {
-		return constantAt(lit.Pos(), value), true
+		return p.constantAt(lit.Pos(), value), true
 	}
 	return t, true
 }

@@ -158,8 +158,7 @@ func (c *checker) join(queries []*query) {
 		}
 		if c.directives.schema == nil {
 			for _, q := range queries {
-				q.settle(c)
-				c.reach.Queries = append(c.reach.Queries, q)
+				q.export(c)
 			}
 		}
 		return
@@ -184,7 +183,7 @@ func (c *checker) join(queries []*query) {
 // report reports something about a query, unless a directive silences it.
 func (c *checker) report(q *query, check string, at place, message string) {
 	d := diagnostic{at, message}
-	if c.reported[d] || c.directives.silence(c, q, check, at) {
+	if c.reported[d] || c.directives.silence(q, check, at) {
 		return
 	}
 	c.reported[d] = true
@@ -207,12 +206,12 @@ func (c *checker) checked(f *ast.File) bool {
 	}
 	if n, err := filename.Parse(filepath.Base(name)); err == nil {
 		if _, ok := schemaOf(c.pass.Pkg); ok {
-			c.skip(place{pos: f.Name.Pos()}, fmt.Sprintf("migration %v is for the schema before it", n.Version))
+			c.skip(c.resolver.at(f.Name.Pos()), fmt.Sprintf("migration %v is for the schema before it", n.Version))
 			return false
 		}
 	}
 	if driver := otherDriver(f); driver != "" {
-		c.skip(place{pos: f.Name.Pos()}, filepath.Base(name)+" imports "+driver)
+		c.skip(c.resolver.at(f.Name.Pos()), filepath.Base(name)+" imports "+driver)
 		return false
 	}
 	return true

@@ -10,18 +10,10 @@ import (
 
 // A place is a position in this package or, if a fact brought it, in another.
 type place struct {
-	pos token.Pos
+	pos token.Pos // in this package
 
 	File         string
 	Line, Column int
-}
-
-// settle makes the place one that other packages can use.
-func (p *place) settle(fset *token.FileSet) {
-	if p.pos.IsValid() {
-		posn := fset.Position(p.pos)
-		*p = place{File: posn.Filename, Line: posn.Line, Column: posn.Column}
-	}
 }
 
 // resolve returns the place as a position of the pass. A line of another package
@@ -55,16 +47,6 @@ type piece struct {
 	Verbatim bool
 }
 
-// unknown returns the text of a string that is known at run time only.
-func unknown(pos token.Pos) text {
-	return text{Pieces: []piece{{Place: place{pos: pos}}}, Holes: []int{0}}
-}
-
-// constantAt returns a text that is made, in some way, by what is at pos.
-func constantAt(pos token.Pos, sql string) text {
-	return text{SQL: sql, Pieces: []piece{{Place: place{pos: pos}}}}
-}
-
 // lined returns a text whose lines are verbatim at the places that at returns for
 // their numbers, from 0, and offsets.
 func lined(sql string, at func(line, offset int) place) text {
@@ -94,10 +76,9 @@ func (t *text) place(offset int) place {
 	}
 	p := t.Pieces[i]
 	if p.Verbatim {
+		p.Place.Column += offset - p.At
 		if p.Place.pos.IsValid() {
 			p.Place.pos += token.Pos(offset - p.At)
-		} else {
-			p.Place.Column += offset - p.At
 		}
 	}
 	return p.Place
