@@ -9,16 +9,18 @@ import (
 	"testing"
 )
 
-// TestScan has each fault of a directory alone.
-func TestScan(t *testing.T) {
+// A scanCase has one fault.
+type scanCase struct {
+	claim string
+	fault func(t *testing.T, dir string) // beside 0001-initialize.sql
+	want  string
+}
+
+func scanCases() []scanCase {
 	file := func(name, text string) func(t *testing.T, dir string) {
 		return func(t *testing.T, dir string) { writeFile(t, filepath.Join(dir, name), text) }
 	}
-	tests := []struct {
-		claim string
-		fault func(t *testing.T, dir string) // beside 0001-initialize.sql
-		want  string
-	}{
+	return []scanCase{
 		{"RefusesNumberUsedTwice", file("0001-other.sql", "SELECT 1"), "0001-other.sql: number 0001 is already used by 0001-initialize.sql"},
 		{"RefusesGap", file("0003-later.sql", "SELECT 1"), "0003-later.sql: found 0003 after 0001; want 0002"},
 		{"RefusesZero", file("0000-zero.sql", "SELECT 1"), "0000-zero.sql: numbers start at 0001"},
@@ -73,7 +75,10 @@ func TestScan(t *testing.T) {
 			}
 		}, ""},
 	}
-	for _, test := range tests {
+}
+
+func TestScan(t *testing.T) {
+	for _, test := range scanCases() {
 		t.Run(test.claim, func(t *testing.T) {
 			dir := t.TempDir()
 			writeFile(t, filepath.Join(dir, "0001-initialize.sql"), "CREATE TABLE t(a);\n")

@@ -137,15 +137,19 @@ func ncruces(fn *types.Func) *wrapper {
 // the arguments of those that take a struct or a map, nor of In.
 func sqlx(fn *types.Func) *wrapper {
 	w := &wrapper{Query: -1, Args: -1}
-	counted := false
-	switch name := strings.TrimSuffix(fn.Name(), "Context"); name {
-	case "Exec", "MustExec", "Query", "QueryRow", "Queryx", "QueryRowx", "Get", "Select":
-		counted = true
-		w.Several = strings.HasSuffix(name, "Exec")
-		w.OneRow = name == "QueryRowx" || name == "QueryRow"
-		w.Rows = name == "Queryx" || name == "Query"
-	case "NamedExec", "NamedQuery", "Prepare", "Preparex", "PrepareNamed", "In":
-		w.Prepares = name == "Preparex" || name == "Prepare"
+	counted := true
+	switch strings.TrimSuffix(fn.Name(), "Context") {
+	case "Exec", "MustExec":
+		w.Several = true
+	case "Query", "Queryx":
+		w.Rows = true
+	case "QueryRow", "QueryRowx":
+		w.OneRow = true
+	case "Get", "Select":
+	case "Prepare", "Preparex":
+		w.Prepares, counted = true, false
+	case "NamedExec", "NamedQuery", "PrepareNamed", "In":
+		counted = false
 	default:
 		return nil
 	}
@@ -209,21 +213,16 @@ func (c *checker) wraps(fn *types.Func, body *ast.BlockStmt) *wrapper {
 	if !slices.ContainsFunc(params, func(p *types.Var) bool { return isString(p.Type()) }) {
 		return nil
 	}
-	var w *wrapper
-	ast.Inspect(body, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok || w != nil {
-			return w == nil
-		}
+	for call := range each[*ast.CallExpr](body) {
 		to := c.called(call)
 		if to == nil || to.Query >= len(call.Args) {
-			return true
+			continue
 		}
 		query := index(call.Args[to.Query])
 		if query < 0 || !isString(params[query].Type()) {
-			return true
+			continue
 		}
-		w = &wrapper{Query: query, Args: -1, Several: to.Several}
+		w := &wrapper{Query: query, Args: -1, Several: to.Several}
 		if last := len(params) - 1; to.Args == len(call.Args)-1 && call.Ellipsis.IsValid() &&
 			fn.Signature().Variadic() && index(call.Args[to.Args]) == last {
 			w.Args = last
@@ -231,9 +230,9 @@ func (c *checker) wraps(fn *types.Func, body *ast.BlockStmt) *wrapper {
 		if results := fn.Signature().Results(); results.Len() > 0 && isScanner(results.At(0).Type()) {
 			w.OneRow, w.Rows = to.OneRow, to.Rows
 		}
-		return true
-	})
-	return w
+		return w
+	}
+	return nil
 }
 
 // isScanner reports whether t is a row or rows of database/sql or sqlx.

@@ -14,12 +14,7 @@ import (
 // they may be for a library other than database/sql.
 func (c *checker) constants() []*query {
 	added := c.added()
-	var all []*query
-	for _, f := range c.pass.Files {
-		if !c.checked(f) {
-			continue
-		}
-		var found []*query
+	return c.inFiles(func(f *ast.File) (found []*query) {
 		ast.PreorderStack(f, nil, func(n ast.Node, stack []ast.Node) bool {
 			lit, ok := n.(*ast.BasicLit)
 			if ok && lit.Kind == token.STRING && !c.resolver.read[lit] && c.complete(lit, stack[len(stack)-1], added) {
@@ -34,9 +29,8 @@ func (c *checker) constants() []*query {
 			}
 			return true
 		})
-		all = append(all, c.directives.unlessOff(f, found)...)
-	}
-	return all
+		return found
+	})
 }
 
 // added returns the constants and variables that become part of something longer.
@@ -51,7 +45,7 @@ func (c *checker) added() map[types.Object]bool {
 		}
 	}
 	for _, f := range c.pass.Files {
-		ast.Inspect(f, func(n ast.Node) bool {
+		for n := range ast.Preorder(f) {
 			switch n := n.(type) {
 			case *ast.BinaryExpr:
 				note(n.X)
@@ -68,8 +62,7 @@ func (c *checker) added() map[types.Object]bool {
 					}
 				}
 			}
-			return true
-		})
+		}
 	}
 	return added
 }

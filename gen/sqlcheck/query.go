@@ -5,6 +5,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -66,25 +67,35 @@ func (c *checker) places(all ...token.Pos) []place {
 // queries returns the queries of the package.
 func (c *checker) queries() []*query {
 	links := c.links()
-	var all []*query
-	for _, f := range c.pass.Files {
-		if !c.checked(f) {
-			continue
-		}
-		var queries []*query
-		ast.Inspect(f, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
+	return c.inFiles(func(f *ast.File) (queries []*query) {
+		for call := range each[*ast.CallExpr](f) {
 			if q := c.query(call, links); q != nil {
 				queries = append(queries, q)
 			}
-			return true
-		})
-		all = append(all, c.directives.unlessOff(f, queries)...)
+		}
+		return queries
+	})
+}
+
+// inFiles returns the queries that find finds in the files to be checked.
+func (c *checker) inFiles(find func(*ast.File) []*query) (all []*query) {
+	for _, f := range c.pass.Files {
+		if c.checked(f) {
+			all = append(all, c.directives.unlessOff(f, find(f))...)
+		}
 	}
 	return all
+}
+
+// each returns the nodes of one type.
+func each[N ast.Node](root ast.Node) iter.Seq[N] {
+	return func(yield func(N) bool) {
+		for n := range ast.Preorder(root) {
+			if n, ok := n.(N); ok && !yield(n) {
+				return
+			}
+		}
+	}
 }
 
 // query returns the query that a call runs or prepares, or nil.
@@ -115,10 +126,17 @@ func (c *checker) query(call *ast.CallExpr, links *links) *query {
 		}
 		return nil
 	}
-	if w.Args >= 0 && w.Args <= len(call.Args) && !call.Ellipsis.IsValid() {
-		q.Calls = append(q.Calls, c.arguments(call, call.Args[w.Args:]))
+	if w.Args >= 0 {
+		c.addArguments(q, call, w.Args)
 	}
-	q.Calls = append(q.Calls, links.calls[call]...)
+	for _, run := range links.runs[call] {
+		args := 0
+		if strings.HasSuffix(callee(c.pass.TypesInfo, run).Name(), "Context") {
+			args = 1
+		}
+		c.addArguments(q, run, args)
+		q.Scans = append(q.Scans, links.scans[run]...)
+	}
 	return q
 }
 
@@ -132,8 +150,12 @@ func (c *checker) isParameter(e ast.Expr) bool {
 	return ok && v.Kind() == types.ParamVar && len(c.resolver.values[v]) == 0
 }
 
-// arguments returns what is known of the arguments of a call.
-func (c *checker) arguments(call *ast.CallExpr, args []ast.Expr) arguments {
+// addArguments adds what is known of the arguments of a call, from the given one on.
+func (c *checker) addArguments(q *query, call *ast.CallExpr, from int) {
+	if from > len(call.Args) || call.Ellipsis.IsValid() {
+		return
+	}
+	args := call.Args[from:]
 	a := arguments{Place: c.resolver.at(nameOf(call)), Count: len(args)}
 	for _, arg := range args {
 		named, ok := ast.Unparen(arg).(*ast.CallExpr)
@@ -147,64 +169,46 @@ func (c *checker) arguments(call *ast.CallExpr, args []ast.Expr) arguments {
 			a.Names = append(a.Names, constant.StringVal(v))
 		}
 	}
-	return a
+	q.Calls = append(q.Calls, a)
 }
 
 // links are what the program does with the results of calls.
 type links struct {
-	scans map[*ast.CallExpr][]scan
-	calls map[*ast.CallExpr][]arguments
+	scans map[*ast.CallExpr][]scan          // of rows
+	runs  map[*ast.CallExpr][]*ast.CallExpr // of prepared statements
 }
 
 // links finds the calls of Scan and of the methods of prepared statements, by the call
 // that made the receiver.
 func (c *checker) links() *links {
-	l := &links{map[*ast.CallExpr][]scan{}, map[*ast.CallExpr][]arguments{}}
-	var statements []*ast.CallExpr // calls of methods of *sql.Stmt, with what prepared it
-	var prepared []*ast.CallExpr
-	visit := func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
-			return true
-		}
-		sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		fn := callee(c.pass.TypesInfo, call)
-		if s := c.pass.TypesInfo.Selections[sel]; s == nil || s.Kind() != types.MethodVal || fn == nil {
-			return true
-		}
-		args := call.Args
-		// Of the method itself, which may have been promoted.
-		switch recv := fn.Signature().Recv().Type(); {
-		case sel.Sel.Name == "Scan" && isScanner(recv):
-			from, w := c.origin(sel.X)
-			if from != nil && (w == nil || w.OneRow || w.Rows) && !call.Ellipsis.IsValid() {
-				l.scans[from] = append(l.scans[from], scan{c.resolver.at(sel.Sel.Pos()), len(args)})
+	l := &links{map[*ast.CallExpr][]scan{}, map[*ast.CallExpr][]*ast.CallExpr{}}
+	for _, f := range c.pass.Files {
+		for call := range each[*ast.CallExpr](f) {
+			sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+			if !ok {
+				continue
 			}
-		case isNamed(recv, "database/sql", "Stmt"):
-			name := strings.TrimSuffix(sel.Sel.Name, "Context")
-			if name != "Exec" && name != "Query" && name != "QueryRow" {
-				break
+			fn := callee(c.pass.TypesInfo, call)
+			if s := c.pass.TypesInfo.Selections[sel]; s == nil || s.Kind() != types.MethodVal || fn == nil {
+				continue
 			}
-			if name != sel.Sel.Name && len(args) > 0 {
-				args = args[1:]
-			}
-			if from, w := c.origin(sel.X); from != nil && w != nil && w.Prepares {
-				statements, prepared = append(statements, call), append(prepared, from)
-				if !call.Ellipsis.IsValid() {
-					l.calls[from] = append(l.calls[from], c.arguments(call, args))
+			// The receiver of the method itself, which may be promoted.
+			recv := fn.Signature().Recv().Type()
+			switch strings.TrimSuffix(fn.Name(), "Context") {
+			case "Scan":
+				from, w := c.origin(sel.X)
+				if isScanner(recv) && from != nil && (w == nil || w.OneRow || w.Rows) && !call.Ellipsis.IsValid() {
+					l.scans[from] = append(l.scans[from], scan{c.resolver.at(sel.Sel.Pos()), len(call.Args)})
+				}
+			case "Exec", "Query", "QueryRow":
+				if !isNamed(recv, "database/sql", "Stmt") {
+					continue
+				}
+				if from, w := c.origin(sel.X); from != nil && w != nil && w.Prepares {
+					l.runs[from] = append(l.runs[from], call)
 				}
 			}
 		}
-		return true
-	}
-	for _, f := range c.pass.Files {
-		ast.Inspect(f, visit)
-	}
-	for i, call := range statements {
-		l.scans[prepared[i]] = append(l.scans[prepared[i]], l.scans[call]...)
 	}
 	return l
 }
@@ -251,14 +255,11 @@ func (c *checker) owns() []string {
 		if c.leavesOut(c.fileName(f)) {
 			continue
 		}
-		ast.Inspect(f, func(n ast.Node) bool {
-			if lit, ok := n.(*ast.BasicLit); ok {
-				if v := c.pass.TypesInfo.Types[lit].Value; v != nil && v.Kind() == constant.String {
-					names = append(names, created(constant.StringVal(v))...)
-				}
+		for lit := range each[*ast.BasicLit](f) {
+			if v := c.pass.TypesInfo.Types[lit].Value; v != nil && v.Kind() == constant.String {
+				names = append(names, created(constant.StringVal(v))...)
 			}
-			return true
-		})
+		}
 	}
 	for _, name := range c.resolver.embeds {
 		if content, err := os.ReadFile(name); err == nil {

@@ -31,7 +31,7 @@ type value struct {
 func newResolver(pass *analysis.Pass) *resolver {
 	p := &resolver{pass, map[types.Object][]value{}, map[types.Object]string{}, map[ast.Node]bool{}}
 	for _, f := range pass.Files {
-		ast.Inspect(f, func(n ast.Node) bool {
+		for n := range ast.Preorder(f) {
 			switch n := n.(type) {
 			case *ast.AssignStmt:
 				if n.Tok == token.ASSIGN || n.Tok == token.DEFINE {
@@ -59,8 +59,7 @@ func newResolver(pass *analysis.Pass) *resolver {
 			case *ast.GenDecl:
 				p.embed(n)
 			}
-			return true
-		})
+		}
 	}
 	return p
 }

@@ -9,6 +9,41 @@ import (
 // TestDiff compares what SQLite has after the statements of want with what it has
 // after those of found.
 func TestDiff(t *testing.T) {
+	for _, c := range diffCases() {
+		t.Run(c.name, func(t *testing.T) {
+			wanted, found := openFile(t), openFile(t)
+			execute(t, wanted, c.want...)
+			execute(t, found, c.found...)
+			wantedObjects := schemaOf(t, wanted)
+			if c.name != "ComparesLockstepsTablesIfAsked" {
+				wantedObjects = userSchema(t, wanted)
+			}
+			changed, extra := Diff(wantedObjects, schemaOf(t, found))
+			var details, names []string
+			for _, d := range changed {
+				details = append(details, d.Detail)
+			}
+			for _, o := range extra {
+				names = append(names, o.Type+" "+o.Name)
+			}
+			if got := strings.Join(details, "\n"); got != c.changed {
+				t.Errorf("got changed\n%s\nwant\n%s", got, c.changed)
+			}
+			if got := strings.Join(names, ", "); got != c.extra {
+				t.Errorf("got extra %s\nwant %s", got, c.extra)
+			}
+		})
+	}
+}
+
+type diffCase struct {
+	name        string
+	want, found []string
+	changed     string
+	extra       string
+}
+
+func diffCases() []diffCase {
 	const (
 		notes = `CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL CHECK (length(title) > 0), body TEXT NOT NULL)`
 		tags  = `CREATE TABLE tags (note INTEGER REFERENCES notes ON DELETE CASCADE, tag TEXT COLLATE NOCASE, PRIMARY KEY (note, tag))`
@@ -21,12 +56,7 @@ func TestDiff(t *testing.T) {
 		return `CREATE VIEW long AS SELECT id, title, body, tag FROM notes JOIN tags ON tags.note = notes.id WHERE length(title) > ` + limit + ` AND tag NOT IN ('draft', 'private', 'deleted') ORDER BY title, tag`
 	}
 	list := func(s ...string) []string { return s }
-	for _, c := range []struct {
-		name        string
-		want, found []string
-		changed     string
-		extra       string
-	}{
+	return []diffCase{
 		{"NamesMissingObjects", list(notes, index, view), nil, "table notes: missing\nindex notes_by_title: missing\nview titles: missing", ""},
 		{"NamesChangedColumn", list(notes), list(strings.Replace(notes, "body TEXT NOT NULL", "body TEXT", 1)),
 			"table notes: column body: want TEXT NOT NULL, found TEXT", ""},
@@ -70,30 +100,6 @@ func TestDiff(t *testing.T) {
 		{"DoesNotListWhatIsNotTheUsers", list("CREATE TABLE a(b)"), list("CREATE TABLE a(b)", "CREATE TABLE c(d INTEGER PRIMARY KEY AUTOINCREMENT)", "CREATE TABLE _Meta(id)", "CREATE TABLE _lockstep_history(id)"), "", "table c"},
 		{"ListsTablesNamedLikeShadowTables", list(fts), list(fts, "CREATE TABLE search_owners(a)"), "", "table search_owners"},
 		{"ComparesLockstepsTablesIfAsked", list("CREATE TABLE _meta(id)"), list("CREATE TABLE _meta(version)"), "table _meta: column id: missing; column version: not expected", ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			wanted, found := openFile(t), openFile(t)
-			execute(t, wanted, c.want...)
-			execute(t, found, c.found...)
-			wantedObjects := schemaOf(t, wanted)
-			if c.name != "ComparesLockstepsTablesIfAsked" {
-				wantedObjects = userSchema(t, wanted)
-			}
-			changed, extra := Diff(wantedObjects, schemaOf(t, found))
-			var details, names []string
-			for _, d := range changed {
-				details = append(details, d.Detail)
-			}
-			for _, o := range extra {
-				names = append(names, o.Type+" "+o.Name)
-			}
-			if got := strings.Join(details, "\n"); got != c.changed {
-				t.Errorf("got changed\n%s\nwant\n%s", got, c.changed)
-			}
-			if got := strings.Join(names, ", "); got != c.extra {
-				t.Errorf("got extra %s\nwant %s", got, c.extra)
-			}
-		})
 	}
 }
 

@@ -6,37 +6,21 @@ import (
 	"testing"
 )
 
+var definitions = []string{
+	`CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL DEFAULT 'x  y' COLLATE NOCASE CHECK (title <> ''), "order" INT DEFAULT Draft UNIQUE REFERENCES notes ON DELETE CASCADE) STRICT`,
+	"CREATE INDEX by_title ON notes (title, id)",
+	"CREATE VIEW recent AS SELECT id FROM notes",
+	"CREATE TRIGGER touch AFTER UPDATE ON notes BEGIN SELECT 1; END",
+	"CREATE VIRTUAL TABLE search USING fts5(title, Body, tokenize = 'porter ascii')",
+}
+
 func TestFingerprint(t *testing.T) {
 	const want = "s1:0f21504692562945467a95f8d097931d"
-	definitions := []string{
-		`CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL DEFAULT 'x  y' COLLATE NOCASE CHECK (title <> ''), "order" INT DEFAULT Draft UNIQUE REFERENCES notes ON DELETE CASCADE) STRICT`,
-		"CREATE INDEX by_title ON notes (title, id)",
-		"CREATE VIEW recent AS SELECT id FROM notes",
-		"CREATE TRIGGER touch AFTER UPDATE ON notes BEGIN SELECT 1; END",
-		"CREATE VIRTUAL TABLE search USING fts5(title, Body, tokenize = 'porter ascii')",
-	}
-	objects := func(replace ...string) []Object {
-		var schema string
-		for _, d := range definitions {
-			for i := 0; i < len(replace); i += 2 {
-				if d == replace[i] {
-					d = replace[i+1]
-				}
-			}
-			if d != "" {
-				schema += d + ";\n"
-			}
-		}
-		parsed, err := ParseSchema(schema)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return parsed
-	}
-	if got := Fingerprint(objects()); got != want {
+	if got := Fingerprint(defined(t)); got != want {
 		t.Errorf("the fingerprint of a schema is for ever: got %s, want %s", got, want)
 	}
 	table, index, view, trigger, virtual := definitions[0], definitions[1], definitions[2], definitions[3], definitions[4]
+	objects := func(replace ...string) []Object { return defined(t, replace...) }
 	for _, c := range []struct {
 		name, instead, of string
 		same              bool
@@ -94,4 +78,26 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("got %s twice", a)
 		}
 	})
+}
+
+// defined returns the objects of the definitions, of which some are replaced: every
+// other string replaces the one before it.
+func defined(t *testing.T, replace ...string) []Object {
+	t.Helper()
+	var schema string
+	for _, d := range definitions {
+		for i := 0; i < len(replace); i += 2 {
+			if d == replace[i] {
+				d = replace[i+1]
+			}
+		}
+		if d != "" {
+			schema += d + ";\n"
+		}
+	}
+	parsed, err := ParseSchema(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
 }
