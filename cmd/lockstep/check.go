@@ -17,14 +17,13 @@ func checkCommand() command {
 		args:  "[--migrations DIR] [--db FILE] [flags]",
 		short: "say whether lockstep_gen.go, and a database, are what they should be",
 		long: `
-Without --db it is "lockstep generate --check" for the migrations directory: it
-exits with 1 if there are problems in the migrations or lockstep_gen.go is stale.
-It takes --gaps, --dqs and --accept from the directory's go:generate line. Run it in
-CI.
+Without --db it is "lockstep generate --check" for the migrations directory: it exits
+with 1 if the migrations have problems or lockstep_gen.go is stale. It takes --gaps,
+--dqs and --accept from the directory's go:generate line. Run it in CI.
 
-With --db it also says of a database what the Check of a program with these
-migrations would say: behind, ahead, not managed, diverged, drifted, or nothing if
-the program would start. Nothing is written to the database.
+With --db it also says what the Check of a program with these migrations would say of
+the database: behind, ahead, not managed, diverged, drifted, or nothing if the program
+would start. It writes nothing to the database.
 
 Example:
 

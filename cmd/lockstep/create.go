@@ -51,8 +51,7 @@ func create(ctx context.Context, path string, opts ...lockstep.Option) (result, 
 	}
 	defer db.Close()
 
-	// Somebody else may be creating the same file, so nothing is concluded from
-	// whether it was there: only from what is in it.
+	// Another process may be creating the same file: only its content counts.
 	state, err := db.inspect(ctx, noMigrations(), opts...)
 	if err != nil {
 		return nil, err

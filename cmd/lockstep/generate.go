@@ -29,10 +29,9 @@ compile: the code to review before the commit.
 
 	//go:generate go tool lockstep generate
 
-Migrations in Go are built by the go command, which keeps what it has built, and run
-in a process of their own; .py and .sh files are run by python3 and sh. They see an
-empty database with what the migrations before them have made, and their output goes
-to standard error. A directory of SQL alone does not pay for that.
+The go command builds migrations in Go and caches the result; python3 and sh run .py
+and .sh files. They see a database with only what the migrations before them made, and
+their output goes to standard error. A directory with only SQL pays nothing for that.
 
 A migration that lockstep_gen.go records is history: databases have run it. generate
 refuses when one is changed, other than in comments and white space, renamed or

@@ -9,9 +9,9 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 )
 
-// load calls [gen.Load] for the commands that work on a directory as it is,
-// whether or not it is a Go package. Gaps are accepted where the go:generate line
-// of the directory accepts them; double-quoted strings always, with a warning.
+// load calls [gen.Load] for the commands that work on a directory whether or not it is a
+// Go package. Gaps are accepted if the go:generate line of the directory accepts them;
+// double-quoted strings always, with a warning.
 func load(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.Result, error) {
 	line, _ := directive(dir)
 	opts.Gaps = opts.Gaps || line.Gaps
@@ -25,8 +25,8 @@ func load(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.R
 	return res, nil
 }
 
-// programOutput is where migrations that are programs print: to standard error while
-// they run on a database, and nowhere when they are replayed to know the schema.
+// programOutput is where migrations that are programs print: standard error while they
+// run on a database, nowhere while they are replayed for the schema.
 type programOutput struct{ s *streams }
 
 func (o programOutput) Write(b []byte) (int, error) {
@@ -36,7 +36,7 @@ func (o programOutput) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// inDir names the files of problems from the current folder.
+// inDir makes the files in problems relative to the current folder.
 func inDir(dir string, err error) error {
 	if err == nil {
 		return nil
@@ -53,7 +53,7 @@ func inDir(dir string, err error) error {
 func problemsIn(dir string, problems gen.Problems) gen.Problems {
 	named := make(gen.Problems, len(problems))
 	for i, p := range problems {
-		if p.File != filepath.ToSlash(dir) { // the problem is not the directory's
+		if p.File != filepath.ToSlash(dir) { // it is not a problem of the directory
 			p.File = filepath.Join(dir, p.File)
 		} else if p.Command == "lockstep init" {
 			p.Command += " " + quoteArg(dir)

@@ -11,9 +11,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// progress shows on a terminal, on one line that it takes away again, how far an
-// upgrade has come. Work that is done within a second shows nothing, and so does
-// all work where standard error is not a terminal.
+// progress shows on a terminal how far an upgrade is, on one line that it erases in the
+// end. It shows nothing during the first second, or if standard error is no terminal.
 type progress struct {
 	done  chan struct{} // nil if nothing is shown
 	shown sync.WaitGroup
@@ -31,19 +30,19 @@ func startProgress(stderr io.Writer) *progress {
 		return &progress{}
 	}
 	width := func() int {
-		n, _ := terminalWidth(f) // which changes with the window
+		n, _ := terminalWidth(f) // the window may be resized
 		return n
 	}
 	return newProgress(f, width, time.Now(), time.NewTicker(200*time.Millisecond).C)
 }
 
-// newProgress shows progress at each tick that is a second or more after begun, in
-// as many columns as there are; 0 means that nobody knows.
+// newProgress shows progress at each tick that is a second or more after begun. A width
+// of 0 is unknown.
 func newProgress(w io.Writer, width func() int, begun time.Time, ticks <-chan time.Time) *progress {
 	p := &progress{done: make(chan struct{})}
 	p.shown.Go(func() {
-		// Blanks take away what was there on terminals of every kind. A line that is
-		// wider than the terminal would leave its beginning behind.
+		// Blanks erase a line on every kind of terminal. A line wider than the terminal
+		// would wrap, and its first part would stay.
 		line := ""
 		show := func(next string) {
 			if n := width(); n > 0 && len(next) >= n {
@@ -57,8 +56,7 @@ func newProgress(w io.Writer, width func() int, begun time.Time, ticks <-chan ti
 		for {
 			select {
 			case now := <-ticks:
-				// A statement can take minutes in which nothing is reported, so the
-				// line is written by the clock.
+				// A statement can take minutes without a report.
 				if elapsed := now.Sub(begun); elapsed >= time.Second {
 					show(p.line(elapsed))
 				}
@@ -105,7 +103,7 @@ func (p *progress) line(elapsed time.Duration) string {
 	return line + fmt.Sprintf(", %d rows written", last.Rows)
 }
 
-// stop takes the line away.
+// stop erases the line.
 func (p *progress) stop() {
 	if p.done != nil {
 		close(p.done)

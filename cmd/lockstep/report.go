@@ -17,9 +17,9 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// A refusal is an error that answers the question that was asked: exit code 1.
-// (So do the errors of package runtime that judge a database, and problems in
-// migrations. All others mean that there is no answer: exit code 2.)
+// A refusal is an error that answers the user's question: exit code 1. So do problems in
+// migrations and the runtime's judgments of a database. Other errors mean that there is no
+// answer: exit code 2.
 type refusal = gen.Refusal
 
 func refuse(kind, format string, args ...any) error { return gen.Refuse(kind, format, args...) }
@@ -59,7 +59,7 @@ func flatten(err error) (errs []error) {
 	return []error{err}
 }
 
-// both is two errors that have nothing to do with each other.
+// both is two unrelated errors.
 type both [2]error
 
 func (b both) Error() string { return b[0].Error() + "\n" + b[1].Error() }
@@ -109,8 +109,8 @@ func exitCode(err error) int {
 	return 1
 }
 
-// machineCode returns the result code in err if it is about the machine, a full disk
-// say, and not about the migrations and the data.
+// machineCode returns the result code in err if it is about the machine, such as a full
+// disk, and not about the migrations and the data.
 func machineCode(err error) (sqlite3.ErrorCode, bool) {
 	for _, code := range []sqlite3.ErrorCode{sqlite3.FULL, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.NOMEM} {
 		if errors.Is(err, code) {
@@ -120,7 +120,7 @@ func machineCode(err error) (sqlite3.ErrorCode, bool) {
 	return 0, false
 }
 
-// kindOf returns the word for an error that stands in the output of --json.
+// kindOf returns the kind of an error for --json.
 func kindOf(err error) string {
 	if p := (gen.Problem{}); errors.As(err, &p) {
 		return "problem"
@@ -155,7 +155,7 @@ func kindOf(err error) string {
 	return "other"
 }
 
-// document is what --json prints: always one, whatever happens.
+// document is what --json prints, with or without errors.
 type document struct {
 	Result   any          `json:"result"`
 	Warnings gen.Problems `json:"warnings"`
@@ -229,5 +229,5 @@ func indent(s string) string {
 	return strings.ReplaceAll("\t"+strings.ReplaceAll(s, "\n", "\n\t"), "\t\n", "\n")
 }
 
-// quoteArg quotes a path for a POSIX shell where that is needed.
+// quoteArg quotes a path for a POSIX shell if necessary.
 func quoteArg(path string) string { return gen.CommandLine(path) }

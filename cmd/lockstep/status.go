@@ -82,7 +82,7 @@ func status(ctx context.Context, path, dir string, schema *lockstep.Schema, opts
 	}
 	switch {
 	case schema == nil:
-		// Only what needs no migrations to be said.
+		// Without migrations, only ErrUnmanaged means anything.
 		if !errors.Is(state.Refusal, lockstep.ErrUnmanaged) {
 			return out, nil
 		}

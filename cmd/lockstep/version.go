@@ -19,16 +19,16 @@ func versionCommand() command {
 		args:  "[--json]",
 		short: "print the versions of the command, of SQLite and of the generated file",
 		long: `
-Prints the version of this command, the version of the SQLite in it, which is the
-one that replays migrations, and the form of lockstep_gen.go that it writes: a
-program compiles only with a runtime that reads the same form.
+Prints the version of this command, of the SQLite in it, which replays migrations,
+and the format of lockstep_gen.go that it writes: a program compiles only with a
+runtime that reads the same format.
 
 Example:
 
 	$ lockstep version
 	lockstep v1.2.0, go1.26.0
 	SQLite 3.53.4
-	generated file of form 1
+	lockstep_gen.go format 1
 
 With --json, "result" has lockstep, go, sqlite and format.`,
 		flags: func(fs *flag.FlagSet) action {
@@ -61,5 +61,5 @@ func versions(ctx context.Context) (result, error) {
 }
 
 func (r *versionResult) print(w io.Writer) {
-	fmt.Fprintf(w, "lockstep %s, %s\nSQLite %s\ngenerated file of form %d\n", r.Lockstep, r.Go, r.SQLite, r.Format)
+	fmt.Fprintf(w, "lockstep %s, %s\nSQLite %s\nlockstep_gen.go format %d\n", r.Lockstep, r.Go, r.SQLite, r.Format)
 }

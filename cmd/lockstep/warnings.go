@@ -11,9 +11,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// warningsOf has what the runtime logs at level Warn, about the database at path,
-// printed with the warnings of the migrations, and what scripts print on standard
-// error.
+// warningsOf has the warnings that the runtime logs about the database at path printed
+// with those of the migrations, and what scripts print on standard error.
 func warningsOf(path string, s *streams) lockstep.Option {
 	return lockstep.WithLogger(slog.New(&warnings{path, s}))
 }
@@ -32,21 +31,21 @@ func (w *warnings) Handle(_ context.Context, r slog.Record) error {
 	}
 	fact, database := r.Message, ""
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "database" { // the user has another name for it
+		if a.Key == "database" { // the user has a different name for it
 			database = a.Value.String()
 		} else {
 			fact += ": " + strings.TrimPrefix(a.Value.String(), database+": ")
 		}
 		return true
 	})
-	// An upgrade judges the database again each time that it has taken the lock.
+	// An upgrade judges the database each time it takes the lock.
 	if p := (gen.Problem{File: w.path, Fact: fact}); !slices.Contains(w.s.warnings, p) {
 		w.s.warnings = append(w.s.warnings, p)
 	}
 	return nil
 }
 
-// script prints what a script has printed. If it failed, the error has it.
+// script prints what a script printed. If it failed, that is in the error.
 func (w *warnings) script(r slog.Record) {
 	if r.Message != "script ended" {
 		return
