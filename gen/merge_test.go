@@ -7,40 +7,41 @@ import (
 	"testing"
 )
 
+// merging returns a directory in the middle of the merge, with ours moved.
+func merging(t *testing.T) string {
+	const theirs, ours = "CREATE TABLE theirs(a);\n", "CREATE TABLE ours(a);\n"
+	dir := t.TempDir()
+	write := func(name, text string) { writeFile(t, filepath.Join(dir, name), text) }
+	commit := func(message string) {
+		runGit(t, dir, "add", ".")
+		runGit(t, dir, "commit", "-q", "-m", message)
+	}
+	write("0001-a.sql", "CREATE TABLE a(a);\n")
+	generate(t, dir, Options{})
+	runGit(t, dir, "init", "-q", "-b", "main")
+	commit("base")
+	runGit(t, dir, "checkout", "-q", "-b", "theirs")
+	write("0002-theirs.sql", theirs)
+	generate(t, dir, Options{})
+	commit("theirs")
+	runGit(t, dir, "checkout", "-q", "-b", "ours", "main")
+	write("0002-ours.sql", ours)
+	generate(t, dir, Options{})
+	commit("ours")
+	cmd := exec.CommandContext(t.Context(), "git", "merge", "-q", "theirs")
+	cmd.Dir, cmd.Env = dir, gitEnv()
+	if out, err := cmd.CombinedOutput(); err == nil {
+		t.Fatalf("git merged without a conflict:\n%s", out)
+	}
+	if err := os.Rename(filepath.Join(dir, "0002-ours.sql"), filepath.Join(dir, "0003-ours.sql")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // TestHistoryOfAMerge has two branches that both add 0002, and renumbers one side by
 // hand.
 func TestHistoryOfAMerge(t *testing.T) {
-	const theirs, ours = "CREATE TABLE theirs(a);\n", "CREATE TABLE ours(a);\n"
-	// merging returns a directory in the middle of the merge, with ours moved.
-	merging := func(t *testing.T) string {
-		dir := t.TempDir()
-		write := func(name, text string) { writeFile(t, filepath.Join(dir, name), text) }
-		commit := func(message string) {
-			runGit(t, dir, "add", ".")
-			runGit(t, dir, "commit", "-q", "-m", message)
-		}
-		write("0001-a.sql", "CREATE TABLE a(a);\n")
-		generate(t, dir, Options{})
-		runGit(t, dir, "init", "-q", "-b", "main")
-		commit("base")
-		runGit(t, dir, "checkout", "-q", "-b", "theirs")
-		write("0002-theirs.sql", theirs)
-		generate(t, dir, Options{})
-		commit("theirs")
-		runGit(t, dir, "checkout", "-q", "-b", "ours", "main")
-		write("0002-ours.sql", ours)
-		generate(t, dir, Options{})
-		commit("ours")
-		cmd := exec.CommandContext(t.Context(), "git", "merge", "-q", "theirs")
-		cmd.Dir, cmd.Env = dir, gitEnv()
-		if out, err := cmd.CombinedOutput(); err == nil {
-			t.Fatalf("git merged without a conflict:\n%s", out)
-		}
-		if err := os.Rename(filepath.Join(dir, "0002-ours.sql"), filepath.Join(dir, "0003-ours.sql")); err != nil {
-			t.Fatal(err)
-		}
-		return dir
-	}
 	t.Run("IsThatOfEitherSide", func(t *testing.T) {
 		dir := merging(t)
 		r := generate(t, dir, Options{})

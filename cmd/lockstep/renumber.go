@@ -66,38 +66,44 @@ With --json, "result" has stays (the commit or branch whose migrations stay; "" 
 				if opts.Onto != "" && len(opts.Move) > 0 {
 					return nil, usage("--onto and --move: want one of them")
 				}
-				dir := migrations.value
-				line, isPackage := directive(dir)
-				if _, err := os.Stat(filepath.Join(dir, gen.FileName)); err != nil && !isPackage {
-					opts.Plain = true
-				}
-				line.Gaps = line.Gaps || *gaps
-				opts.Gaps = line.Gaps
-				plan, err := renumber.New(ctx, dir, opts)
-				if err != nil {
-					return nil, inDir(dir, err)
-				}
-				out := newRenumberResult(plan, dryRun)
-				if dryRun || len(plan.Moves) == 0 {
-					return out, nil
-				}
-				line.Output = s.stderr
-				res, err := plan.Apply(ctx, line)
-				if res == nil {
-					return nil, inDir(dir, err)
-				}
-				s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
-				out.Version = res.Schema.Expected
-				if !opts.Plain {
-					out.Generated = filepath.Join(dir, gen.FileName)
-				}
-				if err == nil {
-					out.Pins, err = brokenPins(ctx, res)
-				}
-				return out, err
+				return runRenumber(ctx, s, migrations.value, opts, *gaps, dryRun)
 			}
 		},
 	}
+}
+
+func runRenumber(ctx context.Context, s *streams, dir string, opts renumber.Options, gaps, dryRun bool) (result, error) {
+	line, isPackage := directive(dir)
+	if _, err := os.Stat(filepath.Join(dir, gen.FileName)); err != nil && !isPackage {
+		opts.Plain = true
+	}
+	line.Gaps = line.Gaps || gaps
+	line.Output = s.stderr
+	opts.Gaps = line.Gaps
+	plan, err := renumber.New(ctx, dir, opts)
+	if err != nil {
+		return nil, inDir(dir, err)
+	}
+	for i := range plan.Names {
+		plan.Names[i].File = fromHere(plan.Names[i].File)
+	}
+	out := &renumberResult{Dir: dir, Stays: plan.Stays, Moves: plan.Moves, Names: plan.Names, DryRun: dryRun, Version: plan.Version, Pins: []genfile.Pin{}}
+	if dryRun || len(plan.Moves) == 0 {
+		return out, nil
+	}
+	res, err := plan.Apply(ctx, line)
+	if res == nil {
+		return nil, inDir(dir, err)
+	}
+	s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
+	out.Version = res.Schema.Expected
+	if !opts.Plain {
+		out.Generated = filepath.Join(dir, gen.FileName)
+	}
+	if err == nil {
+		out.Pins, err = brokenPins(ctx, res)
+	}
+	return out, err
 }
 
 // stringList is the value of a flag that may be repeated.
@@ -116,13 +122,6 @@ type renumberResult struct {
 	Pins    []genfile.Pin    `json:"pins"`
 
 	Generated string `json:"generated"`
-}
-
-func newRenumberResult(plan *renumber.Plan, dryRun bool) *renumberResult {
-	for i := range plan.Names {
-		plan.Names[i].File = fromHere(plan.Names[i].File)
-	}
-	return &renumberResult{Dir: plan.Dir, Stays: plan.Stays, Moves: plan.Moves, Names: plan.Names, DryRun: dryRun, Version: plan.Version, Pins: []genfile.Pin{}}
 }
 
 func (r *renumberResult) print(w io.Writer) {

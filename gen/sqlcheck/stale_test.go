@@ -14,11 +14,16 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// TestStale changes a directory behind the back of its generated file.
-func TestStale(t *testing.T) {
-	const slugs, imports = "package migrations\n\nfunc migrate0003() { _ = 1 }\n", "import sys\n"
-	const first, second = "CREATE TABLE notes (id INTEGER PRIMARY KEY);\n", "CREATE TABLE tags (tag TEXT);\n"
-	source := fmt.Sprintf(`package migrations
+// The migrations of a package.
+const (
+	staleSlugs   = "package migrations\n\nfunc migrate0003() { _ = 1 }\n"
+	staleImports = "import sys\n"
+	staleFirst   = "CREATE TABLE notes (id INTEGER PRIMARY KEY);\n"
+	staleSecond  = "CREATE TABLE tags (tag TEXT);\n"
+)
+
+// staleSource is a generated file for them.
+var staleSource = fmt.Sprintf(`package migrations
 
 import (
 	"embed"
@@ -40,47 +45,50 @@ var Schema = &lockstep.Schema{
 //go:embed 0001-initialize.sql
 //go:embed [0-9][0-9][0-9][0-9]-*[.s][gpsq][oyhl]
 var files embed.FS
-`, sqltext.Parse(first).Checksum(), sqltext.Parse(second).Checksum(), lockstep.Go(nil).Checksum([]byte(slugs)), script.Python.Checksum([]byte(imports)))
+`, sqltext.Parse(staleFirst).Checksum(), sqltext.Parse(staleSecond).Checksum(), lockstep.Go(nil).Checksum([]byte(staleSlugs)), script.Python.Checksum([]byte(staleImports)))
 
-	tests := []struct {
-		claim  string
-		change map[string]string // "" removes the file
-		want   []string
-	}{
-		{"IsSilentAboutWhatWasGenerated", nil, nil},
-		{"IsSilentAboutCommentsAndLineEnds", map[string]string{"0002-add-tags.sql": "-- tags\r\nCREATE TABLE tags\r\n(tag TEXT);\r\n"}, nil},
-		{"IsSilentAboutWhatNoProgramSees", map[string]string{"0003-slugs.go": "package migrations\r\n\r\n// why\r\nfunc migrate0003()  { _ = 1 }", "0004-import.py": "import sys\r\n"}, nil},
-		{"ReportsEditedPrograms", map[string]string{"0003-slugs.go": strings.Replace(slugs, "1", "2", 1), "0004-import.py": "import os\n"}, []string{
-			"15:3: 0003-slugs.go: changed since file.go was generated; run go generate",
-			"16:3: 0004-import.py: changed since file.go was generated; run go generate",
-		}},
-		{"IsSilentAboutFilesThatAreNotMigrations", map[string]string{"README.md": "x", "0005-x.sql.bak": "x", "3-x.sql": "x"}, nil},
-		{"ReportsAnEditedMigration", map[string]string{"0001-initialize.sql": "CREATE TABLE notes (id);"}, []string{
-			"13:3: 0001-initialize.sql: changed since file.go was generated; run go generate",
-		}},
-		{"ReportsAnAddedMigration", map[string]string{"0005-add-times.sql": "SELECT 1;", "0006-x.sql": "SELECT 1;"}, []string{
-			"21:1: 0005-add-times.sql: added since file.go was generated; run go generate",
-			"21:1: 0006-x.sql: added since file.go was generated; run go generate",
-		}},
-		{"ReportsARemovedMigration", map[string]string{"0002-add-tags.sql": ""}, []string{
-			"14:3: 0002-add-tags.sql: removed since file.go was generated; run go generate",
-		}},
-		{"ReportsARenamedMigrationOnce", map[string]string{"0002-add-tags.sql": "", "0002-tag-notes.sql": second}, []string{
-			"14:3: 0002-tag-notes.sql: renamed from 0002-add-tags.sql since file.go was generated; run go generate",
-		}},
-		{"ReportsAReplacedMigrationAsTwoThings", map[string]string{"0002-add-tags.sql": "", "0002-tag-notes.sql": "SELECT 1;"}, []string{
-			"14:3: 0002-add-tags.sql: removed since file.go was generated; run go generate",
-			"21:1: 0002-tag-notes.sql: added since file.go was generated; run go generate",
-		}},
-	}
+var staleTests = []struct {
+	claim  string
+	change map[string]string // "" removes the file
+	want   []string
+}{
+	{"IsSilentAboutWhatWasGenerated", nil, nil},
+	{"IsSilentAboutCommentsAndLineEnds", map[string]string{"0002-add-tags.sql": "-- tags\r\nCREATE TABLE tags\r\n(tag TEXT);\r\n"}, nil},
+	{"IsSilentAboutWhatNoProgramSees", map[string]string{"0003-slugs.go": "package migrations\r\n\r\n// why\r\nfunc migrate0003()  { _ = 1 }", "0004-import.py": "import sys\r\n"}, nil},
+	{"ReportsEditedPrograms", map[string]string{"0003-slugs.go": strings.Replace(staleSlugs, "1", "2", 1), "0004-import.py": "import os\n"}, []string{
+		"15:3: 0003-slugs.go: changed since file.go was generated; run go generate",
+		"16:3: 0004-import.py: changed since file.go was generated; run go generate",
+	}},
+	{"IsSilentAboutFilesThatAreNotMigrations", map[string]string{"README.md": "x", "0005-x.sql.bak": "x", "3-x.sql": "x"}, nil},
+	{"ReportsAnEditedMigration", map[string]string{"0001-initialize.sql": "CREATE TABLE notes (id);"}, []string{
+		"13:3: 0001-initialize.sql: changed since file.go was generated; run go generate",
+	}},
+	{"ReportsAnAddedMigration", map[string]string{"0005-add-times.sql": "SELECT 1;", "0006-x.sql": "SELECT 1;"}, []string{
+		"21:1: 0005-add-times.sql: added since file.go was generated; run go generate",
+		"21:1: 0006-x.sql: added since file.go was generated; run go generate",
+	}},
+	{"ReportsARemovedMigration", map[string]string{"0002-add-tags.sql": ""}, []string{
+		"14:3: 0002-add-tags.sql: removed since file.go was generated; run go generate",
+	}},
+	{"ReportsARenamedMigrationOnce", map[string]string{"0002-add-tags.sql": "", "0002-tag-notes.sql": staleSecond}, []string{
+		"14:3: 0002-tag-notes.sql: renamed from 0002-add-tags.sql since file.go was generated; run go generate",
+	}},
+	{"ReportsAReplacedMigrationAsTwoThings", map[string]string{"0002-add-tags.sql": "", "0002-tag-notes.sql": "SELECT 1;"}, []string{
+		"14:3: 0002-add-tags.sql: removed since file.go was generated; run go generate",
+		"21:1: 0002-tag-notes.sql: added since file.go was generated; run go generate",
+	}},
+}
+
+// TestStale changes a directory without generating again.
+func TestStale(t *testing.T) {
 	alone := &analysis.Analyzer{Name: "stale", Doc: "stale", Run: func(pass *analysis.Pass) (any, error) {
 		stale(pass)
 		return nil, nil
 	}}
-	for _, test := range tests {
+	for _, test := range staleTests {
 		t.Run(test.claim, func(t *testing.T) {
 			dir := t.TempDir()
-			files := map[string]string{"0001-initialize.sql": first, "0002-add-tags.sql": second, "0003-slugs.go": slugs, "0004-import.py": imports}
+			files := map[string]string{"0001-initialize.sql": staleFirst, "0002-add-tags.sql": staleSecond, "0003-slugs.go": staleSlugs, "0004-import.py": staleImports}
 			for name, text := range test.change {
 				files[name] = text
 			}
@@ -94,7 +102,7 @@ var files embed.FS
 			}
 			w := newWorkspace()
 			var got []string
-			for _, d := range w.analyze(t, alone, w.add(t, "example.com/app/migrations", dir, source)) {
+			for _, d := range w.analyze(t, alone, w.add(t, "example.com/app/migrations", dir, staleSource)) {
 				at := w.fset.Position(d.Pos)
 				got = append(got, fmt.Sprintf("%d:%d: %s", at.Line, at.Column, d.Message))
 			}

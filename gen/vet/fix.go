@@ -3,14 +3,10 @@ package vet
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -33,19 +29,19 @@ func (v *Vet) MovePins(ctx context.Context) (moved []genfile.Pin, found []Findin
 	if err != nil {
 		return nil, nil, err
 	}
-	overlay, err := newOverlay(files)
+	dir, err := os.MkdirTemp("", "lockstep-vet-")
 	if err != nil {
 		return nil, nil, err
 	}
-	defer os.RemoveAll(overlay.dir)
-	// What go vet finds in a copy has the copy's name, and is cached by its text and by
-	// the flags as they are spelled. With another spelling, it never answers Run.
-	all, failure := v.run(ctx, "-overlay="+overlay.index, "-"+sqlcheck.Analyzer.Name+".tests=TRUE")
-	failure = overlay.rename(failure)
+	defer os.RemoveAll(dir)
+	overlay, err := writeOverlay(dir, files)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, failure := v.run(ctx, "-overlay="+overlay, "-"+sqlcheck.Analyzer.Name+".tests")
 
 	wrong, stale := map[string]bool{}, false
 	for _, f := range all {
-		f.File = overlay.original(f.File)
 		if _, hasPins := files[f.File]; !hasPins && !v.Tests && strings.HasSuffix(f.File, "_test.go") {
 			continue // only its pins were to be checked
 		}
@@ -120,69 +116,28 @@ func (v *Vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 	return files, nil
 }
 
-// An overlay is a folder with files that the go command reads in place of others.
+// writeOverlay writes files to dir, and the index that has the go command read them in
+// place of the originals. It returns the name of the index.
 //
 // https://pkg.go.dev/cmd/go#hdr-Compile_packages_and_dependencies
-type overlay struct {
-	dir   string
-	index string            // the file that the flag -overlay names
-	files map[string]string // those that are replaced, by the ends of their copies' names
-}
-
-// newOverlay writes the new texts of files. The caller removes dir.
-func newOverlay(files map[string]pinnedFile) (_ *overlay, err error) {
-	dir, err := os.MkdirTemp("", "lockstep-vet-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			os.RemoveAll(dir)
-		}
-	}()
-	o := &overlay{dir, filepath.Join(dir, "overlay.json"), map[string]string{}}
+func writeOverlay(dir string, files map[string]pinnedFile) (index string, err error) {
 	replace := map[string]string{}
 	for file, f := range files {
-		// The end is the same each time: the go command may answer from its cache, with
-		// the names that copies had in an earlier run's folder.
-		sum := sha256.Sum256([]byte(file))
-		end := filepath.Join(hex.EncodeToString(sum[:8]), filepath.Base(file))
-		replace[file], o.files[end] = filepath.Join(dir, end), file
-		if err := os.Mkdir(filepath.Dir(replace[file]), 0o777); err != nil {
-			return nil, err
+		folder, err := os.MkdirTemp(dir, "")
+		if err != nil {
+			return "", err
 		}
-		if err := os.WriteFile(replace[file], f.text, 0o666); err != nil {
-			return nil, err
+		replace[file] = filepath.Join(folder, filepath.Base(file))
+		// What is found in the copy has the name of the original.
+		text := slices.Concat([]byte("//line "+file+":1:1\n"), f.text)
+		if err := os.WriteFile(replace[file], text, 0o666); err != nil {
+			return "", err
 		}
 	}
-	index, err := json.Marshal(map[string]any{"Replace": replace})
+	text, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return o, os.WriteFile(o.index, index, 0o666)
-}
-
-// original returns the name of the file that has this copy, or else name.
-func (o *overlay) original(name string) string {
-	end := filepath.Join(filepath.Base(filepath.Dir(name)), filepath.Base(name))
-	return cmp.Or(o.files[end], name)
-}
-
-// rename gives the copies that the go command mentions the names of the files.
-func (o *overlay) rename(err error) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	here, _ := os.Getwd()
-	for end, file := range o.files {
-		if name, err := filepath.Rel(here, file); err == nil {
-			file = name
-		}
-		text = regexp.MustCompile(`\S*`+regexp.QuoteMeta(end)).ReplaceAllLiteralString(text, file)
-	}
-	if text == err.Error() {
-		return err
-	}
-	return errors.New(text)
+	index = filepath.Join(dir, "overlay.json")
+	return index, os.WriteFile(index, text, 0o666)
 }
