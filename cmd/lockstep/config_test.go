@@ -58,6 +58,74 @@ func TestParseConfig(t *testing.T) {
 	}
 }
 
+const (
+	same      = "same"      // as configparser
+	accepted  = "accepted"  // though configparser refuses it
+	continued = "continued" // a path with a line end in it, which is refused
+	refused   = "refused"   // though configparser reads it
+)
+
+// configs are what users may have, and what becomes of each.
+var configs = []struct{ want, text string }{
+	{same, ""},
+	{same, "[paths]\n"},
+	{same, "[paths]\ndb = data.db\nmigrations = sql\n"},
+	{same, "[paths]\ndb=data.db\nmigrations:sql"},
+	{same, "[paths]\r\ndb = data.db\r\nmigrations = sql\r\n"},
+	{same, "[paths]\rdb = data.db\rmigrations = sql\r"},
+	{same, "\n\n# a\n; b\n[paths]\n# db = x\n   # indented\ndb = data.db\n\n\nmigrations = sql\n"},
+	{same, "[paths]\ndb = data.db ; inline\nmigrations = sql # inline\n"},
+	{same, "[paths]\ndb = \"data.db\"\n"},
+	{same, "[paths]\ndb = a=b:c.db\nmigrations : x = y\n"},
+	{same, "[paths]\nDB = data.db\nMigrations = sql\n"},
+	{same, "[Paths]\ndb = data.db\n"},
+	{same, "[ paths ]\ndb = data.db\n"},
+	{same, "  [paths]\n  db = data.db\n  migrations = sql\n"},
+	{same, "[paths] and more\ndb = data.db\n"},
+	{same, "[paths]]\ndb = data.db\n"},
+	{same, "[]\ndb = data.db\n"},
+	{same, "[paths\ndb = data.db\n"},
+	{same, "[other]\ndb = other.db\n[paths]\ndb = data.db\n[more]\ndb = more.db\n"},
+	{same, "[other]\nlist =\n  a\n  b\n[paths]\ndb = data.db\n"},
+	{accepted, "[other]\na = 1\na = 2\n[paths]\ndb = data.db\n"},
+	{same, "[other]\nnothing\n[paths]\ndb = data.db\n"},
+	{refused, "[DEFAULT]\ndb = data.db\nmigrations = sql\n"},
+	{refused, "[DEFAULT]\ndb = data.db\n[paths]\nmigrations = sql\n"},
+	{refused, "[DEFAULT]\ndb = data.db\n[paths]\ndb = own.db\n[DEFAULT]\nroot = x\n"},
+	{accepted, "[DEFAULT]\na = 1\n[DEFAULT]\na = 2\n[paths]\ndb = data.db\n"},
+	{refused, "[DEFAULT]\nroot = /srv\n[paths]\ndb = %(root)s/data.db\nmigrations = %(Root)s/sql\n"},
+	{refused, "[paths]\nroot = %(up)s/b\nup = a\ndb = %(root)s/data.db\n"},
+	{same, "[paths]\ndb = 100%%.db\nmigrations = %%(x)s\n"},
+	{same, "[paths]\ndb = 100%.db\n"},
+	{same, "[paths]\ndb = %\n"},
+	{same, "[paths]\ndb = %(home)s/data.db\n"},
+	{same, "[paths]\ndb = %(home/data.db\nhome = x\n"},
+	{same, "[paths]\ndb = %(home)d\nhome = x\n"},
+	{same, "[paths]\ndb = %()s\n"},
+	{same, "[paths]\ndb = %(db)s\n"},
+	{same, "[paths]\ndb = %(a)s\na = %(b)s\nb = %(a)s\n"},
+	{same, "[paths]\nbackup = 50%\ndb = data.db\n"},
+	{same, "[paths]\ndb = a\ndb = b\n"},
+	{same, "[paths]\ndb = a\nDB = b\n"},
+	{same, "[paths]\ndb = a\n[paths]\nmigrations = b\n"},
+	{same, "db = data.db\n[paths]\n"},
+	{same, "[paths]\ndata.db\n"},
+	{same, "[paths]\n= data.db\n"},
+	{same, "[paths]\ndb\n"},
+	{same, "[paths]\ndb =\nmigrations = sql\n"},
+	{same, "[paths]\ndb = data.db\n\n\n"},
+	{same, "[paths]\ndb = größe 1.db\n"},
+	{same, "[paths]\ndb = C:\\data\\x.db\n"},
+	{same, "[paths]\ndb = ${HOME}/x.db\n"},
+	{same, "[paths]\n  db = data.db\n migrations = sql\n"},
+	{accepted, "\ufeff[paths]\ndb = data.db\n"},
+	{continued, "[paths]\ndb = data.db\n  migrations = sql\n"},
+	{continued, "[paths]\ndb =\n\tdata.db\n"},
+	{continued, "[paths]\n db = data.db\n   [other]\n"},
+	{continued, "[paths]\ndb = data.db\n\n  more\n"},
+	{continued, "[paths]\nroot = a\n  b\ndb = %(root)s\n"},
+}
+
 // TestConfigIsWhatPythonReads compares with configparser itself, used as fastmigrate
 // uses it.
 func TestConfigIsWhatPythonReads(t *testing.T) {
@@ -65,73 +133,8 @@ func TestConfigIsWhatPythonReads(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3")
 	}
-	const (
-		same      = "same"      // as configparser
-		accepted  = "accepted"  // though configparser refuses it
-		continued = "continued" // a path with a line end in it, which is refused
-		refused   = "refused"   // though configparser reads it
-	)
-	tests := []struct{ want, text string }{
-		{same, ""},
-		{same, "[paths]\n"},
-		{same, "[paths]\ndb = data.db\nmigrations = sql\n"},
-		{same, "[paths]\ndb=data.db\nmigrations:sql"},
-		{same, "[paths]\r\ndb = data.db\r\nmigrations = sql\r\n"},
-		{same, "[paths]\rdb = data.db\rmigrations = sql\r"},
-		{same, "\n\n# a\n; b\n[paths]\n# db = x\n   # indented\ndb = data.db\n\n\nmigrations = sql\n"},
-		{same, "[paths]\ndb = data.db ; inline\nmigrations = sql # inline\n"},
-		{same, "[paths]\ndb = \"data.db\"\n"},
-		{same, "[paths]\ndb = a=b:c.db\nmigrations : x = y\n"},
-		{same, "[paths]\nDB = data.db\nMigrations = sql\n"},
-		{same, "[Paths]\ndb = data.db\n"},
-		{same, "[ paths ]\ndb = data.db\n"},
-		{same, "  [paths]\n  db = data.db\n  migrations = sql\n"},
-		{same, "[paths] and more\ndb = data.db\n"},
-		{same, "[paths]]\ndb = data.db\n"},
-		{same, "[]\ndb = data.db\n"},
-		{same, "[paths\ndb = data.db\n"},
-		{same, "[other]\ndb = other.db\n[paths]\ndb = data.db\n[more]\ndb = more.db\n"},
-		{same, "[other]\nlist =\n  a\n  b\n[paths]\ndb = data.db\n"},
-		{accepted, "[other]\na = 1\na = 2\n[paths]\ndb = data.db\n"},
-		{same, "[other]\nnothing\n[paths]\ndb = data.db\n"},
-		{refused, "[DEFAULT]\ndb = data.db\nmigrations = sql\n"},
-		{refused, "[DEFAULT]\ndb = data.db\n[paths]\nmigrations = sql\n"},
-		{refused, "[DEFAULT]\ndb = data.db\n[paths]\ndb = own.db\n[DEFAULT]\nroot = x\n"},
-		{accepted, "[DEFAULT]\na = 1\n[DEFAULT]\na = 2\n[paths]\ndb = data.db\n"},
-		{refused, "[DEFAULT]\nroot = /srv\n[paths]\ndb = %(root)s/data.db\nmigrations = %(Root)s/sql\n"},
-		{refused, "[paths]\nroot = %(up)s/b\nup = a\ndb = %(root)s/data.db\n"},
-		{same, "[paths]\ndb = 100%%.db\nmigrations = %%(x)s\n"},
-		{same, "[paths]\ndb = 100%.db\n"},
-		{same, "[paths]\ndb = %\n"},
-		{same, "[paths]\ndb = %(home)s/data.db\n"},
-		{same, "[paths]\ndb = %(home/data.db\nhome = x\n"},
-		{same, "[paths]\ndb = %(home)d\nhome = x\n"},
-		{same, "[paths]\ndb = %()s\n"},
-		{same, "[paths]\ndb = %(db)s\n"},
-		{same, "[paths]\ndb = %(a)s\na = %(b)s\nb = %(a)s\n"},
-		{same, "[paths]\nbackup = 50%\ndb = data.db\n"},
-		{same, "[paths]\ndb = a\ndb = b\n"},
-		{same, "[paths]\ndb = a\nDB = b\n"},
-		{same, "[paths]\ndb = a\n[paths]\nmigrations = b\n"},
-		{same, "db = data.db\n[paths]\n"},
-		{same, "[paths]\ndata.db\n"},
-		{same, "[paths]\n= data.db\n"},
-		{same, "[paths]\ndb\n"},
-		{same, "[paths]\ndb =\nmigrations = sql\n"},
-		{same, "[paths]\ndb = data.db\n\n\n"},
-		{same, "[paths]\ndb = größe 1.db\n"},
-		{same, "[paths]\ndb = C:\\data\\x.db\n"},
-		{same, "[paths]\ndb = ${HOME}/x.db\n"},
-		{same, "[paths]\n  db = data.db\n migrations = sql\n"},
-		{accepted, "\ufeff[paths]\ndb = data.db\n"},
-		{continued, "[paths]\ndb = data.db\n  migrations = sql\n"},
-		{continued, "[paths]\ndb =\n\tdata.db\n"},
-		{continued, "[paths]\n db = data.db\n   [other]\n"},
-		{continued, "[paths]\ndb = data.db\n\n  more\n"},
-		{continued, "[paths]\nroot = a\n  b\ndb = %(root)s\n"},
-	}
-	texts := make([]string, len(tests))
-	for i, tt := range tests {
+	texts := make([]string, len(configs))
+	for i, tt := range configs {
 		texts[i] = tt.text
 	}
 	input, err := json.Marshal(texts)
@@ -149,7 +152,7 @@ func TestConfigIsWhatPythonReads(t *testing.T) {
 	if err := json.Unmarshal(out, &read); err != nil {
 		t.Fatal(err)
 	}
-	for i, tt := range tests {
+	for i, tt := range configs {
 		got, err := parseConfig(configFile, tt.text)
 		fault := read[i]["error"]
 		switch {

@@ -71,37 +71,42 @@ migrations: 0 if the tool does not say), which is null without --from.`,
 			fs.Var(&from, "from", "`TOOL`: take the version that goose, golang-migrate, dbmate or user_version recorded")
 			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
 			return func(ctx context.Context, s *streams, _ []string) (result, error) {
-				file, err := openDatabase(db.value)
-				if err != nil {
-					return nil, err
-				}
-				defer file.Close()
-				out, err := enroll.Run(ctx, enroll.Request{
-					DB: file.DB, Path: db.value, Dir: migrations.value, At: lockstep.Version(at), From: from.tool, Timeout: *timeout,
-					Load: func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
-						to := s
-						if v != 0 { // the warnings are those of the newest
-							to = &streams{stderr: io.Discard}
-						}
-						res, err := load(ctx, to, migrations.value, gen.Options{Gaps: *gaps, To: v})
-						if err != nil {
-							return nil, err
-						}
-						return res.Schema, nil
-					},
+				return runEnroll(ctx, s, *gaps, enroll.Request{
+					Path: db.value, Dir: migrations.value, At: lockstep.Version(at), From: from.tool, Timeout: *timeout,
 				})
-				if out == nil {
-					return nil, err
-				}
-				s.warnings = append(s.warnings, out.Warnings...)
-				if err != nil && out.Fits > 0 {
-					err = refuse("differs", "%v; its schema is that of version %v\n\tlockstep enroll --db %s --at %d", err, out.Fits, quoteArg(db.value), out.Fits)
-				}
-				_, isPackage := directive(migrations.value)
-				return &enrollResult{db.value, out, isPackage}, err
 			}
 		},
 	}
+}
+
+func runEnroll(ctx context.Context, s *streams, gaps bool, r enroll.Request) (result, error) {
+	db, err := openDatabase(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	r.DB = db.DB
+	r.Load = func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
+		to := s
+		if v != 0 { // the warnings are those of the newest
+			to = &streams{stderr: io.Discard}
+		}
+		res, err := load(ctx, to, r.Dir, gen.Options{Gaps: gaps, To: v})
+		if err != nil {
+			return nil, err
+		}
+		return res.Schema, nil
+	}
+	out, err := enroll.Run(ctx, r)
+	if out == nil {
+		return nil, err
+	}
+	s.warnings = append(s.warnings, out.Warnings...)
+	if err != nil && out.Fits > 0 {
+		err = refuse("differs", "%v; its schema is that of version %v\n\tlockstep enroll --db %s --at %d", err, out.Fits, quoteArg(r.Path), out.Fits)
+	}
+	_, isPackage := directive(r.Dir)
+	return &enrollResult{r.Path, out, isPackage}, err
 }
 
 // toolFlag is --from.
