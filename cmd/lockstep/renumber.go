@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/genfile"
@@ -109,8 +111,15 @@ func runRenumber(ctx context.Context, s *streams, dir string, opts renumber.Opti
 // stringList is the value of a flag that may be repeated.
 type stringList []string
 
-func (l *stringList) String() string     { return "" }
-func (l *stringList) Set(s string) error { *l = append(*l, s); return nil }
+func (l *stringList) String() string { return "" }
+
+func (l *stringList) Set(s string) error {
+	if slices.Contains(*l, s) {
+		return errors.New("given twice")
+	}
+	*l = append(*l, s)
+	return nil
+}
 
 type renumberResult struct {
 	Dir     string           `json:"-"`
