@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -50,24 +49,28 @@ With --json, "result" has file and version.`,
 		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			migrations := migrationsFlag(fs)
-			kinds := []kindFlag{
-				{".sql", fs.Bool("sql", false, "make an .sql file (the default)")},
-				{".go", fs.Bool("go", false, "make a .go file")},
-				{".py", fs.Bool("py", false, "make a .py file")},
-				{".sh", fs.Bool("sh", false, "make an .sh file")},
+			var kinds []string
+			for _, kind := range []string{"sql", "go", "py", "sh"} {
+				fs.BoolFunc(kind, "make a file that ends in ."+kind, func(string) error {
+					kinds = append(kinds, kind)
+					return nil
+				})
 			}
 			edit := fs.Bool("e", false, "open the file in $VISUAL or $EDITOR")
 			gaps := gapsFlag(fs)
 			return func(ctx context.Context, s *streams, words []string) (result, error) {
-				ext, err := chosen(kinds)
-				if err != nil {
-					return nil, err
+				switch len(kinds) {
+				case 0:
+					kinds = []string{"sql"}
+				case 1:
+				default:
+					return nil, usage(fmt.Sprintf("--%s and --%s: want one of them", kinds[0], kinds[1]))
 				}
 				editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"))
 				if *edit && editor == "" {
 					return nil, usage("-e: neither $VISUAL nor $EDITOR names an editor; nothing was written")
 				}
-				made, err := newMigration(migrations.value, describeIn(words, ext), ext, *gaps)
+				made, err := newMigration(migrations.value, words, "."+kinds[0], *gaps)
 				if err != nil {
 					return nil, err
 				}
@@ -80,44 +83,18 @@ With --json, "result" has file and version.`,
 	}
 }
 
-// A kindFlag asks for a kind of file.
-type kindFlag struct {
-	ext  string
-	want *bool
-}
-
-// chosen returns the extension that is asked for.
-func chosen(kinds []kindFlag) (ext string, err error) {
-	for _, kind := range kinds {
-		switch {
-		case *kind.want && ext != "":
-			return "", usage(fmt.Sprintf("--%s and --%s: want one of them", ext[1:], kind.ext[1:]))
-		case *kind.want:
-			ext = kind.ext
-		}
-	}
-	return cmp.Or(ext, ".sql"), nil
-}
-
-func newMigration(dir, description, ext string, gaps bool) (*newResult, error) {
+func newMigration(dir string, words []string, ext string, gaps bool) (*newResult, error) {
+	fields := strings.FieldsFunc(strings.Join(words, " "), func(r rune) bool { return r == ' ' || r == '\t' || r == '_' || r == '-' })
+	description := strings.TrimSuffix(strings.ToLower(strings.Join(fields, "-")), ext)
 	if description == "" {
 		return nil, usage("want words that say what the migration does, as in lockstep new add tags")
 	}
 	line, _ := directive(dir)
 	name, err := scaffold.Migration(dir, description, ext, gaps || line.Gaps)
-	if wrong := (*scaffold.NameError)(nil); errors.As(err, &wrong) {
-		return nil, usage(err.Error())
-	}
 	if err != nil {
 		return nil, inDir(dir, err)
 	}
 	return &newResult{File: filepath.Join(dir, name.String()), Version: name.Version}, nil
-}
-
-// describeIn makes the description of a file's name from words.
-func describeIn(words []string, ext string) string {
-	fields := strings.FieldsFunc(strings.Join(words, " "), func(r rune) bool { return r == ' ' || r == '\t' || r == '_' || r == '-' })
-	return strings.TrimSuffix(strings.ToLower(strings.Join(fields, "-")), ext)
 }
 
 // openEditor opens the file in an editor, by the shell as git does, so that there

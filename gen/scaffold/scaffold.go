@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,7 +57,7 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 		return name, wrong
 	}
 	if _, err := filename.Parse(name.String()); err != nil {
-		return name, &NameError{name, err}
+		return name, fmt.Errorf("%s: %w", name, err)
 	}
 	template := "migration" + ext
 	if ext == ".go" {
@@ -71,15 +72,6 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 	))
 	return name, err
 }
-
-// A NameError says that a migration cannot have a name.
-type NameError struct {
-	Name filename.Name
-	Err  error
-}
-
-func (e *NameError) Error() string { return e.Name.String() + ": " + e.Err.Error() }
-func (e *NameError) Unwrap() error { return e.Err }
 
 // A Package is what there is of a migrations package after [Init].
 type Package struct {
