@@ -68,7 +68,7 @@ func (r *replay) trials(objects []sqltext.Object) (trials []trial, err error) {
 			continue
 		case o.Type == "trigger":
 			event = triggerEvent(o.SQL)
-		case o.Type == "table" && strings.Contains(sqltext.Fold(o.SQL), "references"):
+		case o.MayRefer():
 			event = "INSERT"
 		default:
 			continue

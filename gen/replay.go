@@ -10,9 +10,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
-	"github.com/ncruces/go-sqlite3/ext/fts5"
-	"github.com/ncruces/go-sqlite3/ext/rtree"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -38,7 +37,7 @@ func newReplay(ctx context.Context, opts Options) (*replay, error) {
 		r.close()
 		return nil, err
 	}
-	if err := r.doubleQuotes(opts.DQS); err != nil {
+	if err := engine.DoubleQuotes(r.conn, opts.DQS); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -47,8 +46,7 @@ func newReplay(ctx context.Context, opts Options) (*replay, error) {
 
 func (r *replay) open(ctx context.Context, hook func(*sqlite3.Conn) error) (err error) {
 	prepare := func(conn *sqlite3.Conn) error {
-		// Other builds of SQLite have these two built in.
-		err := errors.Join(fts5.Register(conn), rtree.Register(conn))
+		err := engine.Prepare(conn)
 		if err == nil && hook != nil {
 			err = hook(conn)
 		}
@@ -80,15 +78,6 @@ func (r *replay) close() {
 	if r.db != nil {
 		r.db.Close()
 	}
-}
-
-// doubleQuotes says whether text in double quotes that names no column is a string.
-//
-// https://sqlite.org/quirks.html#dblquote
-func (r *replay) doubleQuotes(on bool) error {
-	_, dml := r.conn.Config(sqlite3.DBCONFIG_DQS_DML, on)
-	_, ddl := r.conn.Config(sqlite3.DBCONFIG_DQS_DDL, on)
-	return errors.Join(dml, ddl)
 }
 
 // run replays the migrations in order and records where their statements end. It adds
@@ -251,11 +240,11 @@ func (r *replay) warn(s *statement) {
 	if s.Keyword() == "pragma" {
 		return // it would act
 	}
-	_ = r.doubleQuotes(false)
-	defer r.doubleQuotes(true)
+	_ = engine.DoubleQuotes(r.conn, false)
+	defer engine.DoubleQuotes(r.conn, true)
 	stmt, _, err := r.conn.Prepare(s.SQL)
 	stmt.Close()
-	if err != nil && strings.HasSuffix(sqlite.Sentence(err), "should this be a string literal in single-quotes?") {
+	if engine.MeansString(err) {
 		r.warnings = append(r.warnings, s.failure(err))
 	}
 }
@@ -278,12 +267,8 @@ func (r *replay) execute(s *statement, stmt *sqlite3.Stmt) error {
 // failure returns SQLite's error at the token that it points to, or at the start of
 // the statement.
 func (s *statement) failure(err error) Problem {
-	pos := s.Pos
-	var e *sqlite3.Error
-	if errors.As(err, &e) && e.SQL() != "" {
-		pos += len(s.SQL) - len(e.SQL())
-	}
-	return s.m.at(pos, "%s", sqlite.Sentence(err))
+	offset, _ := engine.Offset(err, s.SQL)
+	return s.m.at(s.Pos+offset, "%s", sqlite.Sentence(err))
 }
 
 // column returns the first column of the query's rows.

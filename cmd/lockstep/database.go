@@ -4,16 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/driver"
-	"github.com/ncruces/go-sqlite3/ext/fts5"
-	"github.com/ncruces/go-sqlite3/ext/rtree"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -102,17 +102,7 @@ func fileURI(path, query string) (string, error) {
 //
 // https://sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
 func prepare(c *sqlite3.Conn) error {
-	if err := fts5.Register(c); err != nil {
-		return err
-	}
-	if err := rtree.Register(c); err != nil {
-		return err
-	}
-	if _, err := c.Config(sqlite3.DBCONFIG_DQS_DML, true); err != nil {
-		return err
-	}
-	_, err := c.Config(sqlite3.DBCONFIG_DQS_DDL, true)
-	return err
+	return errors.Join(engine.Prepare(c), engine.DoubleQuotes(c, true))
 }
 
 // named puts the path as the user gave it into an error of the runtime, which

@@ -8,9 +8,8 @@ import (
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/ext/fts5"
-	"github.com/ncruces/go-sqlite3/ext/rtree"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -68,10 +67,7 @@ func openDatabase(name string, objects []sqltext.Object) (*database, error) {
 		return nil, err
 	}
 	d := &database{conn: conn, name: name, known: map[string]bool{}, unknown: map[string]bool{"_lockstep_history": true}}
-	_, dml := conn.Config(sqlite3.DBCONFIG_DQS_DML, false)
-	err = errors.Join(dml,
-		// Other builds of SQLite have these two built in.
-		fts5.Register(conn), rtree.Register(conn),
+	err = errors.Join(engine.Prepare(conn), engine.DoubleQuotes(conn, false),
 		// What a collation does makes no difference here.
 		conn.AnyCollationNeeded(),
 		// Programs may ask for their version.
@@ -149,10 +145,9 @@ type reading struct {
 func (d *database) read(s statement) (*reading, *fault) {
 	stmt, err := d.prepare(s.Text)
 	if err != nil {
-		f := &fault{sentence: sqlite.Sentence(err)}
-		if e := (*sqlite3.Error)(nil); errors.As(err, &e) && e.SQL() != "" {
-			f.offset = len(s.Text) - len(e.SQL())
-		} else {
+		f := &fault{sentence: sqlite.Sentence(err), isString: engine.MeansString(err)}
+		var ok bool
+		if f.offset, ok = engine.Offset(err, s.Text); !ok {
 			f.offset = s.locate(f.sentence)
 		}
 		return nil, f

@@ -12,6 +12,7 @@ import (
 type fault struct {
 	offset   int // in the statement
 	sentence string
+	isString bool // because it has a string in double quotes
 }
 
 // locate returns the offset of what the sentence is about, for errors of which SQLite
@@ -121,8 +122,7 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 			return f.sentence
 		}
 	}
-	if strings.HasSuffix(f.sentence, "should this be a string literal in single-quotes?") &&
-		len(c.reach.Drivers) > 0 && !slices.Contains(c.reach.Drivers, ncrucesPath) && !slices.Contains(c.reach.Drivers, ncrucesPath+"/driver") {
+	if f.isString && len(c.reach.Drivers) > 0 && !slices.Contains(c.reach.Drivers, ncrucesPath) && !slices.Contains(c.reach.Drivers, ncrucesPath+"/driver") {
 		return "the driver takes text in double quotes for a string"
 	}
 	if name, ok := strings.CutPrefix(f.sentence, "no such table: "); ok {

@@ -41,7 +41,7 @@ func (c *checker) missingDespite(q *query, d *database) *fault {
 			}
 			offset := s.offset + f.offset
 			if at := filled.back(offset); at >= 0 && c.nowhere(d, s, f) {
-				return &fault{at, f.sentence}
+				return &fault{offset: at, sentence: f.sentence}
 			}
 			hole = filled.last(offset)
 		}

@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
-)
 
-const runtimePath = "github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/gen/genfile"
+)
 
 // reach is what a package tells its importers. go vet passes on the facts of direct
 // imports only, so each package repeats what its own imports say.
@@ -98,7 +98,7 @@ func inherit(pass *analysis.Pass) reach {
 // type of the constant ExpectedVersion.
 func schemaOf(pkg *types.Package) (schema, bool) {
 	version, ok := pkg.Scope().Lookup("ExpectedVersion").(*types.Const)
-	if !ok || !isNamed(version.Type(), runtimePath, "Version") {
+	if !ok || !isNamed(version.Type(), genfile.RuntimePath, "Version") {
 		return schema{}, false
 	}
 	text, ok := pkg.Scope().Lookup("SchemaSQL").(*types.Const)

@@ -27,7 +27,7 @@ import (
 func stale(pass *analysis.Pass) {
 	for name, of := range map[string]string{"ExpectedVersion": "Version", "Schema": "Schema"} {
 		object := pass.Pkg.Scope().Lookup(name)
-		if object == nil || !isNamed(object.Type(), runtimePath, of) {
+		if object == nil || !isNamed(object.Type(), genfile.RuntimePath, of) {
 			return
 		}
 	}

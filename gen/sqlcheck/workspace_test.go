@@ -14,6 +14,8 @@ import (
 	"golang.org/x/tools/go/analysis"
 	driver "golang.org/x/tools/go/analysis/checker"
 	"golang.org/x/tools/go/packages"
+
+	"github.com/lockstep-db/lockstep/gen/genfile"
 )
 
 // A workspace is some packages that a test makes of text. What they import is
@@ -30,7 +32,7 @@ func newWorkspace() *workspace {
 // imports are the packages that a workspace may import, but for their own.
 var imports = sync.OnceValues(func() (map[string]*types.Package, error) {
 	cfg := &packages.Config{Mode: packages.NeedName | packages.NeedTypes | packages.NeedImports | packages.NeedDeps}
-	loaded, err := packages.Load(cfg, "context", "database/sql", "embed", runtimePath)
+	loaded, err := packages.Load(cfg, "context", "database/sql", "embed", genfile.RuntimePath)
 	if err != nil {
 		return nil, err
 	}

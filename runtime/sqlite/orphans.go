@@ -33,7 +33,7 @@ const namedRows = 5
 func FindOrphans(ctx context.Context, query Query, objects []sqltext.Object) ([]Orphans, error) {
 	var children []string
 	for _, o := range objects {
-		if o.Type == "table" && strings.Contains(strings.ToLower(o.SQL), "references") {
+		if o.MayRefer() {
 			children = append(children, o.Name)
 		}
 	}

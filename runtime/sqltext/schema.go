@@ -17,6 +17,11 @@ type Object struct {
 	SQL   string `json:"sql"`   // in SQLite's own wording
 }
 
+// MayRefer reports whether the object is a table that may have foreign keys.
+func (o *Object) MayRefer() bool {
+	return o.Type == "table" && strings.Contains(Fold(o.SQL), "references")
+}
+
 // FormatSchema returns the objects as a script, in SQLite's own wording and in an
 // order that does not depend on when they were made and gives readable diffs: tables
 // by name, each with its indexes and triggers, then views with theirs. It leaves out

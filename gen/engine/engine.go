@@ -1,0 +1,48 @@
+// Package engine is not for use by programs. It promises nothing: lockstep's own
+// packages share it, and any release may change it.
+//
+// It has what they share about the SQLite that they run themselves, the one of
+// github.com/ncruces/go-sqlite3.
+package engine
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/ext/fts5"
+	"github.com/ncruces/go-sqlite3/ext/rtree"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+)
+
+// Prepare gives the connection the modules that other builds of SQLite have built in.
+func Prepare(conn *sqlite3.Conn) error {
+	return errors.Join(fts5.Register(conn), rtree.Register(conn))
+}
+
+// DoubleQuotes says whether text in double quotes that names no column is a string.
+//
+// https://sqlite.org/quirks.html#dblquote
+func DoubleQuotes(conn *sqlite3.Conn, on bool) error {
+	_, dml := conn.Config(sqlite3.DBCONFIG_DQS_DML, on)
+	_, ddl := conn.Config(sqlite3.DBCONFIG_DQS_DDL, on)
+	return errors.Join(dml, ddl)
+}
+
+// MeansString reports whether SQLite refused a statement because it has a string in
+// double quotes.
+func MeansString(err error) bool {
+	return err != nil && strings.HasSuffix(sqlite.Sentence(err), "should this be a string literal in single-quotes?")
+}
+
+// Offset returns the offset in sql of what SQLite refused, if SQLite says where that
+// is.
+//
+// https://sqlite.org/c3ref/errcode.html
+func Offset(err error, sql string) (offset int, ok bool) {
+	if e := (*sqlite3.Error)(nil); errors.As(err, &e) && e.SQL() != "" {
+		return len(sql) - len(e.SQL()), true
+	}
+	return 0, false
+}
