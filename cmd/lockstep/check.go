@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -70,12 +71,12 @@ db, and dbCurrent (null without --db). It is null if there are problems.`,
 }
 
 func checkDatabase(ctx context.Context, path string, schema *lockstep.Schema, opts ...lockstep.Option) error {
-	db, err := openDatabase(path)
+	db, err := database.Open(path)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	return db.named(lockstep.Check(ctx, db.DB, schema, opts...))
+	return db.Named(lockstep.Check(ctx, db.DB, schema, opts...))
 }
 
 type checkResult struct {

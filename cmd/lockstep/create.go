@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -41,9 +42,9 @@ With --json, "result" has db, version and created.`,
 }
 
 func create(ctx context.Context, path string, opts ...lockstep.Option) (result, error) {
-	open := openDatabase
+	open := database.Open
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		open = createDatabase
+		open = database.Create
 	}
 	db, err := open(path)
 	if err != nil {
@@ -52,15 +53,15 @@ func create(ctx context.Context, path string, opts ...lockstep.Option) (result, 
 	defer db.Close()
 
 	// Another process may be creating the same file: only its content counts.
-	state, err := db.inspect(ctx, noMigrations(), opts...)
+	state, err := db.Inspect(ctx, &lockstep.Schema{}, opts...)
 	if err != nil {
 		return nil, err
 	}
 	if state.Managed {
 		return &createResult{DB: path, Version: state.Version}, nil
 	}
-	if err := lockstep.Migrate(ctx, db.DB, noMigrations(), opts...); err != nil {
-		return nil, db.named(err)
+	if err := lockstep.Migrate(ctx, db.DB, &lockstep.Schema{}, opts...); err != nil {
+		return nil, db.Named(err)
 	}
 	return &createResult{DB: path, Created: true}, nil
 }

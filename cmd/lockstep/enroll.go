@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/enroll"
 	"github.com/lockstep-db/lockstep/runtime"
 )
@@ -80,7 +81,7 @@ migrations: 0 if the tool does not say), which is null without --from.`,
 }
 
 func runEnroll(ctx context.Context, s *streams, gaps bool, r enroll.Request) (result, error) {
-	db, err := openDatabase(r.Path)
+	db, err := database.Open(r.Path)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/ncruces/go-sqlite3/driver"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lockstep-db/lockstep/gen/database"
 )
 
 var update = flag.Bool("update", false, "write the outputs found into the scripts")
@@ -148,11 +150,7 @@ func sqliteMain() {
 }
 
 func runSQL(path string, stmts []string) error {
-	uri, err := fileURI(path, "mode=rwc")
-	if err != nil {
-		return err
-	}
-	db, err := driver.Open(uri, prepare)
+	db, err := database.Connect(path, "rwc", database.Prepare)
 	if err != nil {
 		return err
 	}
@@ -161,7 +159,7 @@ func runSQL(path string, stmts []string) error {
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
 	for _, stmt := range stmts {
-		if err := query(db, out, stmt); err != nil {
+		if err := query(db.DB, out, stmt); err != nil {
 			return err
 		}
 	}
@@ -202,16 +200,13 @@ func query(db *sql.DB, out *bufio.Writer, stmt string) error {
 // nobody reads or nobody commits, makes the file HELD, and waits to be killed.
 func holdMain(lock ...string) {
 	ctx := context.Background()
-	uri, err := fileURI(os.Args[1], "mode=rw")
+	db, err := database.Connect(os.Args[1], "rw", nil)
 	if err == nil {
-		var db *sql.DB
-		if db, err = driver.Open(uri); err == nil {
-			var conn *sql.Conn
-			conn, err = db.Conn(ctx)
-			for _, stmt := range lock {
-				if err == nil {
-					_, err = conn.ExecContext(ctx, stmt)
-				}
+		var conn *sql.Conn
+		conn, err = db.Conn(ctx)
+		for _, stmt := range lock {
+			if err == nil {
+				_, err = conn.ExecContext(ctx, stmt)
 			}
 		}
 	}
@@ -228,14 +223,11 @@ func holdMain(lock ...string) {
 // leftMain is "left FILE SQL...": it runs the statements, and dies without closing the
 // database.
 func leftMain() {
-	uri, err := fileURI(os.Args[1], "mode=rw")
+	db, err := database.Connect(os.Args[1], "rw", nil)
 	if err == nil {
-		var db *sql.DB
-		if db, err = driver.Open(uri); err == nil {
-			for _, stmt := range os.Args[2:] {
-				if _, err = db.Exec(stmt); err != nil {
-					break
-				}
+		for _, stmt := range os.Args[2:] {
+			if _, err = db.Exec(stmt); err != nil {
+				break
 			}
 		}
 	}

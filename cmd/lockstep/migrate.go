@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -109,21 +110,21 @@ func (r *upgradeRequest) load(ctx context.Context, s *streams) error {
 		return err
 	}
 	r.schema = res.Schema
-	r.opts = []lockstep.Option{lockstep.WithTimeout(*r.timeout), lockstep.WithAllowed(*r.allow), script.WithConn(prepare), warningsOf(r.db.value, s)}
+	r.opts = []lockstep.Option{lockstep.WithTimeout(*r.timeout), lockstep.WithAllowed(*r.allow), script.WithConn(database.Prepare), warningsOf(r.db.value, s)}
 	return nil
 }
 
 // inspect inspects the database, and refuses to go back to a version that was asked for.
-func (r *upgradeRequest) inspect(ctx context.Context, db *database) (*lockstep.State, error) {
-	state, err := db.inspect(ctx, r.schema, r.opts...)
+func (r *upgradeRequest) inspect(ctx context.Context, db *database.DB) (*lockstep.State, error) {
+	state, err := db.Inspect(ctx, r.schema, r.opts...)
 	if err == nil && state.Version > r.schema.Expected && r.to != 0 {
-		err = refuse("backward", "%s: at version %v, past %v; the only way back is a backup", db.path, state.Version, r.schema.Expected)
+		err = refuse("backward", "%s: at version %v, past %v; the only way back is a backup", db.Path, state.Version, r.schema.Expected)
 	}
 	return state, err
 }
 
 func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (result, error) {
-	db, err := openDatabase(r.db.value)
+	db, err := database.Open(r.db.value)
 	if kindOf(err) == "missing" {
 		return nil, refuse("missing", "%v; migrate upgrades a database that exists\n\tlockstep create --db %s", err, quoteArg(r.db.value))
 	}
@@ -136,7 +137,7 @@ func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (
 	if err != nil {
 		return nil, err
 	}
-	out := &migrateResult{DB: db.path, From: state.Version, To: r.schema.Expected, DryRun: dryRun, Migrations: []ranMigration{}}
+	out := &migrateResult{DB: db.Path, From: state.Version, To: r.schema.Expected, DryRun: dryRun, Migrations: []ranMigration{}}
 	if dryRun {
 		if len(state.Pending) == 0 && state.Refusal != nil {
 			return nil, state.Refusal
@@ -156,7 +157,7 @@ func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (
 	err = lockstep.Migrate(ctx, db.DB, r.schema, append(r.opts, lockstep.WithProgress(func(p lockstep.Progress) {
 		progress.report(p)
 		if p.Backup != "" {
-			out.Backup = db.beside(p.Backup, state.DB)
+			out.Backup = db.Beside(p.Backup, state.DB)
 		} else if p.Statement == 0 && p.Done {
 			// An upgrade that has to count orphans first starts over.
 			out.Migrations = slices.DeleteFunc(out.Migrations, func(m ranMigration) bool { return m.Version >= p.Version })
@@ -165,7 +166,7 @@ func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (
 	}))...)
 	progress.stop()
 	if err != nil {
-		return nil, db.named(err)
+		return nil, db.Named(err)
 	}
 	return out, nil
 }

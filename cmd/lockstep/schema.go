@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -91,12 +92,12 @@ func migrationsSchema(ctx context.Context, s *streams, dir string, opts gen.Opti
 
 // databaseSchema returns the objects that people made in a database.
 func databaseSchema(ctx context.Context, path string, timeout time.Duration) ([]sqltext.Object, error) {
-	db, err := openDatabase(path)
+	db, err := database.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	state, err := db.inspect(ctx, noMigrations(), lockstep.WithTimeout(timeout))
+	state, err := db.Inspect(ctx, &lockstep.Schema{}, lockstep.WithTimeout(timeout))
 	if err != nil {
 		return nil, err
 	}

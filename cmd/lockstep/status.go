@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -62,7 +63,7 @@ migration.`,
 }
 
 func status(ctx context.Context, path, dir string, schema *lockstep.Schema, opts ...lockstep.Option) (result, error) {
-	db, err := openDatabase(path)
+	db, err := database.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -70,9 +71,9 @@ func status(ctx context.Context, path, dir string, schema *lockstep.Schema, opts
 
 	expected := schema
 	if expected == nil {
-		expected = noMigrations()
+		expected = &lockstep.Schema{}
 	}
-	state, err := db.inspect(ctx, expected, opts...)
+	state, err := db.Inspect(ctx, expected, opts...)
 	if err != nil {
 		return nil, err
 	}

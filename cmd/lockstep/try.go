@@ -10,10 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
+	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime"
 )
@@ -85,7 +83,7 @@ tables, null where there is none) and kept ("" without --keep).`,
 
 // try runs the migrations on a copy of the database.
 func (r *upgradeRequest) try(ctx context.Context, s *streams, keep string) (*trial.Report, error) {
-	live, err := openUnchanged(r.db.value)
+	live, err := database.OpenUnchanged(r.db.value)
 	if err != nil {
 		return nil, err
 	}
@@ -111,10 +109,10 @@ func (r *upgradeRequest) try(ctx context.Context, s *streams, keep string) (*tri
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "copy.db")
-	if err := live.copyTo(ctx, file, *r.timeout); err != nil {
-		return nil, live.undecided(ctx, err)
+	if err := live.CopyTo(ctx, file, *r.timeout); err != nil {
+		return nil, undecided(ctx, live, err)
 	}
-	copied, err := connect(file, "rw", prepare)
+	copied, err := database.Connect(file, "rw", database.Prepare)
 	if err != nil {
 		return nil, err
 	}
@@ -124,12 +122,12 @@ func (r *upgradeRequest) try(ctx context.Context, s *streams, keep string) (*tri
 	report, err := trial.Run(ctx, copied.DB, r.schema, progress.report, r.opts...)
 	progress.stop()
 	if err != nil {
-		return nil, live.undecided(ctx, err)
+		return nil, undecided(ctx, live, err)
 	}
 	if keep == "" {
 		return report, nil
 	}
-	switch err := copied.copyTo(ctx, keep, *r.timeout); {
+	switch err := copied.CopyTo(ctx, keep, *r.timeout); {
 	case errors.Is(err, fs.ErrExist):
 		return nil, refuse("exists", "%s: exists; nothing was kept", keep)
 	case err != nil:
@@ -140,8 +138,8 @@ func (r *upgradeRequest) try(ctx context.Context, s *streams, keep string) (*tri
 
 // undecided rewords an error with the copy. One that is not about the migrations and the
 // data, such as no room for the copy or an interrupt, is no answer.
-func (db *database) undecided(ctx context.Context, err error) error {
-	named := db.named(err)
+func undecided(ctx context.Context, db *database.DB, err error) error {
+	named := db.Named(err)
 	if ctx.Err() != nil {
 		return errors.New(named.Error())
 	}
@@ -162,40 +160,7 @@ func (db *database) undecided(ctx context.Context, err error) error {
 		}
 		fact = place + ": " + fact
 	}
-	return fmt.Errorf("copy of %s in %s: %s", db.path, os.TempDir(), fact)
-}
-
-// openUnchanged opens a database without writing to its file. When the last connection
-// closes, SQLite copies the write-ahead log into the file; one that exists has to stay.
-//
-// https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfignockptonclose
-func openUnchanged(path string) (*database, error) {
-	file, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		_, err = os.Lstat(file + "-wal")
-	}
-	if err != nil {
-		return openDatabase(path)
-	}
-	return openPrepared(path, func(c *sqlite3.Conn) error {
-		if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
-			return err
-		}
-		return prepare(c)
-	})
-}
-
-// copyTo copies the database to a new file that its owner may write to.
-func (db *database) copyTo(ctx context.Context, path string, timeout time.Duration) error {
-	err := db.raw(ctx, func(conn *sqlite3.Conn) error { return copyToNew(ctx, conn, path, timeout) })
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	return os.Chmod(path, info.Mode().Perm()|0o600)
+	return fmt.Errorf("copy of %s in %s: %s", db.Path, os.TempDir(), fact)
 }
 
 type tryResult struct {

@@ -152,19 +152,3 @@ func mismatched(err error) Orphans {
 	child, parent, _ := strings.Cut(strings.TrimPrefix(text, " - "), " referencing ")
 	return Orphans{Table: strings.Trim(child, `"`), Parent: strings.Trim(parent, `"`), Count: 1, Mismatch: true}
 }
-
-// IntegrityCheck returns what SQLite finds wrong with the file and its rows, at most limit
-// faults: it also checks NOT NULL, CHECK and UNIQUE, but not foreign keys.
-//
-// https://sqlite.org/pragma.html#pragma_integrity_check
-func IntegrityCheck(ctx context.Context, query Query, limit int) (faults []string, err error) {
-	err = query(ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", limit), func(scan Scan) error {
-		var fault string
-		err := scan(&fault)
-		if fault != "ok" {
-			faults = append(faults, fault)
-		}
-		return err
-	})
-	return faults, err
-}

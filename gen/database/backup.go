@@ -1,0 +1,179 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/backupfile"
+	"github.com/lockstep-db/lockstep/runtime/livecopy"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A Backup is one that was made, and what is in it.
+type Backup struct {
+	Path    string           `json:"backup"`
+	Managed bool             `json:"managed"`
+	Version lockstep.Version `json:"version"`
+
+	Warnings gen.Problems `json:"-"` // tables that could not be checked
+}
+
+// Backup copies the database to a new file while others use it: to the path to, or if that
+// is "" beside the database, with the name of a backup. It waits for locks until the
+// timeout. After an error there is no file.
+func (db *DB) Backup(ctx context.Context, to string, timeout time.Duration) (b *Backup, err error) {
+	// Whether the database can be read shows first, and is waited for.
+	if _, err := db.read(ctx, timeout); err != nil {
+		return nil, err
+	}
+	err = db.Raw(ctx, func(conn *sqlite3.Conn) error {
+		b, err = db.backup(ctx, conn, to, timeout)
+		return err
+	})
+	return b, err
+}
+
+// read inspects the database. It returns nil if this is a database whose version cannot be
+// read.
+func (db *DB) read(ctx context.Context, timeout time.Duration) (*lockstep.State, error) {
+	state, err := db.Inspect(ctx, &lockstep.Schema{}, lockstep.WithTimeout(timeout))
+	if errors.Is(err, lockstep.ErrUnreadable) {
+		var n int
+		if db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n) == nil {
+			return nil, nil
+		}
+	}
+	return state, err
+}
+
+// backup makes a backup of the database that conn has open.
+func (db *DB) backup(ctx context.Context, conn *sqlite3.Conn, to string, timeout time.Duration) (*Backup, error) {
+	of := db.Path
+	if p, err := filepath.EvalSymlinks(of); err == nil {
+		of = p // a program that has the file open looks for backups beside the file, not beside a link
+	}
+	var b *Backup
+	path, err := backupfile.Make(of, to, func(part string) (name backupfile.Name, err error) {
+		if err = os.Remove(part); err == nil {
+			err = copyTo(ctx, conn, part, timeout)
+		}
+		if err == nil {
+			b, err = check(ctx, part, db.Path, "ro&immutable=1")
+		}
+		if err != nil {
+			return name, err
+		}
+		return backupfile.Name{Version: int(b.Version), Unmanaged: !b.Managed}, nil
+	})
+	if err != nil {
+		return nil, db.backupError(ctx, to, err)
+	}
+	b.Path = path
+	return b, nil
+}
+
+// CopyTo copies the database to a new file that its owner may write to. It waits for locks
+// until the timeout.
+func (db *DB) CopyTo(ctx context.Context, path string, timeout time.Duration) error {
+	err := db.Raw(ctx, func(conn *sqlite3.Conn) error { return copyTo(ctx, conn, path, timeout) })
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return os.Chmod(path, info.Mode().Perm()|0o600)
+}
+
+// copyTo is [livecopy.Copy] with a timeout for the wait alone: copying a large database
+// takes its time. The wait is over when there is a file.
+func copyTo(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Duration) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	timer := time.AfterFunc(timeout, func() {
+		if _, err := os.Lstat(path); err != nil {
+			cancel()
+		}
+	})
+	defer timer.Stop()
+	return livecopy.Copy(ctx, conn, path)
+}
+
+// check opens a private copy of the database at the path of, checks it, and returns what is
+// in it. The error is a [sqlite.Damage] if SQLite finds faults.
+func check(ctx context.Context, path, of, mode string) (*Backup, error) {
+	db, err := Connect(path, mode, Prepare)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	b := &Backup{}
+	switch err := sqlite.Intact(ctx, sqlite.On(db), "main", "1"); {
+	case errors.Is(err, sqlite3.ERROR):
+		// It needs functions or collations of the application's own.
+		if b.Warnings, err = db.checkTables(ctx, of); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	}
+	state, err := db.read(ctx, time.Minute)
+	if err == nil && state != nil {
+		b.Managed, b.Version = state.Managed, state.Version
+	}
+	return b, err
+}
+
+// checkTables checks each table, and returns those that need functions or collations that
+// are not known here.
+func (db *DB) checkTables(ctx context.Context, of string) (unchecked gen.Problems, err error) {
+	var tables []string
+	query := sqlite.On(db)
+	err = query(ctx, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", func(scan sqlite.Scan) error {
+		var name string
+		err := scan(&name)
+		tables = append(tables, name)
+		return err
+	})
+	for _, name := range tables {
+		if err != nil {
+			break
+		}
+		if err = sqlite.Intact(ctx, query, "main", sqltext.Quote(name)); errors.Is(err, sqlite3.ERROR) {
+			unchecked = append(unchecked, gen.Problem{File: of, Fact: fmt.Sprintf("copied but not checked: table %s: %s", name, sqlite.Sentence(err))})
+			err = nil
+		}
+	}
+	return unchecked, err
+}
+
+// backupError says in the user's words why there is no backup.
+func (db *DB) backupError(ctx context.Context, to string, err error) error {
+	d, p := sqlite.Damage(""), (*fs.PathError)(nil)
+	switch {
+	case to != "" && errors.Is(err, fs.ErrExist):
+		return gen.Refuse("exists", "%s: exists; a backup overwrites no file", to)
+	case errors.As(err, &d):
+		return gen.Refuse("unreadable", "%s: damaged; not backed up: %v", db.Path, d)
+	case ctx.Err() != nil:
+		err = fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
+	case errors.Is(err, sqlite3.BUSY):
+		return &lockstep.Error{Kind: lockstep.ErrBusy, DB: db.Path, Detail: "locked by another connection; not backed up", Err: err}
+	case errors.As(err, &p) && to != "":
+		err = gen.FileError(to, err)
+	case errors.As(err, &p):
+		err = p.Err
+	}
+	return &lockstep.Error{Kind: lockstep.ErrBackup, DB: db.Path, Err: err}
+}

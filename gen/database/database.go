@@ -1,0 +1,182 @@
+// Package database is not for programs and promises nothing: it may change in any release.
+//
+// It opens, copies, backs up and restores the databases that the commands of lockstep are
+// given. An error names a database as the user did.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/engine"
+	"github.com/lockstep-db/lockstep/runtime"
+)
+
+// A DB is an open database.
+type DB struct {
+	*sql.DB
+	Path string // as the user wrote it
+}
+
+// Open opens a database that exists: for reading only, if it may not be written to.
+func Open(path string) (*DB, error) { return openWith(path, Prepare) }
+
+// OpenUnchanged opens a database of which no page is to be written. SQLite copies the
+// write-ahead log into the file when it closes the last connection. If there is a log
+// already, it stays.
+//
+// https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfignockptonclose
+func OpenUnchanged(path string) (*DB, error) {
+	file, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		_, err = os.Lstat(file + "-wal")
+	}
+	if err != nil {
+		return Open(path)
+	}
+	return openWith(path, func(c *sqlite3.Conn) error {
+		if _, err := c.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true); err != nil {
+			return err
+		}
+		return Prepare(c)
+	})
+}
+
+func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, gen.Refuse("missing", "%s: no such file", path)
+	}
+	if err != nil {
+		return nil, gen.FileError(path, err)
+	}
+	if info.IsDir() {
+		return nil, gen.FileError(path, errors.New("is a directory; want a database"))
+	}
+	mode := "rw"
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		mode = "ro"
+		f, err = os.Open(path)
+	}
+	if err != nil {
+		return nil, gen.FileError(path, err)
+	}
+	f.Close()
+	return Connect(path, mode, init)
+}
+
+// Create opens a database, for which it makes the file and the folders above it if they
+// are missing.
+func Create(path string) (*DB, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return nil, gen.FileError(filepath.Dir(path), err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, gen.FileError(path, err)
+	}
+	f.Close() // an empty file is an empty database
+	return Open(path)
+}
+
+// Connect makes a pool of connections that init prepares. mode is SQLite's: "ro", "rw" or
+// "rwc". Connect opens nothing; the first query does. Connections do not wait for locks:
+// the runtime does, within its timeout.
+//
+// https://sqlite.org/uri.html
+func Connect(path, mode string, init func(*sqlite3.Conn) error) (*DB, error) {
+	uri, err := fileURI(path, "mode="+mode)
+	if err != nil {
+		return nil, err
+	}
+	db, err := driver.Open(uri, init)
+	if err != nil {
+		return nil, gen.FileError(path, err)
+	}
+	return &DB{db, path}, nil
+}
+
+// fileURI returns the URI of a file, in which each character of its path stands for
+// itself.
+func fileURI(path, query string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	abs = filepath.ToSlash(abs)
+	if abs[0] != '/' { // C:/data.db
+		abs = "/" + abs
+	}
+	return (&url.URL{Scheme: "file", Path: abs, RawQuery: query + "&_pragma=busy_timeout(0)"}).String(), nil
+}
+
+// Prepare makes a connection accept what other builds of SQLite accept: the migrations may
+// have been written for one of them. (Double-quoted strings have been reported as warnings
+// by then.)
+//
+// https://sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
+func Prepare(c *sqlite3.Conn) error {
+	return errors.Join(engine.Prepare(c), engine.DoubleQuotes(c, true))
+}
+
+// Raw calls f with a connection of the pool below database/sql.
+func (db *DB) Raw(ctx context.Context, f func(*sqlite3.Conn) error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return db.Named(err)
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error { return f(c.(driver.Conn).Raw()) })
+}
+
+// Inspect is [lockstep.Inspect] with errors that name the database by its path.
+func (db *DB) Inspect(ctx context.Context, s *lockstep.Schema, opts ...lockstep.Option) (*lockstep.State, error) {
+	state, err := lockstep.Inspect(ctx, db.DB, s, opts...)
+	if err != nil {
+		return nil, db.Named(err)
+	}
+	state.Refusal = db.Named(state.Refusal)
+	return state, nil
+}
+
+// Named puts the path as the user wrote it into an error of the runtime, which has the
+// path that SQLite made of it.
+func (db *DB) Named(err error) error {
+	if err == nil {
+		return nil
+	}
+	e, m := (*lockstep.Error)(nil), (*lockstep.MigrationError)(nil)
+	refused, failed := errors.As(err, &e), errors.As(err, &m) // either can hold the other
+	if refused {
+		e.DB, e.Backup = db.Path, db.Beside(e.Backup, e.DB)
+	}
+	if failed {
+		m.DB, m.Backup = db.Path, db.Beside(m.Backup, m.DB)
+	}
+	if !refused && !failed {
+		return gen.FileError(db.Path, err)
+	}
+	return err
+}
+
+// Beside returns the path of a backup as the user would write it, if it lies beside file
+// and beside the path of the database, which can be a link to file.
+func (db *DB) Beside(backup, file string) string {
+	if rest, ok := strings.CutPrefix(backup, file+"."); ok {
+		if _, err := os.Lstat(db.Path + "." + rest); err == nil {
+			return db.Path + "." + rest
+		}
+	}
+	return backup
+}

@@ -1,0 +1,333 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/backupfile"
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/livecopy"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+)
+
+// A Restoration says what to restore.
+type Restoration struct {
+	DB, Backup string        // paths of the database and of the backup
+	NoBackup   bool          // do not keep what the database holds
+	Force      bool          // move a damaged database aside
+	Timeout    time.Duration // of the wait for locks
+}
+
+// A Restored is what became of a database.
+type Restored struct {
+	DB       string            `json:"db"`
+	From     *lockstep.Version `json:"from"` // nil if there was none
+	To       *lockstep.Version `json:"to"`
+	Restored string            `json:"restored"` // the backup
+	Backup   string            `json:"backup"`   // of what the database held, or ""
+	Aside    string            `json:"aside"`    // where a damaged database is, or ""
+
+	Warnings gen.Problems `json:"-"` // tables of the backup that could not be checked
+}
+
+// Restore replaces the content of a database by that of a backup, in one transaction. With
+// an error the database is as it was, unless the error says that this is not known.
+func Restore(ctx context.Context, what Restoration) (*Restored, error) {
+	r := &restoring{Restoration: what, out: Restored{DB: what.DB, Restored: what.Backup}}
+	exists, err := r.examineFiles()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.createPart(); err != nil {
+		return nil, err
+	}
+	defer removeDatabase(r.part)
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if !exists {
+		return &r.out, r.create()
+	}
+	err = r.replace(ctx)
+	if d := sqlite.Damage(""); errors.As(err, &d) {
+		if !r.Force {
+			return nil, gen.Refuse("unreadable", "%s: %s; not overwritten\n\t%s",
+				r.DB, string(d), gen.CommandLine("lockstep", "restore", "--force", "--db", r.DB, r.Backup))
+		}
+		if r.out.Aside, err = moveAside(r.file); err == nil {
+			err = r.create()
+		}
+	}
+	return &r.out, err
+}
+
+// restoring is one call of Restore.
+type restoring struct {
+	Restoration
+	file string // path of the database without links
+	part string // path of a private copy of the backup, beside file
+	out  Restored
+}
+
+// examineFiles looks at the names, and reports whether there is a database.
+func (r *restoring) examineFiles() (exists bool, err error) {
+	from, err := os.Stat(r.Backup)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, gen.Refuse("missing", "%s: no such file", r.Backup)
+	case err != nil:
+		return false, gen.FileError(r.Backup, err)
+	case from.IsDir():
+		return false, gen.FileError(r.Backup, errors.New("is a directory; want a backup"))
+	case from.Size() == 0:
+		return false, gen.Refuse("unreadable", "%s: is empty; want a backup", r.Backup)
+	}
+	r.file = r.DB
+	if p, err := filepath.EvalSymlinks(r.DB); err == nil {
+		r.file = p // what is beside it is beside the file, not beside a link
+	}
+	info, err := os.Stat(r.DB)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, r.examineAbsent()
+	case err != nil:
+		return false, gen.FileError(r.DB, err)
+	case info.IsDir():
+		return false, gen.FileError(r.DB, errors.New("is a directory; want a database"))
+	case os.SameFile(from, info):
+		return false, fmt.Errorf("%s: is the database itself; want a backup of it", r.Backup)
+	}
+	return true, nil
+}
+
+// examineAbsent looks at what there may be instead of the database.
+func (r *restoring) examineAbsent() error {
+	if _, err := os.Lstat(r.DB); err == nil {
+		return gen.Refuse("missing", "%s: links to a file that does not exist; not restored", r.DB)
+	}
+	for _, suffix := range sideFiles {
+		if _, err := os.Lstat(r.DB + suffix); err == nil {
+			// SQLite would take it for a part of what is restored.
+			return fmt.Errorf("%s: belongs to a database that does not exist; move it away", r.DB+suffix)
+		}
+	}
+	return nil
+}
+
+// sideFiles are the files that SQLite makes beside a database, and reads as a part of it.
+//
+// https://sqlite.org/tempfiles.html
+var sideFiles = []string{"-journal", "-wal", "-shm"}
+
+func (r *restoring) createPart() error {
+	f, err := os.CreateTemp(filepath.Dir(r.file), filepath.Base(r.file)+".*.restore-part")
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s: not restored: cannot create a file beside it: %w", r.DB, fs.ErrPermission)
+	}
+	if err != nil {
+		return gen.FileError(filepath.Dir(r.DB), err)
+	}
+	r.part = f.Name()
+	return f.Close()
+}
+
+// prepare copies the backup, checks the copy, and makes it what is to be restored.
+func (r *restoring) prepare(ctx context.Context) error {
+	from, err := Open(r.Backup)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	if _, err := from.read(ctx, r.Timeout); err != nil {
+		return err
+	}
+	if err = os.Remove(r.part); err == nil {
+		err = from.CopyTo(ctx, r.part, r.Timeout)
+	}
+	var copied *Backup
+	if err == nil {
+		copied, err = check(ctx, r.part, r.Backup, "ro&immutable=1")
+	}
+	if d := sqlite.Damage(""); errors.As(err, &d) {
+		return gen.Refuse("unreadable", "%s: damaged; not restored: %v", r.Backup, d)
+	}
+	if err == nil {
+		err = r.clearCookie(ctx)
+	}
+	if err != nil {
+		return r.failed(ctx, err)
+	}
+	r.out.Warnings = copied.Warnings
+	if copied.Managed {
+		r.out.To = &copied.Version
+	}
+	return nil
+}
+
+// clearCookie makes the next start of a program compare the schema of what is restored. The
+// number by which it recognizes the schema could come back with another schema.
+func (r *restoring) clearCookie(ctx context.Context) error {
+	db, err := Connect(r.part, "rw", Prepare)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	state, err := db.read(ctx, r.Timeout)
+	if err != nil || state == nil || len(state.Applied) == 0 {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "UPDATE _lockstep_history SET cookie = NULL WHERE cookie IS NOT NULL")
+	return err
+}
+
+// replace puts the content of the copy in the place of the database's. The error is a
+// [sqlite.Damage] if there is no database to replace.
+func (r *restoring) replace(ctx context.Context) error {
+	db, err := Open(r.DB)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	state, err := db.read(ctx, r.Timeout)
+	if e := (*lockstep.Error)(nil); errors.Is(err, lockstep.ErrUnreadable) && errors.As(err, &e) {
+		nameless := *e
+		nameless.DB = ""
+		return sqlite.Damage(nameless.Error())
+	}
+	if err != nil {
+		return err
+	}
+	if state != nil && state.Managed {
+		r.out.From = &state.Version
+	}
+	limited, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	return db.Raw(ctx, func(conn *sqlite3.Conn) error {
+		if r.NoBackup || state != nil && len(state.Objects) == 0 {
+			return r.replaceError(ctx, livecopy.Replace(limited, conn, r.part))
+		}
+		for {
+			changed, err := r.replaceOnce(ctx, limited, db, conn)
+			if !changed || limited.Err() != nil {
+				return err
+			}
+		}
+	})
+}
+
+// replaceOnce makes a backup and replaces what it is of. With the lock for writing nobody
+// else writes, and readers go on; it is given up for the moment in which the replacement
+// takes its own. If somebody has written in that moment, changed is true.
+func (r *restoring) replaceOnce(ctx, limited context.Context, db *DB, conn *sqlite3.Conn) (changed bool, err error) {
+	defer conn.Exec("ROLLBACK") // if there is still a transaction
+	seen, err := livecopy.Begin(limited, conn)
+	if err != nil {
+		return false, r.replaceError(ctx, err)
+	}
+	kept, err := db.backup(ctx, conn, "", r.Timeout)
+	if refusal := (*gen.Refusal)(nil); errors.As(err, &refusal) {
+		return false, sqlite.Damage("damaged, and cannot be backed up")
+	}
+	if err != nil {
+		return false, err
+	}
+	r.out.Backup, r.out.From = kept.Path, nil
+	if kept.Managed {
+		r.out.From = &kept.Version
+	}
+	err = livecopy.ReplaceIf(limited, conn, r.part, seen)
+	if err != nil && !errors.Is(err, livecopy.ErrUndecided) {
+		os.Remove(kept.Path) // of what is still there
+		r.out.Backup = ""
+	}
+	return errors.Is(err, livecopy.ErrChanged), r.replaceError(ctx, err)
+}
+
+// replaceError says in the user's words why the content was not replaced.
+func (r *restoring) replaceError(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil, errors.Is(err, livecopy.ErrUndecided):
+	case errors.Is(err, livecopy.ErrChanged):
+		return &lockstep.Error{Kind: lockstep.ErrBusy, DB: r.DB, Detail: "database keeps changing; not restored"}
+	case errors.Is(err, sqlite3.BUSY):
+		return &lockstep.Error{Kind: lockstep.ErrBusy, DB: r.DB, Err: err,
+			Detail: fmt.Sprintf("locked by another connection for %v; not restored", r.Timeout)}
+	case errors.Is(err, livecopy.ErrPageSize):
+		return fmt.Errorf("%s: %w", r.DB, livecopy.ErrPageSize)
+	}
+	return r.failed(ctx, err)
+}
+
+// failed names the database in an error after which it is not restored, or after which that
+// is not known.
+func (r *restoring) failed(ctx context.Context, err error) error {
+	fact := "not restored"
+	if errors.Is(err, livecopy.ErrUndecided) {
+		if fact = "may be restored or not"; r.out.Backup != "" {
+			fact += "; the backup is " + r.out.Backup
+		}
+		err = errors.New(strings.TrimPrefix(err.Error(), livecopy.ErrUndecided.Error()+": "))
+	} else if ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
+	}
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	if text, ok := strings.CutPrefix(err.Error(), "sqlite3: "); ok {
+		err = errors.New(text) // SQLite's own sentence
+	}
+	return fmt.Errorf("%s: %s: %w", r.DB, fact, err)
+}
+
+// create makes the copy the database, where there is none, with the permissions of the
+// backup.
+func (r *restoring) create() error {
+	info, err := os.Stat(r.Backup)
+	if err == nil {
+		err = os.Chmod(r.part, info.Mode().Perm())
+	}
+	if err == nil {
+		err = diskfile.Name(r.part, r.file)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: created by another process meanwhile; not restored", r.DB)
+	}
+	if err != nil {
+		return r.failed(context.Background(), err)
+	}
+	return nil
+}
+
+// moveAside renames a file that is no database, and what belongs to it, so that they still
+// belong together.
+func moveAside(path string) (aside string, err error) {
+	aside = path + "." + time.Now().UTC().Format(backupfile.TimeLayout) + ".damaged"
+	if _, err := os.Lstat(aside); err == nil {
+		return "", gen.Refuse("exists", "%s: exists; not restored", aside)
+	}
+	for _, suffix := range append(sideFiles, "") {
+		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%s: not restored: %w", path+suffix, err)
+		}
+	}
+	return aside, nil
+}
+
+// removeDatabase removes a file of ours and what SQLite may have made beside it.
+func removeDatabase(path string) {
+	for _, suffix := range append(sideFiles, "") {
+		os.Remove(path + suffix)
+	}
+}

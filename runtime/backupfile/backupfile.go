@@ -1,0 +1,192 @@
+// Package backupfile is not for programs and promises nothing: it may change in any release.
+//
+// It names the backups of a database, and makes files of these names that are complete
+// or not there.
+package backupfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
+)
+
+// A Name is what the name of a backup says: of which version it is and when it was made.
+// The backups of a database lie beside it:
+//
+//	data.db.v0010.20261123T101502Z.backup
+//	data.db.v0010.20261123T101502Z.auto.backup
+//	data.db.20261123T101502Z.backup             of a database without a version
+type Name struct {
+	Version   int
+	Unmanaged bool // the database has no version
+	Time      time.Time
+	Auto      bool // removed when there are enough newer ones
+}
+
+// TimeLayout is how the time stands in a name.
+const TimeLayout = "20060102T150405Z"
+
+const (
+	suffix     = ".backup"
+	autoSuffix = ".auto"
+
+	// PartSuffix ends the name of a backup that is not complete.
+	PartSuffix = ".backup-part"
+)
+
+// Path returns the path of a backup of the database at db.
+func (n Name) Path(db string) string {
+	s := db
+	if !n.Unmanaged {
+		s += fmt.Sprintf(".v%04d", n.Version)
+	}
+	s += "." + n.Time.UTC().Format(TimeLayout)
+	if n.Auto {
+		s += autoSuffix
+	}
+	return s + suffix
+}
+
+// Parse is the inverse of [Name.Path]. It reports false for the name of any other file.
+func Parse(db, path string) (n Name, ok bool) {
+	s, ok := strings.CutPrefix(path, db+".")
+	if ok {
+		s, ok = strings.CutSuffix(s, suffix)
+	}
+	if !ok {
+		return Name{}, false
+	}
+	s, n.Auto = strings.CutSuffix(s, autoSuffix)
+	n.Unmanaged = true
+	if version, rest, found := strings.Cut(s, "."); found {
+		number, err := strconv.Atoi(strings.TrimPrefix(version, "v"))
+		if err != nil {
+			return Name{}, false
+		}
+		n.Version, n.Unmanaged, s = number, false, rest
+	}
+	t, err := time.Parse(TimeLayout, s)
+	if err != nil {
+		return Name{}, false
+	}
+	n.Time = t
+	return n, n.Path(db) == path // there is one way to write each
+}
+
+// Each calls f for each name of a backup beside the database, in no order. (Sorting takes
+// code that not every program should have to carry.)
+func Each(db string, f func(path string, n Name)) error {
+	dir, err := os.Open(filepath.Dir(db))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	for _, name := range names {
+		// The name in the folder is the end of the path as the caller writes it.
+		path := strings.TrimSuffix(db, filepath.Base(db)) + name
+		if n, ok := Parse(db, path); ok {
+			f(path, n)
+		}
+	}
+	return err
+}
+
+// Before returns the path of the backup with which the database can go back to before a
+// version: of those beside it, the newest of the highest earlier version. "" means that
+// there is none.
+func Before(db string, version int) (path string) {
+	var best Name
+	Each(db, func(p string, n Name) {
+		if !n.Unmanaged && n.Version < version && (path == "" || n.Version > best.Version || n.Version == best.Version && n.Time.After(best.Time)) {
+			path, best = p, n
+		}
+	})
+	return path
+}
+
+// Make makes a backup of the database at the path db and returns its path: to, or if that
+// is "" the one that its Name gives it. It never overwrites a file: errors.Is finds
+// [fs.ErrExist]. It opens no file but the new one: closing the database's would release
+// the locks that this process holds on it.
+//
+// fill writes the content to the path that it is given, of an empty file in the same
+// folder. It may replace the file, and returns what the name has to say but for the time.
+// The file gets the name of a backup only when fill has succeeded and the content is on
+// the disk. After an error nothing is left. The backup has the permissions of the
+// database, and its owner where the process may give it away; until it is complete,
+// nobody else may read it.
+//
+// https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+func Make(db, to string, fill func(part string) (Name, error)) (path string, err error) {
+	target := db
+	if to != "" {
+		target = to
+		if _, err := os.Lstat(to); err == nil {
+			return "", &fs.PathError{Op: "create", Path: to, Err: fs.ErrExist}
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(target), filepath.Base(target)+".*"+PartSuffix)
+	if err != nil {
+		return "", err
+	}
+	return makeOf(f, db, to, fill)
+}
+
+// MakeAlone is [Make] beside the database for a caller that nobody else runs beside. What
+// it does not complete because it is killed, its next run removes.
+func MakeAlone(db string, fill func(part string) (Name, error)) (path string, err error) {
+	part := db + PartSuffix
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	return makeOf(f, db, "", fill)
+}
+
+// makeOf makes a backup of the file part, which is empty.
+func makeOf(part *os.File, db, to string, fill func(path string) (Name, error)) (path string, err error) {
+	defer os.Remove(part.Name())
+	begun := time.Now()
+	if err := part.Close(); err != nil {
+		return "", err
+	}
+	name, err := fill(part.Name())
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(part.Name()); err == nil && info.Size() == 0 {
+		return "", &fs.PathError{Op: "write", Path: part.Name(), Err: errors.New("is empty; SQLite has written to another place")}
+	}
+	if err := diskfile.Finish(part.Name(), db); err != nil {
+		return "", err
+	}
+	for name.Time = begun; ; name.Time = name.Time.Add(time.Second) {
+		path = to
+		if to == "" {
+			path = name.Path(db)
+		}
+		err := diskfile.Name(part.Name(), path)
+		if errors.Is(err, fs.ErrExist) && to == "" {
+			continue // made within the same second
+		}
+		if err != nil {
+			return "", err
+		}
+		if err := diskfile.SyncFolder(filepath.Dir(path)); err != nil {
+			os.Remove(path)
+			return "", err
+		}
+		return path, nil
+	}
+}

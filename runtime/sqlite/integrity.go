@@ -1,0 +1,42 @@
+package sqlite
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+// IntegrityCheck returns what SQLite finds wrong with the file and its rows, at most limit
+// faults: it also checks NOT NULL, CHECK and UNIQUE, but not foreign keys.
+//
+// https://sqlite.org/pragma.html#pragma_integrity_check
+func IntegrityCheck(ctx context.Context, query Query, limit int) (faults []string, err error) {
+	return integrityCheck(ctx, query, "main", strconv.Itoa(limit))
+}
+
+// Intact checks an attached database, such as main, or one of its tables. arg is "1" or the
+// name of the table, quoted. The error is a [Damage] if SQLite finds a fault.
+func Intact(ctx context.Context, query Query, database, arg string) error {
+	faults, err := integrityCheck(ctx, query, database, arg)
+	if err == nil && len(faults) > 0 {
+		err = Damage(strings.ReplaceAll(faults[0], "\n", " "))
+	}
+	return err
+}
+
+// A Damage is the first fault that SQLite found.
+type Damage string
+
+func (d Damage) Error() string { return "integrity_check: " + string(d) }
+
+func integrityCheck(ctx context.Context, query Query, database, arg string) (faults []string, err error) {
+	err = query(ctx, "PRAGMA "+database+".integrity_check("+arg+")", func(scan Scan) error {
+		var fault string
+		err := scan(&fault)
+		if fault != "ok" {
+			faults = append(faults, fault)
+		}
+		return err
+	})
+	return faults, err
+}
