@@ -12,7 +12,7 @@ import (
 
 const positionSchema = "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\n"
 
-// TestPosition tells where diagnostics stand, to the column.
+// TestPosition checks where diagnostics are, to the column.
 func TestPosition(t *testing.T) {
 	for _, test := range []struct {
 		claim string

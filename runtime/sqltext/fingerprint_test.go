@@ -17,7 +17,7 @@ var definitions = []string{
 func TestFingerprint(t *testing.T) {
 	const want = "s1:0f21504692562945467a95f8d097931d"
 	if got := Fingerprint(defined(t)); got != want {
-		t.Errorf("the fingerprint of a schema is for ever: got %s, want %s", got, want)
+		t.Errorf("fingerprints never change: got %s, want %s", got, want)
 	}
 	table, index, view, trigger, virtual := definitions[0], definitions[1], definitions[2], definitions[3], definitions[4]
 	objects := func(replace ...string) []Object { return defined(t, replace...) }

@@ -198,7 +198,7 @@ func sortedObjects(objects []Object) string {
 	return strings.Join(lines, "\n")
 }
 
-// trimmedObjects is sortedObjects without the blanks that SQLite keeps between a
+// trimmedObjects is sortedObjects without the spaces that SQLite keeps between a
 // comment at the end of a statement and the semicolon.
 func trimmedObjects(objects []Object) string {
 	trimmed := slices.Clone(objects)

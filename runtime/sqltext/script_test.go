@@ -10,7 +10,7 @@ func TestChecksum(t *testing.T) {
 	const script = "CREATE TABLE a (b TEXT DEFAULT 'x  y');\nINSERT INTO a VALUES ('é');\n"
 	const want = "t1:f09bf242236b5f7b6e1c82262e956857"
 	if got := Parse(script).Checksum(); got != want {
-		t.Errorf("the checksum of a text is for ever: got %s, want %s", got, want)
+		t.Errorf("checksums never change: got %s, want %s", got, want)
 	}
 	for _, c := range []struct {
 		name, script string

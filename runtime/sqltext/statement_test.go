@@ -179,10 +179,10 @@ func endsBySQLite(t *testing.T, conn *sqlite3.Conn, script *Script) (ends []int,
 		}
 		to := n
 		for script.Tokens[to-1].Kind == Directive {
-			to-- // behind the last statement
+			to-- // after the last statement
 		}
 		if tail != "" && script.Tokens[to-1].Kind != Semicolon {
-			t.Fatalf("%q: SQLite ends a statement at %d, behind %q", script.Text, end, script.Token(to-1))
+			t.Fatalf("%q: SQLite ends a statement at %d, after %q", script.Text, end, script.Token(to-1))
 		}
 		ends = append(ends, to)
 	}

@@ -289,7 +289,7 @@ func checksOf(sql string) (checks []string) {
 	return slices.Compact(checks)
 }
 
-// folded returns SQL without blanks and, but for strings, in lower case and
+// folded returns SQL without spaces and, except for strings, in lower case and
 // without quotes, as far as these tests need it.
 func folded(sql string) string {
 	script := Parse(sql)
@@ -385,7 +385,7 @@ func (t *table) info(c *column) string {
 	if len(c.typ) > 1 && c.typ[0].kind != Word { // where SQLite reads no further
 		typ = Name(c.typ[0].text)
 	}
-	if len(typ) >= len("generated always") { // which SQLite takes off, whatever stands behind it
+	if len(typ) >= len("generated always") { // which SQLite takes off, whatever follows it
 		typ = strings.TrimSuffix(typ, "always")
 		typ = strings.TrimSuffix(strings.TrimSpace(typ), "generated")
 	}
