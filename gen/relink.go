@@ -256,8 +256,8 @@ func (l *linker) explain(output string, err error) error {
 			p := Problem{File: strings.TrimPrefix(filepath.ToSlash(place[1]), "./"), Fact: place[4]}
 			p.Line, _ = strconv.Atoi(place[2])
 			p.Col, _ = strconv.Atoi(place[3])
-			if wrong := argument.FindStringSubmatch(p.Fact); wrong != nil && p.File == FileName && l.files[wrong[1]] != "" {
-				p = Problem{File: l.files[wrong[1]], Fact: p.Fact}
+			if file := l.files[function.FindString(p.Fact)]; p.File == FileName && file != "" {
+				p = Problem{File: file, Fact: p.Fact} // it is of another type
 			}
 			problems = append(problems, p)
 		case text == "" || strings.HasPrefix(line, "# ") || text == "too many errors":
@@ -298,9 +298,8 @@ func (l *linker) isForeign(file string) bool {
 	return err != nil || strings.HasPrefix(below, "..")
 }
 
-// argument matches what the compiler says about a function that is not one of a
-// migration.
-var argument = regexp.MustCompile(`^cannot use (migrate[0-9]{4}) `)
+// function matches the name of a migration's function.
+var function = regexp.MustCompile(`\bmigrate[0-9]{4}\b`)
 
 // missing matches what the go command says when it does not find what lockstep is built of.
 var missing = regexp.MustCompile(`module provid(es|ing) package |updates to go.mod needed`)

@@ -10,9 +10,7 @@ import (
 	"go/scanner"
 	"go/token"
 	"io"
-	"path"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -21,8 +19,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// readGo checks that a migration written in Go declares its function, as far as
-// that shows without the compiler, and that no build leaves the file out.
+// readGo checks that a migration written in Go declares its function, and that no build
+// leaves the file out.
 func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
 	m.script = &sqltext.Script{Text: string(source)}
 	m.checksum = lockstep.Go(nil).Checksum(source)
@@ -68,10 +66,7 @@ func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
 		}
 		switch {
 		case f.Name.Name == name && f.Recv == nil:
-			if fault := signatureFault(file, f.Type); fault != "" {
-				report(f.Name.Pos(), "%s; %s", fault, want)
-			}
-			return problems
+			return problems // of its type the compiler knows more
 		case f.Name.Name == name:
 			close = f
 		case close == nil && nearly.MatchString(f.Name.Name):
@@ -93,81 +88,6 @@ const silence = "such a file drops out of the build in silence"
 
 // nearly matches what can have been meant for the name of a migration's function.
 var nearly = regexp.MustCompile(`(?i)^(migrate|migration|up)_?[0-9]*$`)
-
-// signatureFault says in what the function is not one of a migration, or "". What
-// only the compiler can know, it leaves to the compiler.
-func signatureFault(file *ast.File, f *ast.FuncType) string {
-	if f.TypeParams != nil {
-		return "has type parameters"
-	}
-	params := typesOf(f.Params)
-	switch results := typesOf(f.Results); {
-	case len(params) != 2:
-		return fmt.Sprintf("has %d %s", len(params), plural(len(params), "parameter"))
-	case !is(file, params[0], "context", "Context"):
-		return "the first parameter is not a context.Context"
-	case !is(file, params[1], genfile.RuntimePath, "Tx"):
-		return "the second parameter is not a lockstep.Tx"
-	case len(results) != 1:
-		return fmt.Sprintf("has %d %s", len(results), plural(len(results), "result"))
-	case !is(file, results[0], "", "error"):
-		return "the result is not an error"
-	}
-	return ""
-}
-
-// typesOf returns the type of each parameter, or result.
-func typesOf(list *ast.FieldList) (types []ast.Expr) {
-	if list == nil {
-		return nil
-	}
-	for _, field := range list.List {
-		for range max(1, len(field.Names)) {
-			types = append(types, field.Type)
-		}
-	}
-	return types
-}
-
-// is reports whether the type can be the named one of the package: whether it is
-// written so, or by a name that may stand for it.
-func is(file *ast.File, e ast.Expr, pkg, name string) bool {
-	switch e := e.(type) {
-	case *ast.ParenExpr:
-		return is(file, e.X, pkg, name)
-	case *ast.Ident:
-		return e.Name == name || !slices.Contains(predeclared, e.Name)
-	case *ast.SelectorExpr:
-		x, ok := e.X.(*ast.Ident)
-		if !ok {
-			return false
-		}
-		for _, spec := range file.Imports {
-			imported := importPath(spec)
-			local := path.Base(imported)
-			switch {
-			case spec.Name != nil:
-				local = spec.Name.Name
-			case imported == genfile.RuntimePath:
-				local = "lockstep"
-			}
-			if local == x.Name {
-				switch imported {
-				case pkg:
-					return e.Sel.Name == name
-				case "context", "database/sql", genfile.RuntimePath:
-					return false
-				}
-				return true // by an alias
-			}
-		}
-		return true // not imported, the compiler says
-	}
-	return false
-}
-
-// predeclared are the types that can stand there by mistake.
-var predeclared = []string{"any", "error", "string", "bool", "int", "int64", "comparable"}
 
 func importPath(spec *ast.ImportSpec) string {
 	path, _ := strconv.Unquote(spec.Path.Value)
