@@ -24,42 +24,39 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// grace is how long a function may take to return after its context has ended.
-const grace = 2 * time.Second
-
-// linked is what [Link] was called with: a function cannot be looked up by its name, so
-// the package that has it says that it is there, before main begins.
+// linked is what [Link] has noted of this program. It has to be global, because a function
+// cannot be looked up by its name: the package that has it says so before main begins.
 var linked struct {
 	path      string // of the package
 	functions map[lockstep.Version]func(context.Context, lockstep.Tx) error
-	outcome   string      // file for what the replay comes to, or ""
-	record    *os.File    // for the program that waits for this one; nil if there is none
-	streams   [2]*os.File // standard output and error, as other packages may have noted them
+	outcome   string      // file for the outcome of the replay, or ""
+	record    *os.File    // see [redirect]; nil if nobody waits for this program
+	streams   [2]*os.File // standard output and error as packages found them when they were initialized
 }
 
-// Link is called by the package of migrations at path, in a program that Generate or Load
-// has built; see [Exit]. It is for nobody else.
+// Link notes the functions of the migrations in the package at path. Only that package
+// calls it, in a program that [Generate] or [Load] has built.
 func Link(path string, functions map[lockstep.Version]func(context.Context, lockstep.Tx) error) {
 	linked.path, linked.functions = path, functions
 	linked.outcome = os.Getenv(outcomeVar)
-	os.Unsetenv(outcomeVar)
 	parent, name, _ := strings.Cut(os.Getenv(recordVar), ":")
+	os.Unsetenv(outcomeVar)
 	os.Unsetenv(recordVar)
-	record, err := os.OpenFile(name, os.O_RDWR|os.O_APPEND, 0)
-	if err != nil {
-		return // started by hand
-	}
-	fmt.Fprintln(record)
-	linked.record = record
-	// The generator's driver has left its name to that of the migrations, if they have one.
+	// lockstep's driver was built without a name, so that another could have it.
 	if name := "sqlite3"; !slices.Contains(sql.Drivers(), name) {
 		sql.Register(name, &driver.SQLite{})
 	}
-	// A logger that was made by now is the migrations'. What main prints is not.
+	record, err := os.OpenFile(name, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return // somebody has started the program by hand
+	}
+	fmt.Fprintln(record)
+	linked.record = record
+	// From here on these are the migrations' streams, and what main has are others.
 	linked.streams = [2]*os.File{os.Stdout, os.Stderr}
 	stdout, stderr := *os.Stdout, *os.Stderr
 	os.Stdout, os.Stderr = &stdout, &stderr
-	go func() {
+	go func() { // ends with the process that waits
 		for parent == strconv.Itoa(os.Getppid()) {
 			time.Sleep(100 * time.Millisecond)
 		}
@@ -68,19 +65,19 @@ func Link(path string, functions map[lockstep.Version]func(context.Context, lock
 	}()
 }
 
-// Serve is all that a program does that Generate has built. It is for nobody else.
+// Serve is the main function of a program that [Generate] has built.
 func Serve() {
 	var q question
 	err := json.Unmarshal([]byte(os.Args[len(os.Args)-1]), &q)
 	if err == nil {
 		_, err = load(context.Background(), q.Dir, Options{Gaps: q.Gaps, DQS: q.DQS, To: q.To, Output: os.Stderr}, false)
 	}
-	fmt.Fprintln(os.Stderr, "this program is run by lockstep, to replay migrations;", err)
+	fmt.Fprintln(os.Stderr, "lockstep runs this program to replay migrations:", err)
 	os.Exit(2)
 }
 
 // program returns a Go migration that is linked into this program. What it prints goes to
-// output, unless that is nil. around is called for each statement; see [lockstep.Watched].
+// output, unless that is nil. A panic is an error. around is for [lockstep.Watched].
 func (m *migration) program(output io.Writer, around func(query string, run func() error) error) lockstep.Program {
 	f := linked.functions[m.Version]
 	return lockstep.Watched(func(ctx context.Context, tx lockstep.Tx) error {
@@ -101,28 +98,35 @@ func (m *migration) program(output io.Writer, around func(query string, run func
 			}()
 			err = f(ctx, oneByOne{tx})
 		}()
-		ticks := time.NewTicker(100 * time.Millisecond)
-		defer ticks.Stop()
-		ended, late := ctx.Done(), (<-chan time.Time)(nil)
-		for {
-			select {
-			case err := <-returned:
-				flush()
-				return err
-			case <-ticks.C:
-				flush()
-			case <-ended:
-				ended, late = nil, time.After(grace)
-			case <-late:
-				return fmt.Errorf("%w; the function did not return within %v", ctx.Err(), grace)
-			}
-		}
+		return wait(ctx, returned, flush)
 	}, around)
 }
 
-// redirect has what a migration prints written to the record. flush copies that to
-// output. If the migration ends the process, the record tells what it said, and what
-// Go's runtime said, to the program that waits.
+// wait returns what a function returns, unless it does not soon after its context has
+// ended. It calls flush now and then.
+func wait(ctx context.Context, returned <-chan error, flush func()) error {
+	const grace = 2 * time.Second
+	ticks := time.NewTicker(100 * time.Millisecond)
+	defer ticks.Stop()
+	defer flush()
+	ended, late := ctx.Done(), (<-chan time.Time)(nil)
+	for {
+		select {
+		case err := <-returned:
+			return err
+		case <-ticks.C:
+			flush()
+		case <-ended:
+			ended, late = nil, time.After(grace)
+		case <-late:
+			return fmt.Errorf("%w; the function did not return within %v", ctx.Err(), grace)
+		}
+	}
+}
+
+// redirect has the record hold the name of a migration that runs, and what it prints. flush
+// copies the latter to output. If the migration ends the process, the record tells which it
+// was, and what it or Go's runtime said last.
 func redirect(file string, output io.Writer) (flush, restore func()) {
 	r := linked.record
 	note := func(text string) int64 {
@@ -164,8 +168,8 @@ type panicError struct {
 
 func (e *panicError) Error() string { return e.text }
 
-// panicked returns the panic as an error that says where it was. The deferred function
-// calls it.
+// panicked returns a panic as an error that says where it was. The deferred function that
+// recovers calls it.
 func panicked(e any, file string) error {
 	p := &panicError{text: fmt.Sprintf("panic: %v", e)}
 	var places []string
@@ -187,7 +191,7 @@ func panicked(e any, file string) error {
 	return p
 }
 
-// lineIn returns the line of the file that is running, or 0 if another goroutine runs it.
+// lineIn returns the line of the file that this goroutine is in, or 0.
 func lineIn(file string) int {
 	for f := range frames() {
 		if filepath.Base(filepath.FromSlash(f.File)) == file {
@@ -197,8 +201,8 @@ func lineIn(file string) int {
 	return 0
 }
 
-// frames yields the calls of this goroutine, the innermost first, without those of the
-// function that asks and of its caller.
+// frames yields the calls of this goroutine, the innermost first, but for the function that
+// calls frames, and its caller.
 func frames() func(yield func(runtime.Frame) bool) {
 	pc := make([]uintptr, 64)
 	frames := runtime.CallersFrames(pc[:runtime.Callers(4, pc)])
@@ -212,7 +216,7 @@ func frames() func(yield func(runtime.Frame) bool) {
 	}
 }
 
-// A driverError tells SQLite's result code also to code that is written for
+// A driverError is an error of SQLite that also tells its code to code written for
 // github.com/mattn/go-sqlite3, whose error is a struct with these fields.
 type driverError struct{ err *sqlite3.Error }
 
@@ -233,7 +237,7 @@ func (e *driverError) As(target any) bool {
 	return true
 }
 
-// forAllDrivers is an around for [migration.program].
+// forAllDrivers runs a statement, and makes its error a driverError.
 func forAllDrivers(_ string, run func() error) error {
 	err := run()
 	if e := (*sqlite3.Error)(nil); errors.As(err, &e) {

@@ -2,6 +2,7 @@ package gen
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,54 +18,53 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// Go migrations run in a program that they are linked into. Where that is not this one,
-// another is built. What Generate wants to know it is told by a program that replays the
-// migrations and does nothing else: it calls Serve or, where this program has a hook, it
-// is this program, as far as its call of Generate. Who has called Load will do with the
-// migrations what only he knows, so the whole program runs once more.
+// Go migrations run in a program that they are linked into. If that is not this one, it is
+// built. For Generate that is a program that replays the migrations and says what came of
+// it: one that calls Serve or, where Options.Conn is set, this program, which then gets as
+// far as its call of Generate. Only the caller of Load knows what it wants to do with the
+// migrations, so for Load the whole program runs again.
 
-// An Exit is the error of Load for a directory with migrations in Go that are not linked
-// into the program. The go command has built the program again, with them; that has run,
-// with the same arguments and files, and ended with this code. Nothing is left to do but
-// to end with it, too.
+// An Exit is the error of [Load] if the directory has Go migrations that are not linked
+// into the program. By then the go command has built the program again with them, and that
+// has run, with the same arguments and standard files, and ended with this exit code. All
+// that is left to do is to end with the same code.
 type Exit int
 
 func (e Exit) Error() string {
-	return fmt.Sprintf("the program with the Go migrations has ended: exit status %d", int(e))
+	return fmt.Sprintf("the program ran again, with the Go migrations: exit status %d", int(e))
 }
 
-// Variables of the environment of programs that are built.
+// Environment variables of the programs that are built.
 const (
-	recordVar  = "LOCKSTEP_RECORD"  // the number of the process that waits, a colon, and the record
-	outcomeVar = "LOCKSTEP_OUTCOME" // where what the replay came to is to be written; the program then ends
+	recordVar  = "LOCKSTEP_RECORD"  // the process that waits, a colon, and the record: see [redirect]
+	outcomeVar = "LOCKSTEP_OUTCOME" // the file for the outcome of the replay, after which the program ends
 )
 
-// An outcome is what a replay comes to.
-type outcome struct {
-	Ends               [][]int
-	Objects            []sqltext.Object
-	Problems, Warnings Problems
-	Error              string
-}
-
-// A question is what a program that calls [Serve] is asked.
+// A question is the argument of a program that calls [Serve].
 type question struct {
 	Dir       string
 	Gaps, DQS bool
 	To        lockstep.Version
 }
 
-// replayGo replays migrations of which some are in Go. all are those that there are.
-// Unless they are linked into this program, Load makes it run again.
+// An outcome is what a replay finds out.
+type outcome struct {
+	Ends               [][]int // of each migration
+	Objects            []sqltext.Object
+	Problems, Warnings Problems
+	Error              string
+}
+
+// replayGo replays migrations of which some are in Go. all includes those that are not to
+// be replayed; load says that it is for Load.
 func (d *directory) replayGo(ctx context.Context, dir string, all []*migration, opts Options, load bool) error {
 	l, err := newLinker(dir, all)
 	if err == nil {
 		defer l.close()
 		switch {
 		case l.path == linked.path && linked.outcome != "":
-			err := d.replay(ctx, opts)
-			d.report(err)
-			os.Exit(0) // there is nobody to return to
+			d.report(d.replay(ctx, opts))
+			os.Exit(0) // nobody wants to know more of this program
 		case l.path == linked.path:
 			return d.replay(ctx, opts)
 		case !load:
@@ -72,7 +72,7 @@ func (d *directory) replayGo(ctx context.Context, dir string, all []*migration, 
 		case linked.path == "":
 			err = l.rerun(ctx)
 		default:
-			err = fmt.Errorf("the program is linked with the Go migrations of %s; want one directory with some", linked.path)
+			err = fmt.Errorf("this program is linked with the Go migrations of %s; want one directory with Go migrations in a program", linked.path)
 		}
 	}
 	problems, exit := (Problems)(nil), Exit(0)
@@ -82,7 +82,8 @@ func (d *directory) replayGo(ctx context.Context, dir string, all []*migration, 
 	return fmt.Errorf("%s: cannot be run: %w", l.first, err)
 }
 
-// report writes down what the replay came to.
+// report writes the outcome of the replay to its file. Without the file, the program that
+// waits has what is printed.
 func (d *directory) report(err error) {
 	o := outcome{Objects: d.objects, Problems: d.problems, Warnings: d.warnings}
 	for _, m := range d.migrations {
@@ -100,51 +101,54 @@ func (d *directory) report(err error) {
 	}
 }
 
-// rerun runs the whole program again and returns how it ended: as an Exit, unless a
-// migration ended it.
+// rerun runs this program again.
 func (l *linker) rerun(ctx context.Context) error {
 	program, err := l.build(ctx, true)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program)
-	cmd.Args = os.Args
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd := again(program)
 	if err := l.run(ctx, cmd, os.Interrupt); err != nil {
 		return err
 	}
 	return Exit(cmd.ProcessState.ExitCode())
 }
 
-// replay has another program replay the migrations of d.
+// again returns the command that runs this program again.
+func again(program string) *exec.Cmd {
+	cmd := exec.Command(program)
+	cmd.Args = os.Args
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd
+}
+
+// replay has a program replay the migrations of d.
 func (l *linker) replay(ctx context.Context, d *directory, opts Options) error {
 	program, err := l.build(ctx, opts.Conn != nil)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(program)
-	cmd.Args = os.Args
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd := again(program)
 	var said bytes.Buffer
 	if opts.Conn == nil {
-		asked, err := json.Marshal(question{l.dir, opts.Gaps, opts.DQS, opts.To})
+		q, err := json.Marshal(question{l.dir, opts.Gaps, opts.DQS, opts.To})
 		if err != nil {
 			return err
 		}
-		cmd.Args = []string{program, string(asked)}
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, &said, &said
+		cmd = exec.Command(program, string(q))
+		cmd.Stdout, cmd.Stderr = &said, &said
 		if opts.Output != nil {
 			cmd.Stderr = io.MultiWriter(&said, opts.Output)
 		}
 	}
-	name := filepath.Join(l.temp, "outcome")
-	cmd.Env = append(cmd.Environ(), outcomeVar+"="+name)
+	file := filepath.Join(l.temp, "outcome")
+	cmd.Env = append(cmd.Environ(), outcomeVar+"="+file)
 	if err := l.run(ctx, cmd, os.Kill); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(name)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("its replay did not end: %v%s", cmd.ProcessState, lastWords(said.String()))
+		return fmt.Errorf("the replay has no outcome: %v%s", cmd.ProcessState, lastWords(said.String()))
 	}
 	var o outcome
 	if err := json.Unmarshal(text, &o); err != nil {
@@ -160,7 +164,9 @@ func (l *linker) replay(ctx context.Context, d *directory, opts Options) error {
 	return nil
 }
 
-// run runs a program. When the context ends, it gets the signal, and is waited for.
+// run runs a program. When the context ends, the program gets the signal, and then the time
+// that it takes to end: an upgrade can have much to roll back. It returns nil if the
+// program has come to its own end.
 func (l *linker) run(ctx context.Context, cmd *exec.Cmd, signal os.Signal) error {
 	record := filepath.Join(l.temp, "record")
 	if err := os.WriteFile(record, nil, 0o600); err != nil {
@@ -174,34 +180,36 @@ func (l *linker) run(ctx context.Context, cmd *exec.Cmd, signal os.Signal) error
 	err := cmd.Wait()
 	stop()
 	text, readErr := os.ReadFile(record)
-	if exit := (*exec.ExitError)(nil); readErr != nil || err != nil && !errors.As(err, &exit) {
-		return errors.Join(err, readErr)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		err = nil
 	}
-	file, said, began := strings.Cut(string(text), "\n")
+	if err := cmp.Or(err, readErr); err != nil {
+		return err
+	}
+	file, said, begun := strings.Cut(string(text), "\n")
 	switch {
 	case signal == os.Kill && ctx.Err() != nil:
 		return ctx.Err()
 	case file != "":
 		return Problems{ended(file, said, cmd.ProcessState)}
-	case !began:
-		fact := "the initialization of its package ended the program: " + cmd.ProcessState.String()
-		if b, ok := cmd.Stdout.(*bytes.Buffer); ok {
-			fact += lastWords(b.String())
+	case !begun:
+		if b, ok := cmd.Stdout.(*bytes.Buffer); ok { // or else it has been seen
+			said = b.String()
 		}
-		return errors.New(fact)
+		return fmt.Errorf("the initialization of its package ended the program: %v%s", cmd.ProcessState, lastWords(said))
 	case !cmd.ProcessState.Exited():
 		return errors.New(cmd.ProcessState.String())
 	}
 	return nil
 }
 
-// ended returns the problem of a migration that has ended the program in which it ran.
+// ended returns the problem of a migration that ended the program in which it ran.
 func ended(file, said string, state *os.ProcessState) Problem {
 	p := Problem{File: file}
 	words := strings.TrimPrefix(lastWords(said), ": ")
-	switch text, panicked := strings.CutPrefix(words, "panic: "); {
-	case panicked:
-		p.Fact = "panic in another goroutine: " + text
+	switch panicked, ok := strings.CutPrefix(words, "panic: "); {
+	case ok:
+		p.Fact = "panic in another goroutine: " + panicked
 	case isCrash(words):
 		p.Fact = words
 	case state.Exited():
@@ -216,9 +224,8 @@ func ended(file, said string, state *os.ProcessState) Problem {
 	return p
 }
 
-// lastWords returns a colon and what a program that has ended said last. What Go's runtime
-// says about a panic begins with what it is about; what a program says before it ends is
-// its last line, as by log.Fatal.
+// lastWords returns a colon and the last words of a program that has ended: the first line
+// of what Go's runtime says about a panic, or else the last line, as log.Fatal prints it.
 func lastWords(said string) (words string) {
 	for line := range strings.Lines(said) {
 		if line = strings.TrimSpace(line); line != "" {

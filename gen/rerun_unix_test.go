@@ -23,7 +23,7 @@ import (
 // in a module of their own, and its text.
 func newActs(t *testing.T) (dir, text string) {
 	t.Helper()
-	archive, err := txtar.ParseFile("testdata/relink/module.txtar")
+	archive, err := txtar.ParseFile("testdata/rerun/module.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,9 @@ func newActs(t *testing.T) (dir, text string) {
 	for _, f := range archive.Files {
 		files["../"+f.Name] = string(f.Data)
 	}
-	return newMigrations(t, files), files["../migrations/0002-act.go"]
+	const migrations = "store/internal/migrations"
+	dir = filepath.Join(newMigrations(t, files), "..", filepath.FromSlash(migrations))
+	return dir, files["../"+migrations+"/0002-act.go"]
 }
 
 // TestGoReplay has Generate replay migrations in Go.
@@ -44,7 +46,7 @@ func TestGoReplay(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	for act, want := range map[string]string{
-		"":         "",
+		"nothing":  "",
 		"mattn":    "",
 		"own":      ": not today",
 		"row":      lineOf("SELECT abs(") + ": abs: integer overflow",
@@ -55,7 +57,7 @@ func TestGoReplay(t *testing.T) {
 		"fatal":    ": called os.Exit: exit status 1: without configuration",
 		"crash":    lineOf(`panic("boom")`) + ": panic in another goroutine: boom",
 	} {
-		t.Run("Act"+act, func(t *testing.T) {
+		t.Run("Says_"+act, func(t *testing.T) {
 			t.Setenv("ACT", act)
 			_, err := Generate(t.Context(), dir, Options{})
 			if want != "" {
@@ -71,11 +73,11 @@ func TestGoReplay(t *testing.T) {
 	}
 	t.Run("Prints", func(t *testing.T) {
 		t.Setenv("ACT", "print")
-		dir2, err := os.Getwd()
+		here, err := os.Getwd()
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Setenv("PWD", dir2)
+		t.Setenv("PWD", here)
 		var output bytes.Buffer
 		if _, err := Generate(t.Context(), dir, Options{Output: &output}); err != nil {
 			t.Error(err)
@@ -106,41 +108,54 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// TestRerun has a program run itself again with the migrations.
-func TestRerun(t *testing.T) {
+// A generator is the program of the module that newActs makes.
+type generator struct{ dir, module, program string }
+
+func newGenerator(t *testing.T) *generator {
+	t.Helper()
 	dir, _ := newActs(t)
 	writeFile(t, filepath.Join(dir, "0003-answer.sql"), "CREATE TABLE answers AS SELECT answer() AS a, slug FROM notes;")
-	program := filepath.Join(t.TempDir(), "generator.exe")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./generator")
-	build.Dir = filepath.Dir(dir)
+	g := &generator{dir, filepath.Join(dir, "..", "..", ".."), filepath.Join(t.TempDir(), "generator.exe")}
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", g.program, "./generator")
+	build.Dir = g.module
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return g
+}
+
+func (g *generator) command(t *testing.T, env string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), g.program, append([]string{"store/internal/migrations"}, args...)...)
+	cmd.Dir = g.module
+	cmd.Env = append(cmd.Environ(), strings.Fields(env)...)
+	return cmd
+}
+
+// run runs the program and returns what it prints and how it ends.
+func (g *generator) run(t *testing.T, env string, args ...string) string {
+	t.Helper()
+	cmd := g.command(t, env, args...)
+	cmd.Stdin = strings.NewReader("nothing for migrations")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Run()
+	return stdout.String() + g.relative(stderr.String()) + cmd.ProcessState.String()
+}
+
+func (g *generator) relative(text string) string {
+	return strings.ReplaceAll(text, g.module+string(filepath.Separator), "")
+}
+
+// TestRerun has a program run itself again with the migrations.
+func TestRerun(t *testing.T) {
+	g := newGenerator(t)
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
-	command := func(env string, args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(t.Context(), program, append([]string{"migrations"}, args...)...)
-		cmd.Dir = filepath.Dir(dir)
-		cmd.Env = append(cmd.Environ(), strings.Fields(env)...)
-		return cmd
-	}
-	// run runs the program and returns what it prints and how it ends.
-	run := func(t *testing.T, env string, args ...string) string {
-		t.Helper()
-		cmd := command(env, args...)
-		cmd.Stdin = strings.NewReader("nothing for migrations")
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		cmd.Run()
-		said := strings.ReplaceAll(stderr.String(), filepath.Dir(dir)+string(filepath.Separator), "")
-		said, _, _ = strings.Cut(said, "\n\ngoroutine ") // Go's runtime
-		return stdout.String() + said + cmd.ProcessState.String()
-	}
 	t.Run("AsFarAsGenerateWithTheHook", func(t *testing.T) {
-		if got, want := run(t, "ACT=print"), "to standard output\nto standard error\nby a logger\nexit status 0"; got != want {
+		if got, want := g.run(t, "ACT=print"), "to standard output\nto standard error\nby a logger\nexit status 0"; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
-		text, err := os.ReadFile(filepath.Join(dir, FileName))
+		text, err := os.ReadFile(filepath.Join(g.dir, FileName))
 		if err != nil || !strings.Contains(string(text), "Ends: []int{15}") {
 			t.Errorf("got %s, %v", text, err)
 		}
@@ -154,50 +169,49 @@ func TestRerun(t *testing.T) {
 		{"ErrorsAreOfEveryDriver", "THEN=mattn", "migrated\nexit status 0"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			os.Remove(filepath.Join(filepath.Dir(dir), "a.db"))
-			if got := run(t, test.env, "a.db"); got != test.want {
+			os.Remove(filepath.Join(g.module, "a.db"))
+			if got := g.run(t, test.env, "a.db"); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
 	}
-	t.Run("IsInterruptedWithThisProgram", func(t *testing.T) {
-		cmd := command("THEN=hang PIDS="+filepath.Join(dir, "b"), "b.db")
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		child := startHanging(t, cmd)
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
-		cmd.Wait()
-		if got, want := strings.ReplaceAll(stderr.String(), filepath.Dir(dir)+string(filepath.Separator), ""), "generator: b.db: 0002-act.go: interrupted: context canceled: interrupt signal received; rolled back, still at 0000\n"; got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
-		}
-		gone(t, child)
-		db, err := driver.Open("file:" + filepath.Join(filepath.Dir(dir), "b.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		var n int
-		if err := db.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil || n != 0 {
-			t.Errorf("%d tables are left, %v", n, err)
-		}
-	})
-	if got := glob(t, temp); got != "" {
-		t.Errorf("temporary files: %s", got)
-	}
+	t.Run("IsInterruptedWithThisProgram", g.interrupted)
 	t.Run("EndsWithThisProgram", func(t *testing.T) {
-		cmd := command("THEN=hang PIDS="+filepath.Join(dir, "c"), "c.db")
+		cmd := g.command(t, "THEN=hang PIDS="+filepath.Join(g.dir, "b"), "b.db")
 		child := startHanging(t, cmd)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		cmd.Wait()
 		gone(t, child)
-		if got := glob(t, temp); got != "" {
-			t.Errorf("temporary files: %s", got)
-		}
 	})
+	if got := glob(t, temp); got != "" {
+		t.Errorf("temporary files: %s", got)
+	}
+}
+
+func (g *generator) interrupted(t *testing.T) {
+	cmd := g.command(t, "THEN=hang PIDS="+filepath.Join(g.dir, "c"), "c.db")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	child := startHanging(t, cmd)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if got, want := g.relative(stderr.String()), "generator: c.db: 0002-act.go: interrupted: context canceled: interrupt signal received; rolled back, still at 0000\n"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	gone(t, child)
+	db, err := driver.Open("file:" + filepath.Join(g.module, "c.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	if err := db.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil || n != 0 {
+		t.Errorf("%d tables are left, %v", n, err)
+	}
 }
 
 // startHanging starts a program, and returns the number of the process whose migration

@@ -1,6 +1,6 @@
 // Package gomod is not for programs and promises nothing: it may change in any release.
 //
-// It finds the Go module that a directory is in, and reads its files.
+// It finds the Go module that a directory is in, reads its files, and runs the go command.
 package gomod
 
 import (

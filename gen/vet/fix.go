@@ -3,7 +3,6 @@ package vet
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/tools/go/packages"
 
 	"github.com/lockstep-db/lockstep/gen/genfile"
+	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/gen/sqlcheck"
 )
 
@@ -118,8 +118,6 @@ func (v *Vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 
 // writeOverlay writes files to dir, and the index that has the go command read them in
 // place of the originals. It returns the name of the index.
-//
-// https://pkg.go.dev/cmd/go#hdr-Compile_packages_and_dependencies
 func writeOverlay(dir string, files map[string]pinnedFile) (index string, err error) {
 	replace := map[string]string{}
 	for file, f := range files {
@@ -134,10 +132,6 @@ func writeOverlay(dir string, files map[string]pinnedFile) (index string, err er
 			return "", err
 		}
 	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
 	index = filepath.Join(dir, "overlay.json")
-	return index, os.WriteFile(index, text, 0o666)
+	return index, gomod.WriteOverlay(index, replace)
 }

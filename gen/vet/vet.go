@@ -11,15 +11,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/gen/sqlcheck"
 )
 
@@ -53,15 +52,7 @@ func (v *Vet) run(ctx context.Context, flags ...string) ([]Finding, error) {
 	if v.Why {
 		args = append(args, "-"+sqlcheck.Analyzer.Name+".why")
 	}
-	cmd := exec.CommandContext(ctx, "go", slices.Concat(args, v.buildFlags(), v.Packages)...)
-	// It removes its temporary files when it is interrupted, but not when it is killed.
-	cmd.Cancel = func() error {
-		if cmd.Process.Signal(os.Interrupt) == nil {
-			return nil
-		}
-		return cmd.Process.Kill() // on Windows
-	}
-	cmd.WaitDelay = 5 * time.Second
+	cmd := gomod.Command(ctx, slices.Concat(args, v.buildFlags(), v.Packages)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, failure := cmd.Output()

@@ -41,8 +41,8 @@ func newMigrations(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// TestLinkThatCannotBe is about what stands in the way of running Go migrations
-// when it is not in them.
+// TestLinkThatCannotBe is about what keeps Go migrations from running, other than what is
+// wrong with them.
 func TestLinkThatCannotBe(t *testing.T) {
 	ordinary := goMigration("0001", "return nil")
 	tests := []struct {
@@ -53,10 +53,10 @@ func TestLinkThatCannotBe(t *testing.T) {
 	}{
 		{"NoModule", nil, func(t *testing.T, dir string) {
 			remove(t, filepath.Join(dir, "..", "go.mod"))
-		}, "0001-x.go: cannot be run: no go.mod in the folder or above; a directory with Go migrations is a package of a module"},
+		}, "0001-x.go: cannot be run: no go.mod in the folder or above; Go migrations have to be in a package of a module"},
 		{"NoGo", nil, func(t *testing.T, dir string) {
 			t.Setenv("PATH", t.TempDir())
-		}, "0001-x.go: cannot be run: no go command on PATH, which builds Go migrations to replay them"},
+		}, "0001-x.go: cannot be run: no go command on PATH, and it takes one to build Go migrations"},
 		{"ModuleIsNotOfTheWorkspace", nil, func(t *testing.T, dir string) {
 			work := filepath.Join(dir, "..", "go.work")
 			writeFile(t, work, "go 1.26.0\n\nuse ./other\n")
@@ -105,8 +105,9 @@ func remove(t *testing.T, path string) {
 	}
 }
 
-// TestLink is about packages that can be run.
+// TestLink is about packages that can be linked.
 func TestLink(t *testing.T) {
+	ordinary := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
 	t.Run("LeavesTheNameToAnotherDriver", func(t *testing.T) {
 		// A driver that registers the name that ncruces/go-sqlite3 has, as mattn's does.
 		dir := newMigrations(t, map[string]string{
@@ -132,13 +133,52 @@ func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 		}
 	})
 	t.Run("IsOfHereWhereTheProgramIsNot", func(t *testing.T) {
-		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
 		t.Setenv("GOOS", "plan9")
 		t.Setenv("GOARCH", "386")
-		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
+		if _, err := Generate(t.Context(), ordinary, Options{}); err != nil {
 			t.Error(err)
 		}
 	})
+	t.Run("LeavesNothingBehind", func(t *testing.T) {
+		before := glob(t, ordinary)
+		temp := t.TempDir()
+		t.Setenv("TMPDIR", temp)
+		if _, err := Generate(t.Context(), ordinary, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := glob(t, ordinary); got != before {
+			t.Errorf("got %s; want %s", got, before)
+		}
+		if got := glob(t, temp); got != "" {
+			t.Errorf("temporary files: %s", got)
+		}
+	})
+	t.Run("ContextThatEndsWhileItIsBuilt", func(t *testing.T) {
+		temp := t.TempDir()
+		t.Setenv("TMPDIR", temp)
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(20*time.Millisecond, stop)
+		if _, err := Generate(ctx, ordinary, Options{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if got := glob(t, temp); got != "" {
+			t.Errorf("temporary files: %s", got)
+		}
+	})
+	t.Run("IsNotStartedForSQL", func(t *testing.T) {
+		dir := newMigrations(t, map[string]string{
+			"0001-x.sql": "CREATE TABLE t(a);",
+			"0002-y.go":  goMigration("0002", "return nil"),
+		})
+		t.Setenv("PATH", t.TempDir())
+		if _, err := Load(t.Context(), dir, Options{To: 1}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestProvisional is about the generated file while migrations are replayed.
+func TestProvisional(t *testing.T) {
 	t.Run("IgnoresAGeneratedFileThatIsStale", func(t *testing.T) {
 		dir := newMigrations(t, map[string]string{
 			"0001-x.go":   goMigration("0001", "return nil"),
@@ -176,44 +216,6 @@ func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 			if _, said, _ := strings.Cut(strings.TrimSpace(out), "lockstep_gen.go:57:105: "); err == nil || said != want {
 				t.Errorf("got %s, %v; want %s", out, err, want)
 			}
-		}
-	})
-	t.Run("LeavesNothingBehind", func(t *testing.T) {
-		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
-		before := glob(t, dir)
-		temp := t.TempDir()
-		t.Setenv("TMPDIR", temp)
-		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
-			t.Fatal(err)
-		}
-		if got := glob(t, dir); got != before {
-			t.Errorf("got %s; want %s", got, before)
-		}
-		if got := glob(t, temp); got != "" {
-			t.Errorf("temporary files: %s", got)
-		}
-	})
-	t.Run("ContextThatEndsWhileItIsBuilt", func(t *testing.T) {
-		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
-		temp := t.TempDir()
-		t.Setenv("TMPDIR", temp)
-		ctx, stop := context.WithCancel(t.Context())
-		time.AfterFunc(20*time.Millisecond, stop)
-		if _, err := Generate(ctx, dir, Options{}); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
-		}
-		if got := glob(t, temp); got != "" {
-			t.Errorf("temporary files: %s", got)
-		}
-	})
-	t.Run("IsNotStartedForSQL", func(t *testing.T) {
-		dir := newMigrations(t, map[string]string{
-			"0001-x.sql": "CREATE TABLE t(a);",
-			"0002-y.go":  goMigration("0002", "return nil"),
-		})
-		t.Setenv("PATH", t.TempDir())
-		if _, err := Load(t.Context(), dir, Options{To: 1}); err != nil {
-			t.Fatal(err)
 		}
 	})
 }

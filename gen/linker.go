@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,34 +14,32 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/gomod"
 )
 
-// The main package of a program that is built seems to be below the migrations, so that
-// it may import them where they are internal to something. The package between the two
-// spares compiling the main package again when a migration has changed: what the one
-// between is compiled to does not depend on the bodies of functions.
+// The go command sees the main package of what it builds below the migrations, so that it
+// may import them even from an internal folder. It imports a package that does nothing but
+// import the migrations: what that compiles to does not depend on the bodies of functions,
+// so the main package is not compiled again when a migration has changed.
 const (
 	mainFolder = "lockstep_replay"
 	linkFolder = mainFolder + "/link"
 	linkName   = "lockstep_link.go"
 )
 
-// A linker builds programs that the migrations of a package are linked into: the package
-// as it will be when the generated file is right, with a provisional one over whatever
-// is there.
+// A linker builds programs that a package of migrations is linked into. A provisional
+// generated file takes the place of whatever is there.
 type linker struct {
 	dir        string // of the package, absolute
+	path       string // its import path
 	root       string // of its module
-	path       string // of the package
 	migrations []*migration
-	temp       string            // folder
-	first      string            // the first of the Go migrations, for errors about all
-	files      map[string]string // their files, by the names of their functions
+	first      string            // the first Go migration, for errors about all of them
+	files      map[string]string // of the Go migrations, by the names of their functions
+	temp       string            // folder for what is on no disk, and the program
 }
 
 func newLinker(dir string, migrations []*migration) (*linker, error) {
@@ -55,7 +52,7 @@ func newLinker(dir string, migrations []*migration) (*linker, error) {
 	}
 	module, err := gomod.Find(dir)
 	if err == nil && module == nil {
-		err = errors.New("no go.mod in the folder or above; a directory with Go migrations is a package of a module")
+		err = errors.New("no go.mod in the folder or above; Go migrations have to be in a package of a module")
 	}
 	if err == nil {
 		l.root = module.Root
@@ -74,54 +71,29 @@ func (l *linker) close() {
 	}
 }
 
-// build builds this program again, or one that calls [Serve] if again is false, and
+// build builds this program again if self is set, or else one that calls [Serve], and
 // returns its path.
-func (l *linker) build(ctx context.Context, again bool) (_ string, err error) {
+func (l *linker) build(ctx context.Context, self bool) (program string, err error) {
 	if l.temp, err = os.MkdirTemp(goTemp(), "lockstep-"); err != nil {
 		return "", err
 	}
-	overlay, flags, err := l.overlay(ctx, again)
+	main := fmt.Sprintf("package main\n\nimport _ %q\n", l.path+"/"+linkFolder)
+	replace, tags := make(map[string]string), ""
+	if self {
+		tags, err = l.replaceMain(ctx, replace)
+	} else {
+		main += "\nimport \"github.com/lockstep-db/lockstep/gen\"\n\nfunc main() { gen.Serve() }\n"
+	}
 	if err != nil {
 		return "", err
 	}
-	// "go run" keeps what it has linked, and does not link it again. It would make every
-	// exit status 1, so all that it runs is a program that copies. Of two SQLite drivers
-	// with one name, the migrations' has it.
-	program := filepath.Join(l.temp, "program")
-	flags = append(flags, "-overlay="+overlay, "-ldflags=-s -w -X github.com/ncruces/go-sqlite3/driver.driverName=", "-exec=cp")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-		flags[len(flags)-1] = "-exec=cmd /c copy"
-	}
-	_, err = l.goCommand(ctx, append(append([]string{"run"}, flags...), "./"+mainFolder, program)...)
-	return program, err
-}
-
-// overlay writes the files of the program that are on no disk, and returns the name of a
-// list of all that are not where they seem to be.
-func (l *linker) overlay(ctx context.Context, again bool) (name string, flags []string, err error) {
 	names := make([]filename.Name, len(l.migrations))
 	for i, m := range l.migrations {
 		names[i] = m.Name
 	}
 	provisional, err := genfile.Provisional(PackageName(l.dir), names)
 	if err != nil {
-		return "", nil, err
-	}
-	var overlay struct{ Replace map[string]string }
-	overlay.Replace = make(map[string]string)
-	main := fmt.Sprintf("package main\n\nimport _ %q\n", l.path+"/"+linkFolder)
-	if again {
-		var folder string
-		var files []string
-		if folder, files, flags, err = l.thisProgram(ctx); err != nil {
-			return "", nil, err
-		}
-		for _, file := range files {
-			overlay.Replace[filepath.Join(l.dir, mainFolder, filepath.FromSlash(file))] = filepath.Join(folder, filepath.FromSlash(file))
-		}
-	} else {
-		main += "\nimport \"github.com/lockstep-db/lockstep/gen\"\n\nfunc main() { gen.Serve() }\n"
+		return "", err
 	}
 	for _, f := range []struct{ folder, name, text string }{
 		{".", FileName, string(provisional)},
@@ -130,38 +102,51 @@ func (l *linker) overlay(ctx context.Context, again bool) (name string, flags []
 		{mainFolder, "lockstep_main.go", main},
 	} {
 		file := filepath.Join(l.temp, f.name)
-		overlay.Replace[filepath.Join(l.dir, filepath.FromSlash(f.folder), f.name)] = file
+		replace[filepath.Join(l.dir, filepath.FromSlash(f.folder), f.name)] = file
 		if err := os.WriteFile(file, []byte(f.text), 0o600); err != nil {
-			return "", nil, err
+			return "", err
 		}
 	}
-	list, err := json.Marshal(overlay)
-	if err != nil {
-		return "", nil, err
+	overlay := filepath.Join(l.temp, "overlay.json")
+	if err := gomod.WriteOverlay(overlay, replace); err != nil {
+		return "", err
 	}
-	name = filepath.Join(l.temp, "overlay.json")
-	return name, flags, os.WriteFile(name, list, 0o600)
+	// "go run" caches what it links, but turns every exit status into 1: so it runs no more
+	// than a program that copies. If the migrations have a driver named sqlite3, too, the
+	// name is theirs: see [Link].
+	program, copies := filepath.Join(l.temp, "program"), "cp"
+	if runtime.GOOS == "windows" {
+		program, copies = program+".exe", "cmd /c copy"
+	}
+	_, err = l.goCommand(ctx, "run", "-overlay="+overlay, "-tags="+tags, "-exec="+copies,
+		"-ldflags=-s -w -X github.com/ncruces/go-sqlite3/driver.driverName=", "./"+mainFolder, program)
+	return program, err
 }
 
-// thisProgram returns the files of this program's main package, and the flags that it is
-// built with.
-func (l *linker) thisProgram(ctx context.Context) (folder string, files, flags []string, err error) {
+// replaceMain adds the files of this program's main package to those that are not where
+// they seem to be, and returns the build tags that it needs.
+func (l *linker) replaceMain(ctx context.Context, replace map[string]string) (tags string, err error) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Path == "command-line-arguments" {
-		return "", nil, nil, errors.New("this program is built of files, and it takes a package to build it again; name its folder, as in go run ./gen")
+		return "", errors.New("this program was built from files, not from a package that can be built again; name its folder, as in go run ./gen")
 	}
 	for _, s := range info.Settings {
 		if s.Key == "-tags" {
-			flags = append(flags, "-tags="+s.Value)
+			tags = s.Value
 		}
 	}
-	const format = "-f={{.Dir}}{{range .GoFiles}}\n{{.}}{{end}}{{range .EmbedFiles}}\n{{.}}{{end}}"
-	listed, err := l.goCommand(ctx, append(append([]string{"list", "-find", format}, flags...), info.Path)...)
+	const format = "{{.Dir}}{{range .GoFiles}}\n{{.}}{{end}}{{range .EmbedFiles}}\n{{.}}{{end}}"
+	listed, err := l.goCommand(ctx, "list", "-find", "-tags="+tags, "-f="+format, info.Path)
 	names := strings.Split(strings.TrimSpace(listed), "\n")
-	return names[0], names[1:], flags, err
+	for _, name := range names[1:] {
+		name = filepath.FromSlash(name)
+		replace[filepath.Join(l.dir, mainFolder, name)] = filepath.Join(names[0], name)
+	}
+	return tags, err
 }
 
-// linkSource returns a file of the migrations' package that hands over their functions.
+// linkSource returns a file of the migrations' package that calls [Link]. Its names for
+// packages are such that the other files have none of them.
 func (l *linker) linkSource() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `package %s
@@ -184,28 +169,19 @@ func init() {
 	return b.String()
 }
 
-// goCommand runs the go command for this system, in the directory, and returns what it
-// prints.
+// goCommand runs the go command in the directory, and returns what it prints.
 func (l *linker) goCommand(ctx context.Context, args ...string) (string, error) {
-	name, err := exec.LookPath("go")
-	if err != nil {
-		return "", errors.New("no go command on PATH, which builds Go migrations to replay them")
+	if _, err := exec.LookPath("go"); err != nil {
+		return "", errors.New("no go command on PATH, and it takes one to build Go migrations")
 	}
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := gomod.Command(ctx, args...)
 	cmd.Dir = l.dir
-	// "go generate" sets these to what the program is for. And what the go command leaves
-	// behind when it is interrupted goes with the rest.
+	// "go generate" sets GOOS and GOARCH to what the user builds for, but migrations run
+	// here. Whatever the go command leaves behind when interrupted goes with temp.
 	cmd.Env = append(cmd.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOTMPDIR="+l.temp)
-	cmd.Cancel = func() error {
-		if cmd.Process.Signal(os.Interrupt) == nil {
-			return nil
-		}
-		return cmd.Process.Kill() // on Windows
-	}
-	cmd.WaitDelay = 10 * time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err = cmd.Run()
+	err := cmd.Run()
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -215,8 +191,8 @@ func (l *linker) goCommand(ctx context.Context, args ...string) (string, error) 
 	return stdout.String(), nil
 }
 
-// goTemp returns the folder in which the go command makes its temporary ones, or "":
-// where somebody has set it, programs can perhaps not be run elsewhere.
+// goTemp returns the folder in which the go command makes its temporary ones, or "" if
+// nobody has set it. Elsewhere, programs may not be allowed to run.
 func goTemp() string {
 	const name = "GOTMPDIR"
 	if dir := os.Getenv(name); dir != "" {
@@ -235,8 +211,8 @@ func goTemp() string {
 	return ""
 }
 
-// explain returns what the go command says about a program that it cannot build: as
-// problems where it names files and lines, and otherwise as one errol.
+// explain returns what the go command says when it fails: problems for what it says about
+// files of the module, and otherwise one error.
 func (l *linker) explain(output string, err error) error {
 	var problems Problems
 	var rest []string
@@ -247,11 +223,14 @@ func (l *linker) explain(output string, err error) error {
 		last := len(problems) - 1
 		place := position.FindStringSubmatch(line)
 		switch {
-		case place != nil && (strings.HasPrefix(filepath.ToSlash(line), mainFolder+"/") || missing.MatchString(place[4]) && filepath.Base(place[1]) == linkName):
+		case place != nil && strings.HasPrefix(filepath.ToSlash(line), mainFolder+"/"):
 			rest = append(rest, place[4])
+		case place != nil && filepath.Base(place[1]) == linkName:
+			if missing.MatchString(place[4]) { // the rest is the same in the generated file
+				rest = append(rest, place[4])
+			}
 		case place != nil && l.isForeign(place[1]):
 			rest = append(rest, line)
-		case place != nil && filepath.Base(place[1]) == linkName: // as in the generated file
 		case place != nil:
 			p := Problem{File: strings.TrimPrefix(filepath.ToSlash(place[1]), "./"), Fact: place[4]}
 			p.Line, _ = strconv.Atoi(place[2])
@@ -289,7 +268,7 @@ func (l *linker) explain(output string, err error) error {
 	return errors.New(said)
 }
 
-// isForeign reports whether a file is not of the module of the migrations.
+// isForeign reports whether a file is outside of the module.
 func (l *linker) isForeign(file string) bool {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(l.dir, file)
@@ -301,8 +280,8 @@ func (l *linker) isForeign(file string) bool {
 // function matches the name of a migration's function.
 var function = regexp.MustCompile(`\bmigrate[0-9]{4}\b`)
 
-// missing matches what the go command says when it does not find what lockstep is built of.
-var missing = regexp.MustCompile(`module provid(es|ing) package |updates to go.mod needed`)
+// missing matches what the go command says when the module lacks what lockstep imports.
+var missing = regexp.MustCompile(`module provid(es|ing) package .*lockstep|updates to go.mod needed`)
 
-// position matches what the go command says about a place.
+// position matches a line of the go command about a place in a file.
 var position = regexp.MustCompile(`^([^\s:][^:]*\.[A-Za-z]+):([0-9]+):([0-9]+): (.*)$`)
