@@ -13,7 +13,7 @@ import (
 
 // schema returns the objects that the migrations have made.
 func (r *replay) schema(ctx context.Context) ([]sqltext.Object, error) {
-	objects, err := sqlite.Objects(ctx, sqlite.On(r.tx))
+	objects, err := sqlite.Objects(ctx, r.tx)
 	return sqlite.Made(objects), err
 }
 
@@ -125,7 +125,7 @@ func triggerEvent(create string) string {
 
 // orphans returns the rows that refer to a row that does not exist.
 func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault, error) {
-	orphans, err := sqlite.FindOrphans(ctx, sqlite.On(r.tx), objects)
+	orphans, err := sqlite.FindOrphans(ctx, r.tx, objects)
 	var found []fault
 	for _, o := range orphans {
 		fact := fmt.Sprintf("%d rows refer to rows of %s that do not exist", o.Count, o.Parent)

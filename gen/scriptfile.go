@@ -98,18 +98,18 @@ func (r *replay) readBack(ctx context.Context, path string) (fault string, err e
 	if _, err := file.ExecContext(ctx, "PRAGMA journal_mode = DELETE"); err != nil {
 		return "", err
 	}
-	damage, err := sqlite.IntegrityCheck(ctx, sqlite.On(file), 1)
+	damage, err := sqlite.IntegrityCheck(ctx, file, 1)
 	if err != nil {
 		return "", err
 	}
 	if len(damage) > 0 {
 		return "left a damaged database: " + damage[0], nil
 	}
-	before, err := sqlite.Form(ctx, sqlite.On(r.tx))
+	before, err := sqlite.Form(ctx, r.tx)
 	if err != nil {
 		return "", err
 	}
-	after, err := sqlite.Form(ctx, sqlite.On(file))
+	after, err := sqlite.Form(ctx, file)
 	if err != nil {
 		return "", err
 	}

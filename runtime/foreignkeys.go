@@ -23,7 +23,7 @@ func (g *gate) foreignKeys(ctx context.Context, objects []sqltext.Object) (*fkRe
 		}
 	}
 	var err error
-	r.orphans, err = sqlite.FindOrphans(ctx, g.query, objects)
+	r.orphans, err = sqlite.FindOrphans(ctx, g.conn, objects)
 	return r, err
 }
 

@@ -116,7 +116,7 @@ func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 // readState reads the state of the database. It is called in a transaction, so
 // that what it reads belongs together.
 func (g *gate) readState(ctx context.Context) (*state, error) {
-	objects, err := sqlite.Objects(ctx, g.query)
+	objects, err := sqlite.Objects(ctx, g.conn)
 	st := &state{objects: objects}
 	if err == nil {
 		err = g.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&st.cookie)
@@ -281,5 +281,5 @@ type scanner = sqlite.Scan
 
 // query calls f for each row, and does not return before the rows are closed.
 func (g *gate) query(ctx context.Context, q string, f func(scan scanner) error) error {
-	return sqlite.On(g.conn)(ctx, q, f)
+	return sqlite.Each(ctx, g.conn, q, f)
 }

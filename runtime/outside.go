@@ -274,7 +274,7 @@ func (o outside) run(ctx context.Context, u *upgrade, m *pending) error {
 	if err != nil {
 		return err
 	}
-	form, err := sqlite.Form(ctx, u.query)
+	form, err := sqlite.Form(ctx, u.conn)
 	if err != nil {
 		return err
 	}
@@ -318,7 +318,7 @@ func (u *upgrade) inspectCopy(ctx context.Context, own, form string) error {
 	if err := u.compareOwn(ctx, own); err != nil {
 		return err
 	}
-	switch after, err := sqlite.Form(ctx, u.query); {
+	switch after, err := sqlite.Form(ctx, u.conn); {
 	case err != nil:
 		return err
 	case after != form:

@@ -494,7 +494,7 @@ func (u *upgrade) seal(ctx context.Context, st *state, rows []row) (again bool, 
 		return fail(err)
 	}
 
-	objects, err := sqlite.Objects(ctx, u.query)
+	objects, err := sqlite.Objects(ctx, u.conn)
 	if err != nil {
 		return fail(err)
 	}

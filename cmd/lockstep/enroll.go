@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
-	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/enroll"
 	"github.com/lockstep-db/lockstep/runtime"
 )
@@ -81,12 +80,6 @@ migrations: 0 if the tool does not say), which is null without --from.`,
 }
 
 func runEnroll(ctx context.Context, s *streams, gaps bool, r enroll.Request) (result, error) {
-	db, err := database.Open(r.Path)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	r.DB = db.DB
 	r.Load = func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
 		to := s
 		if v != 0 { // the warnings are those of the newest

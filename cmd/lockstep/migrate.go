@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -114,13 +115,12 @@ func (r *upgradeRequest) load(ctx context.Context, s *streams) error {
 	return nil
 }
 
-// inspect inspects the database, and refuses to go back to a version that was asked for.
-func (r *upgradeRequest) inspect(ctx context.Context, db *database.DB) (*lockstep.State, error) {
-	state, err := db.Inspect(ctx, r.schema, r.opts...)
-	if err == nil && state.Version > r.schema.Expected && r.to != 0 {
-		err = refuse("backward", "%s: at version %v, past %v; the only way back is a backup", db.Path, state.Version, r.schema.Expected)
+// backward rewords the refusal of a database that is past a version that was asked for.
+func (r *upgradeRequest) backward(err error) error {
+	if e := (*lockstep.Error)(nil); r.to != 0 && errors.As(err, &e) && e.Kind == lockstep.ErrAhead {
+		return refuse("backward", "%s: at version %v, past %v; the only way back is a backup", e.DB, e.Version, e.Expected)
 	}
-	return state, err
+	return err
 }
 
 func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (result, error) {
@@ -133,14 +133,14 @@ func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (
 	}
 	defer db.Close()
 
-	state, err := r.inspect(ctx, db)
+	state, err := db.Inspect(ctx, r.schema, r.opts...)
 	if err != nil {
 		return nil, err
 	}
 	out := &migrateResult{DB: db.Path, From: state.Version, To: r.schema.Expected, DryRun: dryRun, Migrations: []ranMigration{}}
 	if dryRun {
 		if len(state.Pending) == 0 && state.Refusal != nil {
-			return nil, state.Refusal
+			return nil, r.backward(state.Refusal)
 		}
 		for _, m := range state.Pending {
 			ran, err := listStatements(r.schema.Files, m)
@@ -166,7 +166,7 @@ func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (
 	}))...)
 	progress.stop()
 	if err != nil {
-		return nil, db.Named(err)
+		return nil, r.backward(db.Named(err))
 	}
 	return out, nil
 }

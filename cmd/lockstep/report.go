@@ -13,6 +13,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -102,22 +103,11 @@ func exitCode(err error) int {
 	case "busy", "unreadable", "backup", "other":
 		return 2
 	case "migration":
-		if _, ok := machineCode(err); ok || errors.Is(err, context.Canceled) {
+		if _, ok := engine.MachineFault(err); ok || errors.Is(err, context.Canceled) {
 			return 2
 		}
 	}
 	return 1
-}
-
-// machineCode returns the result code in err if it is about the machine, such as a full
-// disk, and not about the migrations and the data.
-func machineCode(err error) (sqlite3.ErrorCode, bool) {
-	for _, code := range []sqlite3.ErrorCode{sqlite3.FULL, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.NOMEM} {
-		if errors.Is(err, code) {
-			return code, true
-		}
-	}
-	return 0, false
 }
 
 // kindOf returns the kind of an error for --json.

@@ -2,16 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 
-	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime"
 )
@@ -67,106 +61,28 @@ tables, null where there is none) and kept ("" without --keep).`,
 				if err := r.load(ctx, s); err != nil {
 					return nil, err
 				}
-				report, err := r.try(ctx, s, string(keep))
+				p := &progress{}
+				report, err := trial.Run(ctx, trial.Request{
+					Path: r.db.value, Keep: string(keep), Schema: r.schema, Timeout: *r.timeout, Options: r.opts,
+					Begin: func() {
+						s.migrating.Store(true)
+						p = startProgress(s.stderr)
+					},
+					Progress: func(now lockstep.Progress) { p.report(now) },
+				})
+				p.stop()
 				if err != nil {
-					return nil, err
+					return nil, r.backward(err)
 				}
-				out := &tryResult{DB: r.db.value, Report: report, verbose: *verbose}
-				if len(report.Migrations) > 0 {
-					out.Kept = string(keep)
-				}
-				return out, nil
+				return &tryResult{r.db.value, report, *verbose}, nil
 			}
 		},
 	}
 }
 
-// try runs the migrations on a copy of the database.
-func (r *upgradeRequest) try(ctx context.Context, s *streams, keep string) (*trial.Report, error) {
-	live, err := database.OpenUnchanged(r.db.value)
-	if err != nil {
-		return nil, err
-	}
-	defer live.Close()
-	// What a program would refuse is not worth a copy.
-	state, err := r.inspect(ctx, live)
-	if err == nil && !errors.Is(state.Refusal, lockstep.ErrBehind) {
-		err = state.Refusal
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(state.Pending) == 0 {
-		return &trial.Report{From: state.Version, To: state.Version, Migrations: []trial.Migration{}, Schema: []trial.Object{}, Rows: []trial.Table{}}, nil
-	}
-	if _, err := os.Lstat(keep); keep != "" && err == nil {
-		return nil, refuse("exists", "%s: exists; nothing was tried", keep)
-	}
-
-	dir, err := os.MkdirTemp("", "lockstep-try-")
-	if err != nil {
-		return nil, fileError(os.TempDir(), err)
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "copy.db")
-	if err := live.CopyTo(ctx, file, *r.timeout); err != nil {
-		return nil, undecided(ctx, live, err)
-	}
-	copied, err := database.Connect(file, "rw", database.Prepare)
-	if err != nil {
-		return nil, err
-	}
-	defer copied.Close()
-	s.migrating.Store(true)
-	progress := startProgress(s.stderr)
-	report, err := trial.Run(ctx, copied.DB, r.schema, progress.report, r.opts...)
-	progress.stop()
-	if err != nil {
-		return nil, undecided(ctx, live, err)
-	}
-	if keep == "" {
-		return report, nil
-	}
-	switch err := copied.CopyTo(ctx, keep, *r.timeout); {
-	case errors.Is(err, fs.ErrExist):
-		return nil, refuse("exists", "%s: exists; nothing was kept", keep)
-	case err != nil:
-		return nil, fileError(keep, err)
-	}
-	return report, nil
-}
-
-// undecided rewords an error with the copy. One that is not about the migrations and the
-// data, such as no room for the copy or an interrupt, is no answer.
-func undecided(ctx context.Context, db *database.DB, err error) error {
-	named := db.Named(err)
-	if ctx.Err() != nil {
-		return errors.New(named.Error())
-	}
-	fact := ""
-	if code, ok := machineCode(err); ok {
-		fact = strings.TrimPrefix(code.Error(), "sqlite3: ")
-	}
-	if e := (*fs.PathError)(nil); errors.As(err, &e) { // its path is that of the copy
-		fact = strings.TrimPrefix(fact+": "+e.Err.Error(), ": ")
-	}
-	if fact == "" {
-		return named
-	}
-	if m := (*lockstep.MigrationError)(nil); errors.As(err, &m) && m.File != "" {
-		place := m.File
-		if m.Line > 0 {
-			place += fmt.Sprintf(":%d", m.Line)
-		}
-		fact = place + ": " + fact
-	}
-	return fmt.Errorf("copy of %s in %s: %s", db.Path, os.TempDir(), fact)
-}
-
 type tryResult struct {
 	DB string `json:"db"`
 	*trial.Report
-	Kept string `json:"kept"`
 
 	verbose bool
 }

@@ -119,7 +119,7 @@ func check(ctx context.Context, path, of, mode string) (*Backup, error) {
 	}
 	defer db.Close()
 	b := &Backup{}
-	switch err := sqlite.Intact(ctx, sqlite.On(db), "main", "1"); {
+	switch err := sqlite.Intact(ctx, db, "main", "1"); {
 	case errors.Is(err, sqlite3.ERROR):
 		// It needs functions or collations of the application's own.
 		if b.Warnings, err = db.checkTables(ctx, of); err != nil {
@@ -139,8 +139,7 @@ func check(ctx context.Context, path, of, mode string) (*Backup, error) {
 // are not known here.
 func (db *DB) checkTables(ctx context.Context, of string) (unchecked gen.Problems, err error) {
 	var tables []string
-	query := sqlite.On(db)
-	err = query(ctx, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", func(scan sqlite.Scan) error {
+	err = sqlite.Each(ctx, db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", func(scan sqlite.Scan) error {
 		var name string
 		err := scan(&name)
 		tables = append(tables, name)
@@ -150,7 +149,7 @@ func (db *DB) checkTables(ctx context.Context, of string) (unchecked gen.Problem
 		if err != nil {
 			break
 		}
-		if err = sqlite.Intact(ctx, query, "main", sqltext.Quote(name)); errors.Is(err, sqlite3.ERROR) {
+		if err = sqlite.Intact(ctx, db, "main", sqltext.Quote(name)); errors.Is(err, sqlite3.ERROR) {
 			unchecked = append(unchecked, gen.Problem{File: of, Fact: fmt.Sprintf("copied but not checked: table %s: %s", name, sqlite.Sentence(err))})
 			err = nil
 		}

@@ -46,3 +46,14 @@ func Offset(err error, sql string) (offset int, ok bool) {
 	}
 	return 0, false
 }
+
+// MachineFault returns what SQLite calls an error that is about the machine, such as a
+// full disk, and not about the SQL or the data.
+func MachineFault(err error) (text string, ok bool) {
+	for _, code := range []sqlite3.ErrorCode{sqlite3.FULL, sqlite3.IOERR, sqlite3.CANTOPEN, sqlite3.NOMEM} {
+		if errors.Is(err, code) {
+			return sqlite.Sentence(code), true
+		}
+	}
+	return "", false
+}

@@ -7,7 +7,6 @@ package enroll
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -24,8 +24,7 @@ import (
 
 // A Request is which database to enroll, and at which version.
 type Request struct {
-	DB      *sql.DB
-	Path    string           // of the database, for errors
+	Path    string           // of the database
 	Dir     string           // of the migrations
 	At      lockstep.Version // or 0: the one that From recorded, or the newest
 	From    *Tool            // whose record says the version, or nil
@@ -56,9 +55,15 @@ type Result struct {
 // Run enrolls a database. It also returns a result if the schema is not that of the
 // version. With an error, nothing has been written.
 func Run(ctx context.Context, r Request) (*Result, error) {
-	e := &enrollment{Request: r, query: sqlite.On(r.DB), out: Result{
+	e := &enrollment{Request: r, out: Result{
 		Changed: []sqltext.Difference{}, Rows: []sqlite.Count{}, Settings: []Setting{}, LeftAlone: []*Tool{},
 	}}
+	db, err := database.Open(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	e.db = db
 	none, err := e.noMigrations()
 	if err == nil && !none {
 		e.newest, err = r.Load(ctx, 0)
@@ -72,9 +77,9 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 			return nil, err
 		}
 	}
-	state, err := lockstep.Inspect(ctx, r.DB, schema, lockstep.WithTimeout(r.Timeout))
+	state, err := db.Inspect(ctx, schema, lockstep.WithTimeout(r.Timeout))
 	if err != nil {
-		return nil, e.named(err)
+		return nil, err
 	}
 	if state.Managed {
 		return nil, gen.Refuse("exists", "%s: already at version %v; nothing was written", r.Path, state.Version)
@@ -91,20 +96,10 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 // An enrollment is one call of Run.
 type enrollment struct {
 	Request
-	query  sqlite.Query
+	db     *database.DB
 	newest *lockstep.Schema // nil if there are no migrations
 	record *Record          // of From
 	out    Result
-}
-
-// named puts the path of the database before an error in place of the name that SQLite
-// has for it.
-func (e *enrollment) named(err error) error {
-	if l := (*lockstep.Error)(nil); errors.As(err, &l) {
-		l.DB = e.Path
-		return err
-	}
-	return fmt.Errorf("%s: %w", e.Path, err)
 }
 
 // noMigrations reports whether the directory is missing or has no file that is, or was
@@ -156,8 +151,8 @@ func (e *enrollment) enroll(ctx context.Context, schema *lockstep.Schema, object
 
 // mark has the runtime mark the database.
 func (e *enrollment) mark(ctx context.Context, schema *lockstep.Schema) (*Result, error) {
-	if err := lockstep.Enroll(ctx, e.DB, schema, lockstep.WithTimeout(e.Timeout)); err != nil {
-		return nil, e.named(err)
+	if err := lockstep.Enroll(ctx, e.db.DB, schema, lockstep.WithTimeout(e.Timeout)); err != nil {
+		return nil, e.db.Named(err)
 	}
 	e.out.Enrolled = true
 	return &e.out, nil

@@ -43,7 +43,7 @@ func (e *enrollment) initialize(ctx context.Context, objects []sqltext.Object) (
 		return nil, err
 	}
 	if err := e.readSettings(ctx); err != nil {
-		return nil, e.named(err)
+		return nil, e.db.Named(err)
 	}
 	e.out.File = filepath.Join(e.Dir, initialFile)
 	remove, err := scaffold.WriteNew(e.out.File, text)
@@ -185,7 +185,7 @@ type Setting struct {
 // new database, and tables with few rows, such as a list of countries.
 func (e *enrollment) readSettings(ctx context.Context) error {
 	const few = 1000
-	counts, err := sqlite.Rows(ctx, e.query, slices.DeleteFunc(slices.Clone(e.out.Objects), sqlite.IsVirtual), few+1)
+	counts, err := sqlite.Rows(ctx, e.db, slices.DeleteFunc(slices.Clone(e.out.Objects), sqlite.IsVirtual), few+1)
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (e *enrollment) readSettings(ctx context.Context) error {
 		{"user_version", "0"}, {"application_id", "0"}, {"page_size", "4096"}, {"auto_vacuum", "0"}, {"encoding", "UTF-8"}, {"journal_mode", "delete"},
 	} {
 		found := usual
-		if err := e.query(ctx, "PRAGMA "+usual.Pragma, func(scan sqlite.Scan) error { return scan(&found.Value) }); err != nil {
+		if err := sqlite.Each(ctx, e.db, "PRAGMA "+usual.Pragma, func(scan sqlite.Scan) error { return scan(&found.Value) }); err != nil {
 			return err
 		}
 		if found != usual {

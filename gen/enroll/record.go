@@ -80,14 +80,14 @@ func (e *enrollment) has(ctx context.Context, t *Tool) (bool, error) {
 		return false, nil
 	}
 	var columns []string
-	err := e.query(ctx, "SELECT lower(name) FROM pragma_table_info('"+t.Table+"', 'main') ORDER BY 1", func(scan sqlite.Scan) error {
+	err := sqlite.Each(ctx, e.db, "SELECT lower(name) FROM pragma_table_info('"+t.Table+"', 'main') ORDER BY 1", func(scan sqlite.Scan) error {
 		var name string
 		err := scan(&name)
 		columns = append(columns, name)
 		return err
 	})
 	if err != nil {
-		return false, e.named(err)
+		return false, e.db.Named(err)
 	}
 	return strings.Join(columns, " ") == t.columns, nil
 }
@@ -106,7 +106,7 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 		return gen.Refuse("missing", "%s: no table %s as %s makes it; not enrolled", e.Path, t.Table, t.Name)
 	}
 	applied := map[uint64]bool{}
-	err = e.query(ctx, t.query, func(scan sqlite.Scan) error {
+	err = sqlite.Each(ctx, e.db, t.query, func(scan sqlite.Scan) error {
 		var text string
 		var set bool
 		if err := scan(&text, &set); err != nil {
@@ -129,7 +129,7 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		return e.named(err)
+		return e.db.Named(err)
 	}
 	versions := slices.Sorted(maps.Keys(applied))
 	n := len(versions)

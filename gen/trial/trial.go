@@ -8,18 +8,38 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/database"
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// A Report is what an upgrade did to a database.
+// A Request is which database to try which migrations on.
+type Request struct {
+	Path    string // of the database
+	Keep    string // where to leave the upgraded copy, or ""
+	Schema  *lockstep.Schema
+	Timeout time.Duration // of the wait for locks
+	Options []lockstep.Option
+
+	Begin    func() // called when there is a copy, before the upgrade
+	Progress func(lockstep.Progress)
+}
+
+// A Report is what the migrations did to the copy.
 type Report struct {
 	From       lockstep.Version `json:"from"`
 	To         lockstep.Version `json:"to"`
@@ -27,6 +47,7 @@ type Report struct {
 	Migrations []Migration      `json:"migrations"`
 	Schema     []Object         `json:"schema"` // what changed in it
 	Rows       []Table          `json:"rows"`   // of all tables
+	Kept       string           `json:"kept"`   // where the copy is, or ""
 }
 
 // A Migration is how long a migration took.
@@ -61,40 +82,109 @@ type Table struct {
 	After  *int64 `json:"after"`
 }
 
-// Run upgrades the database and reports what changed. It calls progress as
-// [lockstep.WithProgress] does. The error is that of [lockstep.Migrate], or of Check if
-// that is not [lockstep.ErrBehind].
-func Run(ctx context.Context, db *sql.DB, s *lockstep.Schema, progress func(lockstep.Progress), opts ...lockstep.Option) (*Report, error) {
-	query := sqlite.On(db)
-	before, err := lockstep.Inspect(ctx, db, s, opts...)
-	if err == nil && !errors.Is(before.Refusal, lockstep.ErrBehind) {
-		err = before.Refusal
+// Run copies a database, upgrades the copy and reports what changed. The database itself
+// is only read. A full disk under the copy is an error that is not about the migrations.
+func Run(ctx context.Context, r Request) (*Report, error) {
+	live, err := database.OpenUnchanged(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer live.Close()
+	// What a program would refuse is not worth a copy.
+	state, err := live.Inspect(ctx, r.Schema, r.Options...)
+	if err == nil && !errors.Is(state.Refusal, lockstep.ErrBehind) {
+		err = state.Refusal
 	}
 	if err != nil {
 		return nil, err
 	}
-	rowsBefore, err := sqlite.Rows(ctx, query, before.Objects, 0)
+	report := &Report{From: state.Version, To: state.Version, Migrations: []Migration{}, Schema: []Object{}, Rows: []Table{}}
+	if len(state.Pending) == 0 {
+		return report, nil
+	}
+	if _, err := os.Lstat(r.Keep); r.Keep != "" && err == nil {
+		return nil, gen.Refuse("exists", "%s: exists; nothing was tried", r.Keep)
+	}
+
+	dir, err := os.MkdirTemp("", "lockstep-try-")
+	if err != nil {
+		return nil, gen.FileError(os.TempDir(), err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "copy.db")
+	if err := live.CopyTo(ctx, file, r.Timeout); err != nil {
+		return nil, copyError(ctx, live, err)
+	}
+	copied, err := database.Connect(file, "rw", database.Prepare)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{From: before.Version, To: s.Expected, Migrations: []Migration{}}
+	defer copied.Close()
+	if err := report.upgrade(ctx, copied.DB, r); err != nil {
+		return nil, copyError(ctx, live, err)
+	}
+	if r.Keep == "" {
+		return report, nil
+	}
+	switch err := copied.CopyTo(ctx, r.Keep, r.Timeout); {
+	case errors.Is(err, fs.ErrExist):
+		return nil, gen.Refuse("exists", "%s: exists; nothing was kept", r.Keep)
+	case err != nil:
+		return nil, gen.FileError(r.Keep, err)
+	}
+	report.Kept = r.Keep
+	return report, nil
+}
+
+// upgrade upgrades the copy.
+func (r *Report) upgrade(ctx context.Context, db *sql.DB, request Request) error {
+	before, err := lockstep.Inspect(ctx, db, request.Schema, request.Options...)
+	if err != nil {
+		return err
+	}
+	r.From = before.Version // others may have upgraded the database until it was copied
+	rowsBefore, err := sqlite.Rows(ctx, db, before.Objects, 0)
+	if err != nil {
+		return err
+	}
+	request.Begin()
 	begun := time.Now()
-	err = lockstep.Migrate(ctx, db, s, append(slices.Clip(opts), lockstep.WithProgress(func(p lockstep.Progress) {
-		progress(p)
+	err = lockstep.Migrate(ctx, db, request.Schema, append(slices.Clip(request.Options), lockstep.WithProgress(func(p lockstep.Progress) {
+		request.Progress(p)
 		r.note(p)
 	}))...)
-	r.Took = Milliseconds(time.Since(begun))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	objects, err := sqlite.Objects(ctx, query)
+	r.Took, r.To = Milliseconds(time.Since(begun)), request.Schema.Expected
+	after, err := sqlite.Objects(ctx, db)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	rowsAfter, err := sqlite.Rows(ctx, query, objects, 0)
-	r.Schema = compareSchemas(before.Objects, objects)
+	rowsAfter, err := sqlite.Rows(ctx, db, after, 0)
+	r.Schema = compareSchemas(before.Objects, after)
 	r.Rows = compareRows(rowsBefore, rowsAfter)
-	return r, err
+	return err
+}
+
+// copyError gives an error with the copy the name of the database. An interrupt, or no
+// room for the copy, says nothing of the migrations.
+func copyError(ctx context.Context, db *database.DB, err error) error {
+	named := db.Named(err)
+	if ctx.Err() != nil {
+		return errors.New(named.Error())
+	}
+	fact, _ := engine.MachineFault(err)
+	if e := (*fs.PathError)(nil); errors.As(err, &e) { // its path is that of the copy
+		fact = strings.TrimPrefix(fact+": "+e.Err.Error(), ": ")
+	}
+	if fact == "" {
+		return named
+	}
+	if m := (*lockstep.MigrationError)(nil); errors.As(err, &m) && m.Line > 0 {
+		fact = fmt.Sprintf("%s:%d: %s", m.File, m.Line, fact)
+	}
+	return fmt.Errorf("copy of %s in %s: %s", db.Path, os.TempDir(), fact)
 }
 
 // note notes how long what has just ended took.

@@ -27,19 +27,18 @@ func TestSQLite(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			query := sqlite.On(db)
-			objects, err := sqlite.Objects(t.Context(), query)
+			objects, err := sqlite.Objects(t.Context(), db)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if len(objects) != 2 || objects[0].Name != "places" || objects[1].Name != "places_owners" {
 				t.Errorf("got %v, want places and places_owners", objects)
 			}
-			counts, err := sqlite.Rows(t.Context(), query, objects, 0)
+			counts, err := sqlite.Rows(t.Context(), db, objects, 0)
 			if err != nil || len(counts) != 2 || counts[0].Rows != 0 || counts[1].Rows != 2 {
 				t.Errorf("got %v, %v", counts, err)
 			}
-			orphans, err := sqlite.FindOrphans(t.Context(), query, objects)
+			orphans, err := sqlite.FindOrphans(t.Context(), db, objects)
 			if err != nil || len(orphans) != 1 || strings.Join(orphans[0].Rows, ", ") != "rowid 1, rowid 2" {
 				t.Errorf("got %v, %v", orphans, err)
 			}

@@ -28,7 +28,7 @@ func upgrade(ctx context.Context, db *sql.DB, target *lockstep.Schema) ([]sqltex
 	if err != nil {
 		return nil, explain(err)
 	}
-	faults, err := sqlite.IntegrityCheck(ctx, sqlite.On(db), 10)
+	faults, err := sqlite.IntegrityCheck(ctx, db, 10)
 	if err == nil && len(faults) > 0 {
 		err = fmt.Errorf("%s: at version %v: integrity_check: %s", filepath.Base(state.DB), target.Expected, strings.Join(faults, "; "))
 	}

@@ -10,14 +10,14 @@ import (
 // faults: it also checks NOT NULL, CHECK and UNIQUE, but not foreign keys.
 //
 // https://sqlite.org/pragma.html#pragma_integrity_check
-func IntegrityCheck(ctx context.Context, query Query, limit int) (faults []string, err error) {
-	return integrityCheck(ctx, query, "main", strconv.Itoa(limit))
+func IntegrityCheck(ctx context.Context, db DB, limit int) (faults []string, err error) {
+	return integrityCheck(ctx, db, "main", strconv.Itoa(limit))
 }
 
 // Intact checks an attached database, such as main, or one of its tables. arg is "1" or the
 // name of the table, quoted. The error is a [Damage] if SQLite finds a fault.
-func Intact(ctx context.Context, query Query, database, arg string) error {
-	faults, err := integrityCheck(ctx, query, database, arg)
+func Intact(ctx context.Context, db DB, database, arg string) error {
+	faults, err := integrityCheck(ctx, db, database, arg)
 	if err == nil && len(faults) > 0 {
 		err = Damage(strings.ReplaceAll(faults[0], "\n", " "))
 	}
@@ -29,8 +29,8 @@ type Damage string
 
 func (d Damage) Error() string { return "integrity_check: " + string(d) }
 
-func integrityCheck(ctx context.Context, query Query, database, arg string) (faults []string, err error) {
-	err = query(ctx, "PRAGMA "+database+".integrity_check("+arg+")", func(scan Scan) error {
+func integrityCheck(ctx context.Context, db DB, database, arg string) (faults []string, err error) {
+	err = Each(ctx, db, "PRAGMA "+database+".integrity_check("+arg+")", func(scan Scan) error {
 		var fault string
 		err := scan(&fault)
 		if fault != "ok" {

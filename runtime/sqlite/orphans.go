@@ -30,7 +30,7 @@ const namedRows = 5
 // whole database, in the order in which SQLite reports them. It holds no more of the rows than their number.
 //
 // https://sqlite.org/pragma.html#pragma_foreign_key_check
-func FindOrphans(ctx context.Context, query Query, objects []sqltext.Object) ([]Orphans, error) {
+func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object) ([]Orphans, error) {
 	var children []string
 	for _, o := range objects {
 		if o.MayRefer() {
@@ -40,14 +40,14 @@ func FindOrphans(ctx context.Context, query Query, objects []sqltext.Object) ([]
 	if len(children) == 0 {
 		return nil, nil
 	}
-	found, err := check(ctx, query, "PRAGMA foreign_key_check")
+	found, err := check(ctx, db, "PRAGMA foreign_key_check")
 	if !isMismatch(err) {
 		return found, err
 	}
 	// One foreign key that is itself wrong hides all others from the check.
 	found = nil
 	for _, child := range children {
-		more, err := check(ctx, query, "PRAGMA foreign_key_check("+sqltext.Quote(child)+")")
+		more, err := check(ctx, db, "PRAGMA foreign_key_check("+sqltext.Quote(child)+")")
 		if isMismatch(err) {
 			more, err = append(more, mismatched(err)), nil
 		}
@@ -60,9 +60,9 @@ func FindOrphans(ctx context.Context, query Query, objects []sqltext.Object) ([]
 }
 
 // check runs a foreign_key_check. With an error it returns what it found until then.
-func check(ctx context.Context, query Query, pragma string) ([]Orphans, error) {
+func check(ctx context.Context, db DB, pragma string) ([]Orphans, error) {
 	var found []Orphans
-	err := query(ctx, pragma, func(scan Scan) error {
+	err := Each(ctx, db, pragma, func(scan Scan) error {
 		var table, parent string
 		var rowid sql.NullInt64
 		var key int
@@ -88,7 +88,7 @@ func check(ctx context.Context, query Query, pragma string) ([]Orphans, error) {
 	for i := range found {
 		o := &found[i]
 		for _, key := range o.keys {
-			names, _ := orphanKeys(ctx, query, o.Table, key)
+			names, _ := orphanKeys(ctx, db, o.Table, key)
 			o.Rows = append(o.Rows, names...)
 		}
 		o.Rows = o.Rows[:min(len(o.Rows), namedRows)]
@@ -98,10 +98,10 @@ func check(ctx context.Context, query Query, pragma string) ([]Orphans, error) {
 
 // orphanKeys returns the primary keys of rows of child, a table WITHOUT ROWID, that
 // violate its foreign key number key.
-func orphanKeys(ctx context.Context, query Query, child string, key int) (names []string, err error) {
+func orphanKeys(ctx context.Context, db DB, child string, key int) (names []string, err error) {
 	literal := "'" + strings.ReplaceAll(child, "'", "''") + "'"
 	var primary, present, match []string
-	err = query(ctx, "SELECT name FROM pragma_table_info("+literal+") WHERE pk > 0 ORDER BY pk", func(scan Scan) error {
+	err = Each(ctx, db, "SELECT name FROM pragma_table_info("+literal+") WHERE pk > 0 ORDER BY pk", func(scan Scan) error {
 		var name string
 		err := scan(&name)
 		primary = append(primary, "quote(c."+sqltext.Quote(name)+")")
@@ -114,7 +114,7 @@ func orphanKeys(ctx context.Context, query Query, child string, key int) (names 
 	// REFERENCES parent without columns means its primary key.
 	q := fmt.Sprintf(`SELECT "table", "from", coalesce("to", (SELECT name FROM pragma_table_info("table") WHERE pk = seq + 1))
 		FROM pragma_foreign_key_list(%s) WHERE id = %d ORDER BY seq`, literal, key)
-	err = query(ctx, q, func(scan Scan) error {
+	err = Each(ctx, db, q, func(scan Scan) error {
 		var from string
 		var to sql.NullString
 		err := scan(&parent, &from, &to)
@@ -132,7 +132,7 @@ func orphanKeys(ctx context.Context, query Query, child string, key int) (names 
 		where += " AND NOT EXISTS (SELECT 1 FROM " + sqltext.Quote(parent) + " AS p WHERE " + strings.Join(match, " AND ") + ")"
 	}
 	q = fmt.Sprintf("SELECT %s FROM %s AS c WHERE %s LIMIT %d", strings.Join(primary, " || ', ' || "), sqltext.Quote(child), where, namedRows)
-	err = query(ctx, q, func(scan Scan) error {
+	err = Each(ctx, db, q, func(scan Scan) error {
 		var name string
 		err := scan(&name)
 		names = append(names, "key ("+name+")")

@@ -3,7 +3,7 @@
 // whatever the driver: what SQLite says in an error, which tables people made, how many
 // rows they have, and which rows lack a parent.
 //
-// It imports no driver. Its functions read through a [Query].
+// It imports no driver.
 package sqlite
 
 import (
@@ -16,34 +16,30 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// A Query runs a query without parameters and calls row for each row of the result. It
-// closes the result before it returns.
-type Query func(ctx context.Context, query string, row func(scan Scan) error) error
+// A DB is a *sql.DB, *sql.Conn or *sql.Tx.
+type DB interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
 
-// Scan copies the columns of a row, as [sql.Rows.Scan] does. This package scans into
-// *string, *int, *int64, *any, and *sql.Null… of these.
+// Scan is [sql.Rows.Scan].
 type Scan = func(dest ...any) error
 
-// On returns the Query of a *sql.DB, *sql.Conn or *sql.Tx.
-func On(q interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}) Query {
-	return func(ctx context.Context, query string, row func(scan Scan) error) error {
-		rows, err := q.QueryContext(ctx, query)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := row(rows.Scan); err != nil {
-				return err
-			}
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		return rows.Close()
+// Each calls row for each row of a query. It closes the rows before it returns.
+func Each(ctx context.Context, db DB, query string, row func(scan Scan) error) error {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return err
 	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return rows.Close()
 }
 
 // Objects returns the schema of the database in the order in which it was made: the rows
@@ -54,10 +50,10 @@ func On(q interface {
 // returned.
 //
 // https://sqlite.org/vtab.html#the_xshadowname_method
-func Objects(ctx context.Context, query Query) ([]sqltext.Object, error) {
+func Objects(ctx context.Context, db DB) ([]sqltext.Object, error) {
 	var objects []sqltext.Object
 	virtual := false
-	err := query(ctx, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`, func(scan Scan) error {
+	err := Each(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`, func(scan Scan) error {
 		var o sqltext.Object
 		err := scan(&o.Type, &o.Name, &o.Table, &o.SQL)
 		objects = append(objects, o)
@@ -68,7 +64,7 @@ func Objects(ctx context.Context, query Query) ([]sqltext.Object, error) {
 		return objects, err
 	}
 	shadows := make(map[string]bool)
-	err = query(ctx, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'", func(scan Scan) error {
+	err = Each(ctx, db, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'", func(scan Scan) error {
 		var name string
 		err := scan(&name)
 		shadows[sqltext.Fold(name)] = true
@@ -100,7 +96,7 @@ type Count struct {
 // Rows counts the rows of the tables among objects that people made; Litestream's are left
 // out. It stops counting at limit; 0 means no limit. Virtual tables that cannot be
 // counted are left out too: the module may be missing, or want arguments.
-func Rows(ctx context.Context, query Query, objects []sqltext.Object, limit int64) (counts []Count, err error) {
+func Rows(ctx context.Context, db DB, objects []sqltext.Object, limit int64) (counts []Count, err error) {
 	for _, o := range Made(objects) {
 		if o.Type != "table" || IsLitestream(o.Name) {
 			continue
@@ -110,7 +106,7 @@ func Rows(ctx context.Context, query Query, objects []sqltext.Object, limit int6
 			q = fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d)", sqltext.Quote(o.Name), limit)
 		}
 		c := Count{Table: o.Name}
-		err := query(ctx, q, func(scan Scan) error { return scan(&c.Rows) })
+		err := Each(ctx, db, q, func(scan Scan) error { return scan(&c.Rows) })
 		if err != nil && IsVirtual(o) && ctx.Err() == nil {
 			continue
 		}
@@ -124,11 +120,11 @@ func Rows(ctx context.Context, query Query, objects []sqltext.Object, limit int6
 
 // Form returns what a database keeps from its creation on: the size of its pages and
 // the encoding of its text.
-func Form(ctx context.Context, query Query) (string, error) {
+func Form(ctx context.Context, db DB) (string, error) {
 	var size, encoding string
-	err := query(ctx, "PRAGMA page_size", func(scan Scan) error { return scan(&size) })
+	err := Each(ctx, db, "PRAGMA page_size", func(scan Scan) error { return scan(&size) })
 	if err == nil {
-		err = query(ctx, "PRAGMA encoding", func(scan Scan) error { return scan(&encoding) })
+		err = Each(ctx, db, "PRAGMA encoding", func(scan Scan) error { return scan(&encoding) })
 	}
 	return "pages of " + size + " bytes and text in " + encoding, err
 }

@@ -65,7 +65,7 @@ func TestObjects(t *testing.T) {
 		{"HaveLockstepsAndLitestreams", []string{"CREATE TABLE _meta (x)", "CREATE TABLE _litestream_seq (x)"}, "_meta _litestream_seq"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			objects, err := sqlite.Objects(t.Context(), sqlite.On(open(t, c.statements...)))
+			objects, err := sqlite.Objects(t.Context(), open(t, c.statements...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,8 +95,8 @@ func TestRows(t *testing.T) {
 		{"StopsAtTheLimit", []string{"CREATE TABLE a (x)", "INSERT INTO a VALUES (1), (2), (3), (4)"}, "a:3"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			query := sqlite.On(open(t, c.statements...))
-			objects, err := sqlite.Objects(t.Context(), query)
+			db := open(t, c.statements...)
+			objects, err := sqlite.Objects(t.Context(), db)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,7 +104,7 @@ func TestRows(t *testing.T) {
 			if c.claim == "StopsAtTheLimit" {
 				limit = 3
 			}
-			counts, err := sqlite.Rows(t.Context(), query, objects, limit)
+			counts, err := sqlite.Rows(t.Context(), db, objects, limit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,14 +118,14 @@ func TestRows(t *testing.T) {
 		})
 	}
 	t.Run("ReturnsWhatIsWrongWithATable", func(t *testing.T) {
-		query := sqlite.On(open(t, "CREATE TABLE a (x)"))
-		objects, err := sqlite.Objects(t.Context(), query)
+		db := open(t, "CREATE TABLE a (x)")
+		objects, err := sqlite.Objects(t.Context(), db)
 		if err != nil {
 			t.Fatal(err)
 		}
 		objects[0].Name = "b"
 		const want = "table b: no such table: b"
-		if _, err := sqlite.Rows(t.Context(), query, objects, 0); err == nil || strings.Replace(err.Error(), "sqlite3: SQL logic error: ", "", 1) != want {
+		if _, err := sqlite.Rows(t.Context(), db, objects, 0); err == nil || strings.Replace(err.Error(), "sqlite3: SQL logic error: ", "", 1) != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	})
@@ -153,12 +153,12 @@ func TestFindOrphans(t *testing.T) {
 			"c to p: mismatch; d to gone: 1: rowid 1"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			query := sqlite.On(open(t, c.statements...))
-			objects, err := sqlite.Objects(t.Context(), query)
+			db := open(t, c.statements...)
+			objects, err := sqlite.Objects(t.Context(), db)
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, err := sqlite.FindOrphans(t.Context(), query, objects)
+			found, err := sqlite.FindOrphans(t.Context(), db, objects)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,7 +189,7 @@ func TestIntegrityCheck(t *testing.T) {
 		{"FindsRowsThatBreakACheck", []string{"CREATE TABLE a (x CHECK (x > 0))", "PRAGMA ignore_check_constraints = ON", "INSERT INTO a VALUES (0), (-1)", "PRAGMA ignore_check_constraints = OFF"}, "CHECK constraint failed in a"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			faults, err := sqlite.IntegrityCheck(t.Context(), sqlite.On(open(t, c.statements...)), 1)
+			faults, err := sqlite.IntegrityCheck(t.Context(), open(t, c.statements...), 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -200,10 +200,10 @@ func TestIntegrityCheck(t *testing.T) {
 	}
 }
 
-func TestOn(t *testing.T) {
+func TestEach(t *testing.T) {
 	t.Run("ReturnsTheErrorOfARow", func(t *testing.T) {
 		want := errors.New("enough")
-		got := sqlite.On(open(t))(t.Context(), "SELECT 1", func(sqlite.Scan) error { return want })
+		got := sqlite.Each(t.Context(), open(t), "SELECT 1", func(sqlite.Scan) error { return want })
 		if got != want {
 			t.Errorf("got %v, want %v", got, want)
 		}
@@ -211,7 +211,7 @@ func TestOn(t *testing.T) {
 	t.Run("EndsWithTheContext", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		err := sqlite.On(open(t))(ctx, "SELECT 1", func(sqlite.Scan) error { return nil })
+		err := sqlite.Each(ctx, open(t), "SELECT 1", func(sqlite.Scan) error { return nil })
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
