@@ -116,7 +116,8 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 		return nil, err
 	}
 	problems := append(d.problems, h.problems...)
-	if opts.Renumbered > 0 && h.file != nil {
+	d.warnings = append(d.warnings, h.warnings...)
+	if opts.Renumbered > 0 && h.file.of != nil {
 		h.file = h.file.before(opts.Renumbered)
 	}
 	bound := h.enforce(d.migrations, opts.Accept, d.complete)
@@ -126,13 +127,15 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 				m.accepted = nil
 			}
 			if len(other.enforce(d.migrations, opts.Accept, d.complete)) == 0 {
-				bound = nil
+				h, bound = other, nil
 				break
 			}
 		}
 	}
 	problems = append(problems, bound...)
-	d.warnings = append(d.warnings, h.warnings...)
+	if len(problems) == 0 {
+		problems = h.prove(ctx, dir, d, opts.Accept)
+	}
 	pkg, problem := packageName(dir)
 	if problem != nil {
 		problems = append(problems, *problem)
@@ -166,7 +169,7 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	if err == nil && genfile.IsGenerated(source) {
 		if recorded, err := parseRecord(source); err == nil {
 			for _, m := range d.migrations {
-				m.accepted = earlier(m.checksum, recorded[m.Version].Accepted)
+				m.accepted = earlier(m.checksum, recorded.of[m.Version].Accepted)
 			}
 		}
 	}
@@ -200,15 +203,16 @@ type directory struct {
 	migrations []*migration
 	complete   bool // no migration is missing from migrations
 	objects    []sqltext.Object
+	schemas    map[lockstep.Version][]sqltext.Object // after each migration, if some are accepted
 	problems   Problems
 	warnings   Problems
-	output     io.Writer // gets what programs print, or nil
+	opts       Options
 }
 
 // load scans and replays. It replays only if the scan finds no problem: without one
 // migration, those that follow would fail.
 func load(ctx context.Context, dir string, opts Options, whole bool) (d *directory, err error) {
-	d = &directory{output: opts.Output}
+	d = &directory{opts: opts}
 	if d.migrations, d.problems, err = scan(dir, opts.Gaps); err != nil {
 		return nil, err
 	}
@@ -243,7 +247,15 @@ func (d *directory) replay(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer r.close()
-	ok, err := r.run(ctx, d.migrations, nil)
+	var after func(*migration) error
+	if len(opts.Accept) > 0 {
+		d.schemas = map[lockstep.Version][]sqltext.Object{}
+		after = func(m *migration) (err error) {
+			d.schemas[m.Version], err = r.schema(ctx)
+			return err
+		}
+	}
+	ok, err := r.run(ctx, d.migrations, after)
 	d.problems, d.warnings = r.problems, r.warnings
 	if err != nil || !ok || len(d.problems) > 0 {
 		return err
@@ -291,7 +303,7 @@ func (d *directory) program(m *migration) lockstep.Program {
 	case m.sql():
 		return nil
 	case m.Ext == ".go":
-		return m.program(d.output, forAllDrivers)
+		return m.program(d.opts.Output, forAllDrivers)
 	}
 	return scriptPrograms[m.Ext]
 }

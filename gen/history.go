@@ -21,26 +21,37 @@ import (
 const FileName = genfile.Name
 
 // A record is what a generated file says about its migrations.
-type record map[lockstep.Version]lockstep.Migration
+type record struct {
+	of  map[lockstep.Version]lockstep.Migration // nil if there is no file
+	sql string                                  // the schema after the last of them, or ""
+}
 
 // parseRecord reads the source of a generated file.
 func parseRecord(source []byte) (record, error) {
 	file, err := genfile.Parse(source)
 	if err != nil {
-		return nil, err
+		return record{}, err
 	}
-	r := record{}
+	r := record{map[lockstep.Version]lockstep.Migration{}, file.SQL}
 	for _, m := range file.Migrations {
-		r[m.Version] = m.Migration
+		r.of[m.Version] = m.Migration
 	}
 	return r, nil
 }
 
 // before returns the record of the migrations before v.
 func (r record) before(v lockstep.Version) record {
-	r = maps.Clone(r)
-	maps.DeleteFunc(r, func(n lockstep.Version, _ lockstep.Migration) bool { return n >= v })
+	r = record{of: maps.Clone(r.of)}
+	maps.DeleteFunc(r.of, func(n lockstep.Version, _ lockstep.Migration) bool { return n >= v })
 	return r
+}
+
+// newest returns the number of the last migration, or 0.
+func (r record) newest() (newest lockstep.Version) {
+	for v := range r.of {
+		newest = max(newest, v)
+	}
+	return newest
 }
 
 // history is what is recorded about the migrations of a directory: what databases may
@@ -73,7 +84,7 @@ func readHistory(ctx context.Context, dir string) (h history, err error) {
 		return h, nil
 	}
 	// A file that a merge left with conflicts may be replaced if HEAD knows the history.
-	if h.file, err = parseRecord(source); err != nil && h.head == nil {
+	if h.file, err = parseRecord(source); err != nil && h.head.of == nil {
 		p := Problem{File: FileName, Fact: fmt.Sprintf("cannot be read: %v; %s", err, takeOneSide)}
 		var list scanner.ErrorList
 		if errors.As(err, &list) {
@@ -89,11 +100,11 @@ const (
 	takeOneSide  = "take one side of the conflict, then generate"
 )
 
-// recordAt returns the record of a commit, or nil when it has none.
+// recordAt returns the record of a commit, if it has one.
 func recordAt(ctx context.Context, dir, rev string) (record, error) {
 	source, ok, err := git.Show(ctx, dir, rev, FileName)
 	if !ok || err != nil {
-		return nil, err
+		return record{}, err
 	}
 	return parseRecord([]byte(source))
 }
@@ -106,11 +117,11 @@ func recordAt(ctx context.Context, dir, rev string) (record, error) {
 //   - A commit that uses a number twice does not generate, so no database has run what
 //     it records from that number on. If it is a merge, its parents know better.
 func (h history) merged(ctx context.Context, dir string) (others []history) {
-	if h.head == nil {
+	if h.head.of == nil {
 		return nil
 	}
 	at := func(rev string) {
-		if head, err := recordAt(ctx, dir, rev); err == nil && head != nil {
+		if head, err := recordAt(ctx, dir, rev); err == nil && head.of != nil {
 			others = append(others, history{file: h.file, head: head})
 		}
 	}
@@ -155,15 +166,12 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 	for _, m := range migrations {
 		current[m.Version] = m
 	}
-	newest := lockstep.Version(0)
-	for v := range h.file {
-		newest = max(newest, v)
-	}
-	recorded := record{}
-	maps.Copy(recorded, h.file)
-	maps.Copy(recorded, h.head)
+	newest := h.file.newest()
+	recorded := map[lockstep.Version]lockstep.Migration{}
+	maps.Copy(recorded, h.file.of)
+	maps.Copy(recorded, h.head.of)
 	isFree := func(v lockstep.Version) bool {
-		_, inHead := h.head[v]
+		_, inHead := h.head.of[v]
 		return v == newest && !inHead
 	}
 
@@ -182,11 +190,11 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 	}
 	const since = " since " + FileName + " was generated; "
 	for v, r := range recorded {
-		m, file, head := current[v], h.file[v], h.head[v]
+		m, file, head := current[v], h.file.of[v], h.head.of[v]
 		free, accepted := isFree(v), slices.Contains(accept, v)
 		bound := !free && !accepted
 		switch {
-		case m == nil && bound && complete:
+		case m == nil && !free && complete: // databases record it, so accepting changes nothing
 			report(r.File, "removed"+since+"applied migrations stay", "write what undoes it as a new migration: lockstep new NAME")
 		case m == nil:
 		case bound && !same(m.checksum, file, head):

@@ -13,6 +13,12 @@ import (
 
 const changed = ": changed since lockstep_gen.go was generated; applied migrations do not change\n\twrite the difference as a new migration: lockstep new NAME"
 
+// otherSchema is the problem of an accepted migration that makes another schema.
+func otherSchema(version, difference string) string {
+	return ": not accepted: databases that ran the recorded contents have another schema; at " + version + ", " + difference +
+		"\n\twrite the difference as a new migration: lockstep new NAME"
+}
+
 // TestRecordedHistory edits a directory of three migrations that have been
 // generated, and generates again. With git they are of one commit, and then a
 func writes(name, text string) func(t *testing.T, dir string) {
@@ -56,7 +62,39 @@ var historyTests = []struct {
 		without: "0002-b.sql" + changed,
 		with:    "0002-b.sql" + changed,
 	},
-	{claim: "OldChangedAndAccepted", edit: writes("0002-b.sql", "CREATE TABLE b(a, b);"), opts: Options{Accept: versions(2)}},
+	{claim: "OldChangedAndAccepted", edit: writes("0002-b.sql", "CREATE TABLE b(a);\nINSERT INTO b VALUES (1);"), opts: Options{Accept: versions(2)}},
+	{
+		claim:   "OldChangedToAnotherSchemaAndAccepted",
+		edit:    writes("0002-b.sql", "CREATE TABLE b(a, b);"),
+		opts:    Options{Accept: versions(2)},
+		without: "0002-b.sql" + otherSchema("0004", "table b: column b: not expected"),
+		with:    "0002-b.sql" + otherSchema("0002", "table b: column b: not expected"),
+	},
+	{
+		claim:   "OldGivenAnIndexAndAccepted",
+		edit:    writes("0002-b.sql", "CREATE TABLE b(a);\nCREATE INDEX i ON b(a);"),
+		opts:    Options{Accept: versions(2)},
+		without: "0002-b.sql" + otherSchema("0004", "index i is new"),
+		with:    "0002-b.sql" + otherSchema("0002", "index i is new"),
+	},
+	{
+		claim: "OldMovedBetweenTwoAndAccepted", // what only git can tell: a database may be between
+		edit: func(t *testing.T, dir string) {
+			writes("0001-a.sql", "CREATE TABLE a(a); CREATE TABLE b(a);")(t, dir)
+			writes("0002-b.sql", "SELECT 1;")(t, dir)
+		},
+		opts: Options{Accept: versions(1, 2)},
+		with: "0001-a.sql" + otherSchema("0001", "table b is new"),
+	},
+	{
+		claim: "OldAndNewestChangedAndOldAccepted",
+		edit: func(t *testing.T, dir string) {
+			writes("0002-b.sql", "CREATE TABLE b(a); SELECT 1;")(t, dir)
+			writes("0004-d.sql", "CREATE TABLE d(a, b);")(t, dir)
+		},
+		opts:    Options{Accept: versions(2)},
+		without: "0002-b.sql: cannot be accepted while the newest migration has changed, too; generate after each change",
+	},
 	{
 		claim:   "NewestOfTheCommitChanged",
 		edit:    writes("0003-c.sql", "CREATE TABLE c(a, b);"),
@@ -80,7 +118,13 @@ var historyTests = []struct {
 		without: "0002-b.sql: removed since lockstep_gen.go was generated; applied migrations stay\n\twrite what undoes it as a new migration: lockstep new NAME",
 		with:    "0002-b.sql: removed since lockstep_gen.go was generated; applied migrations stay\n\twrite what undoes it as a new migration: lockstep new NAME",
 	},
-	{claim: "OldRemovedAndAccepted", edit: removes("0002-b.sql"), opts: Options{Gaps: true, Accept: versions(2)}},
+	{
+		claim:   "OldRemovedAndAccepted",
+		edit:    removes("0002-b.sql"),
+		opts:    Options{Gaps: true, Accept: versions(2)},
+		without: "0002-b.sql: removed since lockstep_gen.go was generated; applied migrations stay\n\twrite what undoes it as a new migration: lockstep new NAME",
+		with:    "0002-b.sql: removed since lockstep_gen.go was generated; applied migrations stay\n\twrite what undoes it as a new migration: lockstep new NAME",
+	},
 	{
 		claim:   "AcceptedWhatIsNotThere",
 		edit:    func(*testing.T, string) {},
@@ -181,7 +225,7 @@ func TestAccept(t *testing.T) {
 	writeFile(t, path, "CREATE TABLE a(a);")
 	writeFile(t, filepath.Join(dir, "0002-b.sql"), "CREATE TABLE b(a);")
 	one, _ := sums(generate(t, dir, Options{}))
-	writeFile(t, path, "CREATE TABLE a(a, b);")
+	writeFile(t, path, "CREATE TABLE a(a); SELECT 1;")
 	two, accepted := sums(generate(t, dir, Options{Accept: versions(1)}))
 	if want := one; strings.Join(accepted, " ") != want {
 		t.Errorf("after the first change accepted is %s; want %s", accepted, want)
@@ -202,7 +246,7 @@ func TestAccept(t *testing.T) {
 		}
 	})
 	t.Run("KeepsEveryEarlierChecksum", func(t *testing.T) {
-		writeFile(t, path, "CREATE TABLE a(a, b, c);")
+		writeFile(t, path, "CREATE TABLE a(a); SELECT 2;")
 		if _, accepted := sums(generate(t, dir, Options{Accept: versions(1)})); strings.Join(accepted, " ") != one+" "+two {
 			t.Errorf("accepted is %s; want %s %s", accepted, one, two)
 		}
@@ -221,7 +265,7 @@ func TestAccept(t *testing.T) {
 		runGit(t, dir, "init", "-q")
 		runGit(t, dir, "add", ".")
 		runGit(t, dir, "commit", "-q", "-m", "one migration")
-		writeFile(t, filepath.Join(dir, "0001-a.sql"), "CREATE TABLE a(a, b);")
+		writeFile(t, filepath.Join(dir, "0001-a.sql"), "CREATE TABLE a(a); SELECT 1;")
 		generate(t, dir, Options{Accept: versions(1)})
 		generate(t, dir, Options{})
 		// A change that was not accepted is still refused.

@@ -45,12 +45,14 @@ type question struct {
 	Dir       string
 	Gaps, DQS bool
 	To        lockstep.Version
+	Accept    []lockstep.Version
 }
 
 // An outcome is what a replay finds out.
 type outcome struct {
 	Ends               [][]int // of each migration
 	Objects            []sqltext.Object
+	Schemas            map[lockstep.Version][]sqltext.Object
 	Problems, Warnings Problems
 	Error              string
 }
@@ -85,7 +87,7 @@ func (d *directory) replayGo(ctx context.Context, dir string, all []*migration, 
 // report writes the outcome of the replay to its file. Without the file, the program that
 // waits has what is printed.
 func (d *directory) report(err error) {
-	o := outcome{Objects: d.objects, Problems: d.problems, Warnings: d.warnings}
+	o := outcome{Objects: d.objects, Schemas: d.schemas, Problems: d.problems, Warnings: d.warnings}
 	for _, m := range d.migrations {
 		o.Ends = append(o.Ends, m.ends)
 	}
@@ -131,7 +133,7 @@ func (l *linker) replay(ctx context.Context, d *directory, opts Options) error {
 	cmd := again(program)
 	var said bytes.Buffer
 	if opts.Conn == nil {
-		q, err := json.Marshal(question{l.dir, opts.Gaps, opts.DQS, opts.To})
+		q, err := json.Marshal(question{l.dir, opts.Gaps, opts.DQS, opts.To, opts.Accept})
 		if err != nil {
 			return err
 		}
@@ -160,7 +162,7 @@ func (l *linker) replay(ctx context.Context, d *directory, opts Options) error {
 	for i, ends := range o.Ends {
 		d.migrations[i].ends = ends
 	}
-	d.objects, d.problems, d.warnings = o.Objects, o.Problems, o.Warnings
+	d.objects, d.schemas, d.problems, d.warnings = o.Objects, o.Schemas, o.Problems, o.Warnings
 	return nil
 }
 

@@ -37,7 +37,7 @@ A migration that lockstep_gen.go records is history: databases have run it. gene
 refuses when one is changed, other than in comments and white space, renamed or
 removed. The newest may change until git has it. Write a change as a new migration; if
 you know better, --accept records the new contents beside the old, and databases that
-ran either are right.
+ran either are right. Contents that make another schema are not accepted.
 
 Problems are printed one per line, with file, line and column. The exit code is 1 if
 there are any.

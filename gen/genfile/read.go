@@ -14,6 +14,7 @@ import (
 type File struct {
 	Package    string
 	Latest     string // the type of the constant, or "": V0011OneMoreThing
+	SQL        string // the schema after the last migration
 	Schema     *ast.CompositeLit
 	Migrations []Migration // in the order of the file
 }
@@ -52,6 +53,8 @@ func Read(file *ast.File) (*File, error) {
 				if t, ok := spec.Type.(*ast.Ident); ok && gen.Tok == token.CONST {
 					f.Latest = t.Name
 				}
+			case "SchemaSQL":
+				f.SQL = literal(spec.Values[0])
 			case "Schema":
 				value := spec.Values[0]
 				if pointer, ok := value.(*ast.UnaryExpr); ok {
@@ -102,8 +105,11 @@ func field(e ast.Expr, name string) ast.Expr {
 	return nil
 }
 
-// literal returns the value of a number or a string, or "".
+// literal returns the value of a number, or of a string that may be a sum, or "".
 func literal(e ast.Expr) string {
+	if sum, ok := e.(*ast.BinaryExpr); ok {
+		return literal(sum.X) + literal(sum.Y)
+	}
 	lit, ok := e.(*ast.BasicLit)
 	if !ok {
 		return ""
