@@ -65,7 +65,7 @@ func (t oneByOne) ExecContext(ctx context.Context, query string, args ...any) (r
 	return res, nil
 }
 
-// watch looks whether the statement, at that line of the migration, counts on a foreign
+// watch looks whether the statement, at that line of the migration, relies on a foreign
 // key's action. It returns the statement, if there is one.
 func (r *replay) watch(m *migration, query string, line int) (*statement, error) {
 	text := &migration{name: m.name}
@@ -74,22 +74,11 @@ func (r *replay) watch(m *migration, query string, line int) (*statement, error)
 	if len(stmts) == 0 {
 		return nil, nil
 	}
-	s := stmts[0]
 	before := len(r.cascades.found)
-	done, err := r.cascades.watch(r.conn, s)
-	if done == nil || err != nil {
-		return s, err
-	}
-	stmt, _, err := r.conn.Prepare(query)
-	if err != nil {
-		return s, r.conn.SetAuthorizer(nil) // it will be said when it is executed
-	}
-	if err := errors.Join(done(), stmt.Close()); err != nil {
-		return s, err
-	}
+	err := r.cascades.inspect(r.conn, stmts[0])
 	for i := range r.cascades.found[before:] {
 		f := &r.cascades.found[before+i]
 		f.Line, f.Col = line, 0 // and not in its text
 	}
-	return s, nil
+	return stmts[0], err
 }

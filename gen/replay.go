@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"io"
 	"strings"
 
@@ -32,7 +31,7 @@ type replay struct {
 
 // newReplay opens the database. The caller closes it.
 func newReplay(ctx context.Context, opts Options) (*replay, error) {
-	r := &replay{output: opts.Output, dqs: opts.DQS, cascades: newCascades()}
+	r := &replay{output: opts.Output, dqs: opts.DQS}
 	if err := r.open(ctx, opts.Conn); err != nil {
 		r.close()
 		return nil, err
@@ -133,7 +132,8 @@ func (r *replay) step(ctx context.Context, m *migration) (bool, error) {
 	if ok, err := run(ctx, m); !ok || err != nil {
 		return false, err
 	}
-	return true, r.cascades.reread(r.conn)
+	r.cascades.action, r.cascades.trigger, r.cascades.replace = true, true, true // it may have created anything
+	return true, nil
 }
 
 // migration runs the statements of m. It returns false when one fails: the next would
@@ -208,8 +208,7 @@ func (r *replay) leftTemporary(m *migration) error {
 // prepare has SQLite compile the statement, and checks that SQLite ends it where
 // lockstep does.
 func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
-	done, err := r.cascades.watch(r.conn, s)
-	if err != nil {
+	if err := r.cascades.inspect(r.conn, s); err != nil {
 		return nil, nil, err
 	}
 	stmt, tail, err := r.conn.Prepare(s.SQL)
@@ -223,11 +222,6 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 	if stmt == nil || tail != "" {
 		problem := s.m.at(s.Pos+len(s.SQL)-len(tail), "SQLite ends a statement here and lockstep does not; please report this bug")
 		return nil, &problem, stmt.Close()
-	}
-	if done != nil {
-		if err := done(); err != nil {
-			return nil, nil, errors.Join(err, stmt.Close())
-		}
 	}
 	if r.dqs && s.quoted {
 		r.warn(s)
