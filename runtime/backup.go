@@ -41,45 +41,103 @@ import (
 //
 // https://sqlite.org/lang_vacuum.html#vacuuminto
 func WithBackup(keep int) Option {
-	return func(c *config) {
-		c.backup = func(ctx context.Context, u *upgrade, st *state) error { return u.makeBackup(ctx, st, keep) }
-	}
+	return func(c *config) { c.backup = &upgradeBackup{keep: keep} }
 }
 
-// makeBackup is called under the write lock, with the state that was read under it.
-func (u *upgrade) makeBackup(ctx context.Context, st *state, keep int) error {
-	if u.name == "" { // it could not be read, and without it nothing could be told from memory
-		u.readName(ctx)
+// backups is what an upgrade has of [WithBackup]. (It is an interface so that only programs
+// that make backups have the code for it.)
+type backups interface {
+	// before makes a backup of what there was before any migration was committed. It is
+	// called under the write lock, with the state that was read under it.
+	before(ctx context.Context, u *upgrade, st *state) error
+
+	// after removes older backups if the upgrade has succeeded, and otherwise has its
+	// error name the backup.
+	after(u *upgrade, err error) error
+}
+
+// An upgradeBackup is the backup that one call of Migrate makes.
+type upgradeBackup struct {
+	keep int
+	path string        // "" if there is none
+	made bool          // by this call: there was none with the same content
+	at   sql.NullInt64 // PRAGMA data_version then
+}
+
+func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error {
+	if u.ran > 0 || st.isNew() {
+		return nil
 	}
-	if u.name == "" {
-		return &Error{Kind: ErrBackup, Version: st.version, Expected: u.schema.Expected, Err: errors.New("the database's file is not known"), ended: ended(ctx)}
+	// If the upgrade begins again, another connection may have written in between.
+	var now sql.NullInt64
+	if err := u.conn.read(ctx, "PRAGMA data_version", &now); err != nil {
+		return err
+	}
+	if now == a.at {
+		return nil
+	}
+	a.at = now
+	fail := func(err error) error {
+		return &Error{Kind: ErrBackup, DB: u.conn.file, Version: st.version, Expected: u.schema.Expected,
+			Detail: "no backup could be made, still at " + st.version.String(), Err: err, ended: ended(ctx)}
+	}
+	file := u.conn.file
+	if file == "" { // it could not be read, and without it nothing could be told from memory
+		return fail(errors.New("the database's file is not known"))
 	}
 	// Only its backup's file is opened here, never the database's.
-	if _, err := os.Stat(u.name); u.name == ":memory:" || errors.Is(err, fs.ErrNotExist) {
-		u.log.Warn("no backup: the database is not a file", "database", u.name)
+	if _, err := os.Stat(file); file == ":memory:" || errors.Is(err, fs.ErrNotExist) {
+		u.log.Warn("no backup: the database is not a file", "database", file)
 		return nil
 	}
 	begun := time.Now()
-	b := Backup{Version: st.version, Unmanaged: !st.managed, Time: begun, Auto: keep > 0}
-	u.report(ctx, Progress{Backup: b.path(u.name)}, begun, false)
+	b := Backup{Version: st.version, Unmanaged: !st.managed, Time: begun, Auto: a.keep > 0}
+	u.progress.report(ctx, Progress{Backup: b.path(file)}, begun, false)
 	made, err := u.writeBackup(ctx, &b)
 	if err != nil {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
 			err = fmt.Errorf("%s: %w", e.Path, e.Err)
 		}
-		return &Error{Kind: ErrBackup, DB: u.name, Version: st.version, Expected: u.schema.Expected, Err: err, ended: ended(ctx)}
+		return fail(err)
 	}
-	if u.savedMade && u.saved != b.Path {
-		os.Remove(u.saved) // nothing was upgraded from there
-		u.savedMade = false
+	if a.made && a.path != b.Path {
+		os.Remove(a.path) // nothing was upgraded from there
+		a.made = false
 	}
-	u.saved, u.savedMade = b.Path, u.savedMade || made
-	u.log.Info("backup made", "database", u.name, "version", st.version.String(), "file", b.Path, "took", time.Since(begun))
-	u.report(ctx, Progress{Backup: b.Path}, begun, true)
-	if keep > 0 {
-		u.succeeded = func() { u.pruneBackups(keep) }
-	}
+	a.path, a.made = b.Path, a.made || made
+	u.log.Info("backup made", "database", file, "version", st.version.String(), "file", b.Path, "took", time.Since(begun))
+	u.progress.report(ctx, Progress{Backup: b.Path}, begun, true)
 	return nil
+}
+
+func (a *upgradeBackup) after(u *upgrade, err error) error {
+	if e := (*Error)(nil); errors.As(err, &e) && e.Kind != ErrDiverged && a.path != "" {
+		e.Backup = a.path
+	}
+	if e := (*MigrationError)(nil); errors.As(err, &e) {
+		e.Backup = a.path
+	}
+	if err == nil && a.path != "" && a.keep > 0 {
+		a.prune(u)
+	}
+	return err
+}
+
+// prune removes the older backups of an upgrade that has succeeded.
+func (a *upgradeBackup) prune(u *upgrade) {
+	backups, err := Backups(u.conn.file)
+	keep := a.keep
+	for _, b := range slices.Backward(backups) {
+		if !b.Auto {
+			continue
+		}
+		if keep--; keep < 0 && b.Path != a.path {
+			err = errors.Join(err, os.Remove(b.Path))
+		}
+	}
+	if err != nil {
+		u.log.Warn("older backups remain", "database", u.conn.file, "error", err)
+	}
 }
 
 // writeBackup makes the file that b describes and sets its path. made is false if
@@ -99,7 +157,7 @@ func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (made bool, err er
 	}()
 	// Whoever has the lock may use this name. What is there was left by a process
 	// that was killed.
-	part := u.name + partSuffix
+	part := u.conn.file + partSuffix
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
@@ -111,7 +169,7 @@ func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (made bool, err er
 	if err := f.Close(); err != nil {
 		return false, err
 	}
-	b.Path, err = writeBackup(u.name, "", part, func(part string) (Backup, error) {
+	b.Path, err = writeBackup(u.conn.file, "", part, func(part string) (Backup, error) {
 		if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
 			return *b, err
 		}
@@ -128,7 +186,7 @@ func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (made bool, err er
 // held, and the function that gives it back.
 func (u *upgrade) reader(ctx context.Context) (*sql.Conn, func() error, error) {
 	var mode string
-	if err := u.conn.QueryRowContext(ctx, "PRAGMA main.locking_mode").Scan(&mode); err != nil {
+	if err := u.conn.read(ctx, "PRAGMA main.locking_mode", &mode); err != nil {
 		return nil, nil, err
 	}
 	if mode == "exclusive" {
@@ -139,7 +197,7 @@ func (u *upgrade) reader(ctx context.Context) (*sql.Conn, func() error, error) {
 		u.db.SetMaxOpenConns(limit + 1)
 	}
 	var conn *sql.Conn
-	err := u.retry(ctx, func(ctx context.Context) (err error) {
+	err := u.wait(ctx, func(ctx context.Context) (err error) {
 		conn, err = u.db.Conn(ctx)
 		return err
 	})
@@ -155,14 +213,14 @@ func (u *upgrade) reader(ctx context.Context) (*sql.Conn, func() error, error) {
 func (u *upgrade) ownReader(ctx context.Context) (*sql.Conn, func() error, error) {
 	var before, after int64
 	const version = "PRAGMA data_version"
-	if err := u.conn.QueryRowContext(ctx, version).Scan(&before); err != nil {
+	if err := u.conn.read(ctx, version, &before); err != nil {
 		return nil, nil, err
 	}
-	u.rollback(ctx)
-	return u.conn, func() error {
-		err := u.retry(ctx, func(ctx context.Context) error { return u.begin(ctx, "BEGIN IMMEDIATE") })
+	u.conn.rollback(ctx)
+	return u.conn.Conn, func() error {
+		err := u.lock(ctx)
 		if err == nil {
-			err = u.conn.QueryRowContext(ctx, version).Scan(&after)
+			err = u.conn.read(ctx, version, &after)
 		}
 		if err == nil && before != after {
 			err = errors.New("another connection has written meanwhile")
@@ -199,7 +257,7 @@ func verify(ctx context.Context, conn *sql.Conn, path string) (err error) {
 // lastBackup returns the path of the last backup of the same version that is kept
 // for as long, or "".
 func (u *upgrade) lastBackup(of *Backup) (path string) {
-	backups, _ := Backups(u.name)
+	backups, _ := Backups(u.conn.file)
 	for _, b := range backups {
 		if b.Version == of.Version && b.Unmanaged == of.Unmanaged && (of.Auto || !b.Auto) {
 			path = b.Path
@@ -237,21 +295,5 @@ func sameFile(a, b string) bool {
 		if err != nil {
 			return err == io.EOF || err == io.ErrUnexpectedEOF
 		}
-	}
-}
-
-// pruneBackups removes the older backups of an upgrade that has succeeded.
-func (u *upgrade) pruneBackups(keep int) {
-	backups, err := Backups(u.name)
-	for _, b := range slices.Backward(backups) {
-		if !b.Auto {
-			continue
-		}
-		if keep--; keep < 0 && b.Path != u.saved {
-			err = errors.Join(err, os.Remove(b.Path))
-		}
-	}
-	if err != nil {
-		u.log.Warn("older backups remain", "database", u.name, "error", err)
 	}
 }

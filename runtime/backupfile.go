@@ -112,17 +112,19 @@ func eachBackup(db string, f func(Backup)) error {
 	return err
 }
 
-// backupBefore returns the path of the backup with which a database can go back
-// to before version v: of those beside it, the newest of the highest version. ""
-// means that there is none.
-func backupBefore(db string, v Version) string {
+// findWayBack sets the Backup of a divergence: of those beside the database, the newest of
+// the highest version before the first migration that differs.
+func (g *gate) findWayBack(v verdict) {
+	if v.refusal.Kind != ErrDiverged {
+		return
+	}
 	var best Backup
-	eachBackup(db, func(b Backup) {
-		if !b.Unmanaged && b.Version < v && (best.Path == "" || b.Version > best.Version || b.Version == best.Version && b.Time.After(best.Time)) {
+	eachBackup(g.conn.file, func(b Backup) {
+		if !b.Unmanaged && b.Version < v.since && (best.Path == "" || b.Version > best.Version || b.Version == best.Version && b.Time.After(best.Time)) {
 			best = b
 		}
 	})
-	return best.Path
+	v.refusal.Backup = best.Path
 }
 
 // WriteBackup makes a file for a backup of the database at the path db, and returns

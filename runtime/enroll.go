@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -32,34 +33,23 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	}
 	defer g.close()
 
-	// What is wrong with a file that cannot be written to is worth more than that.
+	// What is wrong with a file that cannot be written to says more than that.
 	seen, err := g.read(ctx)
 	if err != nil {
 		return err
 	}
-	if err := g.enrollable(seen); err != nil {
-		return err
+	if e := enrollable(s, seen); e != nil {
+		return e
 	}
-	err = g.retry(ctx, func(ctx context.Context) error { return g.begin(ctx, "BEGIN IMMEDIATE") })
-	if err != nil {
-		return g.notEnrolled(ctx, err)
-	}
-	if err := g.enroll(ctx); err != nil {
-		g.rollback(ctx)
-		return g.notEnrolled(ctx, err)
-	}
-	// See step for why the caller's context no longer counts.
-	committing := context.WithoutCancel(ctx)
-	err = g.retry(committing, func(context.Context) error {
-		_, err := g.conn.ExecContext(committing, "COMMIT")
-		return err
-	})
+	defer g.conn.rollback(ctx)
+	err = g.wait(ctx, func(ctx context.Context) error { return g.conn.begin(ctx, "BEGIN IMMEDIATE") })
 	if err == nil {
-		return nil
+		err = g.enroll(ctx)
 	}
-	g.rollback(ctx)
-	if now, unread := g.read(committing); unread == nil && now.managed && now.version == s.Expected {
-		return nil // it took place; see commitFailed
+	if err == nil {
+		// Ignore ctx from here on, as an upgrade does.
+		lasting := context.WithoutCancel(ctx)
+		_, err = g.commit(lasting, s.Expected, func(context.Context) error { return g.conn.commit(lasting) })
 	}
 	return g.notEnrolled(ctx, err)
 }
@@ -70,45 +60,42 @@ func (g *gate) enroll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := g.enrollable(st); err != nil {
-		return err
+	if e := enrollable(g.schema, st); e != nil {
+		return e
 	}
-	if err := g.manage(ctx, st); err != nil {
-		return err
+	err = g.conn.manage(ctx, st)
+	if err == nil {
+		err = g.conn.record(ctx, g.schema.Expected, nil)
 	}
-	if _, err := g.conn.ExecContext(ctx, "UPDATE main._meta SET version = ?", g.schema.Expected); err != nil {
-		return err
+	if err == nil {
+		err = g.conn.seal(ctx, g.schema, g.schema.Expected, g.schema.Digest, g.schema.Fingerprint)
 	}
-	return g.seal(ctx, g.schema.Expected, g.schema.Digest, g.schema.Fingerprint)
+	return err
 }
 
 // enrollable returns nil if the database has no version and the tables that the
 // migrations produce.
-func (g *gate) enrollable(st *state) error {
-	e := &Error{DB: g.name, Version: st.version, Expected: g.schema.Expected, enrolling: true}
-	if st.managed {
-		e.Kind = ErrManaged
-		return e
-	}
-	if g.schema.Fingerprint == "" { // see Schema.At
-		e.Detail = fmt.Sprintf("not enrolled, because the tables of version %v are not recorded", e.Expected)
-		return e
+func enrollable(s *Schema, st *state) *Error {
+	refuse := func(kind error, detail string) *Error {
+		return &Error{Kind: kind, DB: st.db, Version: st.version, Expected: s.Expected, Detail: detail, enrolling: true}
 	}
 	named := func(name string) bool {
 		return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool { return sqltext.Equal(o.Name, name) })
 	}
-	switch e.Kind = ErrUnmanaged; {
+	switch {
+	case st.managed:
+		return refuse(ErrManaged, "")
+	case s.Fingerprint == "": // see Schema.At
+		return refuse(nil, fmt.Sprintf("not enrolled: the tables of version %v are not recorded", s.Expected))
 	case named("_meta"):
-		e.Detail = "has a _meta that is not a version; rename it"
-		return e
+		return refuse(ErrUnmanaged, "has a table _meta that does not hold a version; rename it")
 	case named("_lockstep_history"):
-		e.Detail = "has a _lockstep_history and no version; put its _meta back, or rename it"
-		return e
+		return refuse(ErrUnmanaged, "has a table _lockstep_history and no version; restore its _meta, or rename it")
 	}
-	changed, _, err := g.schema.diff(st.objects)
+	changed, _, err := s.diff(st.objects)
 	if len(changed) > 0 {
-		e.Kind, e.Differences = ErrDrift, changed
-		return e
+		err = refuse(ErrDrift, "")
+		err.Differences = changed
 	}
 	return err
 }
@@ -116,11 +103,11 @@ func (g *gate) enrollable(st *state) error {
 // notEnrolled gives an error of the driver the words that the database's other
 // errors have.
 func (g *gate) notEnrolled(ctx context.Context, err error) error {
-	if e := (*Error)(nil); errors.As(err, &e) {
+	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
 		return err
 	}
-	e := &Error{DB: g.name, Expected: g.schema.Expected, Detail: "not enrolled", Err: err, enrolling: true, ended: ended(ctx)}
-	if resultCode(err) == codeReadOnly {
+	e := &Error{DB: g.conn.file, Expected: g.schema.Expected, Detail: "not enrolled", Err: err, enrolling: true, ended: ended(ctx)}
+	if sqlite.IsReadOnly(err) {
 		e.Kind = ErrUnmanaged
 	}
 	return e

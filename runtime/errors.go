@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,86 +90,83 @@ type Error struct {
 // context's if the context had ended.
 func (e *Error) Unwrap() []error { return errorsOf(e.Kind, e.Err, e.ended) }
 
-// Error returns one line, and for what a command repairs a second with the
-// command.
+// Error returns one line, and a second with a command if one repairs it.
 func (e *Error) Error() string {
-	var b strings.Builder
+	s := e.fact()
 	if e.DB != "" {
-		b.WriteString(e.DB + ": ")
-	}
-	switch e.Kind {
-	case ErrBehind:
-		fmt.Fprintf(&b, "at version %v, this program expects %v: pending %s", e.Version, e.Expected, list(e.Pending, ", "))
-	case ErrAhead:
-		fmt.Fprintf(&b, "at version %v, this program expects %v: written by a newer program, not opened", e.Version, e.Expected)
-	case ErrUnmanaged:
-		b.WriteString(e.Detail)
-		if !e.enrolling {
-			b.WriteString(": not managed")
-		}
-	case ErrManaged:
-		fmt.Fprintf(&b, "at version %v already; nothing was written", e.Version)
-	case ErrDiverged:
-		fmt.Fprintf(&b, "at version %v through other migrations: %s", e.Version, e.Detail)
-	case ErrDrift:
-		if e.enrolling {
-			fmt.Fprintf(&b, "not enrolled, because its tables are not those of version %v: ", e.Expected)
-		} else if e.upgrading {
-			fmt.Fprintf(&b, "the upgrade to %v gives other tables than its migrations: ", e.Expected)
-		} else {
-			fmt.Fprintf(&b, "at version %v with other tables: ", e.Version)
-		}
-		details := make([]string, len(e.Differences))
-		for i, d := range e.Differences {
-			details[i] = d.Detail
-		}
-		b.WriteString(list(details, "; "))
-	case ErrForeignKey:
-		details := make([]string, len(e.Violations))
-		for i, v := range e.Violations {
-			details[i] = v.String()
-		}
-		fmt.Fprintf(&b, "the upgrade to %v leaves rows without parent: %s", e.Expected, list(details, "; "))
-	case ErrUnreadable:
-		b.WriteString("version cannot be read")
-		if e.Detail != "" {
-			b.WriteString(": " + e.Detail)
-		}
-	case ErrBackup:
-		b.WriteString("no backup could be made")
-		if e.Version < e.Expected {
-			fmt.Fprintf(&b, ", still at %v", e.Version)
-		}
-	default:
-		b.WriteString(e.Detail)
+		s = e.DB + ": " + s
 	}
 	if e.upgrading {
-		fmt.Fprintf(&b, "; rolled back, still at %v", e.Version)
+		s += "; rolled back, still at " + e.Version.String()
 	}
 	if e.Backup != "" && e.Kind != ErrDiverged {
-		b.WriteString("; the backup is " + e.Backup)
+		s += "; the backup is " + e.Backup
 	}
 	if e.Digest != "" {
-		b.WriteString("; to start nevertheless, allow " + e.Digest)
+		s += "; to start nevertheless, allow " + e.Digest
 	}
 	switch {
 	case e.ended != nil:
-		b.WriteString(": " + e.ended.Error())
-	case e.Kind == ErrBusy && !isBusy(e.Err): // the driver was interrupted as it waited
+		s += ": " + e.ended.Error()
+	case e.Kind == ErrBusy && !sqlite.IsBusy(e.Err): // the driver was interrupted as it waited
 	case e.Err != nil:
-		b.WriteString(": " + sqlite.Sentence(e.Err))
+		s += ": " + sqlite.Sentence(e.Err)
 	}
+	if command := e.command(); command != "" {
+		s += "\n\t" + command
+	}
+	return s
+}
+
+// fact says what is wrong.
+func (e *Error) fact() string {
+	switch e.Kind {
+	case ErrBehind, ErrAhead:
+		s := "at version " + e.Version.String() + ", this program expects " + e.Expected.String() + ": "
+		if e.Kind == ErrAhead {
+			return s + "written by a newer program, not opened"
+		}
+		return s + "pending " + list(len(e.Pending), ", ", func(i int) string { return e.Pending[i] })
+	case ErrUnmanaged:
+		if !e.enrolling {
+			return e.Detail + ": not managed"
+		}
+	case ErrManaged:
+		return "already at version " + e.Version.String() + "; nothing was written"
+	case ErrDiverged:
+		return "at version " + e.Version.String() + " through other migrations: " + e.Detail
+	case ErrDrift:
+		s := "at version " + e.Version.String() + " with other tables: "
+		if e.enrolling {
+			s = "not enrolled, because its tables are not those of version " + e.Expected.String() + ": "
+		} else if e.upgrading {
+			s = "the upgrade to " + e.Expected.String() + " gives other tables than its migrations: "
+		}
+		return s + list(len(e.Differences), "; ", func(i int) string { return e.Differences[i].Detail })
+	case ErrForeignKey:
+		return "the upgrade to " + e.Expected.String() + " leaves rows without parent: " + list(len(e.Violations), "; ", func(i int) string { return e.Violations[i].String() })
+	case ErrUnreadable:
+		if e.Detail == "" {
+			return "version cannot be read"
+		}
+		return "version cannot be read: " + e.Detail
+	}
+	return e.Detail
+}
+
+// command returns the command that repairs it, or "".
+func (e *Error) command() string {
 	switch {
 	case e.Kind == ErrUnmanaged && !e.enrolling:
-		b.WriteString("\n\tlockstep enroll --db " + quoteArg(e.DB))
+		return "lockstep enroll --db " + quoteArg(e.DB)
 	case e.Kind == ErrBehind && e.Err == nil:
-		b.WriteString("\n\tlockstep migrate --db " + quoteArg(e.DB))
+		return "lockstep migrate --db " + quoteArg(e.DB)
 	case e.Kind == ErrDiverged && e.Backup != "":
-		b.WriteString("\n\tlockstep restore --db " + quoteArg(e.DB) + " " + quoteArg(e.Backup))
+		return "lockstep restore --db " + quoteArg(e.DB) + " " + quoteArg(e.Backup)
 	case e.Kind == ErrStale:
-		b.WriteString("\n\tgo generate ./...")
+		return "go generate ./..."
 	}
-	return b.String()
+	return ""
 }
 
 // A MigrationError says which statement of which migration did not succeed.
@@ -194,39 +192,40 @@ type MigrationError struct {
 func (e *MigrationError) Unwrap() []error { return errorsOf(e.Err, e.kind, e.ended) }
 
 func (e *MigrationError) Error() string {
-	var b strings.Builder
-	b.WriteString(e.DB + ": ")
-	switch {
-	case e.Line > 0:
-		fmt.Fprintf(&b, "%s:%d: ", e.File, e.Line)
-	case e.File != "":
-		b.WriteString(e.File + ": ")
+	s := e.DB + ": "
+	if e.File != "" {
+		s += e.File
+		if e.Line > 0 {
+			s += ":" + strconv.Itoa(e.Line)
+		}
+		s += ": "
 	}
-	if e.ended != nil && isInterrupt(e.Err) {
-		b.WriteString("interrupted: " + e.ended.Error())
+	if e.ended != nil && sqlite.IsInterrupt(e.Err) {
+		s += "interrupted: " + e.ended.Error()
 	} else {
-		b.WriteString(sqlite.Sentence(e.Err))
+		s += sqlite.Sentence(e.Err)
 	}
+	at := e.Version.String()
 	switch {
 	case e.unstarted:
-		fmt.Fprintf(&b, "; nothing was run, still at %v", e.Version)
+		s += "; nothing was run, still at " + at
 	case e.RolledBack:
-		fmt.Fprintf(&b, "; rolled back, still at %v", e.Version)
+		s += "; rolled back, still at " + at
 	case e.committed > e.Version:
-		fmt.Fprintf(&b, "; it is not known whether the COMMIT took place: at %v or %v", e.Version, e.committed)
+		s += "; it is not known whether the COMMIT took place: at " + at + " or " + e.committed.String()
 	default:
-		fmt.Fprintf(&b, "; still at %v", e.Version)
+		s += "; still at " + at
 	}
 	if e.Backup != "" {
-		b.WriteString("; the backup is " + e.Backup)
+		s += "; the backup is " + e.Backup
 	}
 	switch output := strings.TrimSpace(e.Output); {
 	case strings.Contains(output, "\n"):
-		b.WriteString(":\n" + output)
+		s += ":\n" + output
 	case output != "":
-		b.WriteString(": " + output)
+		s += ": " + output
 	}
-	return b.String()
+	return s
 }
 
 // A Violation is the rows of one table whose parent in another does not exist.
@@ -243,26 +242,26 @@ type Violation struct {
 
 func (v Violation) String() string {
 	if v.Mismatch {
-		return fmt.Sprintf("table %s references %s: foreign key mismatch", v.Table, v.Parent)
+		return "table " + v.Table + " references " + v.Parent + ": foreign key mismatch"
 	}
-	s := fmt.Sprintf("table %s, parent %s: ", v.Table, v.Parent)
+	s := "table " + v.Table + ", parent " + v.Parent + ": "
 	if v.Before > 0 {
-		s += fmt.Sprintf("%d more than the %d before: ", v.Count, v.Before)
+		s += strconv.Itoa(v.Count) + " more than the " + strconv.Itoa(v.Before) + " before: "
 	}
 	s += strings.Join(v.Rows, ", ")
 	if more := v.Before + v.Count - len(v.Rows); more > 0 && len(v.Rows) > 0 {
-		s += fmt.Sprintf(" and %d more", more)
+		s += " and " + strconv.Itoa(more) + " more"
 	} else if more > 0 {
-		s += fmt.Sprintf("%d %s", more, plural(more, "row"))
+		s += count(more, "row")
 	}
 	return s
 }
 
 func (g *gate) busy(ctx context.Context, waited time.Duration, err error) error {
-	if g.conn != nil {
-		g.readName(context.WithoutCancel(ctx)) // takes no lock
+	if g.conn.Conn != nil {
+		g.conn.readFile(context.WithoutCancel(ctx))
 	}
-	return &Error{Kind: ErrBusy, DB: g.name, Expected: g.schema.Expected, Err: err, ended: ended(ctx),
+	return &Error{Kind: ErrBusy, DB: g.conn.file, Expected: g.schema.Expected, Err: err, ended: ended(ctx),
 		Detail: fmt.Sprintf("locked by another connection for %v; look for a program that has this file open (an older release, a shell, a backup), or for a transaction left open in this one",
 			waited.Round(time.Millisecond))}
 }
@@ -282,17 +281,19 @@ func errorsOf(errs ...error) []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-func stale(file, detail string) error {
-	return &Error{Kind: ErrStale, Detail: file + ": " + detail}
-}
-
-// list joins the first items, and says how many there are behind them.
-func list(items []string, sep string) string {
-	const n = 10
-	if len(items) <= n {
-		return strings.Join(items, sep)
+// list joins the first of n items, and says how many more there are.
+func list(n int, sep string, item func(i int) string) (s string) {
+	const most = 10
+	for i := range min(n, most) {
+		if i > 0 {
+			s += sep
+		}
+		s += item(i)
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(items[:n], sep), len(items)-n)
+	if n > most {
+		s += " and " + strconv.Itoa(n-most) + " more"
+	}
+	return s
 }
 
 // quoteArg quotes a path for a POSIX shell where that is needed.
@@ -305,4 +306,12 @@ func quoteArg(path string) string {
 		return path
 	}
 	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// count returns "1 table" or "2 tables".
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
 }

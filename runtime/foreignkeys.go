@@ -15,7 +15,7 @@ type fkReport struct {
 }
 
 // foreignKeys checks all foreign keys of the database.
-func (g *gate) foreignKeys(ctx context.Context, objects []sqltext.Object) (*fkReport, error) {
+func (c *conn) foreignKeys(ctx context.Context, objects []sqltext.Object) (*fkReport, error) {
 	r := &fkReport{tables: make(map[string]bool)}
 	for _, o := range objects {
 		if o.Type == "table" {
@@ -23,7 +23,7 @@ func (g *gate) foreignKeys(ctx context.Context, objects []sqltext.Object) (*fkRe
 		}
 	}
 	var err error
-	r.orphans, err = sqlite.FindOrphans(ctx, g.conn, objects)
+	r.orphans, err = sqlite.FindOrphans(ctx, c.Conn, objects)
 	return r, err
 }
 

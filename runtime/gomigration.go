@@ -83,36 +83,32 @@ func Watched(migrate func(ctx context.Context, tx Tx) error, around func(query s
 	return goProgram{migrate, around}
 }
 
-// Replay runs a Go migration in the transaction that is open on conn, as an upgrade does.
+// Replay runs a Go migration in the transaction that is open on sqlConn, as an upgrade does.
 // It is for the generator.
-func Replay(ctx context.Context, conn *sql.Conn, p Program) error {
-	u := &upgrade{gate: &gate{config: configure(nil), conn: conn}}
-	defer u.restore(ctx)
-	return u.runProgram(ctx, &pending{Migration: Migration{Program: p}})
+func Replay(ctx context.Context, sqlConn *sql.Conn, p Program) error {
+	on := &conn{Conn: sqlConn}
+	defer on.restore(ctx)
+	return p.(goMigration).run(ctx, on, &reporter{})
 }
 
 // run calls the function in the transaction of the upgrade.
-func (p goProgram) run(ctx context.Context, u *upgrade, _ *pending) error {
-	own, err := u.readOwn(ctx)
-	if err == nil {
-		err = p.call(ctx, u)
-	}
-	if err == nil {
-		err = ctx.Err() // the function may have ignored it
-	}
-	if err == nil {
-		err = u.inTransaction(ctx)
-	}
-	if err == nil {
-		err = u.compareOwn(ctx, own)
-	}
-	return err
+func (p goProgram) run(ctx context.Context, on *conn, progress *reporter) error {
+	return on.keepsOwn(ctx, func() error {
+		err := p.call(ctx, on, progress)
+		if err == nil {
+			err = ctx.Err() // the function may have ignored it
+		}
+		if err == nil {
+			err = on.inTransaction(ctx)
+		}
+		return err
+	})
 }
 
 // call calls the function. However that ends, even in a panic, the migration is off the
 // connection before anything else uses it.
-func (p goProgram) call(ctx context.Context, u *upgrade) (err error) {
-	g := &guard{upgrade: u, around: p.around, open: make(map[io.Closer]bool)}
+func (p goProgram) call(ctx context.Context, on *conn, progress *reporter) (err error) {
+	g := &guard{conn: on, progress: progress, around: p.around, open: make(map[io.Closer]bool)}
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	pool := sql.OpenDB(g)
 	// The end of the context is looked at in [guard.do], which can return its error.

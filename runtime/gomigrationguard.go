@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -27,7 +26,8 @@ import (
 // returned; and when a Scan panics, nobody can close its rows and get at the connection
 // again. These here are the migration's, and the real ones are the guard's.
 type guard struct {
-	upgrade   *upgrade
+	conn      *conn // of the upgrade
+	progress  *reporter
 	around    func(query string, run func() error) error // executes each statement, unless nil
 	ctx       context.Context                            // of the migration; ends with it
 	cancel    context.CancelFunc
@@ -60,9 +60,8 @@ func (g *guard) do(query string, f func() error) error {
 	}
 	g.last = nil
 	g.note(query, err)
-	const often = 100 * time.Millisecond
-	if u := g.upgrade; err == nil && u.progress != nil && time.Since(u.reported) >= often {
-		u.report(g.ctx, u.doing, u.reported, false)
+	if err == nil {
+		g.progress.again(g.ctx)
 	}
 	return err
 }
@@ -75,7 +74,7 @@ func (g *guard) note(query string, err error) {
 	g.last = statementError(query, err)
 	if r := refusal(""); errors.As(err, &r) {
 		g.failed = &explainedError{string(r), err, nil}
-	} else if g.upgrade.inTransaction(context.WithoutCancel(g.ctx)) != nil {
+	} else if g.conn.inTransaction(context.WithoutCancel(g.ctx)) != nil {
 		g.failed = g.last
 	}
 }
@@ -97,15 +96,15 @@ func (g *guard) check(query string) error {
 		case "vacuum":
 			return refusal(`VACUUM: cannot run inside a transaction; put it in an SQL migration of its own whose first line is "-- lockstep: no-transaction"`)
 		}
-		switch name, sets := stmt.SetsConnection(); {
+		name, sets := stmt.SetsConnection()
+		switch {
 		case sets && name == "foreign_keys":
 			return refusal("PRAGMA foreign_keys: does nothing inside a transaction; they are off during an upgrade, and checked at its end")
 		case sets:
 			return refusal("PRAGMA " + name + ": not for a migration; set it where the program opens the database")
-		case guarded[name]:
-			if err := g.upgrade.note(g.ctx, name); err != nil {
-				return err
-			}
+		}
+		if err := g.conn.noteBefore(g.ctx, name); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -236,7 +235,7 @@ func (g *guard) PrepareContext(ctx context.Context, query string) (driver.Stmt, 
 	defer cancel()
 	st := &guardedStmt{guard: g, query: query}
 	err := st.do(func() (err error) {
-		if st.real, err = g.upgrade.conn.PrepareContext(ctx, query); err == nil {
+		if st.real, err = g.conn.PrepareContext(ctx, query); err == nil {
 			g.open[st.real] = true
 		}
 		return err
@@ -295,7 +294,7 @@ func (st *guardedStmt) ExecContext(ctx context.Context, args []driver.NamedValue
 		if st.real != nil {
 			res, err = st.real.ExecContext(ctx, values(args)...)
 		} else {
-			res, err = st.upgrade.conn.ExecContext(ctx, st.query, values(args)...)
+			res, err = st.conn.ExecContext(ctx, st.query, values(args)...)
 		}
 		return err
 	})
@@ -310,7 +309,7 @@ func (st *guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValu
 		if st.real != nil {
 			rows.real, err = st.real.QueryContext(ctx, values(args)...)
 		} else {
-			rows.real, err = st.upgrade.conn.QueryContext(ctx, st.query, values(args)...)
+			rows.real, err = st.conn.QueryContext(ctx, st.query, values(args)...)
 		}
 		if err != nil {
 			return err

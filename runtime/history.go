@@ -36,10 +36,10 @@ const (
 )`
 )
 
-// state is what a database says of itself: the read side of the seam between the
-// gate and the database. The write side is record. Whoever writes has read the
-// state again under the lock that it writes with.
+// state is what a database says of itself. Whoever writes reads it again under the lock
+// that it writes with.
 type state struct {
+	db      string // the file
 	version Version
 	managed bool // has _meta, with one version in it
 	objects []sqltext.Object
@@ -69,6 +69,25 @@ func (st *state) newest() (row, bool) {
 	return row{}, false
 }
 
+// theirs reports whether an object is somebody's: not lockstep's, and not Litestream's,
+// which replicates a file before there is anything in it.
+func (st *state) theirs(o sqltext.Object) bool {
+	return !sqlite.IsLitestream(o.Name) && !(st.managed && sqltext.IsOurs(o.Name))
+}
+
+// tables counts the tables and views that are somebody's.
+func (st *state) tables() (n int) {
+	for _, o := range st.objects {
+		if (o.Type == "table" || o.Type == "view") && st.theirs(o) {
+			n++
+		}
+	}
+	return n
+}
+
+// isNew reports whether nothing would be lost with the database.
+func (st *state) isNew() bool { return st.version == 0 && !slices.ContainsFunc(st.objects, st.theirs) }
+
 func (st *state) has(table string) bool {
 	return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool {
 		return o.Type == "table" && sqltext.Equal(o.Name, table)
@@ -87,7 +106,7 @@ FROM main._lockstep_history AS h, main._meta AS m ORDER BY h.version DESC LIMIT 
 func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 	var cookie, now int64
 	s, n := g.schema, 0
-	err = g.query(ctx, headQuery, func(scan scanner) error {
+	err = g.conn.query(ctx, headQuery, func(scan scanner) error {
 		var version Version
 		var digest, fingerprint sql.NullString
 		var sealed, meta sql.NullInt64
@@ -102,10 +121,10 @@ func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 		return err
 	})
 	if err == nil && head {
-		err = g.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&now)
+		err = g.conn.read(ctx, "PRAGMA schema_version", &now)
 	}
 	switch {
-	case isBusy(err) || ctx.Err() != nil:
+	case sqlite.IsBusy(err) || ctx.Err() != nil:
 		return false, err
 	case err != nil:
 		return false, nil
@@ -116,10 +135,11 @@ func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 // readState reads the state of the database. It is called in a transaction, so
 // that what it reads belongs together.
 func (g *gate) readState(ctx context.Context) (*state, error) {
-	objects, err := sqlite.Objects(ctx, g.conn)
-	st := &state{objects: objects}
+	g.conn.readFile(ctx)
+	objects, err := sqlite.Objects(ctx, g.conn.Conn)
+	st := &state{db: g.conn.file, objects: objects}
 	if err == nil {
-		err = g.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&st.cookie)
+		err = g.conn.read(ctx, "PRAGMA schema_version", &st.cookie)
 	}
 	if err == nil && st.has("_meta") && st.ours() {
 		err = g.readVersion(ctx, st)
@@ -127,13 +147,13 @@ func (g *gate) readState(ctx context.Context) (*state, error) {
 	if err == nil && st.managed && st.has("_lockstep_history") {
 		err = g.readHistory(ctx, st)
 	}
-	if err == nil || isBusy(err) || ctx.Err() != nil {
+	if err == nil || sqlite.IsBusy(err) || ctx.Err() != nil {
 		return st, err
 	}
 	if e := (*Error)(nil); errors.As(err, &e) {
 		return st, err
 	}
-	return st, &Error{Kind: ErrUnreadable, DB: g.name, Expected: g.schema.Expected, Err: err}
+	return st, &Error{Kind: ErrUnreadable, DB: st.db, Expected: g.schema.Expected, Err: err}
 }
 
 // ours reports whether _meta is the table that fastmigrate and lockstep make. One
@@ -145,10 +165,10 @@ func (st *state) ours() bool {
 
 func (g *gate) readVersion(ctx context.Context, st *state) error {
 	unreadable := func(format string, args ...any) error {
-		return &Error{Kind: ErrUnreadable, DB: g.name, Expected: g.schema.Expected, Detail: fmt.Sprintf(format, args...)}
+		return &Error{Kind: ErrUnreadable, DB: st.db, Expected: g.schema.Expected, Detail: fmt.Sprintf(format, args...)}
 	}
 	var versions []any
-	err := g.query(ctx, "SELECT version FROM main._meta LIMIT 3", func(scan scanner) error {
+	err := g.conn.query(ctx, "SELECT version FROM main._meta LIMIT 3", func(scan scanner) error {
 		var v any
 		err := scan(&v)
 		versions = append(versions, v)
@@ -176,7 +196,7 @@ func (g *gate) readVersion(ctx context.Context, st *state) error {
 
 func (g *gate) readHistory(ctx context.Context, st *state) error {
 	const q = `SELECT version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie FROM main._lockstep_history ORDER BY version`
-	return g.query(ctx, q, func(scan scanner) error {
+	return g.conn.query(ctx, q, func(scan scanner) error {
 		var r row
 		var checksum, digest, fingerprint sql.NullString
 		var applied string
@@ -190,96 +210,4 @@ func (g *gate) readHistory(ctx context.Context, st *state) error {
 		st.history = append(st.history, r)
 		return nil
 	})
-}
-
-// record is the write side of the seam: the version, and a row for each migration
-// that was applied. It is called in the transaction that applied them, in which
-// st was read.
-func (g *gate) record(ctx context.Context, st *state, version Version, rows []row) error {
-	const insert = `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
-VALUES (?, ?, ?, ?, ?, ?)`
-	stmt, err := g.conn.PrepareContext(ctx, insert)
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	for _, r := range rows {
-		_, err := stmt.ExecContext(ctx, r.version, r.file, null(r.checksum), r.appliedAt.UTC().Format(time.RFC3339), r.duration.Milliseconds(), r.program)
-		if err != nil {
-			return err
-		}
-	}
-	if version != st.version {
-		if _, err := g.conn.ExecContext(ctx, "UPDATE main._meta SET version = ?", version); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// manage makes the tables that lockstep writes to, where they are missing.
-func (g *gate) manage(ctx context.Context, st *state) error {
-	if !st.managed {
-		for _, q := range []string{metaSQL, "INSERT INTO main._meta (id, version) VALUES (1, 0)"} {
-			if _, err := g.conn.ExecContext(ctx, q); err != nil {
-				return err
-			}
-		}
-	}
-	if !st.has("_lockstep_history") {
-		_, err := g.conn.ExecContext(ctx, historySQL)
-		return err
-	}
-	return nil
-}
-
-// seal notes in the newest row of the history what atHead compares with: the
-// digest and the fingerprint, and the schema cookie under which they are true.
-// It comes last in a transaction, because whatever changes the schema changes the
-// cookie. A database that another tool brought to its version has no row for it;
-// it gets one, without a checksum.
-func (g *gate) seal(ctx context.Context, version Version, digest, fingerprint string) error {
-	var cookie int64
-	if err := g.conn.QueryRowContext(ctx, "PRAGMA schema_version").Scan(&cookie); err != nil {
-		return err
-	}
-	const seal = "UPDATE main._lockstep_history SET digest = ?, fingerprint = ?, cookie = ? WHERE version = ?"
-	res, err := g.conn.ExecContext(ctx, seal, digest, null(fingerprint), cookie, version)
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err == nil && n == 0 && version > 0 {
-		err := g.record(ctx, &state{version: version}, version, []row{{
-			version: version, file: g.schema.file(version), appliedAt: time.Now(), program: program(),
-		}})
-		if err != nil {
-			return err
-		}
-		if _, err := g.conn.ExecContext(ctx, seal, digest, null(fingerprint), cookie, version); err != nil {
-			return err
-		}
-	}
-	_, err = g.conn.ExecContext(ctx, `UPDATE main._lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
-WHERE version < ? AND digest IS NOT NULL`, version)
-	return err
-}
-
-// digest returns the [Schema.Digest] of migrations.
-func digest(migrations []Migration) string {
-	var d sqltext.Digest
-	for _, m := range migrations {
-		d.Add(int(m.Version), m.Checksum)
-	}
-	return d.String()
-}
-
-// null stores "" as NULL.
-func null(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-
-// scanner is (*sql.Rows).Scan.
-type scanner = sqlite.Scan
-
-// query calls f for each row, and does not return before the rows are closed.
-func (g *gate) query(ctx context.Context, q string, f func(scan scanner) error) error {
-	return sqlite.Each(ctx, g.conn, q, f)
 }

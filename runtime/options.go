@@ -1,25 +1,22 @@
 package lockstep
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // An Option changes how [Migrate], [Check] and [Inspect] go about it.
 type Option func(*config)
 
 type config struct {
 	perMigration bool
-	backup       func(context.Context, *upgrade, *state) error // nil if none is asked for
-	wait         time.Duration
+	backup       backups // nil if none is asked for
+	timeout      time.Duration
 	allow        []string
-	progress     func(Progress)
+	onProgress   func(Progress)
 	log          Logger
 	connected    func(driverConn any) error // nil if none is asked for
 }
 
 func configure(opts []Option) config {
-	c := config{wait: time.Minute, log: discard{}}
+	c := config{timeout: time.Minute, log: discard{}}
 	for _, opt := range opts {
 		opt(&c)
 	}
@@ -37,14 +34,7 @@ func WithPerMigration() Option { return func(c *config) { c.perMigration = true 
 // earlier ends the wait earlier. The busy timeout of the application's
 // connections is not changed; one that is longer can make a wait longer when the
 // driver does not interrupt it.
-func WithTimeout(d time.Duration) Option { return func(c *config) { c.wait = d } }
-
-// WithConn has f called with each connection that an upgrade opens besides the
-// application's own, as (*sql.Conn).Raw gives it: those to the private copy that
-// migrations run on when there are scripts among them (see [Outside]). Functions,
-// collations and virtual tables that migrations use have to be registered there, too.
-// With github.com/ncruces/go-sqlite3, script.WithConn is the same with its type.
-func WithConn(f func(driverConn any) error) Option { return func(c *config) { c.connected = f } }
+func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 
 // WithLogger has an upgrade logged: at level Info one record for each migration
 // applied, for a backup made, and for objects in the database that no migration
@@ -69,35 +59,9 @@ type discard struct{}
 func (discard) Info(string, ...any) {}
 func (discard) Warn(string, ...any) {}
 
-// WithProgress has f called as an upgrade goes on, on the goroutine of Migrate.
-func WithProgress(f func(Progress)) Option { return func(c *config) { c.progress = f } }
-
 // WithAllowed lets a program start on a database that was refused with [ErrDiverged] or
 // [ErrDrift], if digest is the one that the error reported ([Error.Digest]). The
 // digest is that of this program's expectations and of what is wrong with this
 // database, so the permission ends with the next change to either. A database that
 // has both diverged and drifted is allowed by both digests.
 func WithAllowed(digest string) Option { return func(c *config) { c.allow = append(c.allow, digest) } }
-
-// Progress says what an upgrade is doing. It is reported before and after each
-// statement, and with Statement 0 before and after each migration; while a migration
-// written in Go runs statements also in between, ten times a second at most, on the
-// goroutine that runs them. Nothing that is
-// reported as done is committed before Migrate returns, unless [WithPerMigration] says
-// so: an upgrade that finds rows without parent goes back, counts those that were
-// there before, and reports its migrations once more.
-//
-// The backup of [WithBackup] comes first, and is reported before and after, with
-// Version 0.
-type Progress struct {
-	Version               Version
-	File                  string
-	Migration, Migrations int           // 2 of 5
-	Statement, Statements int           // 3 of 7
-	Line                  int           // of File, at which the statement begins
-	Backup                string        // the file that is made or, with Done, that was made
-	Rows                  int64         // inserted, updated and deleted so far, by triggers too
-	Done                  bool          // reported after, not before
-	Took                  time.Duration // of the statement or migration that is done
-	Elapsed               time.Duration // since the upgrade began
-}

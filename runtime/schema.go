@@ -3,18 +3,42 @@ package lockstep
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// At returns what a program expected that was released when v was the newest
-// migration: s without the later ones. [Migrate] stops there, which is for tests and
-// tools. v is 0 or the number of a migration.
+// A Schema is what a program expects of its database. It is generated: the variable
+// Schema of a migrations package.
+type Schema struct {
+	Expected    Version
+	Files       fs.FS       // holds the migrations
+	Migrations  []Migration // oldest first
+	Digest      string      // identifies all migrations, by number and checksum
+	SQL         string      // the schema at Expected, in SQLite's own wording
+	Fingerprint string      // of SQL
+}
+
+// A Migration is one numbered file. It takes a database from the version before it to its
+// own.
+type Migration struct {
+	Version  Version
+	File     string   // "0011-one-more-thing.sql"
+	Checksum string   // of the file's substance: "t1:…"
+	Ends     []int    // where each statement ends, in tokens
+	Program  Program  // what runs if the file is not SQL, else nil
+	Accepted []string // checksums of earlier contents that databases have been through
+}
+
+// At returns what the program expected when v was its newest migration: s without the
+// later ones. [Migrate] stops there, which is for tests and tools. v is 0 or the number of
+// a migration.
 //
-// The schema at an earlier version is not recorded, so it has no SQL and no
-// Fingerprint: [Migrate] and [Check] do not compare the tables of a database with it,
-// and everything in [State.Extra] is extra.
+// The schema at an earlier version is not recorded, so the result has no SQL and no
+// Fingerprint: [Migrate] and [Check] do not compare the tables of a database with it, and
+// [State.Extra] has all of them.
 func (s *Schema) At(v Version) (*Schema, error) {
 	if v == s.Expected {
 		return s, nil
@@ -22,25 +46,22 @@ func (s *Schema) At(v Version) (*Schema, error) {
 	if _, ok := s.migration(v); !ok && v != 0 {
 		return nil, fmt.Errorf("no migration %v; the last is %v", v, s.Expected)
 	}
-	later := s.after(v)
-	at := &Schema{Expected: v, Migrations: slices.Clip(s.Migrations[:len(s.Migrations)-len(later)])}
-	at.Digest = digest(at.Migrations)
+	at := &Schema{Expected: v, Migrations: slices.Clip(s.upTo(v)), Digest: s.digestAt(v)}
 	if s.Files != nil {
-		at.Files = without{s.Files, later}
+		at.Files = without{s.Files, s.after(v)}
 	}
 	return at, nil
 }
 
-// Stale returns an [ErrStale] if the names or the texts of the embedded migrations are
-// not those that the generated code knows, and nil if they are. [Migrate] compares all
-// names, too, but only the texts that it is about to run.
+// Stale returns an [ErrStale] if the names or the contents of the embedded migrations are
+// not those that the generated code knows, and nil if they are. [Migrate] also compares
+// all names, but contents only of the migrations that it is about to run.
 func (s *Schema) Stale() error {
 	if err := s.stale(); err != nil {
 		return err
 	}
-	u := &upgrade{gate: &gate{schema: s}}
 	for _, m := range s.Migrations {
-		if _, err := u.prepare(m); err != nil {
+		if _, err := s.prepare(m); err != nil {
 			return err
 		}
 	}
@@ -48,7 +69,7 @@ func (s *Schema) Stale() error {
 	if n := len(s.Migrations); n > 0 {
 		last = s.Migrations[n-1].Version
 	}
-	if s.Expected != last || s.Digest != digest(s.Migrations) {
+	if s.Expected != last || s.Digest != s.digestAt(last) {
 		return stale("lockstep_gen.go", "ExpectedVersion or Digest is not that of its migrations; generate before building")
 	}
 	objects, err := sqltext.ParseSchema(s.SQL)
@@ -59,6 +80,114 @@ func (s *Schema) Stale() error {
 		return stale("lockstep_gen.go", "Fingerprint is not that of SchemaSQL; generate before building")
 	}
 	return nil
+}
+
+// stale compares the names of the embedded migrations with those that the generated code
+// knows. Contents are compared when they are about to run.
+func (s *Schema) stale() error {
+	var entries []fs.DirEntry
+	if s.Files != nil {
+		var err error
+		if entries, err = fs.ReadDir(s.Files, "."); err != nil {
+			return stale("embedded migrations", err.Error())
+		}
+	}
+	i := 0
+	for _, entry := range entries { // in order of name, so of version
+		name := entry.Name()
+		if i < len(s.Migrations) && name == s.Migrations[i].File {
+			i++
+		} else if likeMigration(name) {
+			return stale(name, "in the program, but not in lockstep_gen.go; generate before building")
+		}
+	}
+	if i < len(s.Migrations) {
+		return stale(s.Migrations[i].File, "in lockstep_gen.go, but not in the program; generate before building")
+	}
+	return nil
+}
+
+// likeMigration reports whether a file has, or almost has, the name of a migration.
+func likeMigration(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".sql", ".go", ".py", ".sh":
+		return '0' <= name[0] && name[0] <= '9'
+	}
+	return false
+}
+
+// pending is a migration that is about to run: its contents are what was generated.
+type pending struct {
+	Migration
+	text          []byte
+	statements    []sqltext.Statement // none if it is a program
+	noTransaction bool
+}
+
+// prepare reads a migration, compares it with what was generated, and cuts it into
+// statements.
+func (s *Schema) prepare(m Migration) (*pending, error) {
+	const edited = "changed since lockstep_gen.go was generated; generate before building"
+	text, err := fs.ReadFile(s.Files, m.File)
+	if err != nil {
+		return nil, stale(m.File, err.Error())
+	}
+	p := &pending{Migration: m, text: text}
+	if m.Program != nil {
+		if m.Program.Checksum(text) != m.Checksum {
+			return nil, stale(m.File, edited)
+		}
+		return p, nil
+	}
+	parsed := sqltext.Parse(sqltext.Normalize(text))
+	if parsed.Checksum() != m.Checksum {
+		return nil, stale(m.File, edited)
+	}
+	p.noTransaction = parsed.NoTransaction()
+	if p.statements, err = parsed.Statements(m.Ends); err != nil {
+		return nil, stale(m.File, err.Error())
+	}
+	return p, nil
+}
+
+func (s *Schema) migration(v Version) (Migration, bool) {
+	i, ok := slices.BinarySearchFunc(s.Migrations, v, func(m Migration, v Version) int { return int(m.Version - v) })
+	if !ok {
+		return Migration{}, false
+	}
+	return s.Migrations[i], true
+}
+
+// after returns the migrations that a database at version v has not been through, and
+// upTo the others.
+func (s *Schema) after(v Version) []Migration { return s.Migrations[len(s.upTo(v)):] }
+
+func (s *Schema) upTo(v Version) []Migration {
+	i, _ := slices.BinarySearchFunc(s.Migrations, v+1, func(m Migration, v Version) int { return int(m.Version - v) })
+	return s.Migrations[:i]
+}
+
+// digestAt returns the digest of the migrations up to v.
+func (s *Schema) digestAt(v Version) string {
+	var d sqltext.Digest
+	for _, m := range s.upTo(v) {
+		d.Add(int(m.Version), m.Checksum)
+	}
+	return d.String()
+}
+
+// diff compares objects with the schema at the expected version.
+func (s *Schema) diff(objects []sqltext.Object) (changed []sqltext.Difference, extra []sqltext.Object, err *Error) {
+	want, unparsable := sqltext.ParseSchema(s.SQL)
+	if unparsable != nil {
+		return nil, nil, stale("lockstep_gen.go", "SchemaSQL: "+unparsable.Error())
+	}
+	changed, extra = sqltext.Diff(want, objects)
+	return changed, extra, nil
+}
+
+func stale(file, detail string) *Error {
+	return &Error{Kind: ErrStale, Detail: file + ": " + detail}
 }
 
 // without is files without those of some migrations.

@@ -1,9 +1,6 @@
 package lockstep
 
-import (
-	"fmt"
-	"io/fs"
-)
+import "fmt"
 
 // Format1 is the form of generated file that this version of the runtime reads.
 //
@@ -17,27 +14,5 @@ const Format1 = 1
 // through. 0 is an empty database under management.
 type Version int
 
-// String returns the version as it stands in file names: "0011".
+// String returns the version as file names have it: "0011".
 func (v Version) String() string { return fmt.Sprintf("%04d", int(v)) }
-
-// A Migration is one numbered file. It takes a database from the version before
-// it to its own.
-type Migration struct {
-	Version  Version
-	File     string   // "0011-one-more-thing.sql"
-	Checksum string   // of the file's substance: "t1:…"
-	Ends     []int    // where each statement ends, in tokens
-	Program  Program  // what runs if the file is not SQL, else nil
-	Accepted []string // checksums of earlier texts that are out there and count as this one
-}
-
-// A Schema is what a program expects of its database. It is generated: the
-// variable Schema of a migrations package.
-type Schema struct {
-	Expected    Version
-	Files       fs.FS       // holds the migrations and nothing else that is named like one
-	Migrations  []Migration // oldest first
-	Digest      string      // identifies all migrations, by number and checksum
-	SQL         string      // the schema at Expected, in SQLite's own wording
-	Fingerprint string      // of SQL
-}

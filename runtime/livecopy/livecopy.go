@@ -15,11 +15,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // File returns the path of the file that is the main database of conn, without
@@ -127,7 +127,7 @@ func begin(ctx context.Context, conn *sqlite3.Conn) (*sqlite3.Conn, error) {
 	conn.SetInterrupt(ctx)
 	err := conn.Exec("BEGIN")
 	if err == nil {
-		err = wait(ctx, func() error { return conn.Exec("SELECT 1 FROM sqlite_schema LIMIT 1") })
+		err = sqlite.Wait(ctx, func() error { return conn.Exec("SELECT 1 FROM sqlite_schema LIMIT 1") })
 	}
 	if err != nil {
 		conn.Close()
@@ -135,27 +135,4 @@ func begin(ctx context.Context, conn *sqlite3.Conn) (*sqlite3.Conn, error) {
 	}
 	conn.SetInterrupt(context.Background())
 	return conn, nil
-}
-
-// wait calls f until it no longer finds the database locked, or the context ends.
-// The last answer is returned then: that it was locked.
-func wait(ctx context.Context, f func() error) error {
-	var busy error
-	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		err := f()
-		if busy != nil && errors.Is(err, sqlite3.INTERRUPT) {
-			return busy
-		}
-		if !errors.Is(err, sqlite3.BUSY) {
-			return err
-		}
-		busy = err
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		}
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // ErrChanged is returned by [ReplaceIf] when another connection has written to the
@@ -34,7 +35,7 @@ type Version int64
 // somebody else is waited for until ctx ends; the error is then sqlite3.BUSY.
 func ReadVersion(ctx context.Context, conn *sqlite3.Conn) (v Version, err error) {
 	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
-	err = wait(ctx, func() error {
+	err = sqlite.Wait(ctx, func() error {
 		n, err := integer(conn, "PRAGMA main.data_version")
 		v = Version(n)
 		return err
@@ -193,7 +194,7 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 		if err := rollback(conn); err != nil {
 			return err
 		}
-		if err := wait(ctx, func() error { return conn.Exec("BEGIN IMMEDIATE") }); err != nil {
+		if err := sqlite.Wait(ctx, func() error { return conn.Exec("BEGIN IMMEDIATE") }); err != nil {
 			return err
 		}
 	}
@@ -203,7 +204,7 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 	if err := rollback(conn); err != nil {
 		return err
 	}
-	if err := wait(ctx, func() error { return conn.Exec("BEGIN EXCLUSIVE") }); err != nil {
+	if err := sqlite.Wait(ctx, func() error { return conn.Exec("BEGIN EXCLUSIVE") }); err != nil {
 		return err
 	}
 	if err := unchanged(); err != nil {
@@ -214,7 +215,7 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 		return err
 	}
 	begun = true
-	if err := wait(ctx, func() error { return conn.Restore("main", path) }); err != nil {
+	if err := sqlite.Wait(ctx, func() error { return conn.Restore("main", path) }); err != nil {
 		return err
 	}
 	// If the copy is in WAL mode, that came with it, and the lock would not go.
@@ -245,7 +246,7 @@ func lockWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlite3.
 	}
 	err = rollback(conn)
 	if err == nil {
-		err = wait(ctx, func() error {
+		err = sqlite.Wait(ctx, func() error {
 			_, err := b.Step(0)
 			return err
 		})

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -10,8 +11,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
+	"github.com/lockstep-db/lockstep/runtime/internal/program"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // folder is what the name of a database and this make the name of the folder with its
@@ -41,20 +47,23 @@ func sweep(db, but string) error {
 
 // privateCopy is the copy of a database that scripts run on.
 type privateCopy struct {
-	live *sql.Conn
-	lock *livecopy.Lock // on the database of live
-	dir  string         // of its own
-	path string
-	db   *sql.DB
+	upgrade program.Upgrade
+	live    *sql.Conn
+	file    string         // the database of live
+	lock    *livecopy.Lock // on it
+	dir     string         // of its own
+	path    string
+	db      *sql.DB
 }
 
-// hold keeps the lock of live and prepares a folder for a copy. It returns nil if
-// somebody has written meanwhile.
-func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(driverConn any) error) (c *privateCopy, err error) {
-	c = &privateCopy{live: live}
+// hold keeps the lock of the upgrade's connection and prepares a folder for a copy. It
+// returns nil if another connection has written meanwhile.
+func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
+	db, live := u.Live()
+	c = &privateCopy{upgrade: u, live: live}
 	defer func() {
 		if err != nil || c.db == nil {
-			c.Close()
+			c.close()
 			c = nil
 		}
 	}()
@@ -63,22 +72,21 @@ func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(driverConn 
 		if err != nil {
 			return err
 		}
-		file, err := livecopy.File(conn)
-		if err != nil {
+		if c.file, err = livecopy.File(conn); err != nil {
 			return err
 		}
-		if c.dir, err = makeDir(file + folder); err != nil {
+		if c.dir, err = makeDir(c.file + folder); err != nil {
 			return err
 		}
-		// The script's folder has nothing in it that is ours.
-		c.path = filepath.Join(c.dir, "copy", filepath.Base(file))
+		// Nothing of ours is in the script's folder.
+		c.path = filepath.Join(c.dir, "copy", filepath.Base(c.file))
 		if err := os.Mkdir(filepath.Dir(c.path), 0o700); err != nil {
 			return err
 		}
 		if c.lock, err = livecopy.Hold(ctx, conn, filepath.Join(c.dir, "scratch")); err != nil {
 			return err
 		}
-		return sweep(file, filepath.Base(c.dir))
+		return sweep(c.file, filepath.Base(c.dir))
 	})
 	if errors.Is(err, livecopy.ErrChanged) {
 		return c, nil
@@ -90,13 +98,14 @@ func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(driverConn 
 	if _, err := os.Stat(c.dir); err != nil {
 		return c, nil
 	}
-	// The file must be there: a script that has removed it shall not find a new one.
+	// The file must exist: if a script removes it, no new one shall be made.
 	name := "file:" + (&url.URL{Path: filepath.ToSlash(c.path)}).EscapedPath() + "?mode=rw&_pragma=busy_timeout(1000)"
 	pool, err := open(db.Driver(), name)
 	if err != nil {
 		return c, err
 	}
-	c.db = sql.OpenDB(&connector{pool, init})
+	c.db = sql.OpenDB(&connector{pool, u.Init})
+	c.db.SetMaxIdleConns(-1) // a script has the copy to itself
 	return c, nil
 }
 
@@ -118,27 +127,120 @@ func makeDir(dir string) (name string, err error) {
 	return "", fmt.Errorf("%s is removed again and again", dir)
 }
 
-func (c *privateCopy) Path() string { return c.path }
-
-func (c *privateCopy) Fill(ctx context.Context) error {
-	return c.live.Raw(func(driverConn any) error {
+// fill makes the copy.
+func (c *privateCopy) fill(ctx context.Context) error {
+	err := c.live.Raw(func(driverConn any) error {
 		conn, err := raw(driverConn)
 		if err != nil {
 			return err
 		}
 		return livecopy.Copy(ctx, conn, c.path)
 	})
+	var isNew bool
+	if err == nil {
+		err = c.live.QueryRowContext(ctx, "SELECT NOT EXISTS (SELECT 1 FROM main.sqlite_schema)").Scan(&isNew)
+	}
+	if err == nil && isNew {
+		err = c.begin(ctx)
+	}
+	return err
 }
 
-func (c *privateCopy) Open(ctx context.Context) (*sql.Conn, error) { return c.db.Conn(ctx) }
+// begin makes the copy of a database with nothing in it what that would become: as long as
+// there is nothing in the file, only its connection knows what the program has asked for.
+func (c *privateCopy) begin(ctx context.Context) error {
+	conn, err := c.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var statements []string
+	for _, pragma := range []string{"page_size", "encoding", "auto_vacuum"} {
+		var value string
+		if err := c.live.QueryRowContext(ctx, "PRAGMA main."+pragma).Scan(&value); err != nil {
+			return err
+		}
+		statements = append(statements, "PRAGMA main."+pragma+" = '"+value+"'")
+	}
+	return exec(ctx, conn, append(statements, "CREATE TABLE lockstep_first (a)", "DROP TABLE lockstep_first")...)
+}
 
-func (c *privateCopy) Replace(ctx context.Context) error {
+// Open opens the copy. Nobody else uses it, so that nothing has to be synchronized.
+func (c *privateCopy) Open(ctx context.Context) (*sql.Conn, error) {
+	conn, err := c.db.Conn(ctx)
+	if err == nil {
+		if err = exec(ctx, conn, "PRAGMA journal_mode = delete", "PRAGMA synchronous = off"); err != nil {
+			conn.Close()
+		}
+	}
+	return conn, err
+}
+
+func exec(ctx context.Context, conn *sql.Conn, statements ...string) error {
+	for _, q := range statements {
+		if _, err := conn.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run runs a script on the copy, and looks at what it has left.
+func (c *privateCopy) Run(ctx context.Context, file string, text []byte) (output string, err error) {
+	begun := time.Now()
+	stdout, stderr, err := interpreter.Run(ctx, file, text, c.path)
+	c.upgrade.Info("script ended", "database", c.file, "file", file, "took", time.Since(begun), "error", err, "stdout", stdout, "stderr", stderr)
+	if err == nil {
+		err = c.inspect(ctx)
+	}
+	return cmp.Or(stderr, stdout), err
+}
+
+// inspect returns an error if the copy could not take the place of the live database.
+func (c *privateCopy) inspect(ctx context.Context) error {
+	conn, err := c.Open(ctx)
+	var faults []string
+	if err == nil {
+		defer conn.Close()
+		faults, err = sqlite.IntegrityCheck(ctx, conn, 1)
+	}
+	switch {
+	case err != nil:
+		return &leftError{err}
+	case len(faults) > 0:
+		fact := "what the script has left is damaged"
+		// It can have been so all the time.
+		before, err := sqlite.IntegrityCheck(ctx, c.live, 1)
+		if err == nil && len(before) > 0 {
+			fact, faults = "the database is damaged, and was before the script ran", before
+		}
+		return errors.New(fact + ": integrity_check: " + strings.ReplaceAll(faults[0], "\n", ": "))
+	}
+	before, err := sqlite.Form(ctx, c.live)
+	if err != nil {
+		return err
+	}
+	after, err := sqlite.Form(ctx, conn)
+	if err == nil && after != before {
+		err = fmt.Errorf("the script changed the database from %s to %s; an upgrade must keep both", before, after)
+	}
+	return err
+}
+
+// leftError is the error for a copy that cannot be read any more.
+type leftError struct{ err error }
+
+func (e *leftError) Error() string { return "what the script has left: " + sqlite.Sentence(e.err) }
+func (e *leftError) Unwrap() error { return e.err }
+
+// replace replaces the live content by that of the copy.
+func (c *privateCopy) replace(ctx context.Context) error {
 	return c.live.Raw(func(any) error { return c.lock.Replace(ctx, c.path) })
 }
 
-// Close removes what is the copy's own, because the lock may be somebody else's by
-// now, and the folder around it, if that is empty then.
-func (c *privateCopy) Close() error {
+// close removes the copy and gives up the lock. What others have in the folder around it
+// stays: the lock may be theirs by now.
+func (c *privateCopy) close() error {
 	if c.db != nil {
 		c.db.Close()
 	}
@@ -178,7 +280,7 @@ type connector struct {
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
-	if err == nil && c.init != nil {
+	if err == nil {
 		if err = c.init(conn); err != nil {
 			conn.Close()
 			return nil, err

@@ -73,15 +73,16 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/program"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// Python and Shell are what generated code says of .py and .sh files.
+// Python and Shell are the programs of .py and .sh files in generated code.
 var (
-	Python = lockstep.Outside(language(".py"))
-	Shell  = lockstep.Outside(language(".sh"))
+	Python lockstep.Program = language(".py")
+	Shell  lockstep.Program = language(".sh")
 )
 
 // WithConn has f called with each connection to the private copy that scripts, and the
@@ -137,19 +138,38 @@ func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
 	})
 }
 
-func (language) Hold(ctx context.Context, db *sql.DB, conn *sql.Conn, init func(driverConn any) error) (lockstep.PrivateCopy, error) {
-	c, err := hold(ctx, db, conn, init)
-	if c == nil {
-		return nil, err
+// Upgrade runs a part of an upgrade on a private copy of the database.
+func (language) Upgrade(ctx context.Context, u program.Upgrade) (done bool, err error) {
+	var c *privateCopy
+	err = u.Wait(ctx, func(ctx context.Context) (err error) {
+		c, err = hold(ctx, u)
+		return err
+	})
+	if err != nil {
+		return false, err
 	}
-	return c, nil
+	if c == nil {
+		u.Info("begun again, because another connection has written to the database")
+		return false, nil
+	}
+	defer func() {
+		if e := c.close(); e != nil {
+			u.Warn("the copy that scripts ran on remains", "database", c.file, "error", e)
+		}
+	}()
+	if err := c.fill(ctx); err != nil {
+		return false, err
+	}
+	if err := u.Run(ctx, c); err != nil {
+		return false, err
+	}
+	return u.Replace(ctx, c.replace)
 }
 
-func (language) Run(ctx context.Context, file string, text []byte, path string) (stdout, stderr string, err error) {
-	return interpreter.Run(ctx, file, text, path)
-}
+// Sweep removes copies that killed processes have left.
+func (language) Sweep(file string) error { return sweep(file, "") }
 
-func (language) Sweep(db string) error { return sweep(db, "") }
+var _ program.Script = language("")
 
 // raw returns the connection below one of package database/sql, through what others
 // may have put around the driver.

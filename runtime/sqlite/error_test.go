@@ -105,6 +105,9 @@ func TestCodeAndSentence(t *testing.T) {
 			{check, 19, "CHECK constraint failed: n > 0"},
 			{syntax, 1, "incomplete input"},
 		} {
+			if IsBusy(c.err) != (c.code == 5) {
+				t.Errorf("got busy %v for %v", IsBusy(c.err), c.err)
+			}
 			if Code(c.err)&0xff != c.code || Sentence(c.err) != c.want {
 				t.Errorf("got %d, %s; want %d, %s", Code(c.err)&0xff, Sentence(c.err), c.code, c.want)
 			}

@@ -25,7 +25,7 @@ func acceptance(t *test) {
 		s := t.schema(upTo(2, with(notes, "0001-notes.sql",
 			"CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\nINSERT INTO notes (title) VALUES ('corrected'), ('second');")))
 		t.refuses(s, lockstep.ErrDiverged,
-			"data.db: at version 0002 through other migrations: 0001-notes.sql was applied with another text than this program has; to start nevertheless, allow d1:…")
+			"data.db: at version 0002 through other migrations: 0001-notes.sql was applied with different contents; to start nevertheless, allow d1:…")
 		s.Migrations[0].Accepted = []string{t.schema(notes).Migrations[0].Checksum}
 		t.accepts(s)
 		t.accepts(t.schema(upTo(2, notes))) // the release before still starts

@@ -32,7 +32,7 @@ func allow(t *test) {
 		}
 	}
 	edited := with(notes, "0001-notes.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\nINSERT INTO notes (title) VALUES ('other'), ('second');")
-	const edit = "0001-notes.sql was applied with another text than this program has; to start nevertheless, allow d1:…"
+	const edit = "0001-notes.sql was applied with different contents; to start nevertheless, allow d1:…"
 
 	t.claim("AcceptsExactlyTheDigestOfDrift", func(t *test) {
 		t.migrate(notes)

@@ -403,7 +403,7 @@ func backup(t *test) {
 		t.migrate(upTo(2, notes))
 		t.migrate(upTo(3, notes), lockstep.WithBackup(0))
 		edited := t.schema(with(upTo(3, notes), "0003-index-tags.sql", "CREATE INDEX tags_by_tag ON tags (tag, note);\n"))
-		const refusal = "data.db: at version 0003 through other migrations: 0003-index-tags.sql was applied with another text than this program has; to start nevertheless, allow d1:…"
+		const refusal = "data.db: at version 0003 through other migrations: 0003-index-tags.sql was applied with different contents; to start nevertheless, allow d1:…"
 		way := t.backup()
 		e := t.refuses(edited, lockstep.ErrDiverged, refusal+"\n\tlockstep restore --db data.db data.db"+strings.TrimPrefix(way, t.path))
 		t.same("backup", e.Backup, way)
@@ -415,6 +415,6 @@ func backup(t *test) {
 		t.lay(".21000101T000000Z.backup")
 		t.refuses(edited, lockstep.ErrDiverged, refusal+"\n\tlockstep restore --db data.db data.db.v0002.20990101T000000Z.backup")
 		earlier := t.schema(with(upTo(3, notes), "0001-notes.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\nINSERT INTO notes (title) VALUES ('1st'), ('2nd');\n"))
-		t.refuses(earlier, lockstep.ErrDiverged, "data.db: at version 0003 through other migrations: 0001-notes.sql was applied with another text than this program has; to start nevertheless, allow d1:…")
+		t.refuses(earlier, lockstep.ErrDiverged, "data.db: at version 0003 through other migrations: 0001-notes.sql was applied with different contents; to start nevertheless, allow d1:…")
 	})
 }

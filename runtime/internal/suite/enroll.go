@@ -62,12 +62,12 @@ func enroll(t *test) {
 		}
 		before := t.bytes()
 		err = lockstep.Enroll(t.Context(), t.open(Settings{}), at)
-		t.says(err, "data.db: not enrolled, because the tables of version 0001 are not recorded")
+		t.says(err, "data.db: not enrolled: the tables of version 0001 are not recorded")
 		t.untouched(before)
 	})
 	t.claim("RefusesManagedDatabase", func(t *test) {
 		t.migrate(upTo(1, notes))
-		refuses(t, lockstep.ErrManaged, "data.db: at version 0001 already; nothing was written", Settings{})
+		refuses(t, lockstep.ErrManaged, "data.db: already at version 0001; nothing was written", Settings{})
 	})
 	t.claim("RefusesOtherTables", func(t *test) {
 		t.exec(unmanaged[0], "CREATE TABLE tags (note INTEGER NOT NULL, tag TEXT)")
@@ -83,12 +83,12 @@ func enroll(t *test) {
 	t.claim("RefusesMetaTableOfAnotherShape", func(t *test) {
 		t.exec(unmanaged...)
 		t.exec("CREATE VIEW _META AS SELECT 1 AS version")
-		refuses(t, lockstep.ErrUnmanaged, "data.db: has a _meta that is not a version; rename it", Settings{})
+		refuses(t, lockstep.ErrUnmanaged, "data.db: has a table _meta that does not hold a version; rename it", Settings{})
 	})
 	t.claim("RefusesHistoryWithoutVersion", func(t *test) {
 		t.migrate(upTo(3, notes))
 		t.exec("DROP TABLE _meta", "DROP INDEX tags_by_tag", "DROP TRIGGER lower_tags")
-		refuses(t, lockstep.ErrUnmanaged, "data.db: has a _lockstep_history and no version; put its _meta back, or rename it", Settings{})
+		refuses(t, lockstep.ErrUnmanaged, "data.db: has a table _lockstep_history and no version; restore its _meta, or rename it", Settings{})
 	})
 	t.claim("RefusesLockedDatabase", func(t *test) {
 		t.exec(unmanaged...)
@@ -125,7 +125,7 @@ func enroll(t *test) {
 				if err := <-errs; err == nil {
 					enrolled++
 				} else {
-					t.isRefusal(err, lockstep.ErrManaged, "data.db: at version 0002 already; nothing was written")
+					t.isRefusal(err, lockstep.ErrManaged, "data.db: already at version 0002; nothing was written")
 				}
 			}
 			if enrolled != 1 {

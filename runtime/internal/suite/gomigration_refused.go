@@ -130,7 +130,7 @@ func goOwnTables(t *test) {
 		{"ColumnOfTheHistory", "ALTER TABLE _lockstep_history ADD COLUMN x"},
 	} {
 		t.claim("LeavesTheRecordAlone"+c.name, func(t *test) {
-			t.undone("_meta and _lockstep_history are lockstep's, and the migration has changed them; leave them alone", func(ctx context.Context, tx lockstep.Tx) error {
+			t.undone("changed _meta or _lockstep_history, which belong to lockstep", func(ctx context.Context, tx lockstep.Tx) error {
 				_, err := tx.ExecContext(ctx, c.q)
 				return err
 			})
@@ -141,7 +141,7 @@ func goOwnTables(t *test) {
 			_, err := tx.ExecContext(ctx, "CREATE TABLE _meta (id INTEGER PRIMARY KEY, version INTEGER); INSERT INTO _meta VALUES (1, 7)")
 			return err
 		}})
-		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s), "data.db: 0001-one.go: _meta and _lockstep_history are lockstep's, and the migration has changed them; leave them alone; rolled back, still at 0000")
+		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s), "data.db: 0001-one.go: changed _meta or _lockstep_history, which belong to lockstep; rolled back, still at 0000")
 		t.same("tables", t.query("SELECT name FROM sqlite_master"), "")
 	})
 }

@@ -103,7 +103,7 @@ func refusal(t *test) {
 	t.claim("RefusesEditedMigrationAtHead", func(t *test) {
 		t.migrate(upTo(3, edited))
 		e := t.refuses(t.schema(upTo(3, notes)), lockstep.ErrDiverged,
-			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with another text than this program has; to start nevertheless, allow d1:…")
+			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with different contents; to start nevertheless, allow d1:…")
 		if e.Version != 3 || e.Expected != 3 {
 			t.Errorf("got versions %v and %v, want 0003 and 0003", e.Version, e.Expected)
 		}
@@ -111,12 +111,12 @@ func refusal(t *test) {
 	t.claim("RefusesEditedMigrationBehind", func(t *test) {
 		t.migrate(upTo(3, edited))
 		t.refuses(t.schema(notes), lockstep.ErrDiverged,
-			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with another text than this program has; to start nevertheless, allow d1:…")
+			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with different contents; to start nevertheless, allow d1:…")
 	})
 	t.claim("NamesTheFirstOfSeveralEditedMigrations", func(t *test) {
 		t.migrate(upTo(3, with(edited, "0003-index-tags.sql", "CREATE INDEX by_tag ON tags (tag);")))
 		t.refuses(t.schema(notes), lockstep.ErrDiverged,
-			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with another text than this program has; 1 later one differs, too; to start nevertheless, allow d1:…")
+			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with different contents; 1 later one differs, too; to start nevertheless, allow d1:…")
 	})
 	t.claim("RefusesOtherFileOfTheSameNumber", func(t *test) {
 		t.migrate(upTo(1, notes) + "-- 0002-colours.sql --\nCREATE TABLE colours (name TEXT);\n")

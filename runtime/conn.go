@@ -1,0 +1,115 @@
+package lockstep
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+)
+
+// A conn is a connection that lockstep works on.
+type conn struct {
+	*sql.Conn
+	file    string    // the database, as SQLite names it, or ":memory:"; "" until it is known
+	begun   bool      // a transaction may be open
+	changed []setting // to be restored
+}
+
+// scanner is (*sql.Rows).Scan.
+type scanner = sqlite.Scan
+
+// query calls f for each row, and closes the rows before it returns.
+func (c *conn) query(ctx context.Context, q string, f func(scan scanner) error) error {
+	return sqlite.Each(ctx, c.Conn, q, f)
+}
+
+func (c *conn) exec(ctx context.Context, q string, args ...any) error {
+	_, err := c.ExecContext(ctx, q, args...)
+	return err
+}
+
+// read reads the one value that a query returns.
+func (c *conn) read(ctx context.Context, q string, to any) error {
+	return c.QueryRowContext(ctx, q).Scan(to)
+}
+
+// readFile finds out what to call the database in errors. It takes no lock.
+func (c *conn) readFile(ctx context.Context) {
+	if c.file != "" {
+		return
+	}
+	var file sql.NullString
+	err := c.query(ctx, "PRAGMA database_list", func(scan scanner) error {
+		var seq int
+		var name string
+		var f sql.NullString
+		err := scan(&seq, &name, &f)
+		if name == "main" {
+			file = f
+		}
+		return err
+	})
+	if err == nil {
+		if c.file = file.String; c.file == "" {
+			c.file = ":memory:"
+		}
+	}
+}
+
+// begin begins a transaction.
+func (c *conn) begin(ctx context.Context, q string) error {
+	err := c.exec(ctx, q)
+	if err == nil || ctx.Err() != nil { // it can have begun before it was interrupted
+		c.begun = true
+	}
+	return err
+}
+
+// commit commits the transaction.
+func (c *conn) commit(ctx context.Context) error {
+	err := c.exec(ctx, "COMMIT")
+	if err == nil {
+		c.begun = false
+	}
+	return err
+}
+
+// rollback ends the transaction, if there is one, even after ctx has ended: drivers do not
+// end it when a connection goes back to the pool. A connection on which that fails is
+// discarded, which ends it too.
+func (c *conn) rollback(ctx context.Context) {
+	if !c.begun {
+		return
+	}
+	c.begun = false
+	err := c.exec(context.WithoutCancel(ctx), "ROLLBACK")
+	// Some errors roll back by themselves. SQLite has no code for that answer.
+	// https://sqlite.org/lang_transaction.html
+	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
+		c.discard()
+	}
+}
+
+// inTransaction returns nil if a transaction is open. Some errors end it, and one that a
+// driver has kept to itself must not leave the version recorded and the migrations
+// rolled back. SQLite has no statement that tells, but it refuses a second BEGIN.
+// (A savepoint around the upgrade would tell, too. With one, SQLite saves each page
+// before it changes it, and the rebuild of a table takes a quarter longer.)
+func (c *conn) inTransaction(ctx context.Context) error {
+	switch err := c.exec(ctx, "BEGIN"); {
+	case err == nil:
+		return errors.New("a statement has ended the transaction of the upgrade")
+	case !strings.Contains(err.Error(), "within a transaction"):
+		return err
+	}
+	return nil
+}
+
+// discard has the pool close the connection instead of taking it back: the application
+// must not get it in the state that it is in.
+func (c *conn) discard() {
+	c.Raw(func(any) error { return driver.ErrBadConn })
+}

@@ -1,0 +1,59 @@
+// Package program is the contract between package lockstep and package script: a migration
+// that is a script does not run in the transaction of an upgrade, as others do.
+package program
+
+import (
+	"context"
+	"database/sql"
+)
+
+// A Script is a lockstep.Program that opens the database itself, by the name of its file.
+type Script interface {
+	// Ready returns why the script could not be run on the database of conn, a
+	// connection of db. It is called before anything has run.
+	Ready(db *sql.DB, conn *sql.Conn) error
+
+	// Upgrade runs a part of an upgrade on a private copy of the database, and replaces
+	// the live content by that of the copy, in one transaction. Meanwhile others may
+	// read, and not write. It reports whether nothing is left to do. If it is not, and
+	// there is no error, the upgrade goes on by reading the database again.
+	Upgrade(ctx context.Context, u Upgrade) (done bool, err error)
+
+	// Sweep removes what killed processes have left of copies of the database in file.
+	// The caller holds the lock for writing.
+	Sweep(file string) error
+}
+
+// An Upgrade is what package lockstep does in [Script.Upgrade]. Its errors are complete.
+type Upgrade interface {
+	// Live returns a connection of db, to the database. It is in a transaction that
+	// began with BEGIN IMMEDIATE.
+	Live() (db *sql.DB, conn *sql.Conn)
+
+	// Init is to be called with each connection to the copy, as (*sql.Conn).Raw gives it.
+	Init(driverConn any) error
+
+	// Wait calls f until it no longer finds the database locked.
+	Wait(ctx context.Context, f func(context.Context) error) error
+
+	// Run runs the migrations on the copy, and records them there. It leaves it closed.
+	Run(ctx context.Context, c Copy) error
+
+	// Replace calls replace, which is to replace the live content, as Wait does.
+	Replace(ctx context.Context, replace func(context.Context) error) (done bool, err error)
+
+	// Info and Warn log as a *slog.Logger does.
+	Info(msg string, args ...any)
+	Warn(msg string, args ...any)
+}
+
+// A Copy is a copy of a database that nobody else uses.
+type Copy interface {
+	// Open opens the copy. It is not open.
+	Open(ctx context.Context) (*sql.Conn, error)
+
+	// Run runs a script on the copy, which is not open. file is its name. When the context
+	// ends, the script ends, and what it has started. The error says how it ended, or
+	// what is wrong with what it left. output is the end of what it wrote.
+	Run(ctx context.Context, file string, text []byte) (output string, err error)
+}

@@ -1,0 +1,139 @@
+package lockstep
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A verdict is what [judge] says of a database.
+type verdict struct {
+	refusal *Error           // nil if the database is at the version; ErrBehind if it is to be upgraded
+	allowed []*Error         // refusals that the operator has allowed
+	extra   []sqltext.Object // objects that no migration made, where the tables were compared
+	since   Version          // with ErrDiverged: of the first migration that differs
+}
+
+// judge compares the state of a database with what the program expects. It is the one
+// place that decides.
+func judge(s *Schema, st *state, allowed []string) (v verdict) {
+	tables := st.tables()
+	diverged, since := s.diverged(st)
+	switch {
+	case !st.managed && tables > 0:
+		v.refusal = s.refuse(ErrUnmanaged, st)
+		v.refusal.Detail = count(tables, "table") + " and no version"
+		return v
+	case st.version > s.Expected:
+		v.refusal = s.refuse(ErrAhead, st)
+		return v
+	case diverged != nil && !v.allows(diverged, allowed):
+		v.since = since
+		return v
+	case st.version < s.Expected || !st.managed:
+		v.refusal = s.refuse(ErrBehind, st)
+		for _, m := range s.after(st.version) {
+			v.refusal.Pending = append(v.refusal.Pending, m.File)
+		}
+		return v
+	}
+	// The cookie changes with the schema, so an unchanged one spares the comparison.
+	// VACUUM and others change it too, so a changed one proves nothing.
+	if r, ok := st.newest(); ok && r.cookie.Valid && r.cookie.Int64 == st.cookie && r.fingerprint == s.Fingerprint {
+		return v
+	}
+	v.judgeTables(s, st, allowed)
+	return v
+}
+
+// judgeTables compares the tables of a database at the expected version with those that
+// the migrations produce.
+func (v *verdict) judgeTables(s *Schema, st *state, allowed []string) {
+	changed, extra, err := s.diff(st.objects)
+	if v.extra = extra; err != nil {
+		v.refusal = err
+	} else if len(changed) > 0 {
+		e := s.refuse(ErrDrift, st)
+		e.Differences, e.Digest = changed, s.driftDigest(changed)
+		v.allows(e, allowed)
+	}
+}
+
+// allows reports whether the operator has allowed exactly this refusal.
+func (v *verdict) allows(e *Error, allowed []string) bool {
+	if slices.Contains(allowed, e.Digest) {
+		v.allowed = append(v.allowed, e)
+		return true
+	}
+	v.refusal = e
+	return false
+}
+
+func (s *Schema) refuse(kind error, st *state) *Error {
+	return &Error{Kind: kind, DB: st.db, Version: st.version, Expected: s.Expected}
+}
+
+// diverged returns an error if the history of a database differs from the migrations, and
+// the version of the first that differs. Versions without a row are unknown: another tool
+// applied them.
+func (s *Schema) diverged(st *state) (e *Error, since Version) {
+	h := sha256.New()
+	fmt.Fprintf(h, "diverged\n%v %s\n", s.Expected, s.Digest)
+	same, differ := 0, 0
+	for _, r := range st.history {
+		detail := s.differs(r, st.version)
+		if detail == "" {
+			same++
+			continue
+		}
+		fmt.Fprintf(h, "%v %s\n", r.version, r.checksum)
+		if differ++; differ == 1 {
+			e, since = s.refuse(ErrDiverged, st), r.version
+			e.Detail = detail
+		}
+	}
+	switch more := differ - 1; {
+	case e == nil:
+		return nil, 0
+	case more > 0 && same == 0:
+		e.Detail += "; the database belongs to another program"
+	case more == 1:
+		e.Detail += "; 1 later one differs, too"
+	case more > 1:
+		e.Detail += "; " + strconv.Itoa(more) + " later ones differ, too"
+	}
+	e.Digest = "d1:" + hex.EncodeToString(h.Sum(nil)[:16])
+	return e, since
+}
+
+// differs says in what a row of the history of a database at version v differs from the
+// migrations, or "".
+func (s *Schema) differs(r row, v Version) string {
+	m, ok := s.migration(r.version)
+	switch {
+	case r.version > v:
+		return r.file + " was applied, though _meta says " + v.String()
+	case !ok:
+		return r.file + " was applied, and this program has no migration " + r.version.String()
+	case r.checksum == "" || r.checksum == m.Checksum || slices.Contains(m.Accepted, r.checksum):
+		return ""
+	case r.file != m.File:
+		return r.file + " was applied, where this program has " + m.File
+	}
+	return r.file + " was applied with different contents"
+}
+
+// driftDigest returns the digest by which an operator allows a program to start on a
+// database in which these objects are not what they should be.
+func (s *Schema) driftDigest(changed []sqltext.Difference) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "drift\n%v %s\n", s.Expected, s.Fingerprint)
+	for _, d := range changed {
+		fmt.Fprintf(h, "%s %q %q\n", d.Type, d.Name, d.Found)
+	}
+	return "d1:" + hex.EncodeToString(h.Sum(nil)[:16])
+}

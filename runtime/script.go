@@ -1,0 +1,142 @@
+package lockstep
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/lockstep-db/lockstep/runtime/internal/program"
+)
+
+// Migrations in Python and shell open the database themselves, so they cannot run in a
+// transaction of the upgrade. A segment with one among its migrations runs on a private copy
+// of the database, while the lock for writing to the live one is held. When everything has
+// run, was recorded and found right on the copy, its content replaces the live one. What
+// fails before that leaves the live database as it was.
+
+// WithConn has f called with each connection that an upgrade opens besides the
+// application's own, as (*sql.Conn).Raw gives it: those to the private copy that
+// migrations run on when there are scripts among them. Functions, collations and virtual
+// tables that migrations use have to be registered there, too. With
+// github.com/ncruces/go-sqlite3, script.WithConn is the same with its type.
+func WithConn(f func(driverConn any) error) Option { return func(c *config) { c.connected = f } }
+
+// onCopy is a segment that package script runs. (Without that package, the linker drops
+// its methods.)
+type onCopy struct {
+	u *upgrade
+	s *segment
+}
+
+var _ program.Upgrade = onCopy{}
+
+func (o onCopy) Live() (*sql.DB, *sql.Conn) { return o.u.db, o.u.conn.Conn }
+
+func (o onCopy) Init(driverConn any) error {
+	if o.u.connected == nil {
+		return nil
+	}
+	return o.u.connected(driverConn)
+}
+
+func (o onCopy) Info(msg string, args ...any) { o.u.log.Info(msg, args...) }
+func (o onCopy) Warn(msg string, args ...any) { o.u.log.Warn(msg, args...) }
+
+func (o onCopy) Wait(ctx context.Context, f func(context.Context) error) error {
+	return o.u.rolledBack(o.u.wait(ctx, f))
+}
+
+func (o onCopy) Run(ctx context.Context, c program.Copy) error {
+	s, on := o.s, &conn{file: o.u.conn.file}
+	s.on = on
+	s.script = func(ctx context.Context, m *pending) (output string, err error) {
+		return output, on.keepsOwn(ctx, func() (err error) {
+			output, err = o.script(ctx, c, m)
+			return err
+		})
+	}
+	defer o.leave(ctx)
+	err := o.enter(ctx, c)
+	if err == nil {
+		err = o.u.run(ctx, s)
+	}
+	if err == nil && !on.begun {
+		err = on.begin(ctx, "BEGIN IMMEDIATE")
+	}
+	if err == nil {
+		_, err = o.u.seal(ctx, s)
+	}
+	// The database will have another schema cookie than the copy. By chance, it could be
+	// the same when the schema is not.
+	if err == nil {
+		err = on.exec(ctx, "UPDATE main._lockstep_history SET cookie = NULL")
+	}
+	if err == nil {
+		err = on.commit(ctx)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return o.u.explained(ctx, err)
+}
+
+// enter opens the copy, with the settings of an upgrade.
+func (o onCopy) enter(ctx context.Context, c program.Copy) error {
+	conn, err := c.Open(ctx)
+	if err != nil {
+		return err
+	}
+	o.s.on.Conn = conn
+	o.u.progress.count(ctx, o.s.on, o.u.progress.last.Rows)
+	return o.s.on.enter(ctx)
+}
+
+// leave closes the copy, and with it the settings.
+func (o onCopy) leave(ctx context.Context) {
+	if on := o.s.on; on.Conn != nil {
+		on.rollback(ctx)
+		on.Close()
+		*on = conn{file: on.file}
+	}
+}
+
+// script runs a script. What is between two scripts is one transaction, as it would be
+// without them.
+func (o onCopy) script(ctx context.Context, c program.Copy, m *pending) (output string, err error) {
+	if err = o.s.on.inTransaction(ctx); err == nil {
+		err = o.s.on.commit(ctx)
+	}
+	o.leave(ctx)
+	if err == nil {
+		output, err = c.Run(ctx, m.File, m.text)
+	}
+	if err == nil {
+		err = o.enter(ctx, c)
+	}
+	return output, err
+}
+
+func (o onCopy) Replace(ctx context.Context, replace func(context.Context) error) (done bool, err error) {
+	done, err = o.u.take(ctx, o.s, replace)
+	if done {
+		// Until somebody notes the schema cookie, every start compares the schema.
+		ctx := context.WithoutCancel(ctx)
+		if st, err := o.u.read(ctx); err == nil {
+			if v := judge(o.u.schema, st, o.u.allow); v.refusal == nil && len(v.allowed) == 0 {
+				o.u.reseal(ctx, st)
+			}
+		}
+	}
+	return done, o.u.explained(ctx, err)
+}
+
+// sweep removes what killed processes have left beside the database. If one of them had
+// finished its upgrade, the cookie is missing that its last step notes, and so reseal comes
+// by.
+func (g *gate) sweep() error {
+	for _, m := range g.schema.Migrations {
+		if p, ok := m.Program.(program.Script); ok {
+			return p.Sweep(g.conn.file)
+		}
+	}
+	return nil
+}

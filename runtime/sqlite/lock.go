@@ -1,0 +1,63 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Primary result codes. https://sqlite.org/rescode.html
+const (
+	codeBusy      = 5
+	codeLocked    = 6
+	codeReadOnly  = 8
+	codeInterrupt = 9
+	codeProtocol  = 15
+)
+
+// IsBusy reports whether err says that another connection holds a lock, so that the same
+// call can succeed later. LOCKED is the same within a shared cache, and PROTOCOL ends a
+// race for the locks of a WAL.
+func IsBusy(err error) bool {
+	switch Code(err) & 0xff {
+	case codeBusy, codeLocked, codeProtocol:
+		return true
+	}
+	return false
+}
+
+// IsReadOnly reports whether err says that the database cannot be written to.
+func IsReadOnly(err error) bool { return Code(err)&0xff == codeReadOnly }
+
+// IsInterrupt reports whether err is what a driver returns when the context has ended:
+// SQLite's answer, or the context's error.
+func IsInterrupt(err error) bool {
+	return Code(err)&0xff == codeInterrupt || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Wait calls f until it no longer finds the database locked. When ctx ends, it returns the
+// last error that said so. (SQLite's own busy handler does not wait where waiting could
+// deadlock, and drivers do not interrupt it. https://sqlite.org/c3ref/busy_handler.html)
+func Wait(ctx context.Context, f func() error) error {
+	var busy error
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		err := f()
+		switch {
+		case IsBusy(err):
+			busy = err
+		case busy != nil && ctx.Err() != nil && IsInterrupt(err):
+			return busy
+		default:
+			return err
+		}
+		// Connections that wait for the same lock should not all try at the same time.
+		timer := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return busy
+		}
+	}
+}
