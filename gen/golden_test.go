@@ -167,6 +167,7 @@ func offline(t testing.TB) {
 	t.Setenv("GOPROXY", "off")
 	t.Setenv("GOFLAGS", "-mod=mod")
 	t.Setenv("GOWORK", "off")
+	t.Setenv("GOGC", "400") // linking takes most of the time here, and less of it with fewer collections
 }
 
 func writeFile(t testing.TB, path, text string) {
