@@ -2,12 +2,21 @@ package sqlcheck
 
 import (
 	"fmt"
+	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/analysis/analysistest"
 )
+
+// TestMain collects garbage less often: most of what these tests do is to read and check
+// the types of the standard library.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // TestAnalyzer loads all packages at once: the standard library that they import is
 // loaded from source, which takes seconds.
@@ -30,18 +39,15 @@ func TestAnalyzer(t *testing.T) {
 	)
 }
 
+// TestFlags has --tests check tests and --why say what is not checked, in one load.
 func TestFlags(t *testing.T) {
-	t.Run("TestsChecksTests", func(t *testing.T) { analyze(t, withFlag(t, "tests"), "tests") })
-	t.Run("WhySaysWhatIsNotChecked", func(t *testing.T) { analyze(t, withFlag(t, "why"), "why") })
-}
-
-func withFlag(t *testing.T, name string) *analysis.Analyzer {
-	t.Helper()
 	a := newAnalyzer()
-	if err := a.Flags.Set(name, "true"); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"tests", "why"} {
+		if err := a.Flags.Set(name, "true"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return a
+	analyze(t, a, "tests", "why")
 }
 
 func analyze(t *testing.T, a *analysis.Analyzer, paths ...string) {
