@@ -14,27 +14,7 @@ import (
 
 func checkCommand() command {
 	return command{
-		name:  "check",
-		args:  "[--migrations DIR] [--db FILE] [flags]",
-		short: "say whether lockstep_gen.go, and a database, are what they should be",
-		long: `
-Without --db it is "lockstep generate --check" for the migrations directory: it exits
-with 1 if the migrations have problems or lockstep_gen.go is stale. It takes --gaps,
---dqs and --accept from the directory's go:generate line. Run it in CI.
-
-With --db it also says what the Check of a program with these migrations would say of
-the database: behind, ahead, not managed, diverged, drifted, or nothing if the program
-would start. It writes nothing to the database.
-
-Example:
-
-	$ lockstep check --db data.db
-	migrations/lockstep_gen.go: current, version 0006
-	lockstep: data.db: at version 0005, this program expects 0006: pending 0006-add-tags.sql
-		lockstep migrate --db data.db
-
-With --json, "result" has migrations, version, current (whether lockstep_gen.go is),
-db, and dbCurrent (null without --db). It is null if there are problems.`,
+		name: "check",
 		flags: func(fs *flag.FlagSet) action {
 			migrations, db := migrationsFlag(fs), givenDBFlag(fs)
 			opts := generateFlags(fs)

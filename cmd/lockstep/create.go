@@ -14,23 +14,7 @@ import (
 
 func createCommand() command {
 	return command{
-		name:  "create",
-		args:  "[--db FILE] [flags]",
-		short: "make an empty database at version 0000",
-		long: `
-Makes an empty database at version 0000, and the folders above it. Its only tables are
-those for version and history; "lockstep migrate" takes it from there. (A program
-needs no such database: its Migrate makes the file itself.)
-
-A database that already has a version is left alone, and its version printed. One
-that has tables and no version is refused with exit code 1.
-
-Example:
-
-	$ lockstep create --db data/notes.db
-	data/notes.db: created at version 0000
-
-With --json, "result" has db, version and created.`,
+		name: "create",
 		flags: func(fs *flag.FlagSet) action {
 			db := dbFlag(fs)
 			timeout := timeoutFlag(fs)

@@ -16,53 +16,7 @@ import (
 
 func enrollCommand() command {
 	return command{
-		name:  "enroll",
-		args:  "[--db FILE] [--migrations DIR] [--at N] [--from TOOL] [flags]",
-		short: "give a version to a database that existed before lockstep",
-		long: `
-Marks a database as being at version N, by default the newest: the migrations up to
-N count as applied, those after it as pending. It does so only if the schema of the
-database is what the migrations produce at version N. Otherwise it prints the
-difference, as "lockstep schema" does, and writes nothing; without --at it then looks
-for a version that fits. All it writes are the tables for version and history.
-
-Tables and indexes that no migration makes do not matter. Those that a migration after
-N makes do: it would fail on them.
-
-Where there are no migrations yet, it makes the first from the schema: it writes
-DIR/0001-initialize.sql, in SQLite's own wording, and marks the database as being at
-version 1. Before that it makes another database with the file and compares the two.
-Rows are not part of a schema, so a new database has none; the tables with few rows
-are listed, for you to look at. The tables of Litestream, goose, golang-migrate and
-dbmate are left out.
-
-With --from it reads the version that another tool recorded in the database:
-
-	goose           in the table goose_db_version
-	golang-migrate  in schema_migrations; refused while it is dirty
-	dbmate          in schema_migrations
-	user_version    in PRAGMA user_version
-
-If the tool's numbers are those of the migrations in DIR, N is the tool's version. If
-they are not, such as timestamps, N is found by counting: where the tool applied five
-migrations, N is the number of the fifth. If the two differ and the schema fits both,
---at has to decide. So it has where golang-migrate or user_version has a number that
-is not in DIR: they do not record how many came before. The schema has to be that of
-version N in any case. The tool's own table is left alone; enroll prints the statement
-with which a later migration can drop it.
-
-Example:
-
-	$ lockstep enroll --db data.db --at 3
-	data.db: enrolled at version 0003
-	$ lockstep enroll --db data.db --from goose
-	data.db: enrolled at version 0005 (goose: 5 applied, the last 20240131094500)
-
-With --json, "result" has db, version, enrolled, and changed (type, name, want,
-found, detail), which is empty when the database was enrolled. It also has file
-("" unless 0001 was written), rows (table, rows), settings (pragma, value: what a
-new database will not have), leftAlone (table, tool), and from (tool, last,
-migrations: 0 if the tool does not say), which is null without --from.`,
+		name: "enroll",
 		flags: func(fs *flag.FlagSet) action {
 			db, migrations := dbFlag(fs), migrationsFlag(fs)
 			var at versionFlag

@@ -19,7 +19,7 @@ func TestFastmigrate(t *testing.T) {
 // TestFastmigrateTable compares the table with the scripts: each row links to one
 // script, and each script has a row.
 func TestFastmigrateTable(t *testing.T) {
-	table, err := topics.ReadFile("help/fastmigrate.md")
+	table, err := pages.ReadFile("help/fastmigrate.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,41 +15,7 @@ import (
 
 func generateCommand() command {
 	return command{
-		name:  "generate",
-		args:  "[--check] [--gaps] [--dqs] [--accept N]... [--json] [DIR]",
-		short: "write lockstep_gen.go from the migrations in a directory",
-		long: `
-Reads the migrations in DIR (the current folder, where go generate starts it),
-replays them in SQLite in memory, and writes lockstep_gen.go beside them. It writes
-nothing unless all of them are right, and leaves an unchanged file alone. It prints
-only the places in the module that are pinned to an earlier migration and so no longer
-compile: the code to review before the commit.
-
-"lockstep init" writes the line that starts it:
-
-	//go:generate go tool lockstep generate
-
-The go command builds migrations in Go and caches the result; python3 and sh run .py
-and .sh files. They see a database with only what the migrations before them made, and
-their output goes to standard error. A directory with only SQL pays nothing for that.
-
-A migration that lockstep_gen.go records is history: databases have run it. generate
-refuses when one is changed, other than in comments and white space, renamed or
-removed. The newest may change until git has it. Write a change as a new migration; if
-you know better, --accept records the new contents beside the old, and databases that
-ran either are right. Contents that make another schema are not accepted.
-
-Problems are printed one per line, with file, line and column. The exit code is 1 if
-there are any.
-
-Example:
-
-	$ lockstep generate migrations
-	migrations/0004-add-tags.sql: number 0004 is already used by 0004-add-index.sql
-
-With --json, "result" has file (the path of lockstep_gen.go), version (the newest
-migration), written (false if the file was right already) and pins (file, line,
-col, pinned, newest).`,
+		name:      "generate",
 		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")

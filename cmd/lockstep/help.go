@@ -11,11 +11,18 @@ import (
 	"unicode/utf8"
 )
 
-// topics has a file for each topic of help, named for it. They are Markdown, for
-// those who read them on the web.
+// pages has a file for each topic of help and for the manual of each command, named for
+// it. They are Markdown, for those who read them on the web.
 //
-//go:embed help/*.md
-var topics embed.FS
+//go:embed help
+var pages embed.FS
+
+// page returns the title of a page and the text below it.
+func page(name string) (title, text string, err error) {
+	b, err := pages.ReadFile("help/" + name + ".md")
+	title, text, _ = strings.Cut(strings.TrimPrefix(string(b), "# "), "\n")
+	return title, text, err
+}
 
 // help prints the overview, or the manual of a command or topic.
 func help(stdout io.Writer, args []string) error {
@@ -26,8 +33,8 @@ func help(stdout io.Writer, args []string) error {
 	case len(args) > 1:
 		return errors.New("help: want one name\n\tlockstep help")
 	}
-	if text, err := topics.ReadFile("help/" + args[0] + ".md"); err == nil {
-		printTopic(stdout, string(text))
+	if title, text, err := page(args[0]); err == nil {
+		printTopic(stdout, title+"\n"+text)
 		return nil
 	}
 	cmd, err := find(args[0], topicNames()...)
@@ -49,12 +56,12 @@ Commands:
 
 `)
 	for _, cmd := range commands() {
-		fmt.Fprintf(w, "	%-9s %s\n", cmd.name, cmd.short)
+		title, _, _ := page("commands/" + cmd.name)
+		fmt.Fprintf(w, "	%-9s %s\n", cmd.name, strings.ToLower(title[:1])+title[1:])
 	}
 	fmt.Fprint(w, "\nTopics:\n\n")
 	for _, name := range topicNames() {
-		text, _ := topics.ReadFile("help/" + name + ".md")
-		title, _, _ := strings.Cut(strings.TrimPrefix(string(text), "# "), "\n")
+		title, _, _ := page(name)
 		fmt.Fprintf(w, "	%-14s %s\n", name, strings.ToLower(title[:1])+title[1:])
 	}
 	fmt.Fprint(w, `
@@ -76,7 +83,10 @@ func printManual(w io.Writer, cmd command) {
 	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	cmd.flags(fs)
 	jsonFlag(fs)
-	fmt.Fprintf(w, "Usage: lockstep %s\n\n%s\n\nFlags:\n\n", strings.TrimSpace(cmd.name+" "+cmd.args), strings.TrimSpace(cmd.long))
+	_, text, _ := page("commands/" + cmd.name)
+	fmt.Fprintln(w, "Usage:")
+	printTopic(w, text)
+	fmt.Fprint(w, "\nFlags:\n\n")
 	fs.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)
 		text = strings.TrimPrefix(text, value+": ")
@@ -94,9 +104,11 @@ func printManual(w io.Writer, cmd command) {
 
 // topicNames returns the names of the topics, sorted.
 func topicNames() (names []string) {
-	entries, _ := topics.ReadDir("help") // it is embedded
+	entries, _ := pages.ReadDir("help") // it is embedded
 	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), ".md"))
+		if name, ok := strings.CutSuffix(e.Name(), ".md"); ok {
+			names = append(names, name)
+		}
 	}
 	return names
 }

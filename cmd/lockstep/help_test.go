@@ -31,6 +31,26 @@ func TestHelpTopics(t *testing.T) {
 	}
 }
 
+// TestManuals wants a page for each command, which begins with how it is used, and no
+// other pages.
+func TestManuals(t *testing.T) {
+	files, err := filepath.Glob("help/commands/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != len(commands()) {
+		t.Errorf("got %d pages, want %d", len(files), len(commands()))
+	}
+	for _, cmd := range commands() {
+		title, text, err := page("commands/" + cmd.name)
+		if err != nil {
+			t.Error(err)
+		} else if !strings.HasPrefix(text, "\n\tlockstep "+cmd.name) || title == "" {
+			t.Errorf("%s: got title %q, text %q", cmd.name, title, text)
+		}
+	}
+}
+
 // TestHelpLinks looks for the files that the topics and README.md link to.
 func TestHelpLinks(t *testing.T) {
 	files, err := filepath.Glob("help/*.md")

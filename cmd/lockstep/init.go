@@ -15,32 +15,7 @@ import (
 
 func initCommand() command {
 	return command{
-		name:  "init",
-		args:  "[--json] [DIR]",
-		short: "make a migrations package",
-		long: `
-Makes DIR (default: the migrations directory, see "lockstep help") and in it
-migrations.go, which makes it a Go package: the package's documentation, and the line
-that has go generate run lockstep. Beside it, migrations_test.go tests all migrations:
-a database of each version must upgrade to the schema in lockstep_gen.go. (It compiles
-once "go generate" has run.) Then it prints what to do next, with the import path of
-the package. It writes no migration; "lockstep new" begins the first.
-
-The test imports the SQLite driver that go.mod requires, or else that of
-github.com/ncruces/go-sqlite3.
-
-DIR may have migrations already, such as those of a program that used fastmigrate.
-No file is overwritten.
-
-Example:
-
-	$ lockstep init
-	migrations/migrations.go: written
-	migrations/migrations_test.go: written
-
-With --json, "result" has file, test ("" if there was a migrations_test.go),
-package, importPath ("" outside of a module) and tool (whether go.mod has lockstep
-among its tools).`,
+		name:      "init",
 		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			return func(_ context.Context, _ *streams, args []string) (result, error) {

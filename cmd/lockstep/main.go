@@ -51,13 +51,9 @@ func main() {
 	os.Exit(code)
 }
 
-// A command is a subcommand.
+// A command is a subcommand. Its manual is in help/commands.
 type command struct {
-	name  string
-	args  string // "[flags] NAME...", in the usage line
-	short string // what it does, for the list of commands
-	long  string // its manual, without the flags
-
+	name      string
 	takesArgs bool // besides flags
 
 	// flags defines the command's flags and returns what runs once they are

@@ -20,47 +20,7 @@ import (
 
 func migrateCommand() command {
 	return command{
-		name:  "migrate",
-		args:  "[--db FILE] [--migrations DIR] [--to N] [--dry-run] [flags]",
-		short: "bring a database to the version of the migrations",
-		long: `
-Runs the pending migrations of a directory on a database, by the same code that a
-program runs when it starts: all of them in one transaction, or none. The directory
-need not be a Go package. Of lockstep_gen.go it uses only the earlier contents of
-migrations that are accepted.
-
-The database must exist, so that a mistyped path does not make a new one. An empty
-file, and a database that "lockstep create" made, get all migrations. There is no way
-back: to undo a migration, write another one or restore a backup.
-
-With --backup it first makes a backup of the database if something is pending and the
-database is not new: beside it, named as by "lockstep backup". It prints the path; if
-the upgrade then fails, the error names it. If the backup cannot be made, nothing
-runs. All backups stay; with --keep N, after an upgrade that succeeded, the last N
-that were made so stay, as with a program's WithBackup(N).
-
-With --dry-run it prints the statements that would run, and writes nothing. Whether
-they succeed on the data of this database is what "lockstep try" finds out.
-
-Migrations that are programs run, too. The go command builds those in Go, so the
-directory must be a package of a module; .py and .sh files are run by python3 and sh,
-on a copy of the database that takes its place. What they print goes to standard
-error.
-
-Double-quoted strings are accepted with a warning; a program accepts them only if
-its go:generate line has --dqs and its SQLite driver accepts them.
-
-Example:
-
-	$ lockstep migrate --db data.db
-	data.db: from version 0004 to 0006
-	  0005-add-tags.sql
-	  0006-index-tags.sql
-
-With --json, "result" has db, from, to, dryRun, backup ("" if none was made), and
-migrations: those that ran, or with --dry-run would run, each with version and file,
-and with --dry-run also program (it is not SQL) and noTransaction, which are left out
-when false, and statements (line, sql).`,
+		name: "migrate",
 		flags: func(fs *flag.FlagSet) action {
 			r := upgradeFlags(fs)
 			dryRun := fs.Bool("dry-run", false, "print what would run, and write nothing")

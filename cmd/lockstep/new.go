@@ -18,34 +18,7 @@ import (
 
 func newCommand() command {
 	return command{
-		name:  "new",
-		args:  "[--migrations DIR] [--sql|--go|--py|--sh] [-e] WORDS...",
-		short: "begin the next migration",
-		long: `
-Makes the file of the next migration, numbered after the last one in the directory
-and named after WORDS, and prints its path. The file has a comment that says what to
-do. Until you add SQL, the directory does not generate: a migration that does nothing
-is a mistake.
-
-Most migrations are SQL. For what SQL cannot do, there are programs:
-
-	--go  a function in the migrations package, which runs in the upgrade's
-	      transaction; the file compiles as it is
-	--py  a Python script that opens the database itself, run by python3 on a copy
-	--sh  the same for the shell, with sqlite3
-
-With -e, it opens the file in your editor, the shell command $VISUAL or else $EDITOR,
-and waits for it.
-
-It refuses, and makes nothing, if the files of the directory are not named and
-numbered as they should be, or one of them has no SQL yet.
-
-Example:
-
-	$ lockstep new add tags
-	migrations/0004-add-tags.sql
-
-With --json, "result" has file and version.`,
+		name:      "new",
 		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			migrations := migrationsFlag(fs)

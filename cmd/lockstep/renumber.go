@@ -18,43 +18,7 @@ import (
 
 func renumberCommand() command {
 	return command{
-		name:  "renumber",
-		args:  "[-n] [--onto BRANCH] [--move FILE]... [flags]",
-		short: "move a branch's own migrations after those of the branch it met",
-		long: `
-When both sides of a merge or a rebase have added the same number, renames the
-migrations of one side to come after those of the other, in their order: the files,
-the Go functions migrateNNNN, and the pins in the module. Then it generates
-lockstep_gen.go. Files that git tracks are moved in git's index, too. Nothing changes
-unless the migrations generate afterwards.
-
-Git tells which side stays:
-
-	in a merge       what is merged in stays, and this branch's own move; but when
-	                 another branch is merged into the main branch, that one's move
-	in a rebase      what the branch is rebased onto stays (HEAD)
-	otherwise        what is in the main branch stays; with --onto, in BRANCH
-
-The main branch is the one that the remote origin calls its HEAD, else origin/main,
-origin/master, main or master. Migrations in it never move: databases may have run
-them.
-
-Where git does not tell, or there is none, --move names the files that move.
-
-A database that ran a migration under its old number, such as your own, has diverged
-afterwards. Restore a backup from before, or start with a new one.
-
-Example:
-
-	$ lockstep renumber
-	migrations/0012-add-tags.sql: now 0013-add-tags.sql
-	store.go:9: V0012AddTags: now V0013AddTags
-	migrations/lockstep_gen.go: generated, version 0013
-
-With --json, "result" has stays (the commit or branch whose migrations stay; "" with
---move), moves (from, to), names (file, line, from, to), dryRun, version, generated
-(the path of lockstep_gen.go; "" for a directory that is no Go package) and pins
-(those that the new version breaks, as of generate).`,
+		name: "renumber",
 		flags: func(fs *flag.FlagSet) action {
 			migrations := migrationsFlag(fs)
 			opts := renumber.Options{}

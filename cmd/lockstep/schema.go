@@ -17,30 +17,7 @@ import (
 
 func schemaCommand() command {
 	return command{
-		name:  "schema",
-		args:  "[--migrations DIR] [--db FILE] [--to N] [flags]",
-		short: "print the schema of the migrations, of a database, or their difference",
-		long: `
-Without --db it prints the schema that the migrations produce, in SQLite's own
-wording; with --to N, the one at version N. With --db alone it prints the schema of
-the database, without lockstep's own tables. With --db and --migrations it prints
-their difference, and exits with 1 if there is one: "-" begins what the migrations
-produce, "+" what the database has. Wording, blanks and quotes do not count.
-
-Whether a program would start on the database is another question, for "lockstep
-check": tables and indexes that no migration made do not stop it.
-
-Example:
-
-	$ lockstep schema --migrations migrations --db data.db
-	table tags: column name: want TEXT NOT NULL, found TEXT
-	-CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
-	+CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT);
-	lockstep: data.db: 1 object differs from migrations at version 0002
-
-With --json, "result" has migrations and version, db, schema (the text; "" for a
-difference), objects (type, name, table, sql; empty for a difference), changed
-(type, name, want, found, detail) and extra (as objects).`,
+		name: "schema",
 		flags: func(fs *flag.FlagSet) action {
 			migrations, db := migrationsFlag(fs), givenDBFlag(fs)
 			var to versionFlag

@@ -16,34 +16,7 @@ import (
 
 func statusCommand() command {
 	return command{
-		name:  "status",
-		args:  "[--db FILE] [--migrations DIR] [flags]",
-		short: "print the version of a database, what was applied and what is pending",
-		long: `
-Prints the version of a database, the newest in the migrations directory, which
-migrations were applied when (and how long each took, and by which program), and
-which are pending. It writes nothing, and makes no file.
-
-A database that is behind is not an error here ("lockstep check" is for that). One
-that a program with these migrations would refuse is, with exit code 1, and so is a
-file that does not exist. Without a migrations directory (the default one is missing,
-and no other was given) it prints what the database itself records.
-
-Example:
-
-	$ lockstep status --db data.db
-	data.db: at version 0002; the newest in migrations is 0003
-	applied
-	  0001-initialize.sql  2026-05-04T10:12:33Z  2ms  notes v1.3.0
-	  0002-add-tags.sql    2026-05-19T08:00:01Z  1ms  notes v1.4.0
-	pending
-	  0003-add-index.sql
-
-With --json, "result" has db, managed, version, migrations and expected (null
-without a directory), applied (version, file, checksum, at, ms, program), pending
-(names of files) and extra (type, name; at the newest version, what no migration
-made). A checksum of "" and a program of "" mean that another tool applied the
-migration.`,
+		name: "status",
 		flags: func(fs *flag.FlagSet) action {
 			migrations, db := migrationsFlag(fs), dbFlag(fs)
 			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)

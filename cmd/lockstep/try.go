@@ -12,46 +12,7 @@ import (
 
 func tryCommand() command {
 	return command{
-		name:  "try",
-		args:  "[--db FILE] [--migrations DIR] [--to N] [--keep FILE] [flags]",
-		short: "run the pending migrations on a copy of a database, and say what they do",
-		long: `
-Runs the pending migrations on a copy of a database, by the same code as "lockstep
-migrate", and says what they did to the copy: what changed in the schema, which
-tables have more or fewer rows than before, and how long each statement took. The
-exit code is 0 if the upgrade would succeed, and 1 if it would not: a statement fails
-on the data of this database, or rows would be left without parent. The error says
-which.
-
-The database itself is only read, and others may go on using it: the copy is of one
-moment. It is made in a private folder for temporary files (TMPDIR says where), which
-needs room for the database and for what the migrations write, and is removed at the
-end. With --keep FILE the upgraded copy stays as FILE, to look at it with SQLite's
-shell or to start a program on it; an existing file is not overwritten.
-
-In the schema, "-" begins what was before and "+" what is after. A renamed table is
-listed as one that is gone and one that is new. Under "rows" are the tables whose
-number of rows changed; with -v, all.
-
-Example:
-
-	$ lockstep try --db data.db
-	data.db: from version 0004 to 0005, on a copy
-	statements
-	  0005-merge-names.sql:1  210µs
-	  0005-merge-names.sql:2  31.6ms
-	  total                   35.1ms
-	schema
-	table people: changed
-	-CREATE TABLE people (id INTEGER PRIMARY KEY, first, last);
-	+CREATE TABLE people (id INTEGER PRIMARY KEY, first, last, name);
-	rows
-	  people  before 1200, after 1198
-
-With --json, "result" has db, from, to, ms, migrations that ran (version, file, ms, and
-for those in SQL statements: line, ms), schema (type, name, before, after: the SQL of
-objects that changed, "" where there is none), rows (table, before, after: of all
-tables, null where there is none) and kept ("" without --keep).`,
+		name: "try",
 		flags: func(fs *flag.FlagSet) action {
 			r := upgradeFlags(fs)
 			var keep fileFlag

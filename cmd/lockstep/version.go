@@ -15,22 +15,7 @@ import (
 
 func versionCommand() command {
 	return command{
-		name:  "version",
-		args:  "[--json]",
-		short: "print the versions of the command, of SQLite and of the generated file",
-		long: `
-Prints the version of this command, of the SQLite in it, which replays migrations,
-and the format of lockstep_gen.go that it writes: a program compiles only with a
-runtime that reads the same format.
-
-Example:
-
-	$ lockstep version
-	lockstep v1.2.0, go1.26.0
-	SQLite 3.53.4
-	lockstep_gen.go format 1
-
-With --json, "result" has lockstep, go, sqlite and format.`,
+		name: "version",
 		flags: func(fs *flag.FlagSet) action {
 			return func(ctx context.Context, _ *streams, args []string) (result, error) {
 				return versions(ctx)

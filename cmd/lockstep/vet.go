@@ -33,40 +33,7 @@ func vettool() { unitchecker.Main(sqlcheck.Analyzer) }
 
 func vetCommand() command {
 	return command{
-		name:  "vet",
-		args:  "[--fix] [--tests] [--why] [--tags LIST] [PACKAGE]...",
-		short: "have SQLite read the SQL in Go code, against the schema of the migrations",
-		long: `
-Prepares every SQL string of the packages against the schema in lockstep_gen.go, and
-reports, with file, line and column, what SQLite refuses and calls with the wrong
-number of arguments or destinations. It also reports which migrations changed since
-lockstep_gen.go was generated. It runs no SQL and opens no database. It is
-
-	go vet -vettool=$(go tool -n lockstep) PACKAGE...
-
-but reports each finding once. Packages are named as for go vet, and cached like its
-results. "go vet" itself checks other things: run both.
-
-"lockstep vet" skips _test.go files without --tests. With --why it says why it did not
-check a string. These comments silence it:
-
-	//lockstep:ignore REASON         on the line, or the one above it
-	//lockstep:off                   anywhere in the file
-	//lockstep:schema none           anywhere in the package
-
-With --fix it moves the pins that a new migration broke to that migration, in files in
-which SQLite accepts all SQL that could be checked. It leaves the other files for a
-person to read, and reports what is wrong in them.
-
-The exit code is 1 if there is anything to report, 2 if a package does not compile.
-
-Example:
-
-	$ lockstep vet ./...
-	store.go:52:31: at version 0008: no such column: body
-
-With --json, "errors" has the findings (file, line, col, fact), "warnings" what --why
-says, and "result" has pins: those that --fix moved (file, line, col, pinned, newest).`,
+		name:      "vet",
 		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			var v vet.Vet
