@@ -16,33 +16,32 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// A guard keeps a Go migration inside the transaction of the upgrade. It is a driver's
-// connection, to which a pool of its own belongs, and passes on what it is asked to do to
-// the connection of the upgrade.
+// A guard keeps a Go migration inside the upgrade's transaction. To package database/sql it
+// is a driver's connection, with a pool of its own. It passes calls on to the upgrade's
+// connection while the transaction is open.
 //
-// It has to be below package database/sql, because a migration gets *sql.Stmt and
-// *sql.Rows. Those of the upgrade's connection could be used after an error has ended the
-// transaction, when each statement is committed by itself, and after the function has
-// returned; and when a Scan panics, nobody can close its rows and get at the connection
-// again. These here are the migration's, and the real ones are the guard's.
+// A wrapper around *sql.Conn would not be enough: it has to return *sql.Stmt and *sql.Rows,
+// which go on working when an error has ended the transaction, and SQLite commits each
+// statement by itself, and when the function has returned. And after a panic in a Scan,
+// database/sql does not let anybody close the rows, or the connection that they are of.
 type guard struct {
 	conn      *conn // of the upgrade
 	progress  *reporter
 	around    func(query string, run func() error) error // executes each statement, unless nil
 	ctx       context.Context                            // of the migration; ends with it
 	cancel    context.CancelFunc
-	users     atomic.Int32 // calls that are running
+	users     atomic.Int32 // calls that have not returned
 	over      atomic.Bool  // the function has returned
-	abandoned bool         // with calls still running
+	abandoned bool         // when there were users
 
-	mu     sync.Mutex         // held while the real connection is in use
-	open   map[io.Closer]bool // the real statements and rows
+	mu     sync.Mutex         // held while the upgrade's connection is in use
+	open   map[io.Closer]bool // its statements and rows
 	last   *explainedError    // of the last call, nil if it succeeded
 	failed *explainedError    // why nothing is executed any more
 }
 
-// do calls f, which has the real connection execute query, unless the migration has
-// returned or failed. After an error it finds out whether the transaction is still open.
+// do calls f, which executes query on the upgrade's connection, unless the function has
+// returned or nothing is to be executed any more.
 func (g *guard) do(query string, f func() error) error {
 	g.users.Add(1)
 	defer g.users.Add(-1)
@@ -52,7 +51,7 @@ func (g *guard) do(query string, f func() error) error {
 	case g.over.Load():
 		return sql.ErrTxDone
 	case g.failed != nil:
-		return fmt.Errorf("not done, because a statement before it has failed: %w", g.failed)
+		return fmt.Errorf("not executed, because an earlier statement failed: %w", g.failed)
 	}
 	err := g.ctx.Err()
 	if err == nil {
@@ -66,7 +65,8 @@ func (g *guard) do(query string, f func() error) error {
 	return err
 }
 
-// note notes an error, and whether it has ended the transaction.
+// note notes an error and, if it ended the transaction, that nothing is to be executed any
+// more.
 func (g *guard) note(query string, err error) {
 	if err == nil || err == io.EOF {
 		return
@@ -79,18 +79,18 @@ func (g *guard) note(query string, err error) {
 	}
 }
 
-// A refusal is an error that names the statement by itself.
+// A refusal is an error that names the statement.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// check returns a refusal if the query has a statement that no migration may execute, and
-// notes the settings that it changes, to be put back.
+// check returns a refusal if the query has a statement that no migration may execute. It
+// notes settings that the query changes, so that they are restored.
 func (g *guard) check(query string) error {
 	for _, stmt := range sqltext.Parse(query).Cut() {
 		switch keyword := stmt.Keyword(); keyword {
 		case "begin", "commit", "end", "rollback", "savepoint", "release":
-			return refusal(strings.ToUpper(keyword) + ": the transaction is that of the whole upgrade; return nil to keep what the migration did, and an error to undo it")
+			return refusal(strings.ToUpper(keyword) + ": the upgrade is one transaction; return nil to keep the migration's changes, an error to roll back")
 		case "attach", "detach":
 			return refusal(strings.ToUpper(keyword) + ": a migration changes one database; copy between files in the program")
 		case "vacuum":
@@ -99,9 +99,9 @@ func (g *guard) check(query string) error {
 		name, sets := stmt.SetsConnection()
 		switch {
 		case sets && name == "foreign_keys":
-			return refusal("PRAGMA foreign_keys: does nothing inside a transaction; they are off during an upgrade, and checked at its end")
+			return refusal("PRAGMA foreign_keys does nothing inside a transaction; foreign keys are off during an upgrade, and checked at its end")
 		case sets:
-			return refusal("PRAGMA " + name + ": not for a migration; set it where the program opens the database")
+			return refusal("PRAGMA " + name + " changes the connection, not the database; set it where the program opens the database")
 		}
 		if err := g.conn.noteBefore(g.ctx, name); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (g *guard) check(query string) error {
 	return nil
 }
 
-// within returns a context that ends when ctx ends or the migration's.
+// within returns a context that ends with ctx, and with the migration's.
 func (g *guard) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(g.ctx, cancel)
@@ -120,7 +120,7 @@ func (g *guard) within(ctx context.Context) (context.Context, context.CancelFunc
 	}
 }
 
-// release closes real rows or a real statement.
+// release closes rows or a statement of the upgrade's connection.
 func (g *guard) release(c io.Closer, query string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -133,7 +133,7 @@ func (g *guard) release(c io.Closer, query string) error {
 	return err
 }
 
-// end takes the connection away from the migration, and disposes of its pool.
+// end takes the connection away from the migration and disposes of the migration's pool.
 func (g *guard) end(dispose func()) {
 	g.over.Store(true)
 	if g.users.Load() > 0 {
@@ -155,7 +155,7 @@ func (g *guard) end(dispose func()) {
 	g.mu.Unlock()
 	g.cancel()
 	if reading {
-		go dispose() // it waits for rows that a panic in Scan, or an sql.RawBytes, has locked
+		go dispose() // waits for rows that a panic in Scan or an sql.RawBytes has locked
 	} else {
 		dispose()
 	}
@@ -168,8 +168,8 @@ func (g *guard) result(err error) error {
 	failed := cmp.Or(g.failed, g.last)
 	switch {
 	case g.abandoned:
-		return errors.New("the function has returned while a goroutine of it was using lockstep.Tx; wait for it")
-	case g.failed != nil && (err == nil || errors.Unwrap(err) == error(g.failed)): // not done
+		return errors.New("the function returned while one of its goroutines was using lockstep.Tx; wait for the goroutine")
+	case g.failed != nil && (err == nil || errors.Unwrap(err) == error(g.failed)): // see do
 		return g.failed
 	case err == nil || failed == nil:
 		return err
@@ -178,8 +178,7 @@ func (g *guard) result(err error) error {
 	case errors.Is(err, failed.cause):
 		return err
 	}
-	// It does not wrap the error of the statement that failed right before. It may have
-	// its words.
+	// The function has replaced the error of the statement, but perhaps kept its text.
 	text := err.Error()
 	if !strings.Contains(text, sqlite.Sentence(failed.cause)) {
 		text += ": " + failed.text
@@ -187,7 +186,8 @@ func (g *guard) result(err error) error {
 	return &explainedError{text, failed.cause, err}
 }
 
-// An explainedError is an error with another text, or two errors.
+// An explainedError is the error of a statement, or that and the one that the function
+// returned, with a text of its own.
 type explainedError struct {
 	text       string
 	cause, err error
@@ -196,7 +196,7 @@ type explainedError struct {
 func (e *explainedError) Error() string   { return e.text }
 func (e *explainedError) Unwrap() []error { return []error{e.cause, e.err} }
 
-// statementError returns the error of a statement with the statement in its text.
+// statementError returns an error that names the statement.
 func statementError(query string, err error) *explainedError {
 	const limit = 80
 	text := strings.Join(strings.Fields(query), " ")
@@ -206,7 +206,7 @@ func statementError(query string, err error) *explainedError {
 	return &explainedError{text: text + ": " + sqlite.Sentence(err), cause: err}
 }
 
-// The guard is the driver, its one connection, and the transaction that is open already.
+// The guard is the driver, its only connection, and the transaction, which is open already.
 var _ interface {
 	driver.Connector
 	driver.ConnPrepareContext
@@ -223,7 +223,7 @@ func (g *guard) Commit() error                                { return nil }
 func (g *guard) Rollback() error                              { return nil }
 func (g *guard) Close() error                                 { return nil }
 
-// CheckNamedValue leaves it to the real connection to check arguments.
+// CheckNamedValue leaves arguments to the upgrade's connection.
 func (g *guard) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 func (g *guard) Prepare(query string) (driver.Stmt, error) {
@@ -251,11 +251,11 @@ func (g *guard) QueryContext(ctx context.Context, query string, args []driver.Na
 	return (&guardedStmt{guard: g, query: query}).QueryContext(ctx, args)
 }
 
-// A guardedStmt is a statement of the migration.
+// A guardedStmt is a statement of the migration. To package database/sql it is a driver's.
 type guardedStmt struct {
 	*guard
 	query string
-	real  *sql.Stmt // nil if it is not prepared
+	real  *sql.Stmt // of the upgrade's connection; nil if not prepared
 }
 
 var _ interface {
@@ -263,7 +263,7 @@ var _ interface {
 	driver.StmtQueryContext
 } = (*guardedStmt)(nil)
 
-// do is do of the guard for what begins to execute the statement.
+// do is [guard.do] for a statement that is about to be prepared or executed.
 func (st *guardedStmt) do(f func() error) error {
 	run := func() (err error) {
 		if st.real == nil {
@@ -284,7 +284,7 @@ func (st *guardedStmt) do(f func() error) error {
 
 func (st *guardedStmt) Close() error { return st.release(st.real, st.query) }
 
-// NumInput leaves it to the real statement to count arguments.
+// NumInput leaves it to the real statement to count them.
 func (st *guardedStmt) NumInput() int { return -1 }
 
 func (st *guardedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
@@ -301,7 +301,7 @@ func (st *guardedStmt) ExecContext(ctx context.Context, args []driver.NamedValue
 	return res, err
 }
 
-// QueryContext returns rows that are read under the context until they are closed.
+// QueryContext returns rows that are read with the context until they are closed.
 func (st *guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	rows := &guardedRows{guardedStmt: st}
 	ctx, rows.cancel = st.within(ctx)
@@ -329,11 +329,11 @@ func (st *guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValu
 	return rows, nil
 }
 
-// Exec and Query are from before there were contexts. Nobody calls them.
+// Package database/sql does not call Exec and Query.
 func (st *guardedStmt) Exec([]driver.Value) (driver.Result, error) { return nil, driver.ErrSkip }
 func (st *guardedStmt) Query([]driver.Value) (driver.Rows, error)  { return nil, driver.ErrSkip }
 
-// values returns arguments as methods of package database/sql take them.
+// values returns arguments as ExecContext and QueryContext take them.
 func values(args []driver.NamedValue) []any {
 	values := make([]any, len(args))
 	for i, arg := range args {
@@ -345,7 +345,7 @@ func values(args []driver.NamedValue) []any {
 	return values
 }
 
-// guardedRows are rows of the migration.
+// guardedRows are rows of the migration. To package database/sql they are a driver's.
 type guardedRows struct {
 	*guardedStmt
 	real    *sql.Rows

@@ -121,7 +121,7 @@ func (t *test) endsTransaction(db *sql.DB, f goFunc, want string) {
 		if first == nil {
 			t.Error("did not fail")
 		}
-		refused := "not done, because a statement before it has failed: " + want
+		refused := "not executed, because an earlier statement failed: " + want
 		_, err = tx.ExecContext(ctx, "INSERT INTO notes (title) VALUES ('after')")
 		t.same("Exec", fmt.Sprint(err), refused)
 		if !errors.Is(err, first) {

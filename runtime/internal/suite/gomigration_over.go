@@ -68,7 +68,7 @@ func goOver(t *test) {
 	})
 	t.claim("GoroutineThatNobodyWaitsForIsAFailure", func(t *test) {
 		ended := make(chan error, 2)
-		t.undone("the function has returned while a goroutine of it was using lockstep.Tx; wait for it", func(ctx context.Context, tx lockstep.Tx) error {
+		t.undone("the function returned while one of its goroutines was using lockstep.Tx; wait for the goroutine", func(ctx context.Context, tx lockstep.Tx) error {
 			go func() { ended <- queries(endless)(context.Background(), tx) }()
 			time.Sleep(50 * time.Millisecond)
 			return nil

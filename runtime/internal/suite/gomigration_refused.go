@@ -9,9 +9,9 @@ import (
 
 // goRefusals is about statements that no migration may execute.
 func goRefusals(t *test) {
-	const control = ": the transaction is that of the whole upgrade; return nil to keep what the migration did, and an error to undo it"
+	const control = ": the upgrade is one transaction; return nil to keep the migration's changes, an error to roll back"
 	const one = ": a migration changes one database; copy between files in the program"
-	const connection = ": not for a migration; set it where the program opens the database"
+	const connection = " changes the connection, not the database; set it where the program opens the database"
 	for _, c := range []struct{ name, query, want string }{
 		{"Begin", "BEGIN IMMEDIATE", "BEGIN" + control},
 		{"Commit", "COMMIT", "COMMIT" + control},
@@ -28,8 +28,8 @@ func goRefusals(t *test) {
 		{"Attach", "ATTACH ':memory:' AS other", "ATTACH" + one},
 		{"Detach", "DETACH other", "DETACH" + one},
 		{"Vacuum", "VACUUM", `VACUUM: cannot run inside a transaction; put it in an SQL migration of its own whose first line is "-- lockstep: no-transaction"`},
-		{"ForeignKeys", "PRAGMA foreign_keys = ON", "PRAGMA foreign_keys: does nothing inside a transaction; they are off during an upgrade, and checked at its end"},
-		{"ForeignKeysInParentheses", "pragma main.\"Foreign_Keys\"(1)", "PRAGMA foreign_keys: does nothing inside a transaction; they are off during an upgrade, and checked at its end"},
+		{"ForeignKeys", "PRAGMA foreign_keys = ON", "PRAGMA foreign_keys does nothing inside a transaction; foreign keys are off during an upgrade, and checked at its end"},
+		{"ForeignKeysInParentheses", "pragma main.\"Foreign_Keys\"(1)", "PRAGMA foreign_keys does nothing inside a transaction; foreign keys are off during an upgrade, and checked at its end"},
 		{"SettingsOfTheConnection", "PRAGMA query_only = 1", "PRAGMA query_only" + connection},
 		{"ExplainedSettings", "EXPLAIN PRAGMA query_only = 1", "PRAGMA query_only" + connection},
 	} {
