@@ -41,10 +41,11 @@
 //
 // # Migrations in Go, Python and shell
 //
-// The replay runs these too. The go command builds Go migrations, and caches
-// what it builds; the interpreters that would run a script on the user's
-// machine run it here. Whatever a migration does outside the database, it also
-// does in a replay.
+// The replay runs these too. Go migrations run in a program that they are linked
+// into, which the go command builds, and caches. If [Options].Conn is set, it is
+// the program that calls Generate: it runs again, as far as that call. The
+// interpreters that would run a script on the user's machine run it here.
+// Whatever a migration does outside the database, it also does in a replay.
 //
 // # Directives
 //
