@@ -1,58 +1,95 @@
 package lockstep
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/backupfile"
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
-// WithBackup has [Migrate] make a backup of a database that is not new before it
-// upgrades it: a file beside the database, named for its version and the time (see
-// [Backup]), with its permissions, on the disk and checked by
-// PRAGMA integrity_check before any migration runs. It holds exactly what the
-// upgrade begins with. When many processes start at once, the one that upgrades
-// makes it; others may read the database meanwhile. If the upgrade fails, the error
-// names the file ([Error.Backup], [MigrationError.Backup]). If no backup can be
-// made, because the disk is full or the folder not writable, nothing is upgraded,
-// and the error is an [ErrBackup].
+// WithBackup has [Migrate] back up a database before upgrading it, unless it is new. The
+// backup is a file beside the database, named for its version and the time (see [Backup]),
+// with the permissions of the database. Before any migration runs, it is on the disk, and
+// PRAGMA integrity_check has found nothing wrong. It holds exactly what the upgrade begins
+// with. When many processes start at once, the one that upgrades makes it; the others may
+// read the database meanwhile. If the upgrade fails, its error names the file
+// ([Error.Backup], [MigrationError.Backup]). If no backup can be made, because the disk is
+// full or the folder is not writable, nothing is upgraded and the error is an [ErrBackup].
 //
-// After an upgrade that succeeded, the last keep backups that WithBackup made with
-// such a limit remain and those before them are removed. Backups without "auto" in
-// their name are nobody's to remove: those of the command, and with a keep of 0 or
-// less those of WithBackup. A start that fails again and again makes one backup:
-// one that is the same as the last of its version, byte for byte, takes its place.
+// After an upgrade that succeeds, the last keep backups remain and older ones are removed:
+// of those with "auto" in their names, which WithBackup gives them if keep is above 0.
+// Nothing removes other backups. A start that fails again and again makes only one: a
+// backup replaces the last of the same version if both have the same bytes.
 //
-// The backup costs the time to read and write the whole database, and its size on
-// the disk. It is made by VACUUM INTO, on a second connection of the pool, for which
-// the pool's limit is raised by one if it has one. Where an upgrade is several
-// transactions ([WithPerMigration], or a migration without a transaction), the backup is
-// of what was there before the first; several processes that start at once can each
-// run some of them, and then each makes a backup of what it began with. A database
-// in memory has no backup, which is logged.
+// A backup costs the time to read and write the whole database, and its size on the disk.
+// VACUUM INTO makes it, on a second connection of the pool; if the pool has a limit, the
+// limit is one higher meanwhile. If an upgrade takes several transactions
+// ([WithPerMigration], or a migration without a transaction), the backup holds what was
+// there before the first. Several processes that start at once can each run some of them,
+// and then each makes a backup of what it begins with. A database in memory is not backed
+// up, which is logged.
 //
 // https://sqlite.org/lang_vacuum.html#vacuuminto
 func WithBackup(keep int) Option {
 	return func(c *config) { c.backup = &upgradeBackup{keep: keep} }
 }
 
-// backups is what an upgrade has of [WithBackup]. (It is an interface so that only programs
-// that make backups have the code for it.)
+// A Backup is a file beside a database that holds an earlier content of it. Its name says
+// of which version it is and when it was made:
+//
+//	data.db.v0010.20261123T101502Z.backup       kept until somebody removes it
+//	data.db.v0010.20261123T101502Z.auto.backup  made by WithBackup(n), n > 0, which removes it in time
+//	data.db.20261123T101502Z.backup             of a database without a version
+//
+// The names of a database's backups sort by version and then by time. Each file is an
+// SQLite database.
+type Backup struct {
+	Path      string
+	Version   Version   // of the database, when the backup was made
+	Unmanaged bool      // it had none
+	Time      time.Time // UTC, in seconds
+	Auto      bool      // [WithBackup] removes it when there are enough newer ones
+}
+
+func (b *Backup) name() backupfile.Name {
+	return backupfile.Name{Version: int(b.Version), Unmanaged: b.Unmanaged, Time: b.Time, Auto: b.Auto}
+}
+
+// Backups returns the backups beside the database at the path db, oldest first. It goes by
+// their names and opens none.
+func Backups(db string) ([]Backup, error) {
+	var backups []Backup
+	err := backupfile.Each(db, func(path string, n backupfile.Name) {
+		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
+			backups = append(backups, Backup{path, Version(n.Version), n.Unmanaged, n.Time, n.Auto})
+		}
+	})
+	slices.SortFunc(backups, func(a, b Backup) int {
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Path, b.Path))
+	})
+	return backups, err
+}
+
+// backups makes and removes the backups of an upgrade. (It is an interface so that only
+// programs that make backups have the code for it.)
 type backups interface {
-	// before makes a backup of what there was before any migration was committed. It is
-	// called under the write lock, with the state that was read under it.
+	// before makes a backup if no migration has run yet. It is called under the write
+	// lock, with the state that was read under it.
 	before(ctx context.Context, u *upgrade, st *state) error
 
-	// after removes older backups if the upgrade has succeeded, and otherwise has its
-	// error name the backup.
+	// after removes older backups if the upgrade has succeeded; if not, its error names
+	// the backup.
 	after(u *upgrade, err error) error
 }
 
@@ -82,17 +119,16 @@ func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error
 			Detail: "no backup could be made, still at " + st.version.String(), Err: err, ended: ended(ctx)}
 	}
 	file := u.conn.file
-	if file == "" { // it could not be read, and without it nothing could be told from memory
+	if file == "" { // without its name, it may as well be in memory
 		return fail(errors.New("the database's file is not known"))
 	}
-	// Only its backup's file is opened here, never the database's.
 	if _, err := os.Stat(file); file == ":memory:" || errors.Is(err, fs.ErrNotExist) {
 		u.log.Warn("no backup: the database is not a file", "database", file)
 		return nil
 	}
 	begun := time.Now()
 	b := Backup{Version: st.version, Unmanaged: !st.managed, Time: begun, Auto: a.keep > 0}
-	u.progress.report(ctx, Progress{Backup: b.path(file)}, begun, false)
+	u.progress.report(ctx, Progress{Backup: b.name().Path(file)}, begun, false)
 	made, err := u.writeBackup(ctx, &b)
 	if err != nil {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
@@ -101,7 +137,7 @@ func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error
 		return fail(err)
 	}
 	if a.made && a.path != b.Path {
-		os.Remove(a.path) // nothing was upgraded from there
+		os.Remove(a.path) // no upgrade began with its content
 		a.made = false
 	}
 	a.path, a.made = b.Path, a.made || made
@@ -123,7 +159,7 @@ func (a *upgradeBackup) after(u *upgrade, err error) error {
 	return err
 }
 
-// prune removes the older backups of an upgrade that has succeeded.
+// prune removes older backups.
 func (a *upgradeBackup) prune(u *upgrade) {
 	backups, err := Backups(u.conn.file)
 	keep := a.keep
@@ -155,35 +191,23 @@ func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (made bool, err er
 			made, err = false, e
 		}
 	}()
-	// Whoever has the lock may use this name. What is there was left by a process
-	// that was killed.
-	part := u.conn.file + partSuffix
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
-	}
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return false, err
-	}
 	last := u.lastBackup(b)
-	if err := f.Close(); err != nil {
-		return false, err
-	}
-	b.Path, err = writeBackup(u.conn.file, "", part, func(part string) (Backup, error) {
-		if _, err := conn.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
-			return *b, err
+	b.Path, err = backupfile.MakeAlone(u.conn.file, func(part string) (backupfile.Name, error) {
+		_, err := conn.ExecContext(ctx, "VACUUM INTO ?", part)
+		if err == nil {
+			err = verify(ctx, conn, part)
 		}
-		return *b, verify(ctx, conn, part)
+		return b.name(), err
 	})
-	if err == nil && last != "" && sameFile(last, b.Path) && os.Remove(b.Path) == nil {
+	if err == nil && last != "" && diskfile.Equal(last, b.Path) && os.Remove(b.Path) == nil {
 		b.Path = last
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// reader returns a connection that can read the database while the write lock is
-// held, and the function that gives it back.
+// reader returns a connection that can read the database while the write lock is held, and
+// a function that gives it back.
 func (u *upgrade) reader(ctx context.Context) (*sql.Conn, func() error, error) {
 	var mode string
 	if err := u.conn.read(ctx, "PRAGMA main.locking_mode", &mode); err != nil {
@@ -207,9 +231,9 @@ func (u *upgrade) reader(ctx context.Context) (*sql.Conn, func() error, error) {
 	return conn, func() error { conn.Close(); return nil }, err
 }
 
-// ownReader is for a connection that lets no other read, whatever it does itself.
-// VACUUM cannot run in a transaction, so the transaction ends and begins again
-// afterwards. In between the connection still keeps others out, which is checked.
+// ownReader returns the upgrade's own connection, which keeps all others from reading.
+// VACUUM cannot run in a transaction, so the transaction ends, and begins again afterwards.
+// In between the connection still keeps others out, which is checked.
 func (u *upgrade) ownReader(ctx context.Context) (*sql.Conn, func() error, error) {
 	var before, after int64
 	const version = "PRAGMA data_version"
@@ -229,7 +253,7 @@ func (u *upgrade) ownReader(ctx context.Context) (*sql.Conn, func() error, error
 	}, nil
 }
 
-// verify has SQLite look at every page of a file. The connection attaches it, since
+// verify has SQLite check every page of a file. It attaches the file to a connection, since
 // this package cannot open databases.
 func verify(ctx context.Context, conn *sql.Conn, path string) (err error) {
 	if _, err := conn.ExecContext(ctx, "ATTACH DATABASE ? AS lockstep_backup", path); err != nil {
@@ -244,18 +268,11 @@ func verify(ctx context.Context, conn *sql.Conn, path string) (err error) {
 			err = e
 		}
 	}()
-	var answer string
-	if err := conn.QueryRowContext(ctx, "PRAGMA lockstep_backup.integrity_check(1)").Scan(&answer); err != nil {
-		return err
-	}
-	if answer != "ok" {
-		return errors.New("integrity_check: " + strings.ReplaceAll(answer, "\n", " "))
-	}
-	return nil
+	return sqlite.Intact(ctx, conn, "lockstep_backup", "1")
 }
 
-// lastBackup returns the path of the last backup of the same version that is kept
-// for as long, or "".
+// lastBackup returns the path of the last backup of the same version that is kept as long,
+// or "".
 func (u *upgrade) lastBackup(of *Backup) (path string) {
 	backups, _ := Backups(u.conn.file)
 	for _, b := range backups {
@@ -266,34 +283,10 @@ func (u *upgrade) lastBackup(of *Backup) (path string) {
 	return path
 }
 
-// sameFile reports whether two files have the same bytes.
-func sameFile(a, b string) bool {
-	f, err := os.Open(a)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	g, err := os.Open(b)
-	if err != nil {
-		return false
-	}
-	defer g.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	if gi, err := g.Stat(); err != nil || fi.Size() != gi.Size() {
-		return false
-	}
-	p, q := make([]byte, 64<<10), make([]byte, 64<<10)
-	for {
-		n, err := io.ReadFull(f, p)
-		m, _ := io.ReadFull(g, q)
-		if !bytes.Equal(p[:n], q[:m]) {
-			return false
-		}
-		if err != nil {
-			return err == io.EOF || err == io.ErrUnexpectedEOF
-		}
+// findWayBack sets the Backup of a divergence: the newest one of the highest version before
+// the first migration that differs.
+func (g *gate) findWayBack(v verdict) {
+	if v.refusal.Kind == ErrDiverged {
+		v.refusal.Backup = backupfile.Before(g.conn.file, int(v.since))
 	}
 }

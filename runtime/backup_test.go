@@ -1,10 +1,8 @@
 package lockstep_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -166,112 +164,6 @@ func TestBackupByProcesses(t *testing.T) {
 			if contents(t, b.Path) != old {
 				t.Errorf("%s is not the old database", b.Path)
 			}
-		}
-	})
-}
-
-func TestWriteBackup(t *testing.T) {
-	db := fileAt(t, shop, 1)
-	write := func(text string) func(string) (lockstep.Backup, error) {
-		return func(path string) (lockstep.Backup, error) {
-			return lockstep.Backup{Version: 1}, os.WriteFile(path, []byte(text), 0)
-		}
-	}
-	beside := func() []fs.DirEntry {
-		entries, err := os.ReadDir(filepath.Dir(db))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return entries
-	}
-	t.Run("IsNotWrittenOverAFile", func(t *testing.T) {
-		taken := filepath.Join(t.TempDir(), "taken")
-		if err := os.WriteFile(taken, []byte("mine"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		for _, before := range []bool{true, false} {
-			to := taken
-			if !before {
-				to = filepath.Join(t.TempDir(), "later")
-			}
-			_, err := lockstep.WriteBackup(db, to, func(path string) (lockstep.Backup, error) {
-				if !before {
-					os.WriteFile(to, []byte("mine"), 0o600)
-				}
-				return write("other")(path)
-			})
-			if !errors.Is(err, fs.ErrExist) {
-				t.Errorf("got %v, want ErrExist", err)
-			}
-			if text, _ := os.ReadFile(to); string(text) != "mine" {
-				t.Errorf("%s has been written over", to)
-			}
-			if entries, _ := os.ReadDir(filepath.Dir(to)); len(entries) != 1 {
-				t.Errorf("got files %v", entries)
-			}
-		}
-	})
-	t.Run("LeavesNothingWhenItIsNotComplete", func(t *testing.T) {
-		stop := errors.New("stop")
-		_, err := lockstep.WriteBackup(db, "", func(path string) (lockstep.Backup, error) {
-			os.WriteFile(path, []byte("half"), 0)
-			return lockstep.Backup{}, stop
-		})
-		if err != stop || len(beside()) != 1 {
-			t.Errorf("got %v, and files %v", err, beside())
-		}
-		if _, err := lockstep.WriteBackup(db, "", write("")); err == nil || len(beside()) != 1 {
-			t.Errorf("got %v of an empty file, and files %v", err, beside())
-		}
-		func() {
-			defer func() { recover() }()
-			lockstep.WriteBackup(db, "", func(string) (lockstep.Backup, error) { panic("stop") })
-		}()
-		if len(beside()) != 1 {
-			t.Errorf("after a panic got files %v", beside())
-		}
-	})
-	t.Run("IsReadByNobodyElseBeforeItIsComplete", func(t *testing.T) {
-		if err := os.Chmod(db, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		path, err := lockstep.WriteBackup(db, "", func(path string) (lockstep.Backup, error) {
-			info, err := os.Stat(path)
-			if err == nil && os.PathSeparator == '/' && info.Mode() != 0o600 {
-				t.Errorf("got mode %v", info.Mode())
-			}
-			return write("text")(path)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info, err := os.Stat(path); err != nil || os.PathSeparator == '/' && info.Mode() != 0o644 {
-			t.Errorf("got mode %v, %v", info.Mode(), err)
-		}
-	})
-	t.Run("HasAnotherNameWithinTheSameSecond", func(t *testing.T) {
-		paths := make(map[string]bool)
-		for i := range 5 {
-			path, err := lockstep.WriteBackup(db, "", write(fmt.Sprint(i)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			paths[path] = true
-		}
-		backups, err := lockstep.Backups(db)
-		if err != nil || len(paths) != 5 {
-			t.Fatalf("got %v, %v", paths, err)
-		}
-		var texts bytes.Buffer
-		for _, b := range backups[len(backups)-5:] {
-			text, err := os.ReadFile(b.Path)
-			if err != nil || b.Version != 1 || b.Unmanaged || b.Auto {
-				t.Errorf("got %+v, %v", b, err)
-			}
-			texts.Write(text)
-		}
-		if texts.String() != "01234" {
-			t.Errorf("in order of time they are %s", &texts)
 		}
 	})
 }
