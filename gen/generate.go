@@ -134,6 +134,7 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 		}
 	}
 	problems = append(problems, bound...)
+	problems = append(problems, h.holes(ctx, dir, d.migrations, opts.Gaps)...)
 	if len(problems) == 0 {
 		problems = h.prove(ctx, dir, d, opts.Accept)
 	}

@@ -175,19 +175,6 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 		return v == newest && !inHead
 	}
 
-	var last lockstep.Migration // that some database may be at
-	for v, r := range recorded {
-		if v > last.Version && !isFree(v) {
-			last = r
-		}
-	}
-	for _, m := range migrations {
-		if _, ok := recorded[m.Version]; !ok && m.Version < last.Version {
-			next := m.Name
-			next.Version = migrations[len(migrations)-1].Version + 1
-			report(m.name, fmt.Sprintf("numbered before %s, which databases may have run; they would never run this one", last.File), "mv "+m.name+" "+next.String())
-		}
-	}
 	const since = " since " + FileName + " was generated; "
 	for v, r := range recorded {
 		m, file, head := current[v], h.file.of[v], h.head.of[v]
@@ -211,6 +198,36 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 		if _, ok := recorded[v]; !ok && current[v] == nil {
 			report(FileName, fmt.Sprintf("records no migration %v to accept", v), "")
 		}
+	}
+	return problems
+}
+
+// holes reports the migrations that were not there when a file was generated with later
+// ones: databases that are past them would never run them. With Options.Gaps alone a
+// migration can arrive so late: with another branch, for example, whose record is that
+// of MERGE_HEAD while git merges.
+func (h history) holes(ctx context.Context, dir string, migrations []*migration, gaps bool) (problems Problems) {
+	records := []record{h.file, h.head}
+	if gaps {
+		merging, _ := recordAt(ctx, dir, "MERGE_HEAD")
+		records = append(records, merging)
+	}
+	for i, m := range migrations {
+		without := func(r record) bool { _, ok := r.of[m.Version]; return !ok }
+		j := slices.IndexFunc(migrations[i+1:], func(later *migration) bool {
+			return slices.ContainsFunc(records, func(r record) bool { return without(r) && r.of[later.Version].File != "" })
+		})
+		if j < 0 {
+			continue
+		}
+		next := m.Name
+		next.Version = migrations[len(migrations)-1].Version + 1
+		command := "mv " + m.name + " " + next.String()
+		if slices.ContainsFunc(records, func(r record) bool { return !without(r) }) {
+			command = "lockstep renumber" // databases may have run this one, too
+		}
+		fact := fmt.Sprintf("numbered before %s, which databases may have run; they would never run this one", migrations[i+1+j].name)
+		problems = append(problems, Problem{File: m.name, Fact: fact, Command: command})
 	}
 	return problems
 }

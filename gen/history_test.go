@@ -191,6 +191,7 @@ func TestAddedIntoAGap(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "0001-a.sql"), "CREATE TABLE a(a);")
 	writeFile(t, filepath.Join(dir, "0005-e.sql"), "CREATE TABLE e(a);")
 	writeFile(t, filepath.Join(dir, "0009-i.sql"), "CREATE TABLE i(a);")
+	commit := generate
 	generate := func() error {
 		r, err := Generate(t.Context(), dir, Options{Gaps: true})
 		if err != nil {
@@ -201,17 +202,36 @@ func TestAddedIntoAGap(t *testing.T) {
 	if err := generate(); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("BelowTheNewestIsFree", func(t *testing.T) {
-		writeFile(t, filepath.Join(dir, "0007-g.sql"), "CREATE TABLE g(a);")
-		if err := generate(); err != nil {
-			t.Fatal(err)
+	for _, test := range []struct{ claim, file, next string }{
+		{"BelowTheNewestIsRefused", "0007-g.sql", "0009-i.sql"},
+		{"BelowAnOlderOneIsRefused", "0003-c.sql", "0005-e.sql"},
+	} {
+		t.Run(test.claim, func(t *testing.T) {
+			writeFile(t, filepath.Join(dir, test.file), "CREATE TABLE late(a);")
+			want := test.file + ": numbered before " + test.next + ", which databases may have run; they would never run this one\n\tmv " +
+				test.file + " 0010" + test.file[4:]
+			if err := generate(); err == nil || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+			removes(test.file)(t, dir)
+		})
+	}
+	t.Run("FillingTheGapIsRefused", func(t *testing.T) {
+		dir := t.TempDir()
+		writes("0001-a.sql", "CREATE TABLE a(a);")(t, dir)
+		writes("0003-c.sql", "CREATE TABLE c(a);")(t, dir)
+		commit(t, dir, Options{Gaps: true})
+		writes("0002-b.sql", "CREATE TABLE b(a);")(t, dir)
+		const want = "0002-b.sql: numbered before 0003-c.sql, which databases may have run; they would never run this one\n\tmv 0002-b.sql 0004-b.sql"
+		if got := problemsOf(t, dir, Options{}); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	})
-	t.Run("BelowAnOlderOneIsRefused", func(t *testing.T) {
-		writeFile(t, filepath.Join(dir, "0003-c.sql"), "CREATE TABLE c(a);")
-		const want = "0003-c.sql: numbered before 0007-g.sql, which databases may have run; they would never run this one\n\tmv 0003-c.sql 0010-c.sql"
-		if err := generate(); err == nil || err.Error() != want {
-			t.Errorf("got  %v\nwant %s", err, want)
+	t.Run("BelowNewOnesIsRight", func(t *testing.T) {
+		writes("0020-t.sql", "CREATE TABLE t(a);")(t, dir)
+		writes("0010-j.sql", "CREATE TABLE j(a);")(t, dir)
+		if err := generate(); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -96,3 +96,42 @@ func TestHistoryOfAMerge(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryOfAMergeWithGaps has a branch that adds 0003, and one that adds 0002. A
+// database at 0003 never runs 0002, whichever side is merged into the other.
+func TestHistoryOfAMergeWithGaps(t *testing.T) {
+	for _, branch := range []string{"second", "third"} {
+		t.Run("IntoThe"+branch, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(name, text string) { writeFile(t, filepath.Join(dir, name), text) }
+			commit := func(message string) {
+				generate(t, dir, Options{Gaps: true})
+				runGit(t, dir, "add", ".")
+				runGit(t, dir, "commit", "-q", "-m", message)
+			}
+			write("0001-a.sql", "CREATE TABLE a(a);\n")
+			runGit(t, dir, "init", "-q", "-b", "main")
+			commit("base")
+			runGit(t, dir, "checkout", "-q", "-b", "second")
+			write("0002-b.sql", "CREATE TABLE b(a);\n")
+			commit("second")
+			runGit(t, dir, "checkout", "-q", "-b", "third", "main")
+			write("0003-c.sql", "CREATE TABLE c(a);\n")
+			commit("third")
+			other := map[string]string{"second": "third", "third": "second"}[branch]
+			runGit(t, dir, "checkout", "-q", branch)
+			cmd := exec.CommandContext(t.Context(), "git", "merge", "-q", other)
+			cmd.Dir, cmd.Env = dir, gitEnv()
+			cmd.Run() // with conflicts
+			const want = "0002-b.sql: numbered before 0003-c.sql, which databases may have run; they would never run this one\n\tlockstep renumber"
+			if got := problemsOf(t, dir, Options{Gaps: true}); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if err := os.Rename(filepath.Join(dir, "0003-c.sql"), filepath.Join(dir, "0004-c.sql")); err != nil {
+				t.Fatal(err)
+			}
+			commit("merged")
+			generate(t, dir, Options{Gaps: true})
+		})
+	}
+}

@@ -84,8 +84,11 @@ func (s *Schema) diverged(st *state) (e *Error, since Version) {
 	h := sha256.New()
 	fmt.Fprintf(h, "diverged\n%v %s\n", s.Expected, s.Digest)
 	same, differ := 0, 0
-	for _, r := range st.history {
+	for i, r := range st.history {
 		detail := s.differs(r, st.version)
+		if detail == "" && i > 0 {
+			detail = s.hole(st.history[i-1], r)
+		}
 		if detail == "" {
 			same++
 			continue
@@ -125,6 +128,16 @@ func (s *Schema) differs(r row, v Version) string {
 		return r.file + " was applied, where this program has " + m.File
 	}
 	return r.file + " was applied with different contents"
+}
+
+// hole says which migration is missing between two rows that lockstep wrote when it ran
+// theirs, or "".
+func (s *Schema) hole(last, next row) string {
+	m := s.after(last.version)[0]
+	if m.Version < next.version && last.checksum != "" && next.checksum != "" {
+		return m.File + " was not applied, but " + next.file + " was"
+	}
+	return ""
 }
 
 // driftDigest returns the digest by which an operator allows a program to start on a

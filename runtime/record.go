@@ -48,15 +48,10 @@ VALUES (?, ?, ?, ?, ?, ?)`)
 
 // seal notes in the newest row of the history what atHead compares with: the digest and
 // the fingerprint, and the schema cookie under which they are true. It comes last in a
-// transaction, because whatever changes the schema changes the cookie. A database that
-// another tool brought to its version has no row for it, and gets one without a checksum.
+// transaction, because whatever changes the schema changes the cookie.
 func (c *conn) seal(ctx context.Context, s *Schema, version Version, digest, fingerprint string) error {
-	if m, ok := s.migration(version); ok {
-		err := c.exec(ctx, `INSERT INTO main._lockstep_history (version, file, applied_at, duration_ms, program)
-VALUES (?, ?, ?, 0, ?) ON CONFLICT DO NOTHING`, version, m.File, time.Now().UTC().Format(time.RFC3339), runningProgram())
-		if err != nil {
-			return err
-		}
+	if err := c.reached(ctx, s, version); err != nil {
+		return err
 	}
 	var cookie int64
 	if err := c.read(ctx, "PRAGMA schema_version", &cookie); err != nil {
@@ -69,6 +64,17 @@ VALUES (?, ?, ?, 0, ?) ON CONFLICT DO NOTHING`, version, m.File, time.Now().UTC(
 	}
 	return c.exec(ctx, `UPDATE main._lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
 WHERE version < ? AND digest IS NOT NULL`, version)
+}
+
+// reached has the history have a row of the version: without a checksum if another tool
+// brought the database to it.
+func (c *conn) reached(ctx context.Context, s *Schema, version Version) error {
+	m, ok := s.migration(version)
+	if !ok {
+		return nil
+	}
+	return c.exec(ctx, `INSERT INTO main._lockstep_history (version, file, applied_at, duration_ms, program)
+VALUES (?, ?, ?, 0, ?) ON CONFLICT DO NOTHING`, version, m.File, time.Now().UTC().Format(time.RFC3339), runningProgram())
 }
 
 // keepsOwn calls f, and returns an error if that has changed what lockstep has written to

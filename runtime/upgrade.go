@@ -345,6 +345,11 @@ func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) 
 	if len(s.rows) == 0 { // version 0, whose tables are all that is missing
 		return false, nil
 	}
+	if len(s.from.history) > 0 { // or what another tool ran since would seem not to have run
+		if err := s.on.reached(ctx, u.schema, s.from.version); err != nil {
+			return false, err
+		}
+	}
 	if err := s.on.record(ctx, version, s.rows); err != nil {
 		return false, err
 	}

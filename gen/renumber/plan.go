@@ -110,7 +110,7 @@ func (p *Plan) moveNamed(files []filename.Name, names []string) error {
 		}
 	}
 	slices.SortStableFunc(moving, byVersion)
-	return p.moveAfter(stay, moving)
+	return p.moveAfter(last(stay), moving)
 }
 
 // moveSide plans to move the migrations of one side, if those of the other are in the
@@ -144,10 +144,15 @@ func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options
 	if err := cmp.Or(p.unambiguous(stay), p.unambiguous(own)); err != nil || len(own) == 0 {
 		return err
 	}
-	if v := own[0].Version; v > last(stay) && (opts.Gaps || v == last(stay)+1) {
-		return nil // they come after the others already
+	after := last(stay)
+	if v := own[0].Version; v > after && (opts.Gaps || v == after+1) {
+		late, err := late(ctx, p.Dir, p.Stays, stay)
+		if err != nil || !late {
+			return err // they come after the others already
+		}
+		after = last(own) // databases that ran these would never run the others
 	}
-	if err := p.moveAfter(stay, own); err != nil {
+	if err := p.moveAfter(after, own); err != nil {
 		return err
 	}
 	for i := range p.Moves {
@@ -179,9 +184,8 @@ func (p *Plan) unambiguous(files []filename.Name) error {
 	return nil
 }
 
-// moveAfter plans to give migrations the numbers after those that stay.
-func (p *Plan) moveAfter(stay, moving []filename.Name) error {
-	next := last(stay)
+// moveAfter plans to give migrations the numbers after one.
+func (p *Plan) moveAfter(next lockstep.Version, moving []filename.Name) error {
 	for _, from := range moving {
 		next++
 		if next > 9999 {

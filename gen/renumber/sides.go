@@ -103,3 +103,17 @@ func addedByBoth(ctx context.Context, dir string) (both []filename.Name, err err
 	slices.SortFunc(both, byVersion)
 	return both, nil
 }
+
+// late reports whether the side of a merge whose migrations move did not have all of
+// those that stay.
+func late(ctx context.Context, dir, stays string, stay []filename.Name) (bool, error) {
+	if !git.HasCommit(ctx, dir, "MERGE_HEAD") {
+		return false, nil
+	}
+	moves := "HEAD"
+	if stays == "HEAD" {
+		moves = "MERGE_HEAD"
+	}
+	names, err := git.Names(ctx, dir, "ls-tree", "-z", "--name-only", moves)
+	return slices.ContainsFunc(stay, func(f filename.Name) bool { return !slices.Contains(names, f.String()) }), err
+}

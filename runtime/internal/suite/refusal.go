@@ -99,6 +99,41 @@ func refusal(t *test) {
 			"data.db: at version 0002 through other migrations: 0001-recipes.sql was applied, where this program has 0001-notes.sql; the database belongs to another program; to start nevertheless, allow d1:…")
 	})
 
+	// A branch that added 0003 was released, and another then brought 0002.
+	without := func(t *test, archive, name string) *lockstep.Schema {
+		rest := files(archive)
+		delete(rest, name)
+		return t.schemaOf(rest)
+	}
+	late := with(upTo(4, notes), "0002-tags.sql", "CREATE TABLE late (a);")
+	late = with(late, "0003-index-tags.sql", "CREATE TABLE tags (note, tag);")
+	t.claim("RefusesDatabaseThatSkippedAMigration", func(t *test) {
+		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), without(t, upTo(3, late), "0002-tags.sql")); err != nil {
+			t.Fatal(err)
+		}
+		const want = "data.db: at version 0003 through other migrations: 0002-tags.sql was not applied, but 0003-index-tags.sql was; to start nevertheless, allow d1:…"
+		t.refuses(t.schema(upTo(3, late)), lockstep.ErrDiverged, want)
+		t.refuses(t.schema(late), lockstep.ErrDiverged, want)
+		state, err := lockstep.Inspect(t.Context(), t.open(Settings{}), t.schema(late))
+		if err != nil || state.Pending != nil || !errors.Is(state.Refusal, lockstep.ErrDiverged) {
+			t.Errorf("got pending %v, %v, %v; want none, and ErrDiverged", state.Pending, state.Refusal, err)
+		}
+		state, err = lockstep.Inspect(t.Context(), t.open(Settings{}), without(t, late, "0002-tags.sql"))
+		if err != nil || !errors.Is(state.Refusal, lockstep.ErrBehind) {
+			t.Errorf("without 0002: %v, %v", state.Refusal, err)
+		}
+	})
+	t.claim("AcceptsDatabaseThatAnotherToolMigratedInBetween", func(t *test) {
+		t.migrate(upTo(1, late))
+		t.exec("CREATE TABLE late (a)", "UPDATE _meta SET version = 2")
+		t.migrate(upTo(3, late))
+		t.same("history", t.query("SELECT version, checksum IS NULL FROM _lockstep_history"), "1|0\n2|1\n3|0")
+		t.atHead(t.schema(upTo(3, late)))
+		t.exec("ALTER TABLE notes RENAME TO other", "ALTER TABLE other RENAME TO notes") // look again
+		t.migrate(upTo(3, late))
+		t.migrate(late)
+	})
+
 	edited := with(notes, "0002-tags.sql", "CREATE TABLE tags (note INTEGER, tag TEXT);")
 	t.claim("RefusesEditedMigrationAtHead", func(t *test) {
 		t.migrate(upTo(3, edited))
