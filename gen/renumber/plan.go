@@ -146,8 +146,8 @@ func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options
 	}
 	after := last(stay)
 	if v := own[0].Version; v > after && (opts.Gaps || v == after+1) {
-		late, err := late(ctx, p.Dir, p.Stays, stay)
-		if err != nil || !late {
+		late, err := late(ctx, p.Dir, p.Stays, stay, own)
+		if err != nil || !late || !opts.Gaps {
 			return err // they come after the others already
 		}
 		after = last(own) // databases that ran these would never run the others

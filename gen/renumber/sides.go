@@ -104,9 +104,9 @@ func addedByBoth(ctx context.Context, dir string) (both []filename.Name, err err
 	return both, nil
 }
 
-// late reports whether the side of a merge whose migrations move did not have all of
-// those that stay.
-func late(ctx context.Context, dir, stays string, stay []filename.Name) (bool, error) {
+// late reports whether one side of a merge has had its own migrations, by these names,
+// without all of those that stay and come before them.
+func late(ctx context.Context, dir, stays string, stay, own []filename.Name) (bool, error) {
 	if !git.HasCommit(ctx, dir, "MERGE_HEAD") {
 		return false, nil
 	}
@@ -115,5 +115,7 @@ func late(ctx context.Context, dir, stays string, stay []filename.Name) (bool, e
 		moves = "MERGE_HEAD"
 	}
 	names, err := git.Names(ctx, dir, "ls-tree", "-z", "--name-only", moves)
-	return slices.ContainsFunc(stay, func(f filename.Name) bool { return !slices.Contains(names, f.String()) }), err
+	has := func(f filename.Name) bool { return slices.Contains(names, f.String()) }
+	lacks := func(f filename.Name) bool { return !has(f) }
+	return slices.ContainsFunc(own, has) && slices.ContainsFunc(stay, lacks), err
 }
