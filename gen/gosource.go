@@ -119,10 +119,3 @@ func dropsOut(name string) string {
 	}
 	return fmt.Sprintf("description ends in %s, and is for that system only; "+silence, stem[from:])
 }
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return noun
-	}
-	return noun + "s"
-}

@@ -91,6 +91,18 @@ func CommandLine(args ...string) string {
 	return strings.Join(quoted, " ")
 }
 
+// Count returns "1 row" or "2 rows".
+func Count(n int, noun string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "x"):
+		noun += "es"
+	default:
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
 // FileError names the file as the user did, in place of what package os writes.
 func FileError(path string, err error) error {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {

@@ -94,7 +94,7 @@ func (r *enrollResult) print(w io.Writer) {
 		var parts []string
 		for _, kind := range []string{"table", "index", "view", "trigger"} {
 			if n := counts[kind]; n > 0 {
-				parts = append(parts, count(n, kind))
+				parts = append(parts, gen.Count(n, kind))
 			}
 		}
 		fmt.Fprintf(w, "%s: written: %s\n", r.File, strings.Join(parts, ", "))
@@ -110,7 +110,7 @@ func (r *enrollResult) print(w io.Writer) {
 	}
 	var lines []string
 	for _, t := range r.Rows {
-		lines = append(lines, t.Table+": "+count(int(t.Rows), "row"))
+		lines = append(lines, t.Table+": "+gen.Count(int(t.Rows), "row"))
 	}
 	if len(lines) > 0 {
 		say("A new database will have the tables and no rows. If the program needs rows from the\n"+
@@ -138,16 +138,4 @@ func (r *enrollResult) print(w io.Writer) {
 		say("Make a Go package of the directory:", "lockstep init "+quoteArg(filepath.Dir(r.File)))
 	}
 	say("Read the file, generate, and commit both before any other database gets it:", "go generate ./...")
-}
-
-// count returns "1 row" or "2 rows".
-func count(n int, noun string) string {
-	switch {
-	case n == 1:
-	case strings.HasSuffix(noun, "x"):
-		noun += "es"
-	default:
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
 }

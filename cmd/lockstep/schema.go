@@ -48,7 +48,7 @@ func schemaCommand() command {
 					changed, extra := sqltext.Diff(want, found)
 					out.Changed, out.Extra = append(out.Changed, changed...), append(out.Extra, extra...)
 					if n := len(changed) + len(extra); n > 0 {
-						return out, refuse("differs", "%s: %s from %s at version %v", db.value, differ(n), out.Migrations, out.Version)
+						return out, refuse("differs", "%s: differs from %s at version %v in %s", db.value, out.Migrations, out.Version, gen.Count(n, "object"))
 					}
 				}
 				return out, nil
@@ -79,14 +79,6 @@ func databaseSchema(ctx context.Context, path string, timeout time.Duration) ([]
 		return nil, err
 	}
 	return sqlite.Made(state.Objects), nil
-}
-
-// differ returns "1 object differs" or "2 objects differ".
-func differ(n int) string {
-	if n == 1 {
-		return "1 object differs"
-	}
-	return fmt.Sprintf("%d objects differ", n)
 }
 
 type schemaResult struct {

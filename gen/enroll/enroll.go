@@ -137,11 +137,8 @@ func (e *enrollment) enroll(ctx context.Context, schema *lockstep.Schema, object
 				return nil, err
 			}
 		}
-		differ := fmt.Sprintf("%d objects differ", len(changed))
-		if len(changed) == 1 {
-			differ = "1 object differs"
-		}
-		return &e.out, gen.Refuse("differs", "%s: %s from what the migrations produce at version %v; not enrolled", e.Path, differ, schema.Expected)
+		return &e.out, gen.Refuse("differs", "%s: differs from what the migrations produce at version %v in %s; not enrolled",
+			e.Path, schema.Expected, gen.Count(len(changed), "object"))
 	}
 	if e.out.LeftAlone, err = e.leftAlone(ctx); err != nil {
 		return nil, err
