@@ -123,7 +123,7 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 		}
 	}
 	if f.isString && len(c.reach.Drivers) > 0 && !slices.Contains(c.reach.Drivers, ncrucesPath) && !slices.Contains(c.reach.Drivers, ncrucesPath+"/driver") {
-		return "the driver takes text in double quotes for a string"
+		return "the driver accepts strings in double quotes"
 	}
 	if name, ok := strings.CutPrefix(f.sentence, "no such table: "); ok {
 		if schema, rest, ok := strings.Cut(name, "."); ok {
@@ -154,7 +154,7 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 	if !strings.HasPrefix(f.sentence, "no such column") {
 		for _, name := range s.names() {
 			if slices.Contains(d.stubs, name) {
-				return "function " + name + " is not one of SQLite's"
+				return "function " + name + " is not built into SQLite"
 			}
 		}
 	}

@@ -25,7 +25,7 @@ import (
 // Vet says what to check.
 type Vet struct {
 	Tool     string   // a program that answers go vet with sqlcheck.Analyzer
-	Tests    bool     // check _test.go files, too
+	Tests    bool     // also check _test.go files
 	Why      bool     // say why strings were not checked
 	Tags     string   // as for go build
 	Packages []string // as for go vet
