@@ -215,31 +215,44 @@ func (p *tableParser) list(item func()) {
 //
 // https://sqlite.org/foreignkeys.html#fk_unsupported
 func (p *tableParser) references(columns []string) {
-	fk := foreignKey{columns: columns, parent: p.name()}
-	if p.peek("(") {
-		fk.parentColumns = p.names()
+	fk := part{name: "FOREIGN KEY", text: "FOREIGN KEY"}
+	names := func(names []string) {
+		forms := make([]string, len(names))
+		for i, name := range names {
+			forms[i] = quoteFolded(name)
+		}
+		fk.write("("+strings.Join(forms, ", ")+")", " ("+strings.Join(names, ", ")+")")
 	}
+	names(columns)
+	parent := p.name()
+	fk.write(quoteFolded(parent), " REFERENCES "+parent)
+	if p.peek("(") {
+		names(p.names())
+	}
+	onDelete, onUpdate := "", ""
 	for more := true; more; {
 		switch {
 		case p.accept("on", "delete"):
-			fk.onDelete = p.action()
+			onDelete = p.action(" ON DELETE ")
 		case p.accept("on", "update"):
-			fk.onUpdate = p.action()
+			onUpdate = p.action(" ON UPDATE ")
 		case p.accept("on", "insert"): // SQLite's grammar has it
-			p.action()
+			p.action("")
 		case p.accept("match"):
 			p.name()
 		default:
 			more = false
 		}
 	}
+	fk.write(onDelete+onUpdate, onDelete+onUpdate)
 	p.t.foreign = append(p.t.foreign, fk)
 }
 
-func (p *tableParser) action() string {
+// action takes an action and returns it after the event, or "" for NO ACTION.
+func (p *tableParser) action(event string) string {
 	for _, action := range []string{"set null", "set default", "cascade", "restrict"} {
 		if p.accept(strings.Fields(action)...) {
-			return strings.ToUpper(action)
+			return event + strings.ToUpper(action)
 		}
 	}
 	p.expect("no", "action")
@@ -247,17 +260,20 @@ func (p *tableParser) action() string {
 }
 
 // deferrable takes a clause that says when the last foreign key is checked: only
-// DEFERRABLE INITIALLY DEFERRED means not at once.
+// DEFERRABLE INITIALLY DEFERRED means not at once. The last such clause counts.
 //
 // https://sqlite.org/foreignkeys.html#fk_deferred
 func (p *tableParser) deferrable() {
+	const clause = " DEFERRABLE INITIALLY DEFERRED"
 	not := p.accept("not")
 	p.expect("deferrable")
-	deferred := p.accept("initially", "deferred")
-	if !deferred {
-		p.accept("initially", "immediate")
-	}
+	deferred := p.accept("initially", "deferred") && !not
+	p.accept("initially", "immediate")
 	if n := len(p.t.foreign); n > 0 {
-		p.t.foreign[n-1].deferred = deferred && !not
+		fk := &p.t.foreign[n-1]
+		fk.form, fk.text = strings.TrimSuffix(fk.form, clause), strings.TrimSuffix(fk.text, clause)
+		if deferred {
+			fk.write(clause, clause)
+		}
 	}
 }

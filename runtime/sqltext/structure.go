@@ -24,6 +24,9 @@ type part struct {
 	text string // for people
 }
 
+// write appends to the part.
+func (p *part) write(form, text string) { p.form, p.text = p.form+form, p.text+text }
+
 // add adds a part of a table, whose order in the statement means nothing and which
 // means nothing more if it is there twice.
 func (s *structure) add(p part) {

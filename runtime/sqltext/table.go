@@ -12,7 +12,7 @@ type table struct {
 	primary      *key // the PRIMARY KEY, or nil
 	unique       []key
 	checks       [][]lexeme
-	foreign      []foreignKey
+	foreign      []part
 	strict       bool
 	withoutRowid bool
 }
@@ -41,14 +41,6 @@ type keyColumn struct {
 	desc            bool
 }
 
-type foreignKey struct {
-	columns            []string
-	parent             string
-	parentColumns      []string
-	onDelete, onUpdate string // "" is NO ACTION
-	deferred           bool
-}
-
 // structure returns what the table is, whatever its wording.
 func (t *table) structure() structure {
 	s := structure{kind: "table"}
@@ -67,7 +59,7 @@ func (t *table) structure() structure {
 		s.add(part{"CHECK", form(check, t.knows), "CHECK (" + show(check) + ")"})
 	}
 	for _, fk := range t.foreign {
-		s.add(fk.part())
+		s.add(fk)
 	}
 	if t.strict {
 		s.add(part{"STRICT", "", "STRICT"})
@@ -79,28 +71,21 @@ func (t *table) structure() structure {
 }
 
 func (t *table) columnPart(c *column) part {
-	forms := []string{c.typeForm()}
-	var texts []string
-	add := func(form, text string) {
-		forms, texts = append(forms, form), append(texts, text)
-	}
-	if len(c.typ) > 0 {
-		texts = append(texts, show(c.typ))
-	}
+	p := part{name: c.name, form: c.typeForm(), text: show(c.typ)}
+	clause := func(form, text string) { p.write("\n"+form, " "+text) }
 	if t.isNotNull(c) {
-		clause := "NOT NULL" + onConflict(c.conflict)
-		add(clause, clause)
+		clause("NOT NULL"+onConflict(c.conflict), "NOT NULL"+onConflict(c.conflict))
 	}
 	if c.value != nil {
 		value := unwrap(c.value)
-		text := "DEFAULT " + show(value)
+		text := show(value)
 		if len(value) > 2 {
-			text = "DEFAULT (" + show(value) + ")"
+			text = "(" + text + ")"
 		}
-		add("DEFAULT "+form(value, knowsNothing), text)
+		clause("DEFAULT "+form(value, knowsNothing), "DEFAULT "+text)
 	}
 	if collation := t.columnCollation(c.name); collation != "binary" {
-		add("COLLATE "+collation, "COLLATE "+c.collation)
+		clause("COLLATE "+collation, "COLLATE "+c.collation)
 	}
 	if c.generated != nil {
 		end := ")"
@@ -108,9 +93,10 @@ func (t *table) columnPart(c *column) part {
 			end = ") STORED"
 		}
 		generated := unwrap(c.generated)
-		add("AS ("+form(generated, t.knows)+end, "AS ("+show(generated)+end)
+		clause("AS ("+form(generated, t.knows)+end, "AS ("+show(generated)+end)
 	}
-	return part{c.name, strings.Join(forms, "\n"), strings.Join(texts, " ")}
+	p.text = strings.TrimPrefix(p.text, " ")
+	return p
 }
 
 // typeForm returns the type in lower case. SQLite takes the quotes off a type that
@@ -154,25 +140,26 @@ func (t *table) sameColumns(a, b key) bool {
 // collation.
 func (t *table) keyPart(name string, k key) part {
 	rowid := name == "PRIMARY KEY" && t.hasRowidAlias()
-	var forms, texts []string
-	for _, c := range k.columns {
-		form, text := quoteFolded(c.name), c.name
+	p := part{name: name, text: name + " ("}
+	for i, c := range k.columns {
+		if i > 0 {
+			p.write(", ", ", ")
+		}
+		p.write(quoteFolded(c.name), c.name)
 		if collation := t.collation(c); collation != t.columnCollation(c.name) && !rowid {
-			form += " COLLATE " + collation
-			text += " COLLATE " + c.collation
+			p.write(" COLLATE "+collation, " COLLATE "+c.collation)
 		}
 		if c.desc && !rowid {
-			form += " DESC"
-			text += " DESC"
+			p.write(" DESC", " DESC")
 		}
-		forms, texts = append(forms, form), append(texts, text)
 	}
 	end := ")"
 	if k.autoincrement {
 		end = " AUTOINCREMENT)"
 	}
 	end += onConflict(k.conflict)
-	return part{name, strings.Join(forms, ", ") + end, name + " (" + strings.Join(texts, ", ") + end}
+	p.write(end, end)
+	return p
 }
 
 func onConflict(how string) string {
@@ -180,34 +167,6 @@ func onConflict(how string) string {
 		return ""
 	}
 	return " ON CONFLICT " + strings.ToUpper(how)
-}
-
-func (fk *foreignKey) part() part {
-	clause := func(name func(string) string) string {
-		names := func(list []string) string {
-			out := make([]string, len(list))
-			for i, s := range list {
-				out[i] = name(s)
-			}
-			return " (" + strings.Join(out, ", ") + ")"
-		}
-		s := "FOREIGN KEY" + names(fk.columns) + " REFERENCES " + name(fk.parent)
-		if fk.parentColumns != nil {
-			s += names(fk.parentColumns)
-		}
-		if fk.onDelete != "" {
-			s += " ON DELETE " + fk.onDelete
-		}
-		if fk.onUpdate != "" {
-			s += " ON UPDATE " + fk.onUpdate
-		}
-		if fk.deferred {
-			s += " DEFERRABLE INITIALLY DEFERRED"
-		}
-		return s
-	}
-	asWritten := func(name string) string { return name }
-	return part{"FOREIGN KEY", clause(quoteFolded), clause(asWritten)}
 }
 
 // hasRowidAlias reports whether the primary key is the rowid. DESC after the column
