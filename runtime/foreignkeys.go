@@ -27,8 +27,6 @@ func (c *conn) foreignKeys(ctx context.Context, objects []sqltext.Object) (*fkRe
 	return r, err
 }
 
-func (r *fkReport) empty() bool { return len(r.orphans) == 0 }
-
 func (r *fkReport) String() string {
 	items := make([]string, len(r.orphans))
 	for i, o := range r.orphans {
