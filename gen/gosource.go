@@ -25,7 +25,7 @@ func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
 	m.script = &sqltext.Script{Text: string(source)}
 	m.checksum = lockstep.Go(nil).Checksum(source)
 	fset := token.NewFileSet()
-	// Lines and columns are those of the file, whatever a "//line" says.
+	// A "//line" comment does not count.
 	report := func(pos token.Pos, format string, args ...any) {
 		at := fset.PositionFor(pos, false)
 		problems = append(problems, Problem{File: m.name, Line: at.Line, Col: at.Column, Fact: fmt.Sprintf(format, args...)})
@@ -49,16 +49,16 @@ func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
 	}
 	for _, spec := range file.Imports {
 		if importPath(spec) == "C" {
-			report(spec.Pos(), `import "C" makes a build without cgo leave the file out; `+silence)
+			report(spec.Pos(), `import "C" needs cgo; `+silence)
 		}
 	}
 	if file.Name.Name != pkg {
-		report(file.Name.Pos(), "package %s; want package %s, which the directory is", file.Name.Name, pkg)
+		report(file.Name.Pos(), "package %s; the directory is package %s", file.Name.Name, pkg)
 	}
 
 	name := genfile.FuncName(m.Version)
 	want := fmt.Sprintf("want func %s(ctx context.Context, tx lockstep.Tx) error", name)
-	var close *ast.FuncDecl // what may have been meant for it
+	var close *ast.FuncDecl // may have been meant
 	for _, decl := range file.Decls {
 		f, ok := decl.(*ast.FuncDecl)
 		if !ok {
@@ -66,7 +66,7 @@ func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
 		}
 		switch {
 		case f.Name.Name == name && f.Recv == nil:
-			return problems // of its type the compiler knows more
+			return problems // its type is for the compiler to check
 		case f.Name.Name == name:
 			close = f
 		case close == nil && nearly.MatchString(f.Name.Name):
@@ -84,9 +84,9 @@ func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
 	return problems
 }
 
-const silence = "such a file drops out of the build in silence"
+const silence = "other builds silently leave it out"
 
-// nearly matches what can have been meant for the name of a migration's function.
+// nearly matches names that may have been meant for a migration's function.
 var nearly = regexp.MustCompile(`(?i)^(migrate|migration|up)_?[0-9]*$`)
 
 func importPath(spec *ast.ImportSpec) string {
@@ -94,14 +94,13 @@ func importPath(spec *ast.ImportSpec) string {
 	return path
 }
 
-// dropsOut says by which ending of its name the go command would leave a Go file
-// out of some builds, or "". What these endings are, it asks go/build.
+// dropsOut says which ending of its name makes the go command leave a Go file out of some
+// builds, or "". It asks go/build what the endings are.
 func dropsOut(name string) string {
 	if strings.HasSuffix(name, "_test.go") {
-		return "ends in _test.go, and is part of tests only; " + silence
+		return "ends in _test.go, for tests only; " + silence
 	}
-	// A system and a processor that nobody has: a name that depends on one is not
-	// for them.
+	// No file is for this system and this processor by its name.
 	ctxt := build.Context{GOOS: "none", GOARCH: "none", Compiler: "gc", OpenFile: func(string) (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader("package p\n")), nil
 	}}
@@ -117,5 +116,5 @@ func dropsOut(name string) string {
 	if !always(stem[:max(from, 0)] + ".go") {
 		from = strings.LastIndexByte(stem[:from], '_')
 	}
-	return fmt.Sprintf("description ends in %s, and is for that system only; "+silence, stem[from:])
+	return fmt.Sprintf("description ends in %s, for that system only; "+silence, stem[from:])
 }
