@@ -28,14 +28,6 @@ type reach struct {
 
 func (*reach) AFact() {}
 
-func (r *reach) String() string {
-	var paths []string
-	for _, s := range r.Schemas {
-		paths = append(paths, s.Package)
-	}
-	return "schemas " + strings.Join(paths, " ")
-}
-
 // A schema is that of one migrations package.
 type schema struct {
 	Package string // its path
