@@ -13,9 +13,9 @@ import (
 // A conn is a connection that lockstep works on.
 type conn struct {
 	*sql.Conn
-	file    string    // the database, as SQLite names it, or ":memory:"; "" until it is known
-	begun   bool      // a transaction may be open
-	changed []setting // to be restored
+	file    string // the database, as SQLite names it, or ":memory:"; "" until it is known
+	begun   bool   // a transaction may be open
+	changed []changedSetting
 }
 
 // scanner is (*sql.Rows).Scan.

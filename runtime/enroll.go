@@ -41,8 +41,12 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	if e := enrollable(s, seen); e != nil {
 		return e
 	}
+	defer g.conn.restore(ctx)
 	defer g.conn.rollback(ctx)
-	err = g.wait(ctx, func(ctx context.Context) error { return g.conn.begin(ctx, "BEGIN IMMEDIATE") })
+	err = g.conn.protect(ctx)
+	if err == nil {
+		err = g.wait(ctx, func(ctx context.Context) error { return g.conn.begin(ctx, "BEGIN IMMEDIATE") })
+	}
 	if err == nil {
 		err = g.enroll(ctx)
 	}

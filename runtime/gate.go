@@ -27,8 +27,10 @@ import (
 // [ErrBehind] if the database cannot be written to. It is a [*MigrationError] when a
 // migration failed; errors.Is then finds the driver's error, and ctx.Err() if the
 // context has ended. Foreign keys are not enforced while migrations run; they are
-// checked before the upgrade is committed, and the connection's setting is
-// restored. See https://sqlite.org/lang_altertable.html#otheralter for why.
+// checked before the upgrade is committed.
+// See https://sqlite.org/lang_altertable.html#otheralter for why. This and other
+// pragmas that can change what a migration does have SQLite's defaults during an
+// upgrade, and synchronous is at least FULL; the connection gets its own back.
 func Migrate(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	g, err := open(ctx, db, s, opts)
 	if err != nil {
@@ -173,6 +175,10 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
+	defer g.conn.restore(ctx)
+	if err := g.conn.protect(ctx); err != nil {
+		return
+	}
 	// BEGIN IMMEDIATE would wait for a writer as long as the driver's busy timeout
 	// says. A transaction that has begun by reading does not wait.
 	// https://sqlite.org/c3ref/busy_handler.html

@@ -2,75 +2,141 @@ package lockstep
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"os"
+	"slices"
 )
 
-// A setting is a pragma of a connection, with the value that it had.
-type setting struct{ pragma, value string }
-
-// migrationsMayChange are settings that migrations may change. They are restored, because
-// the connection goes back to the pool.
-var migrationsMayChange = map[string]bool{
-	"legacy_alter_table":       true,
-	"recursive_triggers":       true,
-	"ignore_check_constraints": true,
-	"writable_schema":          true,
+// A setting of a connection can change what a migration does to the rows.
+type setting struct {
+	pragma string
+	replay string // its value in the generator, and so in an upgrade
+	read   string // a query for its value; "" for the pragma itself
+	undo   string // a value that does more than replay to restore it, or ""
 }
 
-// enter gives the connection the settings of an upgrade, until restore.
+// settings are all of them. Other pragmas decide how fast SQLite works, how much memory it
+// uses and what it leaves on the disk (cache_size, mmap_size, temp_store, secure_delete),
+// or make a statement fail rather than do something else, which the application may want
+// (query_only, max_page_count, cell_size_check). trusted_schema is among those: off, it
+// would refuse the application's own functions in a schema; on, it would allow a file from
+// elsewhere to call them. empty_result_callbacks is about a function that no driver calls.
+//
+// https://sqlite.org/pragma.html
+var settings = []setting{
+	// This does nothing inside a transaction. On, the documented way to rebuild a table
+	// empties its child tables through ON DELETE CASCADE.
+	// https://sqlite.org/lang_altertable.html#otheralter
+	{pragma: "foreign_keys", replay: "0"},
+	{pragma: "defer_foreign_keys", replay: "0"}, // a COMMIT clears it
+	{pragma: "case_sensitive_like", replay: "0", read: "SELECT ('a' LIKE 'A') IS NOT 1"},
+	{pragma: "recursive_triggers", replay: "0"},
+	{pragma: "legacy_alter_table", replay: "0"},
+	{pragma: "ignore_check_constraints", replay: "0"},
+	{pragma: "writable_schema", replay: "0", undo: "reset"}, // also forgets a schema that was rolled back
+	{pragma: "read_uncommitted", replay: "0"},
+	// The order of rows decides the rowids that INSERT … SELECT gives.
+	{pragma: "reverse_unordered_selects", replay: "0"},
+	{pragma: "automatic_index", replay: "1"},
+	{pragma: "analysis_limit", replay: "0"},
+	// What a migration in Go reads.
+	{pragma: "count_changes", replay: "0"},
+	{pragma: "full_column_names", replay: "0"},
+	{pragma: "short_column_names", replay: "1"},
+}
+
+// A changedSetting has the value that it had.
+type changedSetting struct {
+	setting
+	was string
+}
+
+// enter gives the connection the settings of the generator's replay, until restore.
 func (c *conn) enter(ctx context.Context) error {
-	// PRAGMA foreign_keys does nothing inside a transaction, and with it on, the
-	// documented way to rebuild a table empties its child tables through
-	// ON DELETE CASCADE. https://sqlite.org/lang_altertable.html#otheralter
-	if err := c.set(ctx, "foreign_keys", "0"); err != nil {
-		return err
-	}
-	// Without a journal on the disk, a ROLLBACK (mode OFF) or a process that is killed
-	// (mode MEMORY) leaves half an upgrade in the file.
-	// https://sqlite.org/pragma.html#pragma_journal_mode
-	var mode string
-	if err := c.read(ctx, "PRAGMA main.journal_mode", &mode); err != nil {
-		return err
-	}
-	_, err := os.Stat(c.file)
-	switch onDisk := err == nil; {
-	case onDisk && (mode == "off" || mode == "memory"):
-		return c.set(ctx, "journal_mode", "delete")
-	case mode == "off":
-		return c.set(ctx, "journal_mode", "memory")
+	for _, s := range settings {
+		if err := c.set(ctx, s); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// set changes a setting until restore.
-func (c *conn) set(ctx context.Context, pragma, value string) error {
-	if err := c.note(ctx, pragma); err != nil {
+// protect has what is written next survive the death of the process and a loss of power,
+// until restore. No transaction may be open.
+//
+// Without a journal on the disk, a ROLLBACK (mode OFF) or a process that is killed (mode
+// MEMORY) leaves half an upgrade in the file. Below FULL, a journal that is not on the
+// disk yet may be all there is to undo pages that are.
+// https://sqlite.org/pragma.html#pragma_synchronous
+func (c *conn) protect(ctx context.Context) error {
+	var mode string
+	var level int
+	err := c.read(ctx, "PRAGMA main.journal_mode", &mode)
+	if err == nil {
+		err = c.read(ctx, "PRAGMA main.synchronous", &level)
+	}
+	if err != nil {
 		return err
 	}
-	return c.exec(ctx, "PRAGMA "+pragma+" = "+value)
+	c.readFile(ctx)
+	_, err = os.Stat(c.file)
+	onDisk, journal := err == nil, setting{pragma: "journal_mode"}
+	switch {
+	case onDisk && (mode == "off" || mode == "memory"):
+		journal.replay = "delete"
+	case mode == "off":
+		journal.replay = "memory"
+	}
+	if journal.replay != "" {
+		if err := c.set(ctx, journal); err != nil {
+			return err
+		}
+	}
+	if level < 2 { // FULL
+		return c.set(ctx, setting{pragma: "synchronous", replay: "2"})
+	}
+	return nil
+}
+
+// set changes a setting until restore. SQLite's older releases do not know all.
+func (c *conn) set(ctx context.Context, s setting) error {
+	now, err := c.setting(ctx, s)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil || now == s.replay:
+		return err
+	}
+	c.note(s, now)
+	return c.exec(ctx, "PRAGMA "+s.pragma+" = "+s.replay)
+}
+
+// note notes the value of a setting for restore.
+func (c *conn) note(s setting, value string) {
+	known := func(n changedSetting) bool { return n.pragma == s.pragma }
+	if !slices.ContainsFunc(c.changed, known) {
+		c.changed = append(c.changed, changedSetting{s, value})
+	}
+}
+
+// setting returns the value of a setting.
+func (c *conn) setting(ctx context.Context, s setting) (value string, err error) {
+	if s.read == "" {
+		s.read = "PRAGMA " + s.pragma
+	}
+	return value, c.read(ctx, s.read, &value)
 }
 
 // noteBefore notes the setting that a migration is about to change.
 func (c *conn) noteBefore(ctx context.Context, pragma string) error {
-	if migrationsMayChange[pragma] {
-		return c.note(ctx, pragma)
+	i := slices.IndexFunc(settings, func(s setting) bool { return s.pragma == pragma })
+	if i < 0 {
+		return nil
 	}
-	return nil
-}
-
-// note notes the value of a setting for restore.
-func (c *conn) note(ctx context.Context, pragma string) error {
-	for _, s := range c.changed {
-		if s.pragma == pragma {
-			return nil
-		}
-	}
-	s := setting{pragma: pragma}
-	if err := c.read(ctx, "PRAGMA "+pragma, &s.value); err != nil {
-		return err
-	}
-	c.changed = append(c.changed, s)
-	return nil
+	now, err := c.setting(ctx, settings[i])
+	c.note(settings[i], now)
+	return err
 }
 
 // restore gives the connection its settings back, even after ctx has ended. No transaction
@@ -78,20 +144,23 @@ func (c *conn) note(ctx context.Context, pragma string) error {
 func (c *conn) restore(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	for _, s := range c.changed {
-		var value string
 		if s.pragma == "journal_mode" {
-			c.read(ctx, "PRAGMA journal_mode", &value)
-			if value == "wal" { // a migration has made it so, for everybody
+			if now, _ := c.setting(ctx, s.setting); now == "wal" { // a migration has made it so, for everybody
 				continue
 			}
 		}
-		err := c.exec(ctx, "PRAGMA "+s.pragma+" = "+s.value)
-		if err == nil {
-			err = c.read(ctx, "PRAGMA "+s.pragma, &value)
+		value := s.was
+		if s.undo != "" && value == s.replay {
+			value = s.undo
 		}
-		if err != nil || value != s.value {
+		err := c.exec(ctx, "PRAGMA "+s.pragma+" = "+value)
+		if err == nil {
+			value, err = c.setting(ctx, s.setting)
+		}
+		if err != nil || value != s.was {
 			c.discard()
-			return
+			break
 		}
 	}
+	c.changed = nil
 }

@@ -49,12 +49,12 @@ func (g *gate) upgrade(ctx context.Context, seen *state) error {
 	}
 
 	defer g.conn.restore(ctx)
-	if err := g.conn.enter(ctx); err != nil {
+	err := g.conn.protect(ctx)
+	if err != nil {
 		e := u.failed(ctx, err)
 		e.RolledBack = false
 		return e
 	}
-	var err error
 	for done := false; !done && err == nil; {
 		done, err = u.step(ctx)
 	}
@@ -107,7 +107,11 @@ func (s *segment) to() Version {
 // is left to do.
 func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	defer u.conn.rollback(ctx)
-	if err := u.lock(ctx); err != nil {
+	err = u.conn.enter(ctx) // anew: what was rolled back has left its settings
+	if err = u.explained(ctx, err); err == nil {
+		err = u.lock(ctx)
+	}
+	if err != nil {
 		return false, err
 	}
 	u.progress.count(ctx, u.conn, u.rows)

@@ -53,6 +53,7 @@ func Run(t *testing.T, d Driver) {
 		{"FastPath", fastPath},
 		{"Upgrade", upgrade},
 		{"ForeignKeys", foreignKeys},
+		{"Settings", settings},
 		{"Failure", failure},
 		{"PerMigration", perMigration},
 		{"GoMigration", goMigration},
