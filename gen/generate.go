@@ -55,7 +55,8 @@
 //
 // as the first line runs the migration outside the upgrade's transaction, as
 // VACUUM, PRAGMA journal_mode and PRAGMA page_size require. Such a migration
-// may run again after a crash.
+// may run again after a crash, so Generate runs it again after each statement, and
+refuses what fails or leaves other rows.
 //
 //	DELETE FROM users WHERE id = 5; -- lockstep: no-cascade
 //
@@ -136,6 +137,9 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	problems = append(problems, bound...)
 	problems = append(problems, h.holes(ctx, dir, d.migrations, opts.Gaps)...)
 	if len(problems) == 0 {
+		problems = d.refuseOnce(h.head)
+	}
+	if len(problems) == 0 {
 		problems = h.prove(ctx, dir, d, opts.Accept)
 	}
 	pkg, problem := packageName(dir)
@@ -164,16 +168,18 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.problems.err(); err != nil {
-		return nil, err
-	}
 	source, err := os.ReadFile(filepath.Join(dir, FileName))
+	var recorded record
 	if err == nil && genfile.IsGenerated(source) {
-		if recorded, err := parseRecord(source); err == nil {
+		if recorded, err = parseRecord(source); err == nil {
 			for _, m := range d.migrations {
 				m.accepted = earlier(m.checksum, recorded.of[m.Version].Accepted)
 			}
 		}
+	}
+	d.problems = append(d.problems, d.refuseOnce(recorded)...)
+	if err := d.problems.err(); err != nil {
+		return nil, err
 	}
 	return d.result(dir), nil
 }
@@ -208,6 +214,7 @@ type directory struct {
 	schemas    map[lockstep.Version][]sqltext.Object // after each migration, if some are accepted
 	problems   Problems
 	warnings   Problems
+	once       Problems // of migrations that must not run twice, and may
 	opts       Options
 }
 
@@ -258,7 +265,7 @@ func (d *directory) replay(ctx context.Context, opts Options) error {
 		}
 	}
 	ok, err := r.run(ctx, d.migrations, after)
-	d.problems, d.warnings = r.problems, r.warnings
+	d.problems, d.warnings, d.once = r.problems, r.warnings, r.once
 	if err != nil || !ok || len(d.problems) > 0 {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // in an upgrade. It looks at statements as the replay does at those of an SQL migration.
 func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
 	line, failed := 0, 0 // of the last statement, and if it has failed
-	err := lockstep.Replay(ctx, r.tx, m.program(r.output, func(query string, run func() error) error {
+	err := lockstep.Replay(ctx, r.tx, m.program(r.opts.Output, func(query string, run func() error) error {
 		line, failed = lineIn(m.name), 0
 		s, err := r.watch(m, query, line)
 		if err == nil {

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"io"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
+	"github.com/ncruces/go-sqlite3/ext/serdes"
 
 	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -22,16 +22,16 @@ type replay struct {
 	conn     *sqlite3.Conn
 	tx       *sql.Conn // the same connection
 	db       *sql.DB   // its pool
-	output   io.Writer // gets what programs print, or nil
-	dqs      bool
+	opts     Options
 	cascades cascades
 	problems Problems
 	warnings Problems
+	once     Problems // of migrations that must not run twice, and may
 }
 
 // newReplay opens the database. The caller closes it.
 func newReplay(ctx context.Context, opts Options) (*replay, error) {
-	r := &replay{output: opts.Output, dqs: opts.DQS}
+	r := &replay{opts: opts}
 	if err := r.open(ctx, opts.Conn); err != nil {
 		r.close()
 		return nil, err
@@ -122,6 +122,9 @@ func (r *replay) transaction(open bool) error {
 
 // step replays one migration.
 func (r *replay) step(ctx context.Context, m *migration) (bool, error) {
+	if m.alone {
+		return r.runAlone(ctx, m)
+	}
 	if m.sql() {
 		return r.migration(m)
 	}
@@ -134,6 +137,21 @@ func (r *replay) step(ctx context.Context, m *migration) (bool, error) {
 	}
 	r.cascades.action, r.cascades.trigger, r.cascades.replace = true, true, true // it may have created anything
 	return true, nil
+}
+
+// runAlone runs a migration that asks for no transaction, and tries whether it can run
+// again.
+func (r *replay) runAlone(ctx context.Context, m *migration) (bool, error) {
+	before, err := serdes.Serialize(r.conn, "main")
+	if err != nil {
+		return false, err
+	}
+	problems := len(r.problems)
+	ok, err := r.migration(m)
+	if !ok || err != nil || len(r.problems) > problems {
+		return ok, err
+	}
+	return true, r.again(ctx, m, before)
 }
 
 // migration runs the statements of m. It returns false when one fails: the next would
@@ -223,7 +241,7 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 		problem := s.m.at(s.Pos+len(s.SQL)-len(tail), "SQLite ends a statement here and lockstep does not; please report this bug")
 		return nil, &problem, stmt.Close()
 	}
-	if r.dqs && s.quoted {
+	if r.opts.DQS && s.quoted {
 		r.warn(s)
 	}
 	return stmt, nil, nil

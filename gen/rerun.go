@@ -54,6 +54,7 @@ type outcome struct {
 	Objects            []sqltext.Object
 	Schemas            map[lockstep.Version][]sqltext.Object
 	Problems, Warnings Problems
+	Once               Problems
 	Error              string
 }
 
@@ -87,7 +88,7 @@ func (d *directory) replayGo(ctx context.Context, dir string, all []*migration, 
 // report writes the outcome of the replay to its file. Without the file, the program that
 // waits has what is printed.
 func (d *directory) report(err error) {
-	o := outcome{Objects: d.objects, Schemas: d.schemas, Problems: d.problems, Warnings: d.warnings}
+	o := outcome{Objects: d.objects, Schemas: d.schemas, Once: d.once, Problems: d.problems, Warnings: d.warnings}
 	for _, m := range d.migrations {
 		o.Ends = append(o.Ends, m.ends)
 	}
@@ -162,7 +163,7 @@ func (l *linker) replay(ctx context.Context, d *directory, opts Options) error {
 	for i, ends := range o.Ends {
 		d.migrations[i].ends = ends
 	}
-	d.objects, d.schemas, d.problems, d.warnings = o.Objects, o.Schemas, o.Problems, o.Warnings
+	d.objects, d.schemas, d.problems, d.warnings, d.once = o.Objects, o.Schemas, o.Problems, o.Warnings, o.Once
 	return nil
 }
 

@@ -65,8 +65,8 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		r.problems = append(r.problems, m.scriptFailure(err, stderr))
 		return false, nil
 	}
-	if r.output != nil {
-		io.WriteString(r.output, stdout+stderr)
+	if r.opts.Output != nil {
+		io.WriteString(r.opts.Output, stdout+stderr)
 	}
 	if _, err := os.Stat(path); err != nil {
 		return report("removed the database")

@@ -176,6 +176,7 @@ type MigrationError struct {
 	Line       int    // of the statement's first word, from 1; 0 in a program
 	Version    Version
 	RolledBack bool   // the database is as it was at Version; else only what no transaction can hold was done, or a COMMIT failed and left open whether it took place
+	Done       []int  // lines of the statements before that took effect nevertheless, because the migration asks for no transaction; they run again
 	Backup     string // the file that [WithBackup] made before the upgrade; "" if it made none
 	Err        error  // the driver's error, or how a program ended
 	Output     string // the end of what a script that failed wrote to its standard error, or output if that is nothing
@@ -215,6 +216,13 @@ func (e *MigrationError) Error() string {
 		s += "; it is not known whether the COMMIT took place: at " + at + " or " + e.committed.String()
 	default:
 		s += "; still at " + at
+	}
+	if n := len(e.Done); n > 0 {
+		s += ", but line"
+		if n > 1 {
+			s += "s"
+		}
+		s += " " + list(n, ", ", func(i int) string { return strconv.Itoa(e.Done[i]) }) + " took effect"
 	}
 	if e.Backup != "" {
 		s += "; the backup is " + e.Backup

@@ -90,6 +90,10 @@ type segment struct {
 	overruled  bool  // a refusal was allowed
 	rows       []row // for the history, of those that have run
 
+	done  []int // without a transaction: the lines of statements that have taken effect
+	open  []int // of those that will with the COMMIT or RELEASE of the migration's own
+	depth int   // of its own BEGIN and SAVEPOINTs
+
 	// script runs a script, if there is one among the migrations. on is to a private copy
 	// of the database then.
 	script func(ctx context.Context, m *pending) (output string, err error)
@@ -101,6 +105,23 @@ func (s *segment) to() Version {
 		return s.rows[n-1].version
 	}
 	return s.from.version
+}
+
+// finished notes a statement of a migration without a transaction.
+func (s *segment) finished(stmt *sqltext.Statement) {
+	switch stmt.Keyword() {
+	case "begin", "savepoint":
+		s.depth++
+	case "release":
+		s.depth--
+	case "commit", "end":
+		s.depth = 0
+	default:
+		s.open = append(s.open, stmt.Line)
+	}
+	if s.depth <= 0 {
+		s.done, s.open = append(s.done, s.open...), nil
+	}
 }
 
 // step takes the lock, decides anew, and runs the next segment. It reports whether nothing
@@ -234,7 +255,7 @@ func (u *upgrade) runAlone(ctx context.Context, s *segment) (again bool, err err
 	}
 	if err = u.explained(ctx, err); err != nil {
 		if e, ok := err.(*MigrationError); ok {
-			e.RolledBack = false
+			e.RolledBack, e.Done = false, s.done
 		}
 		return false, err
 	}
@@ -248,6 +269,7 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 	fail := func(line int, output string, err error) error {
 		e := u.failed(ctx, err)
 		e.File, e.Line, e.Output, e.RolledBack = m.File, line, output, !m.noTransaction
+		e.Done = s.done
 		return e
 	}
 	begun := time.Now()
@@ -273,6 +295,9 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 		}
 		if err := execute(ctx, &stmt); err != nil {
 			return fail(stmt.Line, "", err)
+		}
+		if m.noTransaction {
+			s.finished(&stmt)
 		}
 		u.progress.report(ctx, p, began, true)
 	}

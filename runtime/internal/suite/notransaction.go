@@ -84,7 +84,7 @@ VACUUM;
 		settings := t.settings(db)
 		err := lockstep.Migrate(t.Context(), db, s, lockstep.WithTimeout(50*time.Millisecond), locked(func() {}))
 		release()
-		t.says(err, "data.db: 0002-alone.sql:3: database is locked; still at 0001")
+		t.says(err, "data.db: 0002-alone.sql:3: database is locked; still at 0001, but line 2 took effect")
 		var e *lockstep.MigrationError
 		if !errors.Is(err, lockstep.ErrBusy) || !errors.As(err, &e) || e.RolledBack {
 			t.Errorf("got %#v", err)
@@ -122,7 +122,7 @@ VACUUM;
 		db := t.pool(Settings{ForeignKeys: true})
 		settings := t.settings(db)
 		err := lockstep.Migrate(t.Context(), db, t.schema(archive))
-		t.says(err, "data.db: 0002-alone.sql:5: malformed JSON; still at 0001")
+		t.says(err, "data.db: 0002-alone.sql:5: malformed JSON; still at 0001, but line 2 took effect")
 		var e *lockstep.MigrationError
 		if !errors.As(err, &e) || e.RolledBack || e.Version != 1 || e.Line != 5 {
 			t.Errorf("got %+v", e)
@@ -133,5 +133,40 @@ VACUUM;
 		t.migrate(archive)
 		t.atHead(t.schema(archive))
 		t.same("done", t.query("SELECT n FROM done"), "1")
+	})
+	t.claim("SaysWhatStays", func(t *test) {
+		const archive = `
+-- 0001-goods.sql --
+CREATE TABLE goods (id INTEGER PRIMARY KEY, name TEXT, price TEXT);
+-- 0002-alone.sql --
+-- lockstep: no-transaction
+CREATE TABLE IF NOT EXISTS one (n INTEGER PRIMARY KEY);
+BEGIN;
+INSERT OR IGNORE INTO one VALUES (1);
+END;
+SAVEPOINT a; SAVEPOINT b;
+INSERT OR IGNORE INTO one VALUES (2);
+RELEASE b;
+INSERT OR IGNORE INTO one SELECT json(price) FROM goods;
+RELEASE a;
+INSERT OR IGNORE INTO one SELECT json(name) FROM goods;
+`
+		t.migrate(upTo(1, archive))
+		s := t.schema(archive)
+		t.exec("INSERT INTO goods VALUES (1, 'tea', 'dear')")
+		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s),
+			"data.db: 0002-alone.sql:9: malformed JSON; still at 0001, but lines 2, 4 took effect")
+		t.same("one", t.query("SELECT n FROM one"), "1")
+		t.exec("UPDATE goods SET price = '3'")
+		err := lockstep.Migrate(t.Context(), t.open(Settings{}), s)
+		t.says(err, "data.db: 0002-alone.sql:11: malformed JSON; still at 0001, but lines 2, 4, 7, 9 took effect")
+		var e *lockstep.MigrationError
+		if !errors.As(err, &e) || len(e.Done) != 4 || e.Done[0] != 2 {
+			t.Errorf("got %+v", e)
+		}
+		t.same("one", t.query("SELECT n FROM one"), "1\n2\n3")
+		t.exec("UPDATE goods SET name = '4'")
+		t.migrate(archive)
+		t.same("one", t.query("SELECT n FROM one"), "1\n2\n3\n4")
 	})
 }

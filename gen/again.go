@@ -1,0 +1,216 @@
+package gen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/ext/serdes"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A migration without a transaction runs again if the process ends before the version is
+// recorded, wherever it was, and several processes may run it at once.
+
+const onceIsRefused = "; without a transaction, it may run again after a crash: use IF NOT EXISTS, OR IGNORE or the like, or a migration with a transaction"
+
+// again reports whether a migration without a transaction can run again: after each of
+// its statements, on the database as it was before it, and on that with rows.
+func (r *replay) again(ctx context.Context, m *migration, before []byte) error {
+	for _, fill := range []bool{false, true} {
+		problem, err := r.stopAndRun(ctx, m, before, fill)
+		if err != nil {
+			return err
+		}
+		if problem != nil {
+			r.once = append(r.once, *problem)
+			return nil
+		}
+	}
+	return nil
+}
+
+// refuseOnce returns what again found. It is a warning where the migration is recorded, and
+// so can no longer change.
+func (d *directory) refuseOnce(recorded record) (problems Problems) {
+	for _, p := range d.once {
+		i := slices.IndexFunc(d.migrations, func(m *migration) bool { return m.name == p.File })
+		if m := d.migrations[i]; recorded.of[m.Version].Checksum == m.checksum {
+			d.warnings = append(d.warnings, p)
+		} else {
+			problems = append(problems, p)
+		}
+	}
+	return problems
+}
+
+func (r *replay) stopAndRun(ctx context.Context, m *migration, before []byte, fill bool) (*Problem, error) {
+	want, _, err := r.trialRun(ctx, m, before, fill, 0)
+	if err != nil || want == nil {
+		return nil, err
+	}
+	for i, s := range m.statements() {
+		found, problem, err := r.trialRun(ctx, m, before, fill, i+1)
+		if err != nil || problem != nil {
+			return problem, err
+		}
+		if difference := want.differs(found); found != nil && difference != "" {
+			p := s.problem("run twice, it leaves " + difference + onceIsRefused)
+			return &p, nil
+		}
+	}
+	return nil, nil
+}
+
+// trialRun runs the first statements of a migration and then all of them. It returns what
+// they leave, or the problem of one that cannot run again. It returns neither if nothing
+// would be left of the first, because they end in a transaction, or they fail with the
+// rows that the tables were filled with.
+func (r *replay) trialRun(ctx context.Context, m *migration, before []byte, fill bool, first int) (c contents, p *Problem, err error) {
+	trial, err := newReplay(ctx, r.opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer trial.close()
+	if err := serdes.Deserialize(trial.conn, "main", before); err != nil {
+		return nil, nil, err
+	}
+	if fill {
+		if err := trial.fill(); err != nil {
+			return nil, nil, err
+		}
+	}
+	stmts := m.statements()
+	for i, s := range slices.Concat(stmts[:first], stmts) {
+		if i == first && !trial.conn.GetAutocommit() {
+			return nil, nil, nil
+		}
+		if s.Skipped(false) {
+			continue
+		}
+		err := trial.conn.Exec(s.SQL)
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		case err != nil && (i < first || first == 0):
+			return nil, nil, nil
+		case err != nil:
+			p := s.failure(err)
+			p.Fact = "cannot run twice: " + p.Fact + onceIsRefused
+			return nil, &p, nil
+		}
+	}
+	c, err = trial.contents(ctx)
+	return c, nil, err
+}
+
+// contents are the rows of each table, sorted, and the schema under the name "".
+type contents map[string][]string
+
+func (r *replay) contents(ctx context.Context) (contents, error) {
+	objects, err := r.schema(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := contents{"": {sqltext.FormatSchema(objects)}}
+	for _, o := range objects {
+		if o.Type != "table" {
+			continue
+		}
+		c[o.Name] = []string{}
+		err := r.rows("SELECT * FROM "+sqltext.Quote(o.Name), func(stmt *sqlite3.Stmt) {
+			var row strings.Builder
+			for i := range stmt.ColumnCount() {
+				fmt.Fprintf(&row, "%v %q ", stmt.ColumnType(i), stmt.ColumnRawText(i))
+			}
+			c[o.Name] = append(c[o.Name], row.String())
+		})
+		if err != nil { // as of some virtual tables
+			c[o.Name] = append(c[o.Name], sqlite.Sentence(err))
+		}
+		slices.Sort(c[o.Name])
+	}
+	return c, nil
+}
+
+// differs says in what found differs, or "".
+func (c contents) differs(found contents) string {
+	if !slices.Equal(c[""], found[""]) {
+		return "another schema"
+	}
+	for name, rows := range c {
+		switch n := len(found[name]); {
+		case n != len(rows):
+			return fmt.Sprintf("table %s with %d rows, not %d", name, n, len(rows))
+		case !slices.Equal(rows, found[name]):
+			return "table " + name + " with other rows"
+		}
+	}
+	return ""
+}
+
+func (r *replay) rows(query string, f func(*sqlite3.Stmt)) error {
+	stmt, _, err := r.conn.Prepare(query)
+	if err != nil {
+		return err
+	}
+	for stmt.Step() {
+		f(stmt)
+	}
+	return errors.Join(stmt.Err(), stmt.Close())
+}
+
+// fill inserts rows into the tables that are empty, as far as their constraints let it:
+// what a migration does to rows does not show without any.
+func (r *replay) fill() error {
+	tables, err := column(r.conn, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		some, err := column(r.conn, "SELECT 1 FROM "+sqltext.Quote(table)+" LIMIT 1")
+		if err == nil && len(some) == 0 {
+			err = r.fillTable(table)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *replay) fillTable(table string) error {
+	types, err := column(r.conn, "SELECT upper(type) FROM pragma_table_xinfo(?) WHERE hidden = 0", table)
+	columns, err2 := column(r.conn, "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", table)
+	for i, c := range columns {
+		columns[i] = sqltext.Quote(c)
+	}
+	insert := "INSERT INTO " + sqltext.Quote(table)
+	for n := 1; n <= 2; n++ {
+		number, text := fmt.Sprint(n), fmt.Sprintf("'text %d'", n)
+		typed := make([]string, len(types))
+		for i, t := range types {
+			switch {
+			case strings.Contains(t, "TEXT") || strings.Contains(t, "CHAR") || strings.Contains(t, "CLOB"):
+				typed[i] = text
+			case strings.Contains(t, "BLOB"):
+				typed[i] = fmt.Sprintf("x'%02x'", n)
+			default:
+				typed[i] = number
+			}
+		}
+		// One of these may be what CHECKs accept.
+		for _, values := range [][]string{typed, slices.Repeat([]string{number}, len(types)), slices.Repeat([]string{text}, len(types))} {
+			if r.conn.Exec(insert+" ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(values, ", ")+")") == nil {
+				break
+			}
+		}
+		_ = r.conn.Exec(insert + " DEFAULT VALUES")
+	}
+	return errors.Join(err, err2)
+}
