@@ -56,7 +56,7 @@
 // as the first line runs the migration outside the upgrade's transaction, as
 // VACUUM, PRAGMA journal_mode and PRAGMA page_size require. Such a migration
 // may run again after a crash, so Generate runs it again after each statement, and
-refuses what fails or leaves other rows.
+// refuses what fails or leaves other rows.
 //
 //	DELETE FROM users WHERE id = 5; -- lockstep: no-cascade
 //
