@@ -67,12 +67,18 @@ func (g *gate) enroll(ctx context.Context) error {
 	if e := enrollable(g.schema, st); e != nil {
 		return e
 	}
+	if err = g.conn.refuseTemporary(ctx, st, nil); err != nil {
+		return err
+	}
 	err = g.conn.manage(ctx, st)
 	if err == nil {
 		err = g.conn.record(ctx, g.schema.Expected, nil)
 	}
 	if err == nil {
 		err = g.conn.seal(ctx, g.schema, g.schema.Expected, g.schema.Digest, g.schema.Fingerprint)
+	}
+	if err == nil {
+		err = g.confirm(ctx, g.conn, g.schema.Expected, g.schema.reached(nil, g.schema.Expected), g.schema.Digest, g.schema.Fingerprint)
 	}
 	return err
 }

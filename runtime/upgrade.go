@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/internal/program"
@@ -30,27 +31,35 @@ type upgrade struct {
 // the lock.
 func (g *gate) upgrade(ctx context.Context, seen *state) error {
 	u := &upgrade{gate: g, at: seen, progress: reporter{f: g.onProgress, begun: time.Now()}, prepared: make(map[Version]*pending)}
-	planned := g.schema.after(seen.version)
-	u.planned = len(planned)
 	// Stale contents must stop the program before it waits for anybody.
-	for _, m := range planned {
-		if _, err := u.prepare(m); err != nil {
+	var planned []*pending
+	for _, m := range g.schema.after(seen.version) {
+		p, err := u.prepare(m)
+		if err != nil {
 			return err
 		}
+		planned = append(planned, p)
+	}
+	u.planned = len(planned)
+	unstarted := func(file string, err error) error {
+		e := u.failed(ctx, err)
+		e.File, e.unstarted = file, true
+		return e
 	}
 	for _, m := range planned {
 		if p, ok := m.Program.(program.Script); ok {
 			if err := p.Ready(g.db, g.conn.Conn); err != nil {
-				e := u.failed(ctx, err)
-				e.File, e.unstarted = m.File, true
-				return e
+				return unstarted(m.File, err)
 			}
 		}
 	}
+	err := g.conn.refuseTemporary(ctx, seen, planned)
+	if err != nil {
+		return unstarted("", err)
+	}
 
 	defer g.conn.restore(ctx)
-	err := g.conn.protect(ctx)
-	if err != nil {
+	if err = g.conn.protect(ctx); err != nil {
 		e := u.failed(ctx, err)
 		e.RolledBack = false
 		return e
@@ -361,7 +370,7 @@ type goMigration interface {
 }
 
 // seal ends the run of a segment: it records the migrations and, at the expected version,
-// proves that the result is what the generator saw. again means that the upgrade has to
+// proves that the result is what the generator saw, and that it is recorded. again means that the upgrade has to
 // begin again, to count the rows without parent that there were before.
 func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) {
 	if err := s.on.inTransaction(ctx); err != nil {
@@ -372,12 +381,14 @@ func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) 
 	}
 	version := s.to()
 	if len(s.rows) == 0 { // version 0, whose tables are all that is missing
-		return false, nil
+		return false, u.confirm(ctx, s.on, version, s.from.history, "", "")
 	}
-	if len(s.from.history) > 0 { // or what another tool ran since would seem not to have run
+	history := s.from.history
+	if len(history) > 0 { // or what another tool ran since would seem not to have run
 		if err := s.on.reached(ctx, u.schema, s.from.version); err != nil {
 			return false, err
 		}
+		history = u.schema.reached(history, s.from.version)
 	}
 	if err := s.on.record(ctx, version, s.rows); err != nil {
 		return false, err
@@ -404,7 +415,11 @@ func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) 
 	if s.overruled {
 		digest, fingerprint = "", "" // the next start is to ask again
 	}
-	return false, s.on.seal(ctx, u.schema, version, digest, fingerprint)
+	if err := s.on.seal(ctx, u.schema, version, digest, fingerprint); err != nil {
+		return false, err
+	}
+	history = append(slices.Clip(history), s.rows...)
+	return false, u.confirm(ctx, s.on, version, u.schema.reached(history, version), digest, fingerprint)
 }
 
 // sealForeignKeys checks that there are no rows without parent but those that there were

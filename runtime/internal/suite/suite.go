@@ -54,6 +54,7 @@ func Run(t *testing.T, d Driver) {
 		{"Upgrade", upgrade},
 		{"ForeignKeys", foreignKeys},
 		{"Settings", settings},
+		{"Bystanders", bystanders},
 		{"Failure", failure},
 		{"PerMigration", perMigration},
 		{"GoMigration", goMigration},

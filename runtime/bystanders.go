@@ -1,0 +1,112 @@
+package lockstep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// refuseTemporary returns an error that names a temporary table, view or trigger of the
+// connection that would come between the migrations and the tables of the database: SQLite
+// looks for a name among what is temporary first.
+//
+// https://sqlite.org/lang_naming.html
+func (c *conn) refuseTemporary(ctx context.Context, st *state, migrations []*pending) error {
+	type object struct{ kind, name, table string }
+	var temporary []object
+	err := c.query(ctx, "SELECT type, name, tbl_name FROM sqlite_temp_master WHERE type <> 'index'", func(scan scanner) error {
+		var o object
+		err := scan(&o.kind, &o.name, &o.table)
+		temporary = append(temporary, o)
+		return err
+	})
+	if err != nil || len(temporary) == 0 {
+		return err
+	}
+	inMain := func(name string) bool {
+		return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool {
+			return (o.Type == "table" || o.Type == "view") && sqltext.Equal(o.Name, name)
+		})
+	}
+	for _, o := range temporary {
+		switch {
+		case o.kind == "trigger":
+			own := func(t object) bool { return t.kind != "trigger" && sqltext.Equal(t.name, o.table) }
+			if (inMain(o.table) || sqltext.IsOurs(o.table)) && !slices.ContainsFunc(temporary, own) {
+				return fmt.Errorf("temporary trigger %s of this connection acts on %s; drop it first", o.name, o.table)
+			}
+		case strings.HasPrefix(o.name, "sqlite_"): // SQLite's own, for AUTOINCREMENT and ANALYZE
+			if mentioned(o.name, migrations) {
+				return fmt.Errorf("temporary tables of this connection have a table %s, which hides that of the database; drop them first", o.name)
+			}
+		case sqltext.IsOurs(o.name): // no migration names them, and nobody without "main."
+		case inMain(o.name) || defined(o.name, migrations):
+			return fmt.Errorf("temporary %s %s of this connection hides that of the database; drop it first", o.kind, o.name)
+		}
+	}
+	return nil
+}
+
+// defined reports whether migrations make, alter or drop something of this name.
+func defined(name string, migrations []*pending) bool {
+	for _, m := range migrations {
+		for _, stmt := range m.statements {
+			if d, ok := stmt.Definition(); ok && (sqltext.Equal(d.Name, name) || sqltext.Equal(d.NewName, name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mentioned reports whether migrations have the name anywhere, or may have it.
+func mentioned(name string, migrations []*pending) bool {
+	return slices.ContainsFunc(migrations, func(m *pending) bool {
+		return m.Program != nil || strings.Contains(sqltext.Fold(string(m.text)), sqltext.Fold(name))
+	})
+}
+
+// confirm reads back what was recorded: the version and, in the history, the rows that were
+// there, those of a segment, and the seal of the newest. A trigger may have changed it.
+func (g *gate) confirm(ctx context.Context, on *conn, version Version, want []row, digest, fingerprint string) error {
+	at := *g
+	at.conn = on
+	st, err := at.readState(ctx)
+	var fact string
+	e := (*Error)(nil)
+	switch {
+	case errors.As(err, &e) && e.Detail != "":
+		fact = e.Detail
+	case err != nil:
+		return err
+	case !st.managed || st.version != version:
+		fact = "_meta says " + st.version.String()
+	case !slices.EqualFunc(want, st.history, func(a, b row) bool {
+		return a.version == b.version && a.file == b.file && a.checksum == b.checksum
+	}):
+		fact = "_lockstep_history has other rows"
+	default:
+		if r, ok := st.newest(); !ok || r.digest == digest && r.fingerprint == fingerprint && r.cookie.Int64 == st.cookie {
+			return nil
+		}
+		fact = "the newest row of _lockstep_history has other values"
+	}
+	for _, o := range st.objects {
+		if o.Type == "trigger" && sqltext.IsOurs(o.Table) {
+			fact += " after trigger " + o.Name
+		}
+	}
+	return fmt.Errorf("version %v was recorded, but %s", version, fact)
+}
+
+// reached adds to the history the row that conn.reached adds, if it is missing.
+func (s *Schema) reached(history []row, version Version) []row {
+	if m, ok := s.migration(version); ok && !slices.ContainsFunc(history, func(r row) bool { return r.version == version }) {
+		history = append(slices.Clip(history), row{version: version, file: m.File})
+	}
+	return history
+}
