@@ -116,7 +116,7 @@ func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error
 	a.at = now
 	fail := func(err error) error {
 		return &Error{Kind: ErrBackup, DB: u.conn.file, Version: st.version, Expected: u.schema.Expected,
-			Detail: "no backup could be made, still at " + st.version.String(), Err: err, ended: ended(ctx)}
+			Detail: "backup failed, still at " + st.version.String(), Err: err, ended: ended(ctx)}
 	}
 	file := u.conn.file
 	if file == "" { // without its name, it may as well be in memory

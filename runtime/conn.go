@@ -101,7 +101,7 @@ func (c *conn) rollback(ctx context.Context) {
 func (c *conn) inTransaction(ctx context.Context) error {
 	switch err := c.exec(ctx, "BEGIN"); {
 	case err == nil:
-		return errors.New("a statement has ended the transaction of the upgrade")
+		return errors.New("a statement ended the upgrade's transaction")
 	case !strings.Contains(err.Error(), "within a transaction"):
 		return err
 	}

@@ -13,12 +13,12 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// The reasons for which [Migrate], [Check] and [Enroll] refuse a database. Each is found
-// with errors.Is in the error that they return, the numbers with errors.As and
-// [*Error]. lockstep has written nothing to a database that it refuses.
+// The reasons for which [Migrate], [Check] and [Enroll] refuse a database. errors.Is finds
+// them in the error that these return, and errors.As finds the numbers in an [*Error].
+// lockstep writes nothing to a database that it refuses.
 var (
-	// ErrBehind: the database is older than the program. Only Check returns it,
-	// and Migrate when the database cannot be written to.
+	// ErrBehind: the database is older than the program. Only Check returns it, and
+	// Migrate when the database cannot be written to.
 	ErrBehind = errors.New("database is behind")
 
 	// ErrAhead: the database is newer than the program.
@@ -30,35 +30,34 @@ var (
 	// ErrManaged: the database has a version. Only Enroll returns it.
 	ErrManaged = errors.New("database is managed")
 
-	// ErrDiverged: the database came to its version through other migrations.
+	// ErrDiverged: the database came to its version by other migrations.
 	ErrDiverged = errors.New("database has diverged")
 
-	// ErrDrift: the database is at the version, and its tables are not what the
+	// ErrDrift: the database is at the version, but its tables are not what the
 	// migrations produce.
 	ErrDrift = errors.New("database has drifted")
 
 	// ErrBusy: the database was locked for longer than Migrate or Check wait.
 	ErrBusy = errors.New("database is busy")
 
-	// ErrStale: the program was built without running go generate: it holds a
-	// migration that its generated code does not know, or another text.
+	// ErrStale: the program was built without running go generate. It embeds a
+	// migration that its generated code does not know, or one with other contents.
 	ErrStale = errors.New("generated code is stale")
 
-	// ErrUnreadable: the version cannot be read, because the file is damaged or
-	// not a database, or because _meta does not hold one version.
-	ErrUnreadable = errors.New("version cannot be read")
+	// ErrUnreadable: the version cannot be read, because the file is damaged or not a
+	// database, or because _meta does not hold one version.
+	ErrUnreadable = errors.New("cannot read the version")
 
-	// ErrForeignKey: the upgrade would have left rows whose parent does not
-	// exist. It was rolled back.
-	ErrForeignKey = errors.New("rows without parent")
+	// ErrForeignKey: the upgrade would have left rows whose parent does not exist. It
+	// was rolled back.
+	ErrForeignKey = errors.New("rows without a parent")
 
-	// ErrMemory: the database is in memory, and the pool's connections do not
-	// share it.
+	// ErrMemory: the database is in memory, and the pool's connections do not share it.
 	ErrMemory = errors.New("in-memory database is not shared")
 
-	// ErrBackup: the backup that [WithBackup] asks for could not be made. Nothing
-	// has run.
-	ErrBackup = errors.New("no backup could be made")
+	// ErrBackup: the backup that [WithBackup] asks for could not be made. Nothing was
+	// upgraded.
+	ErrBackup = errors.New("backup failed")
 )
 
 // An Error says why a database was refused.
@@ -74,11 +73,11 @@ type Error struct {
 	Digest      string               // ErrDiverged, ErrDrift: what [WithAllowed] takes
 
 	// Backup is the file that [WithBackup] made before an upgrade that failed. With
-	// ErrDiverged it is the newest backup beside the database of a version before
-	// the first migration that differs: the way back. "" if there is none.
+	// ErrDiverged it is the way back: of the backups beside the database, the newest of
+	// a version before the first migration that differs. "" if there is none.
 	Backup string
 
-	Detail string // what is particular to the case, as part of a sentence
+	Detail string // more about the case, as part of a sentence
 	Err    error  // the driver's error, if there is one
 
 	enrolling bool  // found by Enroll
@@ -103,7 +102,7 @@ func (e *Error) Error() string {
 		s += "; the backup is " + e.Backup
 	}
 	if e.Digest != "" {
-		s += "; to start nevertheless, allow " + e.Digest
+		s += "; to start anyway, allow " + e.Digest
 	}
 	switch {
 	case e.ended != nil:
@@ -134,22 +133,22 @@ func (e *Error) fact() string {
 	case ErrManaged:
 		return "already at version " + e.Version.String() + "; nothing was written"
 	case ErrDiverged:
-		return "at version " + e.Version.String() + " through other migrations: " + e.Detail
+		return "at version " + e.Version.String() + ", but by other migrations: " + e.Detail
 	case ErrDrift:
-		s := "at version " + e.Version.String() + " with other tables: "
+		s := "at version " + e.Version.String() + ", but its tables differ: "
 		if e.enrolling {
-			s = "not enrolled, because its tables are not those of version " + e.Expected.String() + ": "
+			s = "not enrolled: its tables are not those of version " + e.Expected.String() + ": "
 		} else if e.upgrading {
-			s = "the upgrade to " + e.Expected.String() + " gives other tables than its migrations: "
+			s = "the upgrade to " + e.Expected.String() + " produced different tables: "
 		}
 		return s + list(len(e.Differences), "; ", func(i int) string { return e.Differences[i].Detail })
 	case ErrForeignKey:
-		return "the upgrade to " + e.Expected.String() + " leaves rows without parent: " + list(len(e.Violations), "; ", func(i int) string { return e.Violations[i].String() })
+		return "the upgrade to " + e.Expected.String() + " leaves rows without a parent: " + list(len(e.Violations), "; ", func(i int) string { return e.Violations[i].String() })
 	case ErrUnreadable:
 		if e.Detail == "" {
-			return "version cannot be read"
+			return "cannot read the version"
 		}
-		return "version cannot be read: " + e.Detail
+		return "cannot read the version: " + e.Detail
 	}
 	return e.Detail
 }
@@ -169,27 +168,34 @@ func (e *Error) command() string {
 	return ""
 }
 
-// A MigrationError says which statement of which migration did not succeed.
+// A MigrationError says which statement of which migration failed.
 type MigrationError struct {
-	DB         string // the database's file as SQLite names it, or ":memory:"
-	File       string // of the migration; "" for what lockstep itself runs around them
-	Line       int    // of the statement's first word, from 1; 0 in a program
-	Version    Version
-	RolledBack bool   // the database is as it was at Version; else only what no transaction can hold was done, or a COMMIT failed and left open whether it took place
-	Done       []int  // lines of the statements before that took effect nevertheless, because the migration asks for no transaction; they run again
-	Backup     string // the file that [WithBackup] made before the upgrade; "" if it made none
-	Err        error  // the driver's error, or how a program ended
-	Output     string // the end of what a script that failed wrote to its standard error, or output if that is nothing
+	DB      string  // the database's file as SQLite names it, or ":memory:"
+	File    string  // the migration; "" if what failed is none
+	Line    int     // of the statement's first word, from 1; 0 in a program
+	Version Version // the database is at
+
+	// RolledBack says that the database is as it was at Version. If not, a part of a
+	// migration without a transaction may be done, or a COMMIT may have taken effect.
+	RolledBack bool
+
+	// Done is the lines of the statements before that took effect, because the migration
+	// runs without a transaction. They will run again.
+	Done []int
+
+	Backup string // the file that [WithBackup] made before the upgrade; "" if it made none
+	Err    error  // the driver's error, or how a program ended
+	Output string // the end of what a failed script wrote to standard error, or else to standard output
 
 	kind      error   // ErrBusy, or nil
 	unstarted bool    // nothing has run
-	committed Version // the version if the COMMIT that failed took place; 0 if it is not about that
+	committed Version // the version if the COMMIT that failed took effect; 0 if none failed
 	ended     error   // why the context ended, if it did
 }
 
-// Unwrap gives errors.Is and errors.As the driver's error, the context's if the
-// context had ended, and [ErrBusy] if a statement outside of a transaction has waited for
-// the locks of others for too long.
+// Unwrap lets errors.Is and errors.As find the driver's error, the context's if the context
+// has ended, and [ErrBusy] if a statement without a transaction waited too long for the
+// locks of others.
 func (e *MigrationError) Unwrap() []error { return errorsOf(e.Err, e.kind, e.ended) }
 
 func (e *MigrationError) Error() string {
@@ -209,11 +215,11 @@ func (e *MigrationError) Error() string {
 	at := e.Version.String()
 	switch {
 	case e.unstarted:
-		s += "; nothing was run, still at " + at
+		s += "; nothing ran, still at " + at
 	case e.RolledBack:
 		s += "; rolled back, still at " + at
 	case e.committed > e.Version:
-		s += "; it is not known whether the COMMIT took place: at " + at + " or " + e.committed.String()
+		s += "; the COMMIT may have taken effect: at " + at + " or " + e.committed.String()
 	default:
 		s += "; still at " + at
 	}
@@ -270,7 +276,7 @@ func (g *gate) busy(ctx context.Context, waited time.Duration, err error) error 
 		g.conn.readFile(context.WithoutCancel(ctx))
 	}
 	return &Error{Kind: ErrBusy, DB: g.conn.file, Expected: g.schema.Expected, Err: err, ended: ended(ctx),
-		Detail: fmt.Sprintf("locked by another connection for %v; look for a program that has this file open (an older release, a shell, a backup), or for a transaction left open in this one",
+		Detail: fmt.Sprintf("locked by another connection for %v; look for another program that has the file open (an older release, a shell, a backup), or for a transaction that this one left open",
 			waited.Round(time.Millisecond))}
 }
 

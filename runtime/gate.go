@@ -220,7 +220,7 @@ func (g *gate) shared(ctx context.Context) error {
 	err = conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name = '_meta'").Scan(&n)
 	if err == nil && n == 0 {
 		err = &Error{Kind: ErrMemory, DB: g.conn.file, Expected: g.schema.Expected,
-			Detail: "each connection of the pool has a database of its own; call SetMaxOpenConns(1), or share it as the driver documents"}
+			Detail: "each connection of the pool has its own database; call SetMaxOpenConns(1), or share it as the driver documents"}
 	}
 	return err
 }

@@ -105,9 +105,9 @@ func (s *Schema) diverged(st *state) (e *Error, since Version) {
 	case more > 0 && same == 0:
 		e.Detail += "; the database belongs to another program"
 	case more == 1:
-		e.Detail += "; 1 later one differs, too"
+		e.Detail += "; 1 later one also differs"
 	case more > 1:
-		e.Detail += "; " + strconv.Itoa(more) + " later ones differ, too"
+		e.Detail += "; " + strconv.Itoa(more) + " later ones also differ"
 	}
 	e.Digest = "d1:" + hex.EncodeToString(h.Sum(nil)[:16])
 	return e, since
@@ -121,11 +121,11 @@ func (s *Schema) differs(r row, v Version) string {
 	case r.version > v:
 		return r.file + " was applied, though _meta says " + v.String()
 	case !ok:
-		return r.file + " was applied, and this program has no migration " + r.version.String()
+		return r.file + " was applied, but this program has no migration " + r.version.String()
 	case r.checksum == "" || r.checksum == m.Checksum || slices.Contains(m.Accepted, r.checksum):
 		return ""
 	case r.file != m.File:
-		return r.file + " was applied, where this program has " + m.File
+		return r.file + " was applied, but this program has " + m.File
 	}
 	return r.file + " was applied with different contents"
 }

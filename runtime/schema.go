@@ -70,14 +70,14 @@ func (s *Schema) Stale() error {
 		last = s.Migrations[n-1].Version
 	}
 	if s.Expected != last || s.Digest != s.digestAt(last) {
-		return stale("lockstep_gen.go", "ExpectedVersion or Digest is not that of its migrations; generate before building")
+		return stale("lockstep_gen.go", "ExpectedVersion or Digest does not match its migrations; generate before building")
 	}
 	objects, err := sqltext.ParseSchema(s.SQL)
 	if err != nil {
 		return stale("lockstep_gen.go", "SchemaSQL: "+err.Error())
 	}
 	if s.Fingerprint != sqltext.Fingerprint(objects) {
-		return stale("lockstep_gen.go", "Fingerprint is not that of SchemaSQL; generate before building")
+		return stale("lockstep_gen.go", "Fingerprint does not match SchemaSQL; generate before building")
 	}
 	return nil
 }
@@ -98,11 +98,11 @@ func (s *Schema) stale() error {
 		if i < len(s.Migrations) && name == s.Migrations[i].File {
 			i++
 		} else if likeMigration(name) {
-			return stale(name, "in the program, but not in lockstep_gen.go; generate before building")
+			return stale(name, "embedded, but not in lockstep_gen.go; generate before building")
 		}
 	}
 	if i < len(s.Migrations) {
-		return stale(s.Migrations[i].File, "in lockstep_gen.go, but not in the program; generate before building")
+		return stale(s.Migrations[i].File, "in lockstep_gen.go, but not embedded; generate before building")
 	}
 	return nil
 }

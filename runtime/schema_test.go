@@ -76,14 +76,14 @@ func TestSchemaStale(t *testing.T) {
 		}, "0001-shop.sql: changed since lockstep_gen.go was generated" + generate},
 		{"NamesAMigrationThatIsNotGenerated", func(_ *lockstep.Schema, files fstest.MapFS) {
 			files["0006-more.sql"] = &fstest.MapFile{}
-		}, "0006-more.sql: in the program, but not in lockstep_gen.go" + generate},
+		}, "0006-more.sql: embedded, but not in lockstep_gen.go" + generate},
 		{"NamesAMigrationThatIsGone", func(_ *lockstep.Schema, files fstest.MapFS) {
 			delete(files, "0005-list-orders.sql")
-		}, "0005-list-orders.sql: in lockstep_gen.go, but not in the program" + generate},
+		}, "0005-list-orders.sql: in lockstep_gen.go, but not embedded" + generate},
 		{"SeesAVersionThatIsNotTheLast", func(s *lockstep.Schema, _ fstest.MapFS) { s.Expected = 6 },
-			"lockstep_gen.go: ExpectedVersion or Digest is not that of its migrations" + generate},
+			"lockstep_gen.go: ExpectedVersion or Digest does not match its migrations" + generate},
 		{"SeesASchemaThatWasEdited", func(s *lockstep.Schema, _ fstest.MapFS) { s.SQL += "CREATE TABLE more (x);\n" },
-			"lockstep_gen.go: Fingerprint is not that of SchemaSQL" + generate},
+			"lockstep_gen.go: Fingerprint does not match SchemaSQL" + generate},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			s := schema(t, shop, 5)

@@ -442,7 +442,7 @@ func (u *upgrade) sealForeignKeys(ctx context.Context, s *segment, objects []sql
 	if violations := now.since(before); len(violations) > 0 {
 		return false, u.rolledBack(&Error{Kind: ErrForeignKey, DB: u.conn.file, Expected: u.schema.Expected, Violations: violations})
 	}
-	u.log.Warn("foreign keys are violated, as they were before the upgrade", "database", u.conn.file, "violations", now.String())
+	u.log.Warn("foreign keys are violated, as before the upgrade", "database", u.conn.file, "violations", now.String())
 	return false, nil
 }
 
@@ -484,7 +484,7 @@ func (g *gate) commit(ctx context.Context, v Version, commit func(context.Contex
 	if !now.managed || now.version != v {
 		return false, err
 	}
-	g.log.Warn("COMMIT took effect, though it failed", "database", g.conn.file, "error", err)
+	g.log.Warn("COMMIT took effect, though it reported an error", "database", g.conn.file, "error", err)
 	return false, nil
 }
 

@@ -174,5 +174,5 @@ func (db *DB) backupError(ctx context.Context, to string, err error) error {
 	case errors.As(err, &p):
 		err = p.Err
 	}
-	return &lockstep.Error{Kind: lockstep.ErrBackup, DB: db.Path, Detail: "no backup could be made", Err: err}
+	return &lockstep.Error{Kind: lockstep.ErrBackup, DB: db.Path, Detail: "backup failed", Err: err}
 }

@@ -168,7 +168,7 @@ func TestBackup(t *testing.T) {
 				continue
 			}
 			interrupted++
-			want := path + ": no backup could be made: context canceled: context canceled"
+			want := path + ": backup failed: context canceled: context canceled"
 			if err.Error() != want || !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want %s", err, want)
 			}

@@ -15,7 +15,7 @@ import (
 
 // ErrChanged is returned by [ReplaceIf] when another connection has written to the
 // database since.
-var ErrChanged = errors.New("the database was written to meanwhile")
+var ErrChanged = errors.New("another connection wrote to the database")
 
 // ErrPageSize is the error when the page size of a database in WAL mode would change:
 // SQLite cannot do that. https://sqlite.org/pragma.html#pragma_page_size
@@ -23,7 +23,7 @@ var ErrPageSize = errors.New("page size cannot change in WAL mode")
 
 // ErrUndecided is found in the error of a replacement of which it is not known whether
 // it took place: the content is the old or the new.
-var ErrUndecided = errors.New("it is not known whether the content was replaced")
+var ErrUndecided = errors.New("the content may have been replaced")
 
 // A Version tells whether other connections have written to a database between two
 // looks at it. It means something on the connection that it was read on.

@@ -36,7 +36,7 @@ func TestUndecided(t *testing.T) {
 		return errors.Join(os.Remove(file+"-wal"), os.Symlink("live.db-wal", file+"-wal"))
 	}
 	err := replace(t.Context(), conn, path, misplace)
-	want := "it is not known whether the content was replaced: open " + file + "-wal: too many levels of symbolic links"
+	want := "the content may have been replaced: open " + file + "-wal: too many levels of symbolic links"
 	if !errors.Is(err, ErrUndecided) || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}

@@ -197,7 +197,7 @@ var fails = []struct {
 	}, `
 --- FAIL: TestFailing
     --- FAIL: TestFailing/ARowLosesItsParent
-        x.go: data.db: the upgrade to 0002 leaves rows without parent: table b, parent a: rowid 2; rolled back, still at 0001
+        x.go: data.db: the upgrade to 0002 leaves rows without a parent: table b, parent a: rowid 2; rolled back, still at 0001
 `},
 	{"ARowBreaksACheck", func(t *testing.T) {
 		s := schema(t, "-- 0001-a.sql --\nCREATE TABLE a (x CHECK (x > 0));\n-- 0002-ignore.sql --\nPRAGMA ignore_check_constraints = ON;\nUPDATE a SET x = -x;\n", gen.Options{})
@@ -250,7 +250,7 @@ var fails = []struct {
 --- FAIL: TestFailing
     --- FAIL: TestFailing/AMigrationIsNotGenerated
         --- FAIL: TestFailing/AMigrationIsNotGenerated/GeneratedCodeIsCurrent
-            x.go: 0006-more.sql: in the program, but not in lockstep_gen.go; generate before building
+            x.go: 0006-more.sql: embedded, but not in lockstep_gen.go; generate before building
                 	go generate ./...
 `},
 	{"TheSchemaIsNotTheMigrations", func(t *testing.T) {
@@ -262,7 +262,7 @@ var fails = []struct {
 --- FAIL: TestFailing
     --- FAIL: TestFailing/TheSchemaIsNotTheMigrations
         --- FAIL: TestFailing/TheSchemaIsNotTheMigrations/NewDatabase
-            x.go: new.db: the upgrade to 0005 gives other tables than its migrations: table notes: column title: want TEXT, found TEXT NOT NULL; table places: missing; rolled back, still at 0004
+            x.go: new.db: the upgrade to 0005 produced different tables: table notes: column title: want TEXT, found TEXT NOT NULL; table places: missing; rolled back, still at 0004
 `},
 	{"TheSchemaHasLess", func(t *testing.T) {
 		s := schema(t, notes, gen.Options{})
@@ -273,7 +273,7 @@ var fails = []struct {
 --- FAIL: TestFailing
     --- FAIL: TestFailing/TheSchemaHasLess
         --- FAIL: TestFailing/TheSchemaHasLess/NewDatabase
-            x.go: new.db: at version 0005 with other tables: table tags: not expected
+            x.go: new.db: at version 0005, but its tables differ: table tags: not expected
 `},
 	{"AVersionUpgradesToAnotherSchema", func(t *testing.T) {
 		// What a migration in Go does can depend on anything.
@@ -297,11 +297,11 @@ var fails = []struct {
 --- FAIL: TestFailing
     --- FAIL: TestFailing/AVersionUpgradesToAnotherSchema
         --- FAIL: TestFailing/AVersionUpgradesToAnotherSchema/From0000
-            x.go: from-0000.db: the upgrade to 0003 gives other tables than its migrations: table b: missing; rolled back, still at 0000
+            x.go: from-0000.db: the upgrade to 0003 produced different tables: table b: missing; rolled back, still at 0000
         --- FAIL: TestFailing/AVersionUpgradesToAnotherSchema/From0001
-            x.go: from-0001.db: the upgrade to 0003 gives other tables than its migrations: table b: missing; rolled back, still at 0001
+            x.go: from-0001.db: the upgrade to 0003 produced different tables: table b: missing; rolled back, still at 0001
         --- FAIL: TestFailing/AVersionUpgradesToAnotherSchema/From0002
-            x.go: from-0002.db: the upgrade to 0003 gives other tables than its migrations: table b: missing; rolled back, still at 0002
+            x.go: from-0002.db: the upgrade to 0003 produced different tables: table b: missing; rolled back, still at 0002
 `},
 	{"TheFileCannotBeOpened", func(t *testing.T) {
 		migratetest.Run(t, schema(t, notes, gen.Options{}), migratetest.Open(func(path string) (*sql.DB, error) {
@@ -311,7 +311,7 @@ var fails = []struct {
 --- FAIL: TestFailing
     --- FAIL: TestFailing/TheFileCannotBeOpened
         --- FAIL: TestFailing/TheFileCannotBeOpened/NewDatabase
-            x.go: version cannot be read: unable to open database file
+            x.go: cannot read the version: unable to open database file
 `},
 }
 

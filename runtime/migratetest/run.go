@@ -122,7 +122,7 @@ func (r *run) reaches(path string, target *lockstep.Schema, want []sqltext.Objec
 		details = append(details, o.Type+" "+o.Name+": not expected")
 	}
 	if len(details) > 0 {
-		return fmt.Errorf("%s: at version %v with other tables: %s", filepath.Base(path), target.Expected, strings.Join(details, "; "))
+		return fmt.Errorf("%s: at version %v, but its tables differ: %s", filepath.Base(path), target.Expected, strings.Join(details, "; "))
 	}
 	return nil
 }

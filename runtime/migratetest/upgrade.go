@@ -36,7 +36,7 @@ func upgrade(ctx context.Context, db *sql.DB, target *lockstep.Schema) ([]sqltex
 }
 
 // explain rewords an error for the author of the migrations. It leaves out the folder of
-// the database, which is a different one in each run, and the way to start nevertheless.
+// the database, which is a different one in each run, and the way to start anyway.
 func explain(err error) error {
 	if e := (*lockstep.Error)(nil); errors.As(err, &e) {
 		e.Digest = ""

@@ -118,13 +118,13 @@ func makeDir(dir string) (name string, err error) {
 		}
 		info, err := os.Lstat(dir)
 		if err == nil && !info.IsDir() {
-			return "", fmt.Errorf("%s is in the way: scripts run in a folder of this name", dir)
+			return "", fmt.Errorf("%s is not a folder; scripts need a folder of this name", dir)
 		}
 		if name, err = os.MkdirTemp(dir, ""); !errors.Is(err, fs.ErrNotExist) {
 			return name, err
 		}
 	}
-	return "", fmt.Errorf("%s is removed again and again", dir)
+	return "", fmt.Errorf("%s keeps being removed", dir)
 }
 
 // fill makes the copy.
@@ -208,11 +208,11 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 	case err != nil:
 		return &leftError{err}
 	case len(faults) > 0:
-		fact := "what the script has left is damaged"
+		fact := "the script left a damaged database"
 		// It can have been so all the time.
 		before, err := sqlite.IntegrityCheck(ctx, c.live, 1)
 		if err == nil && len(before) > 0 {
-			fact, faults = "the database is damaged, and was before the script ran", before
+			fact, faults = "the database was damaged before the script ran", before
 		}
 		return errors.New(fact + ": integrity_check: " + strings.ReplaceAll(faults[0], "\n", ": "))
 	}
@@ -230,7 +230,7 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 // leftError is the error for a copy that cannot be read any more.
 type leftError struct{ err error }
 
-func (e *leftError) Error() string { return "what the script has left: " + sqlite.Sentence(e.err) }
+func (e *leftError) Error() string { return "what the script left: " + sqlite.Sentence(e.err) }
 func (e *leftError) Unwrap() error { return e.err }
 
 // replace replaces the live content by that of the copy.

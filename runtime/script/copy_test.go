@@ -101,7 +101,7 @@ CREATE TABLE items (name TEXT);
 		}
 		db.Close()
 		err := lockstep.Migrate(t.Context(), connect(t, path), s)
-		const want = "data.db: 0003-cents.py: the database is damaged, and was before the script ran: integrity_check: CHECK constraint failed in orders; rolled back, still at 0002: done"
+		const want = "data.db: 0003-cents.py: the database was damaged before the script ran: integrity_check: CHECK constraint failed in orders; rolled back, still at 0002: done"
 		if got := message(err, path); got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}

@@ -63,7 +63,7 @@ func TestFailure(t *testing.T) {
 		{"OtherTable", whole + `db.execute("CREATE TABLE totals (x)")`,
 			"data.db: 0006-last.sql:1: table totals already exists" + rolledBack},
 		{"OtherColumn", strings.Replace(whole, "cents INTEGER", "cents TEXT", 1),
-			"data.db: the upgrade to 0006 gives other tables than its migrations: table items: column cents: want INTEGER, found TEXT" + rolledBack + "; to start nevertheless, allow d1:5047230e169d42694e5dd3b3baca72d1"},
+			"data.db: the upgrade to 0006 produced different tables: table items: column cents: want INTEGER, found TEXT" + rolledBack + "; to start anyway, allow d1:5047230e169d42694e5dd3b3baca72d1"},
 		{"Meta", whole + `db.execute("DROP TABLE _meta")`,
 			"data.db: 0003-cents.py: changed _meta or _lockstep_history, which belong to lockstep" + rolledBack},
 		{"Version", whole + `db.execute("UPDATE _meta SET version = 6"); db.commit()`,
@@ -72,21 +72,21 @@ func TestFailure(t *testing.T) {
 			"data.db: 0003-cents.py: changed _meta or _lockstep_history, which belong to lockstep" + rolledBack},
 		{"Damage", whole + `db.close()
 f = open(path, "r+b"); f.seek(4096 * 3); f.write(b"x" * 8192); f.close()`,
-			"data.db: 0003-cents.py: what the script has left is damaged: integrity_check: *** in database main ***: Tree 2 page 5: btreeInitPage() returns error code 11" + rolledBack},
+			"data.db: 0003-cents.py: the script left a damaged database: integrity_check: *** in database main ***: Tree 2 page 5: btreeInitPage() returns error code 11" + rolledBack},
 		{"NoDatabase", whole + `db.close()
 open(path, "w").write("not a database " * 1000)`,
-			"data.db: 0003-cents.py: what the script has left: file is not a database" + rolledBack},
+			"data.db: 0003-cents.py: what the script left: file is not a database" + rolledBack},
 		{"NoFile", whole + `db.close(); os.remove(path)`,
-			"data.db: 0003-cents.py: what the script has left: open data.db.lockstep/N/copy/data.db: no such file or directory" + rolledBack},
+			"data.db: 0003-cents.py: what the script left: open data.db.lockstep/N/copy/data.db: no such file or directory" + rolledBack},
 		{"NoFolder", whole + `db.close()
 import shutil; shutil.rmtree(os.path.dirname(path))`,
-			"data.db: 0003-cents.py: what the script has left: lstat data.db.lockstep/N/copy: no such file or directory" + rolledBack},
+			"data.db: 0003-cents.py: what the script left: lstat data.db.lockstep/N/copy: no such file or directory" + rolledBack},
 		{"EmptyFile", whole + `db.close(); open(path, "w").close()`,
 			"data.db: 0003-cents.py: changed _meta or _lockstep_history, which belong to lockstep" + rolledBack},
 		{"PageSize", whole + `db.execute("PRAGMA journal_mode = delete"); db.execute("PRAGMA page_size = 8192"); db.execute("VACUUM")`,
 			"data.db: 0003-cents.py: the script changed the database from pages of 4096 bytes and text in UTF-8 to pages of 8192 bytes and text in UTF-8; an upgrade must keep both" + rolledBack},
 		{"RowsWithoutParent", whole + `db.execute("DELETE FROM items WHERE id = 10"); db.commit()`,
-			"data.db: the upgrade to 0006 leaves rows without parent: table orders, parent items: rowid 1" + rolledBack},
+			"data.db: the upgrade to 0006 leaves rows without a parent: table orders, parent items: rowid 1" + rolledBack},
 	} {
 		// Each in one of the journal modes, or in both.
 		journals := []string{"delete", "wal"}

@@ -45,7 +45,7 @@ func TestRefusals(t *testing.T) {
 	t.Run("AnotherDriver", func(t *testing.T) {
 		path := shopAt(t, 2, "delete")
 		db := sql.OpenDB(otherDriver(dsn(path)))
-		refused(t, db, path, "data.db: 0003-cents.py: scripts need the driver github.com/ncruces/go-sqlite3; this program uses github.com/lockstep-db/lockstep/runtime/script_test; nothing was run, still at 0002")
+		refused(t, db, path, "data.db: 0003-cents.py: scripts need the driver github.com/ncruces/go-sqlite3; this program uses github.com/lockstep-db/lockstep/runtime/script_test; nothing ran, still at 0002")
 		db.Close()
 		unchanged(t, path)
 	})
@@ -53,14 +53,14 @@ func TestRefusals(t *testing.T) {
 		path := shopAt(t, 2, "delete")
 		t.Setenv("PATH", t.TempDir())
 		db := connect(t, path)
-		refused(t, db, path, "data.db: 0003-cents.py: needs python3, which is not in PATH; nothing was run, still at 0002")
+		refused(t, db, path, "data.db: 0003-cents.py: needs python3, which is not in PATH; nothing ran, still at 0002")
 		db.Close()
 		unchanged(t, path)
 	})
 	t.Run("ExclusiveLocking", func(t *testing.T) {
 		path := shopAt(t, 2, "delete")
 		db := connect(t, path, "_pragma=locking_mode(exclusive)")
-		refused(t, db, path, "data.db: 0003-cents.py: scripts run on a copy of the file: nobody can copy it, because locking_mode is exclusive; nothing was run, still at 0002")
+		refused(t, db, path, "data.db: 0003-cents.py: scripts run on a copy of the file, which cannot be copied while locking_mode is exclusive; nothing ran, still at 0002")
 		db.Close()
 		unchanged(t, path)
 	})
@@ -71,7 +71,7 @@ func TestRefusals(t *testing.T) {
 		}
 		defer db.Close()
 		db.SetMaxOpenConns(1)
-		refused(t, db, ":memory:", "data.db: 0003-cents.py: scripts run on a copy of the file: the database is in memory; nothing was run, still at 0000")
+		refused(t, db, ":memory:", "data.db: 0003-cents.py: scripts run on a copy of the file: the database is in memory; nothing ran, still at 0000")
 	})
 	t.Run("DatabaseInAnotherVFS", func(t *testing.T) {
 		db, err := sql.Open("sqlite3", "file:/refusals?vfs=memdb")
@@ -79,7 +79,7 @@ func TestRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer db.Close()
-		refused(t, db, "/refusals", `data.db: 0003-cents.py: scripts run on a copy of the file: the database is in the VFS "memdb"; want the default one, which keeps it in a plain file; nothing was run, still at 0000`)
+		refused(t, db, "/refusals", `data.db: 0003-cents.py: scripts run on a copy of the file: the database is in the VFS "memdb"; want the default one, which keeps it in a plain file; nothing ran, still at 0000`)
 	})
 	t.Run("FileInTheWayOfTheFolder", func(t *testing.T) {
 		path := shopAt(t, 2, "delete")
@@ -88,7 +88,7 @@ func TestRefusals(t *testing.T) {
 		}
 		db := connect(t, path)
 		err := lockstep.Migrate(t.Context(), db, s)
-		const want = "data.db: data.db.lockstep is in the way: scripts run in a folder of this name; rolled back, still at 0002"
+		const want = "data.db: data.db.lockstep is not a folder; scripts need a folder of this name; rolled back, still at 0002"
 		if got := message(err, path); got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}

@@ -132,7 +132,7 @@ func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
 		if mode, err := lockingMode(raw); err != nil {
 			return err
 		} else if mode == "exclusive" {
-			return errors.New("scripts run on a copy of the file: nobody can copy it, because locking_mode is exclusive")
+			return errors.New("scripts run on a copy of the file, which cannot be copied while locking_mode is exclusive")
 		}
 		return nil
 	})
@@ -149,12 +149,12 @@ func (language) Upgrade(ctx context.Context, u program.Upgrade) (done bool, err 
 		return false, err
 	}
 	if c == nil {
-		u.Info("begun again, because another connection has written to the database")
+		u.Info("started over, because another connection wrote to the database")
 		return false, nil
 	}
 	defer func() {
 		if e := c.close(); e != nil {
-			u.Warn("the copy that scripts ran on remains", "database", c.file, "error", e)
+			u.Warn("cannot remove the copy that scripts ran on", "database", c.file, "error", e)
 		}
 	}()
 	if err := c.fill(ctx); err != nil {

@@ -25,7 +25,7 @@ func acceptance(t *test) {
 		s := t.schema(upTo(2, with(notes, "0001-notes.sql",
 			"CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\nINSERT INTO notes (title) VALUES ('corrected'), ('second');")))
 		t.refuses(s, lockstep.ErrDiverged,
-			"data.db: at version 0002 through other migrations: 0001-notes.sql was applied with different contents; to start nevertheless, allow d1:…")
+			"data.db: at version 0002, but by other migrations: 0001-notes.sql was applied with different contents; to start anyway, allow d1:…")
 		s.Migrations[0].Accepted = []string{t.schema(notes).Migrations[0].Checksum}
 		t.accepts(s)
 		t.accepts(t.schema(upTo(2, notes))) // the release before still starts
@@ -156,7 +156,7 @@ ALTER TABLE a ADD COLUMN y TEXT DEFAULT 'none';
 	t.claim("RefusesDatabaseOfFastmigrateWithOtherTables", func(t *test) {
 		t.exec(append(fastmigrate(2), "DROP TABLE tags")...)
 		t.refuses(t.schema(upTo(2, notes)), lockstep.ErrDrift,
-			"data.db: at version 0002 with other tables: table tags: missing; to start nevertheless, allow d1:…")
+			"data.db: at version 0002, but its tables differ: table tags: missing; to start anyway, allow d1:…")
 	})
 	t.claim("FastmigrateReadsTheVersion", func(t *test) {
 		t.migrate(upTo(5, notes))

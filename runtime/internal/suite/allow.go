@@ -32,7 +32,7 @@ func allow(t *test) {
 		}
 	}
 	edited := with(notes, "0001-notes.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\nINSERT INTO notes (title) VALUES ('other'), ('second');")
-	const edit = "0001-notes.sql was applied with different contents; to start nevertheless, allow d1:…"
+	const edit = "0001-notes.sql was applied with different contents; to start anyway, allow d1:…"
 
 	t.claim("AcceptsExactlyTheDigestOfDrift", func(t *test) {
 		t.migrate(notes)
@@ -41,8 +41,8 @@ func allow(t *test) {
 		d := digest(t, s, lockstep.ErrDrift)
 		allowed(t, s, d)
 		other := "d1:00000000000000000000000000000000"
-		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…", lockstep.WithAllowed(other))
-		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…", lockstep.WithAllowed(""))
+		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006, but its tables differ: index tags_by_tag: missing; to start anyway, allow d1:…", lockstep.WithAllowed(other))
+		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006, but its tables differ: index tags_by_tag: missing; to start anyway, allow d1:…", lockstep.WithAllowed(""))
 	})
 	t.claim("DriftThatWasAllowedExpiresWithTheNextChange", func(t *test) {
 		t.migrate(notes)
@@ -69,20 +69,20 @@ func allow(t *test) {
 		t.same("state", t.state(), before)
 		allowed(t, s, d)
 		t.same("version", t.query("SELECT version FROM _meta"), "6")
-		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…")
+		t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006, but its tables differ: index tags_by_tag: missing; to start anyway, allow d1:…")
 	})
 	t.claim("AcceptsDivergenceAtHead", func(t *test) {
 		t.migrate(upTo(3, edited))
 		s := t.schema(upTo(3, notes))
 		allowed(t, s, digest(t, s, lockstep.ErrDiverged))
-		t.refuses(s, lockstep.ErrDiverged, "data.db: at version 0003 through other migrations: "+edit)
+		t.refuses(s, lockstep.ErrDiverged, "data.db: at version 0003, but by other migrations: "+edit)
 	})
 	t.claim("AcceptsDivergenceBehindAndAfterItsUpgrade", func(t *test) {
 		t.migrate(upTo(3, edited))
 		s := t.schema(notes)
 		allowed(t, s, digest(t, s, lockstep.ErrDiverged))
 		t.same("version", t.query("SELECT version FROM _meta"), "6")
-		t.refuses(s, lockstep.ErrDiverged, "data.db: at version 0006 through other migrations: "+edit)
+		t.refuses(s, lockstep.ErrDiverged, "data.db: at version 0006, but by other migrations: "+edit)
 	})
 	t.claim("DivergenceThatWasAllowedExpiresWithTheNextChange", func(t *test) {
 		t.migrate(upTo(3, edited))

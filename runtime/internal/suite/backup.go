@@ -148,7 +148,7 @@ func backup(t *test) {
 		t.born(family)
 		db := t.open(Settings{})
 		err := lockstep.Migrate(t.Context(), db, t.schema(family+"-- 0002-orphan.sql --\nINSERT INTO child SELECT 90, 9 FROM inbox WHERE id = 70;\n"), lockstep.WithBackup(0))
-		e := t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0002 leaves rows without parent: table child, parent parent: rowid 90; rolled back, still at 0001; the backup is data.db"+strings.TrimPrefix(t.backup(), t.path))
+		e := t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0002 leaves rows without a parent: table child, parent parent: rowid 90; rolled back, still at 0001; the backup is data.db"+strings.TrimPrefix(t.backup(), t.path))
 		t.same("backup", e.Backup, t.backup())
 	})
 	t.claim("IsOneForAllTransactionsOfAnUpgrade", func(t *test) {
@@ -243,7 +243,7 @@ func backup(t *test) {
 		err := lockstep.Migrate(t.Context(), db, t.schema(notes), lockstep.WithBackup(1), lockstep.WithProgress(func(p lockstep.Progress) {
 			ran = ran || p.Version > 0
 		}))
-		t.isRefusal(err, lockstep.ErrBackup, "data.db: no backup could be made, still at 0001: data.db.backup-part: directory not empty")
+		t.isRefusal(err, lockstep.ErrBackup, "data.db: backup failed, still at 0001: data.db.backup-part: directory not empty")
 		if ran {
 			t.Error("a migration has run")
 		}
@@ -269,7 +269,7 @@ func backup(t *test) {
 				cancel()
 			}
 		}))
-		t.isRefusal(err, lockstep.ErrBackup, "data.db: no backup could be made, still at 0001: context canceled")
+		t.isRefusal(err, lockstep.ErrBackup, "data.db: backup failed, still at 0001: context canceled")
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want the context's error", err)
 		}
@@ -403,7 +403,7 @@ func backup(t *test) {
 		t.migrate(upTo(2, notes))
 		t.migrate(upTo(3, notes), lockstep.WithBackup(0))
 		edited := t.schema(with(upTo(3, notes), "0003-index-tags.sql", "CREATE INDEX tags_by_tag ON tags (tag, note);\n"))
-		const refusal = "data.db: at version 0003 through other migrations: 0003-index-tags.sql was applied with different contents; to start nevertheless, allow d1:…"
+		const refusal = "data.db: at version 0003, but by other migrations: 0003-index-tags.sql was applied with different contents; to start anyway, allow d1:…"
 		way := t.backup()
 		e := t.refuses(edited, lockstep.ErrDiverged, refusal+"\n\tlockstep restore --db data.db data.db"+strings.TrimPrefix(way, t.path))
 		t.same("backup", e.Backup, way)
@@ -415,6 +415,6 @@ func backup(t *test) {
 		t.lay(".21000101T000000Z.backup")
 		t.refuses(edited, lockstep.ErrDiverged, refusal+"\n\tlockstep restore --db data.db data.db.v0002.20990101T000000Z.backup")
 		earlier := t.schema(with(upTo(3, notes), "0001-notes.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\nINSERT INTO notes (title) VALUES ('1st'), ('2nd');\n"))
-		t.refuses(earlier, lockstep.ErrDiverged, "data.db: at version 0003 through other migrations: 0001-notes.sql was applied with different contents; to start nevertheless, allow d1:…")
+		t.refuses(earlier, lockstep.ErrDiverged, "data.db: at version 0003, but by other migrations: 0001-notes.sql was applied with different contents; to start anyway, allow d1:…")
 	})
 }

@@ -59,7 +59,7 @@ func drift(t *test) {
 		t.claim(c.name, func(t *test) {
 			t.migrate(drifts)
 			t.exec(c.do...)
-			t.refuses(t.schema(drifts), lockstep.ErrDrift, "data.db: at version 0001 with other tables: "+c.want+"; to start nevertheless, allow d1:…")
+			t.refuses(t.schema(drifts), lockstep.ErrDrift, "data.db: at version 0001, but its tables differ: "+c.want+"; to start anyway, allow d1:…")
 		})
 	}
 }

@@ -71,14 +71,14 @@ func enroll(t *test) {
 	})
 	t.claim("RefusesOtherTables", func(t *test) {
 		t.exec(unmanaged[0], "CREATE TABLE tags (note INTEGER NOT NULL, tag TEXT)")
-		refuses(t, lockstep.ErrDrift, "data.db: not enrolled, because its tables are not those of version 0002: "+
+		refuses(t, lockstep.ErrDrift, "data.db: not enrolled: its tables are not those of version 0002: "+
 			"table tags: column tag: want TEXT NOT NULL, found TEXT; want PRIMARY KEY (note, tag), found none; "+
 			"want CHECK (tag <> ''), found none; want FOREIGN KEY (note) REFERENCES notes ON DELETE CASCADE, found none", Settings{})
 	})
 	t.claim("RefusesEmptyDatabase", func(t *test) {
 		t.exec("CREATE TABLE x (y)", "DROP TABLE x")
 		refuses(t, lockstep.ErrDrift,
-			"data.db: not enrolled, because its tables are not those of version 0002: table notes: missing; table tags: missing", Settings{})
+			"data.db: not enrolled: its tables are not those of version 0002: table notes: missing; table tags: missing", Settings{})
 	})
 	t.claim("RefusesMetaTableOfAnotherShape", func(t *test) {
 		t.exec(unmanaged...)

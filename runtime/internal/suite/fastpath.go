@@ -102,7 +102,7 @@ func fastPath(t *test) {
 		t.migrate(notes)
 		t.exec("DROP INDEX tags_by_tag")
 		s := t.schema(notes)
-		e := t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…")
+		e := t.refuses(s, lockstep.ErrDrift, "data.db: at version 0006, but its tables differ: index tags_by_tag: missing; to start anyway, allow d1:…")
 		before := t.bytes()
 		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), s, lockstep.WithAllowed(e.Digest)); err != nil {
 			t.Error(err)

@@ -76,7 +76,7 @@ func foreignKeys(t *test) {
 			db := t.pool(Settings{ForeignKeys: on})
 			settings := t.settings(db)
 			err := lockstep.Migrate(t.Context(), db, t.schema(family+"-- 0002-orphans.sql --\n"+script))
-			e = t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0002 leaves rows without parent: "+want+"; rolled back, still at 0001")
+			e = t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0002 leaves rows without a parent: "+want+"; rolled back, still at 0001")
 			t.same("settings", t.settings(db), settings)
 			t.same("state", t.state(), before)
 		}
@@ -155,7 +155,7 @@ func foreignKeys(t *test) {
 		db := t.pool(Settings{ForeignKeys: true})
 		settings := t.settings(db)
 		err := lockstep.Migrate(t.Context(), db, t.schema(archive+"-- 0002-more.sql --\n"+script))
-		t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0002 leaves rows without parent: "+want+"; rolled back, still at 0001")
+		t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0002 leaves rows without a parent: "+want+"; rolled back, still at 0001")
 		t.same("settings", t.settings(db), settings)
 		t.same("state", t.state(), before)
 	}

@@ -53,7 +53,7 @@ func goErrors(t *test) {
 			_, err := tx.ExecContext(ctx, "INSERT INTO child VALUES (90, 9)")
 			return err
 		}}))
-		t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0002 leaves rows without parent: table child, parent parent: rowid 90; rolled back, still at 0001")
+		t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0002 leaves rows without a parent: table child, parent parent: rowid 90; rolled back, still at 0001")
 		t.same("state", t.state(), before)
 		if calls != 2 { // as documented
 			t.Errorf("called %d times", calls)

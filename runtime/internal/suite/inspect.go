@@ -73,7 +73,7 @@ table _lockstep_history
 table scratch
 changed index tags_by_tag: missing
 extra table scratch
-refusal data.db: at version 0003 with other tables: index tags_by_tag: missing; to start nevertheless, allow d1:…
+refusal data.db: at version 0003, but its tables differ: index tags_by_tag: missing; to start anyway, allow d1:…
 `)
 		t.untouched(before)
 	})
@@ -103,6 +103,6 @@ refusal data.db: at version 0002, this program expects 0001: written by a newer 
 		if !errors.Is(err, lockstep.ErrUnreadable) {
 			t.Errorf("got %v, want ErrUnreadable", err)
 		}
-		t.says(err, `data.db: version cannot be read: _meta says version "two"; want a whole number`)
+		t.says(err, `data.db: cannot read the version: _meta says version "two"; want a whole number`)
 	})
 }

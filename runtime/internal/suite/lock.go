@@ -9,7 +9,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-const busyText = "data.db: locked by another connection for …; look for a program that has this file open (an older release, a shell, a backup), or for a transaction left open in this one: database is locked"
+const busyText = "data.db: locked by another connection for …; look for another program that has the file open (an older release, a shell, a backup), or for a transaction that this one left open: database is locked"
 
 // hold takes a lock on the file and returns the function that gives it up.
 func (t *test) hold(begin string) (release func()) {

@@ -13,7 +13,7 @@ func memory(t *test) {
 			db := t.openDSN(":memory:")
 			db.SetMaxOpenConns(limit)
 			t.isRefusal(lockstep.Migrate(t.Context(), db, t.schema(notes)), lockstep.ErrMemory,
-				":memory:: each connection of the pool has a database of its own; call SetMaxOpenConns(1), or share it as the driver documents")
+				":memory:: each connection of the pool has its own database; call SetMaxOpenConns(1), or share it as the driver documents")
 		}
 	})
 	t.claim("AcceptsMemoryOfOneConnection", func(t *test) {

@@ -39,7 +39,7 @@ INSERT INTO child VALUES (90, 9);
 -- 0004-never.sql --
 DELETE FROM child WHERE id = 90;
 `), lockstep.WithPerMigration())
-		t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0004 leaves rows without parent: table child, parent parent: rowid 90; rolled back, still at 0002")
+		t.isRefusal(err, lockstep.ErrForeignKey, "data.db: the upgrade to 0004 leaves rows without a parent: table child, parent parent: rowid 90; rolled back, still at 0002")
 		t.same("settings", t.settings(db), settings)
 		t.same("version", t.query("SELECT version FROM _meta"), "2")
 	})

@@ -91,12 +91,12 @@ func refusal(t *test) {
 	t.claim("RefusesAnotherProgramsDatabaseAtHead", func(t *test) {
 		t.migrate(upTo(2, another))
 		t.refuses(t.schema(upTo(2, notes)), lockstep.ErrDiverged,
-			"data.db: at version 0002 through other migrations: 0001-recipes.sql was applied, where this program has 0001-notes.sql; the database belongs to another program; to start nevertheless, allow d1:…")
+			"data.db: at version 0002, but by other migrations: 0001-recipes.sql was applied, but this program has 0001-notes.sql; the database belongs to another program; to start anyway, allow d1:…")
 	})
 	t.claim("RefusesAnotherProgramsDatabaseBehind", func(t *test) {
 		t.migrate(upTo(2, another))
 		t.refuses(t.schema(notes), lockstep.ErrDiverged,
-			"data.db: at version 0002 through other migrations: 0001-recipes.sql was applied, where this program has 0001-notes.sql; the database belongs to another program; to start nevertheless, allow d1:…")
+			"data.db: at version 0002, but by other migrations: 0001-recipes.sql was applied, but this program has 0001-notes.sql; the database belongs to another program; to start anyway, allow d1:…")
 	})
 
 	// A branch that added 0003 was released, and another then brought 0002.
@@ -111,7 +111,7 @@ func refusal(t *test) {
 		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), without(t, upTo(3, late), "0002-tags.sql")); err != nil {
 			t.Fatal(err)
 		}
-		const want = "data.db: at version 0003 through other migrations: 0002-tags.sql was not applied, but 0003-index-tags.sql was; to start nevertheless, allow d1:…"
+		const want = "data.db: at version 0003, but by other migrations: 0002-tags.sql was not applied, but 0003-index-tags.sql was; to start anyway, allow d1:…"
 		t.refuses(t.schema(upTo(3, late)), lockstep.ErrDiverged, want)
 		t.refuses(t.schema(late), lockstep.ErrDiverged, want)
 		state, err := lockstep.Inspect(t.Context(), t.open(Settings{}), t.schema(late))
@@ -138,7 +138,7 @@ func refusal(t *test) {
 	t.claim("RefusesEditedMigrationAtHead", func(t *test) {
 		t.migrate(upTo(3, edited))
 		e := t.refuses(t.schema(upTo(3, notes)), lockstep.ErrDiverged,
-			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with different contents; to start nevertheless, allow d1:…")
+			"data.db: at version 0003, but by other migrations: 0002-tags.sql was applied with different contents; to start anyway, allow d1:…")
 		if e.Version != 3 || e.Expected != 3 {
 			t.Errorf("got versions %v and %v, want 0003 and 0003", e.Version, e.Expected)
 		}
@@ -146,23 +146,23 @@ func refusal(t *test) {
 	t.claim("RefusesEditedMigrationBehind", func(t *test) {
 		t.migrate(upTo(3, edited))
 		t.refuses(t.schema(notes), lockstep.ErrDiverged,
-			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with different contents; to start nevertheless, allow d1:…")
+			"data.db: at version 0003, but by other migrations: 0002-tags.sql was applied with different contents; to start anyway, allow d1:…")
 	})
 	t.claim("NamesTheFirstOfSeveralEditedMigrations", func(t *test) {
 		t.migrate(upTo(3, with(edited, "0003-index-tags.sql", "CREATE INDEX by_tag ON tags (tag);")))
 		t.refuses(t.schema(notes), lockstep.ErrDiverged,
-			"data.db: at version 0003 through other migrations: 0002-tags.sql was applied with different contents; 1 later one differs, too; to start nevertheless, allow d1:…")
+			"data.db: at version 0003, but by other migrations: 0002-tags.sql was applied with different contents; 1 later one also differs; to start anyway, allow d1:…")
 	})
 	t.claim("RefusesOtherFileOfTheSameNumber", func(t *test) {
 		t.migrate(upTo(1, notes) + "-- 0002-colours.sql --\nCREATE TABLE colours (name TEXT);\n")
 		t.refuses(t.schema(upTo(2, notes)), lockstep.ErrDiverged,
-			"data.db: at version 0002 through other migrations: 0002-colours.sql was applied, where this program has 0002-tags.sql; to start nevertheless, allow d1:…")
+			"data.db: at version 0002, but by other migrations: 0002-colours.sql was applied, but this program has 0002-tags.sql; to start anyway, allow d1:…")
 	})
 	t.claim("RefusesHistoryAboveTheVersion", func(t *test) {
 		t.migrate(upTo(3, notes))
 		t.exec("UPDATE _meta SET version = 2")
 		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrDiverged,
-			"data.db: at version 0002 through other migrations: 0003-index-tags.sql was applied, though _meta says 0002; to start nevertheless, allow d1:…")
+			"data.db: at version 0002, but by other migrations: 0003-index-tags.sql was applied, though _meta says 0002; to start anyway, allow d1:…")
 	})
 
 	t.claim("RefusesCorruptFile", func(t *test) {
@@ -173,12 +173,12 @@ func refusal(t *test) {
 		}
 		t.restore(string(b))
 		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable,
-			t.unnamed("data.db: version cannot be read: database disk image is malformed"))
+			t.unnamed("data.db: cannot read the version: database disk image is malformed"))
 	})
 	t.claim("RefusesFileThatIsNotADatabase", func(t *test) {
 		t.restore(strings.Repeat("Dear diary, nothing happened today. ", 100))
 		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable,
-			t.unnamed("data.db: version cannot be read: file is not a database"))
+			t.unnamed("data.db: cannot read the version: file is not a database"))
 	})
 	t.claim("RefusesFileThatCannotBeOpened", func(t *test) {
 		if err := os.Mkdir(t.path, 0o777); err != nil {
@@ -203,7 +203,7 @@ func refusal(t *test) {
 		t.claim(c.name, func(t *test) {
 			t.migrate(upTo(3, notes))
 			t.exec(c.do...)
-			t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable, "data.db: version cannot be read: "+c.want)
+			t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable, "data.db: cannot read the version: "+c.want)
 		})
 	}
 

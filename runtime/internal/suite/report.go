@@ -118,7 +118,7 @@ level=INFO msg="migration applied" database=data.db version=0003 file=0003-index
 		t.exec("PRAGMA foreign_keys = OFF", "INSERT INTO child VALUES (90, 9), (91, 9)", "CREATE TABLE stray (name TEXT REFERENCES parent (name))")
 		var b bytes.Buffer
 		t.migrate(family+"-- 0002-more.sql --\nCREATE TABLE more (id);\n", t.logger(&b))
-		t.same("log", b.String(), `level=WARN msg="foreign keys are violated, as they were before the upgrade" database=data.db violations="table child, parent parent: 2 rows; table stray references parent: foreign key mismatch"
+		t.same("log", b.String(), `level=WARN msg="foreign keys are violated, as before the upgrade" database=data.db violations="table child, parent parent: 2 rows; table stray references parent: foreign key mismatch"
 level=INFO msg="object that no migration made" database=data.db type=table name=stray
 level=INFO msg="migration applied" database=data.db version=0002 file=0002-more.sql took=…
 `)
@@ -126,7 +126,7 @@ level=INFO msg="migration applied" database=data.db version=0002 file=0002-more.
 	t.claim("LogsARefusalThatWasAllowed", func(t *test) {
 		t.migrate(pending)
 		t.exec("DROP INDEX by_tag")
-		const text = "data.db: at version 0003 with other tables: index by_tag: missing; to start nevertheless, allow d1:…"
+		const text = "data.db: at version 0003, but its tables differ: index by_tag: missing; to start anyway, allow d1:…"
 		e := t.refuses(t.schema(pending), lockstep.ErrDrift, text)
 		var b bytes.Buffer
 		t.migrate(pending, t.logger(&b), lockstep.WithAllowed(e.Digest))

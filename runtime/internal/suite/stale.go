@@ -20,25 +20,25 @@ func staleCode(t *test) {
 	}
 	t.claim("RefusesMigrationAddedWithoutGenerating", func(t *test) {
 		refused(t, embed(t.schema(upTo(2, notes)), "0003-index-tags.sql", "CREATE INDEX tags_by_tag ON tags (tag);"),
-			"0003-index-tags.sql: in the program, but not in lockstep_gen.go; generate before building\n\tgo generate ./...")
+			"0003-index-tags.sql: embedded, but not in lockstep_gen.go; generate before building\n\tgo generate ./...")
 	})
 	t.claim("RefusesMigrationAddedBetweenWithoutGenerating", func(t *test) {
 		refused(t, embed(t.schema(upTo(2, notes)), "0001-another.sql", "CREATE TABLE another (id);"),
-			"0001-another.sql: in the program, but not in lockstep_gen.go; generate before building\n\tgo generate ./...")
+			"0001-another.sql: embedded, but not in lockstep_gen.go; generate before building\n\tgo generate ./...")
 	})
 	t.claim("RefusesMigrationRemovedWithoutGenerating", func(t *test) {
 		s := t.schema(upTo(3, notes))
 		delete(s.Files.(fstest.MapFS), "0002-tags.sql")
-		refused(t, s, "0003-index-tags.sql: in the program, but not in lockstep_gen.go; generate before building\n\tgo generate ./...")
+		refused(t, s, "0003-index-tags.sql: embedded, but not in lockstep_gen.go; generate before building\n\tgo generate ./...")
 	})
 	t.claim("RefusesLastMigrationRemovedWithoutGenerating", func(t *test) {
 		s := t.schema(upTo(3, notes))
 		delete(s.Files.(fstest.MapFS), "0003-index-tags.sql")
-		refused(t, s, "0003-index-tags.sql: in lockstep_gen.go, but not in the program; generate before building\n\tgo generate ./...")
+		refused(t, s, "0003-index-tags.sql: in lockstep_gen.go, but not embedded; generate before building\n\tgo generate ./...")
 	})
 	t.claim("RefusesFileWithAlmostTheNameOfAMigration", func(t *test) {
 		refused(t, embed(t.schema(upTo(2, notes)), "0003_index_tags.sql", "CREATE INDEX tags_by_tag ON tags (tag);"),
-			"0003_index_tags.sql: in the program, but not in lockstep_gen.go; generate before building\n\tgo generate ./...")
+			"0003_index_tags.sql: embedded, but not in lockstep_gen.go; generate before building\n\tgo generate ./...")
 	})
 	t.claim("RefusesPendingMigrationEditedWithoutGenerating", func(t *test) {
 		t.migrate(upTo(2, notes))
