@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/program"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -17,7 +18,7 @@ import (
 // in an upgrade. It looks at statements as the replay does at those of an SQL migration.
 func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
 	line, failed := 0, 0 // of the last statement, and if it has failed
-	err := lockstep.Replay(ctx, r.tx, m.program(r.opts.Output, func(query string, run func() error) error {
+	err := m.program(r.opts.Output, func(query string, run func() error) error {
 		line, failed = lineIn(m.name), 0
 		s, err := r.watch(m, query, line)
 		if err == nil {
@@ -29,7 +30,7 @@ func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
 			r.cascades.learn(s)
 		}
 		return err
-	}))
+	}).(program.Go).Replay(ctx, r.tx)
 	if err == nil {
 		return true, r.leftTemporary(m)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/program"
 )
 
 // linked is what [Link] has noted of this program. It has to be global, because a function
@@ -77,10 +78,10 @@ func Serve() {
 }
 
 // program returns a Go migration that is linked into this program. What it prints goes to
-// output, unless that is nil. A panic is an error. around is for [lockstep.Watched].
+// output, unless that is nil. A panic is an error. around is for [program.Go].
 func (m *migration) program(output io.Writer, around func(query string, run func() error) error) lockstep.Program {
 	f := linked.functions[m.Version]
-	return lockstep.Watched(func(ctx context.Context, tx lockstep.Tx) error {
+	return lockstep.Go(func(ctx context.Context, tx lockstep.Tx) error {
 		flush := func() {}
 		if linked.record != nil {
 			var restore func()
@@ -99,7 +100,7 @@ func (m *migration) program(output io.Writer, around func(query string, run func
 			err = f(ctx, oneByOne{tx})
 		}()
 		return wait(ctx, returned, flush)
-	}, around)
+	}).(program.Go).Around(around)
 }
 
 // wait returns what a function returns, unless it does not soon after its context has

@@ -8,6 +8,8 @@ import (
 	goscanner "go/scanner"
 	"go/token"
 	"io"
+
+	"github.com/lockstep-db/lockstep/runtime/program"
 )
 
 // A Tx is what a migration written in Go works with. It has the methods of a *sql.Tx
@@ -77,18 +79,17 @@ func (goProgram) Checksum(text []byte) string {
 	}
 }
 
-// Watched is Go for the generator: around is called in the place of each statement, on the
-// goroutine that executes it, and executes it by calling run.
-func Watched(migrate func(ctx context.Context, tx Tx) error, around func(query string, run func() error) error) Program {
-	return goProgram{migrate, around}
+var _ program.Go = goProgram{}
+
+// Around and Replay are for the generator.
+func (p goProgram) Around(around func(query string, run func() error) error) interface{ Checksum([]byte) string } {
+	return goProgram{p.migrate, around}
 }
 
-// Replay runs a Go migration in the transaction that is open on sqlConn, as an upgrade does.
-// It is for the generator.
-func Replay(ctx context.Context, sqlConn *sql.Conn, p Program) error {
-	on := &conn{Conn: sqlConn}
+func (p goProgram) Replay(ctx context.Context, inner *sql.Conn) error {
+	on := &conn{Conn: inner}
 	defer on.restore(ctx)
-	return p.(goMigration).run(ctx, on, &reporter{})
+	return p.run(ctx, on, &reporter{})
 }
 
 // run calls the function in the transaction of the upgrade.

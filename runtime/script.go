@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/lockstep-db/lockstep/runtime/internal/program"
+	"github.com/lockstep-db/lockstep/runtime/program"
 )
 
 // Migrations in Python and shell open the database themselves, so they cannot run in a

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/lockstep-db/lockstep/runtime/internal/program"
+	"github.com/lockstep-db/lockstep/runtime/program"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )

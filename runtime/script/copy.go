@@ -14,9 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lockstep-db/lockstep/runtime/internal/program"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
+	"github.com/lockstep-db/lockstep/runtime/program"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 

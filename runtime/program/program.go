@@ -1,5 +1,9 @@
-// Package program is the contract between package lockstep and package script: a migration
-// that is a script does not run in the transaction of an upgrade, as others do.
+// Package program is not for use by applications and promises nothing: it may change in any
+// release.
+//
+// It is the contract of package lockstep for migrations that are more than a
+// lockstep.Program: with package script, which runs scripts, and with the generator, which
+// runs migrations in Go without an upgrade.
 package program
 
 import (
@@ -56,4 +60,15 @@ type Copy interface {
 	// ends, the script ends, and what it has started. The error says how it ended, or
 	// what is wrong with what it left. output is the end of what it wrote.
 	Run(ctx context.Context, file string, text []byte) (output string, err error)
+}
+
+// A Go is a lockstep.Program that is a function, as package lockstep has it for the
+// generator.
+type Go interface {
+	// Around returns the same program, but around is called in the place of each statement,
+	// on the goroutine that executes it, and executes it by calling run.
+	Around(around func(query string, run func() error) error) interface{ Checksum(text []byte) string }
+
+	// Replay calls the function in the transaction that is open on conn, as an upgrade does.
+	Replay(ctx context.Context, conn *sql.Conn) error
 }
