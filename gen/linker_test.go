@@ -45,27 +45,25 @@ func newMigrations(t *testing.T, files map[string]string) string {
 // TestLinkThatCannotBe is about what keeps Go migrations from running, other than what is
 // wrong with them.
 func TestLinkThatCannotBe(t *testing.T) {
-	ordinary := goMigration("0001", "return nil")
 	tests := []struct {
 		claim string
-		files map[string]string
 		spoil func(t *testing.T, dir string)
 		want  string
 	}{
-		{"NoModule", nil, func(t *testing.T, dir string) {
+		{"NoModule", func(t *testing.T, dir string) {
 			remove(t, filepath.Join(dir, "..", "go.mod"))
 		}, "0001-x.go: cannot be run: no go.mod in the folder or above; Go migrations have to be in a package of a module"},
-		{"NoGo", nil, func(t *testing.T, dir string) {
+		{"NoGo", func(t *testing.T, dir string) {
 			t.Setenv("PATH", t.TempDir())
 		}, "0001-x.go: cannot be run: no go command on PATH, and it takes one to build Go migrations"},
-		{"ModuleIsNotOfTheWorkspace", nil, func(t *testing.T, dir string) {
+		{"ModuleIsNotOfTheWorkspace", func(t *testing.T, dir string) {
 			work := filepath.Join(dir, "..", "go.work")
 			writeFile(t, work, "go 1.26.0\n\nuse ./other\n")
 			writeFile(t, filepath.Join(filepath.Dir(work), "other", "go.mod"), "module example.com/other\n\ngo 1.26.0\n")
 			t.Setenv("GOWORK", work)
 			t.Setenv("GOFLAGS", "")
 		}, "0001-x.go: cannot be run: the directory is contained in a module that is not one of the workspace modules listed in go.work. You can add the module to the workspace using: go work use .."},
-		{"NotVendored", nil, func(t *testing.T, dir string) {
+		{"NotVendored", func(t *testing.T, dir string) {
 			cmd := exec.CommandContext(t.Context(), "go", "mod", "vendor")
 			cmd.Dir = filepath.Dir(dir)
 			if out, err := cmd.CombinedOutput(); err != nil {
@@ -73,24 +71,45 @@ func TestLinkThatCannotBe(t *testing.T) {
 			}
 			t.Setenv("GOFLAGS", "-mod=vendor")
 		}, "0001-x.go: cannot be run: cannot find module providing package github.com/lockstep-db/lockstep/gen: import lookup disabled by -mod=vendor; want lockstep among the tools of the module\n\tgo get -tool github.com/lockstep-db/lockstep/cmd/lockstep"},
-		{"PackagePanics", map[string]string{"a.go": "package migrations\n\nfunc init() { panic(\"no configuration\") }\n"}, nil,
-			"0001-x.go: cannot be run: the initialization of its package ended the program: exit status 2: panic: no configuration"},
-		{"PackageExits", map[string]string{"a.go": "package migrations\n\nimport \"os\"\n\nfunc init() { println(\"no configuration\"); os.Exit(3) }\n"}, nil,
-			"0001-x.go: cannot be run: the initialization of its package ended the program: exit status 3: no configuration"},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
-			files := map[string]string{"0001-x.go": ordinary}
-			for name, text := range test.files {
-				files[name] = text
-			}
-			dir := newMigrations(t, files)
-			if test.spoil != nil {
-				test.spoil(t, dir)
-			}
+			dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
+			test.spoil(t, dir)
 			_, err := Generate(t.Context(), dir, Options{})
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+			if problems := (Problems)(nil); errors.As(err, &problems) {
+				t.Error("it is a problem of the migrations")
+			}
+		})
+	}
+}
+
+// TestPackageThatEndsTheProgram is about packages that do so before a migration can run.
+func TestPackageThatEndsTheProgram(t *testing.T) {
+	dir := newMigrations(t, map[string]string{
+		"0001-x.go": goMigration("0001", "return nil"),
+		"a.go": `package migrations
+
+import "os"
+
+func init() {
+	if os.Getenv("INIT") == "exit" {
+		println("no configuration")
+		os.Exit(3)
+	}
+	panic("no configuration")
+}
+`,
+	})
+	for init, want := range map[string]string{"panic": "exit status 2: panic: no configuration", "exit": "exit status 3: no configuration"} {
+		t.Run(init, func(t *testing.T) {
+			t.Setenv("INIT", init)
+			_, err := Generate(t.Context(), dir, Options{})
+			if want := "0001-x.go: cannot be run: the initialization of its package ended the program: " + want; err == nil || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
 			}
 			if problems := (Problems)(nil); errors.As(err, &problems) {
 				t.Error("it is a problem of the migrations")
@@ -180,16 +199,16 @@ func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 
 // TestProvisional is about the generated file while migrations are replayed.
 func TestProvisional(t *testing.T) {
+	dir := newMigrations(t, map[string]string{
+		"0001-x.go":   goMigration("0001", "return nil"),
+		"0002-y.go":   goMigration("0002", "return nil"),
+		FileName:      genfile.Header + "\n\npackage migrations\n\nvar Schema = nothing.Schema{Migrations: []int{}}\n",
+		"a.go":        "package migrations\n\nconst _ V0002Y = Latest\n",
+		"a_test.go":   "package migrations_test\n",
+		"z_plan9.go":  "package migrations\n\nfunc migrate0001() {}\n",
+		"notes/x.sql": "",
+	})
 	t.Run("IgnoresAGeneratedFileThatIsStale", func(t *testing.T) {
-		dir := newMigrations(t, map[string]string{
-			"0001-x.go":   goMigration("0001", "return nil"),
-			"0002-y.go":   goMigration("0002", "return nil"),
-			FileName:      genfile.Header + "\n\npackage migrations\n\nvar Schema = nothing.Schema{Migrations: []int{}}\n",
-			"a.go":        "package migrations\n\nconst _ V0002Y = Latest\n",
-			"a_test.go":   "package migrations_test\n",
-			"z_plan9.go":  "package migrations\n\nfunc migrate0001() {}\n",
-			"notes/x.sql": "",
-		})
 		r, err := Generate(t.Context(), dir, Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -200,21 +219,13 @@ func TestProvisional(t *testing.T) {
 		compiles(t, filepath.Dir(dir))
 	})
 	t.Run("MissingFunctionIsACompileErrorThatNamesIt", func(t *testing.T) {
-		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
-		r, err := Generate(t.Context(), dir, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Commit(); err != nil {
-			t.Fatal(err)
-		}
 		for name, want := range map[string]string{
 			"Migrate0001":          "undefined: migrate0001",
 			"(number) migrate0001": "undefined: migrate0001",
 		} {
 			writeFile(t, filepath.Join(dir, "0001-x.go"), strings.Replace(goMigration("0001", "return nil"), "func migrate0001", "func "+name, 1)+"\ntype number int\n")
 			out, err := goVet(t, filepath.Dir(dir))
-			if _, said, _ := strings.Cut(strings.TrimSpace(out), "lockstep_gen.go:57:105: "); err == nil || said != want {
+			if _, said, _ := strings.Cut(strings.TrimSpace(out), "lockstep_gen.go:58:105: "); err == nil || said != want {
 				t.Errorf("got %s, %v; want %s", out, err, want)
 			}
 		}

@@ -46,16 +46,20 @@ func TestGoReplay(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	for act, want := range map[string]string{
-		"nothing":  "",
-		"mattn":    "",
-		"own":      ": not today",
-		"row":      lineOf("SELECT abs(") + ": abs: integer overflow",
-		"prepared": lineOf("insert.ExecContext(") + ": INSERT INTO notes(title) VALUES (?): UNIQUE constraint failed: notes.title",
-		"panic":    lineOf("list[7])") + ": panic: runtime error: index out of range [7] with length 0",
-		"goexit":   ": called runtime.Goexit",
-		"exit":     ": called os.Exit: exit status 0",
-		"fatal":    ": called os.Exit: exit status 1: without configuration",
-		"crash":    lineOf(`panic("boom")`) + ": panic in another goroutine: boom",
+		"nothing":   "",
+		"mattn":     "",
+		"own":       ": not today",
+		"statement": lineOf("SET title = titel") + ": slugs: no such column: titel",
+		"swallowed": lineOf(`ctx, "COMMIT"`) + ": COMMIT: the upgrade is one transaction; return nil to keep the migration's changes, an error to roll back",
+		"view":      ": view titles: no such column: titel",
+		"map":       lineOf(`words["a"]++`) + ": panic: assignment to entry in nil map",
+		"row":       lineOf("SELECT abs(") + ": abs: integer overflow",
+		"prepared":  lineOf("insert.ExecContext(") + ": INSERT INTO notes(title) VALUES (?): UNIQUE constraint failed: notes.title",
+		"panic":     lineOf("list[7])") + ": panic: runtime error: index out of range [7] with length 0",
+		"goexit":    ": called runtime.Goexit",
+		"exit":      ": called os.Exit: exit status 0",
+		"fatal":     ": called os.Exit: exit status 1: without configuration",
+		"crash":     lineOf(`panic("boom")`) + ": panic in another goroutine: boom",
 	} {
 		t.Run("Says_"+act, func(t *testing.T) {
 			t.Setenv("ACT", act)
@@ -114,7 +118,7 @@ type generator struct{ dir, module, program string }
 func newGenerator(t *testing.T) *generator {
 	t.Helper()
 	dir, _ := newActs(t)
-	writeFile(t, filepath.Join(dir, "0003-answer.sql"), "CREATE TABLE answers AS SELECT answer() AS a, slug FROM notes;")
+	writeFile(t, filepath.Join(dir, "0004-answer.sql"), "CREATE TABLE answers AS SELECT answer() AS a, slug FROM notes;")
 	g := &generator{dir, filepath.Join(dir, "..", "..", ".."), filepath.Join(t.TempDir(), "generator.exe")}
 	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", g.program, "./generator")
 	build.Dir = g.module
