@@ -19,8 +19,8 @@ func (t *test) accepts(s *lockstep.Schema) {
 	}
 }
 
-func acceptance(t *test) {
-	t.claim("AcceptsEarlierTextThatCounts", func(t *test) {
+func acceptsMigrations(t *test) {
+	t.claim("AcceptsEarlierContentsThatCount", func(t *test) {
 		t.migrate(upTo(2, notes))
 		s := t.schema(upTo(2, with(notes, "0001-notes.sql",
 			"CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\nINSERT INTO notes (title) VALUES ('corrected'), ('second');")))
@@ -63,6 +63,9 @@ func acceptance(t *test) {
 			t.accepts(t.schema(notes))
 		})
 	}
+}
+
+func acceptsSchemas(t *test) {
 	t.claim("AcceptsDumpAndReload", func(t *test) {
 		t.migrate(notes)
 		db := t.open(Settings{})
@@ -125,7 +128,9 @@ ALTER TABLE a ADD COLUMN y TEXT DEFAULT 'none';
 		t.exec("UPDATE _lockstep_history SET checksum = '" + s.Migrations[0].Checksum + "', digest = NULL, fingerprint = NULL, cookie = NULL")
 		t.accepts(s)
 	})
+}
 
+func takesOver(t *test) {
 	t.claim("TakesOverDatabaseOfFastmigrate", func(t *test) {
 		t.exec(fastmigrate(2)...)
 		t.migrate(notes)
@@ -175,8 +180,8 @@ ALTER TABLE a ADD COLUMN y TEXT DEFAULT 'none';
 	})
 }
 
-// notesSQL and notesFingerprint are what the generator writes down of the notes, with
-// its own SQLite, which is not the tested driver's.
+// notesSQL and notesFingerprint are what the generator records of the notes. Its SQLite is
+// not the tested driver's.
 const (
 	notesSQL = `CREATE TABLE "notes" (id INTEGER PRIMARY KEY, title TEXT NOT NULL CHECK (title <> ';'), body TEXT);
 
@@ -195,15 +200,15 @@ CREATE VIEW list AS SELECT title, count(tag) AS tags FROM notes LEFT JOIN tags O
 	notesFingerprint = "s1:6aef7d987a5ba0044860c9a2c59ca616"
 )
 
-// litestream are the tables that Litestream makes in a database that it replicates.
+// litestream makes the tables that Litestream adds to a database that it replicates.
 var litestream = []string{
 	"CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)",
 	"CREATE TABLE _litestream_lock (id INTEGER)",
 	"INSERT INTO _litestream_seq VALUES (1, 1)",
 }
 
-// fastmigrate are the statements by which Python's fastmigrate makes a database
-// at version n of the notes.
+// fastmigrate returns the statements with which Python's fastmigrate makes a database at
+// version n of the notes.
 func fastmigrate(n int) []string {
 	statements := []string{`CREATE TABLE _meta (
                             id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -15,8 +15,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// beside returns the names of the files beside the database, with "TIME" for what
-// changes from run to run.
+// beside returns the names of the files beside the database, with "TIME" for times.
 func (t *test) beside() string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(t.path))
@@ -47,7 +46,7 @@ func (t *test) backup() string {
 	return backups[0].Path
 }
 
-// lay puts an empty file beside the database that has the name of a backup.
+// lay puts an empty file with such a suffix beside the database.
 func (t *test) lay(suffix string) {
 	t.Helper()
 	if err := os.WriteFile(t.path+suffix, nil, 0o600); err != nil {
@@ -55,7 +54,7 @@ func (t *test) lay(suffix string) {
 	}
 }
 
-func backup(t *test) {
+func backsUp(t *test) {
 	t.claim("IsWhatTheUpgradeBeginsWith", func(t *test) {
 		for _, journal := range []string{"delete", "wal"} {
 			t := newTest(t.T, t.driver)
@@ -78,6 +77,9 @@ func backup(t *test) {
 			b.atHead(t.schema(notes))
 		}
 	})
+}
+
+func backsUpFewer(t *test) {
 	t.claim("IsNotMadeOfNewDatabase", func(t *test) {
 		t.migrate(notes, lockstep.WithBackup(0))
 		t.same("files", t.beside(), "")
@@ -134,6 +136,9 @@ func backup(t *test) {
 			t.same("mode", got.Mode().String(), want.Mode().String())
 		}
 	})
+}
+
+func namesBackups(t *test) {
 	t.claim("IsNamedWhenTheUpgradeFails", func(t *test) {
 		t.stocked()
 		db := t.open(Settings{})
@@ -163,6 +168,9 @@ func backup(t *test) {
 			t.same("the backup", t.at(t.backup()).state(), old)
 		}
 	})
+}
+
+func keepsBackups(t *test) {
 	t.claim("IsMadeOnceByAStartThatFailsAgainAndAgain", func(t *test) {
 		t.stocked()
 		for range 3 {
@@ -171,7 +179,7 @@ func backup(t *test) {
 			t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001; the backup is data.db"+strings.TrimPrefix(t.backup(), t.path))
 			db.Close()
 		}
-		// What has changed is another backup, and none goes before an upgrade succeeds.
+		// A changed database has another backup. All remain until an upgrade succeeds.
 		t.exec("UPDATE goods SET name = 'coffee' WHERE id = 1")
 		db := t.open(Settings{})
 		if err := lockstep.Migrate(t.Context(), db, t.schema(shop), lockstep.WithBackup(1)); err == nil {
@@ -183,7 +191,7 @@ func backup(t *test) {
 		t.migrate(shop, lockstep.WithBackup(1))
 		t.same("price in the backup", t.at(t.backup()).query("SELECT price FROM goods"), "3\n3")
 	})
-	t.claim("KeepsTheLastAndWhatIsNotItsOwn", func(t *test) {
+	t.claim("RemovesOnlyItsOwnOldOnes", func(t *test) {
 		foreign := []string{
 			".v0001.20200101T000000Z.backup",              // made by the command
 			".20200101T000000Z.backup",                    // of a database without a version
@@ -214,7 +222,7 @@ func backup(t *test) {
 		slices.Sort(got)
 		t.same("files", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	})
-	t.claim("IsNotWrittenOverAnother", func(t *test) {
+	t.claim("OverwritesNoOther", func(t *test) {
 		t.migrate(upTo(1, notes))
 		old := t.bytes()
 		for i := range 3 {
@@ -230,10 +238,13 @@ func backup(t *test) {
 			t.same("title", t.at(b.Path).query("SELECT DISTINCT title FROM notes"), fmt.Sprint(i))
 		}
 	})
+}
+
+func needsBackups(t *test) {
 	t.claim("ThatCannotBeMadeStopsTheUpgrade", func(t *test) {
 		t.migrate(upTo(1, notes))
 		old := t.bytes()
-		// A folder in the way of the file.
+		// A folder is in the way of the file.
 		if err := os.MkdirAll(filepath.Join(t.path+".backup-part", "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -278,8 +289,11 @@ func backup(t *test) {
 		t.untouched(old)
 		t.same("files", t.beside(), "")
 	})
+}
+
+func backsUpAgain(t *test) {
 	t.claim("IsMadeAgainIfSomebodyWritesBeforeTheUpgradeBeginsAgain", func(t *test) {
-		// Orphans have the upgrade begin again, to count those that were there before.
+		// After finding orphans, the upgrade begins again to count those of before.
 		t.born(family)
 		t.exec("PRAGMA foreign_keys = OFF", "INSERT INTO child VALUES (90, 9)")
 		db, tr := t.trace(Settings{})
@@ -325,6 +339,9 @@ func backup(t *test) {
 			t.Errorf("got %+v, want %+v", reported, want)
 		}
 	})
+}
+
+func backsUpOnAnyConnection(t *test) {
 	t.claim("NeedsNoSecondConnectionOfThePool", func(t *test) {
 		for _, limit := range []int{1, 2} {
 			t := newTest(t.T, t.driver)
@@ -378,6 +395,9 @@ func backup(t *test) {
 			}
 		}
 	})
+}
+
+func backsUpOnce(t *test) {
 	t.claim("IsMadeOnceByManyThatStartAtOnce", func(t *test) {
 		for _, journal := range []string{"delete", "wal"} {
 			t := newTest(t.T, t.driver)
@@ -398,7 +418,6 @@ func backup(t *test) {
 			t.same("the backup", t.at(t.backup()).state(), old)
 		}
 	})
-
 	t.claim("IsTheWayBackFromDivergence", func(t *test) {
 		t.migrate(upTo(2, notes))
 		t.migrate(upTo(3, notes), lockstep.WithBackup(0))
@@ -408,7 +427,7 @@ func backup(t *test) {
 		e := t.refuses(edited, lockstep.ErrDiverged, refusal+"\n\tlockstep restore --db data.db data.db"+strings.TrimPrefix(way, t.path))
 		t.same("backup", e.Backup, way)
 
-		// Of the highest version before the first difference, the newest.
+		// The newest one of the highest version before the first difference.
 		t.lay(".v0002.20990101T000000Z.backup")
 		t.lay(".v0001.21000101T000000Z.backup")
 		t.lay(".v0003.21000101T000000Z.backup")

@@ -7,18 +7,20 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func bystanders(t *test) {
-	// failed compares the error of a Migrate that left the database as it was.
-	failed := func(t *test, db *sql.DB, s *lockstep.Schema, want string) {
-		t.Helper()
-		before := t.state()
-		err := lockstep.Migrate(t.Context(), db, s)
-		if e := (*lockstep.MigrationError)(nil); !errors.As(err, &e) {
-			t.Fatalf("got error %v, want %s", err, want)
-		}
-		t.same("error", t.text(err), want)
-		t.same("state", t.state(), before)
+// failed fails the test unless Migrate returns a MigrationError of this text and leaves the
+// database as it was.
+func (t *test) failed(db *sql.DB, s *lockstep.Schema, want string) {
+	t.Helper()
+	before := t.state()
+	err := lockstep.Migrate(t.Context(), db, s)
+	if e := (*lockstep.MigrationError)(nil); !errors.As(err, &e) {
+		t.Fatalf("got error %v, want %s", err, want)
 	}
+	t.same("error", t.text(err), want)
+	t.same("state", t.state(), before)
+}
+
+func noticesTriggers(t *test) {
 	for _, c := range []struct{ name, trigger, fact string }{
 		{"IgnoresTheVersion", "BEFORE UPDATE ON _meta BEGIN SELECT RAISE(IGNORE); END", "_meta says 0001"},
 		{"ChangesTheVersion", "AFTER UPDATE ON _meta WHEN new.version = 4 BEGIN UPDATE _meta SET version = 2; END", "_meta says 0002"},
@@ -31,7 +33,7 @@ func bystanders(t *test) {
 		t.claim("ATriggerThat"+c.name+"IsNoticed", func(t *test) {
 			t.migrate(upTo(1, notes))
 			t.exec("CREATE TRIGGER meddle " + c.trigger)
-			failed(t, t.open(Settings{}), t.schema(upTo(4, notes)), "data.db: version 0004 was recorded, but "+c.fact+" after trigger meddle; rolled back, still at 0001")
+			t.failed(t.open(Settings{}), t.schema(upTo(4, notes)), "data.db: version 0004 was recorded, but "+c.fact+" after trigger meddle; rolled back, still at 0001")
 		})
 	}
 	t.claim("ATriggerThatOnlyWatchesIsNoObstacle", func(t *test) {
@@ -40,9 +42,11 @@ func bystanders(t *test) {
 		t.migrate(notes)
 		t.same("audit", t.query("SELECT * FROM audit"), "6")
 	})
+}
 
+func refusesTemporary(t *test) {
 	const (
-		first  = "; drop it first; nothing was run, still at 0001"
+		first  = "; drop it first; nothing ran, still at 0001"
 		hides  = " of this connection hides that of the database" + first
 		tables = "data.db: temporary tables of this connection have a table "
 	)
@@ -57,7 +61,7 @@ func bystanders(t *test) {
 		{"ATemporaryTriggerOnATable", notes, "data.db: temporary trigger act of this connection acts on notes" + first, []string{"CREATE TEMP TRIGGER act AFTER INSERT ON notes BEGIN DELETE FROM notes; END"}},
 		{"ATemporaryTriggerOnTheVersion", notes, "data.db: temporary trigger act of this connection acts on _meta" + first, []string{"CREATE TEMP TRIGGER act BEFORE UPDATE ON _meta BEGIN SELECT RAISE(IGNORE); END"}},
 		{"ATemporarySequence", upTo(1, notes) + "-- 0002-ids.sql --\nCREATE TABLE ids (id INTEGER PRIMARY KEY AUTOINCREMENT);\nINSERT INTO sqlite_sequence VALUES ('ids', 100);\n",
-			tables + "sqlite_sequence, which hides that of the database; drop them first; nothing was run, still at 0001",
+			tables + "sqlite_sequence, which hides that of the database; drop them first; nothing ran, still at 0001",
 			[]string{"CREATE TEMP TABLE own (id INTEGER PRIMARY KEY AUTOINCREMENT)"}},
 	} {
 		t.claim(c.name+"IsRefused", func(t *test) {
@@ -65,9 +69,12 @@ func bystanders(t *test) {
 			db := t.open(Settings{})
 			db.SetMaxOpenConns(1)
 			t.execOn(db, c.temporary...)
-			failed(t, db, t.schema(c.archive), c.want)
+			t.failed(db, t.schema(c.archive), c.want)
 		})
 	}
+}
+
+func acceptsTemporary(t *test) {
 	t.claim("WhatElseIsTemporaryIsNoObstacle", func(t *test) {
 		t.migrate(upTo(1, notes))
 		db := t.open(Settings{})

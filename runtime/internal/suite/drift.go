@@ -2,7 +2,7 @@ package suite
 
 import "github.com/lockstep-db/lockstep/runtime"
 
-// drifts are what people do to a database behind the program's back.
+// drifts are what people do to a database without the program's knowledge.
 var drifts = `
 -- 0001-shop.sql --
 CREATE TABLE customers (
@@ -64,7 +64,7 @@ func drift(t *test) {
 	}
 }
 
-// rebuilt are the statements that give the table customers other columns.
+// rebuilt returns statements that give the table customers other columns.
 func rebuilt(columns string) []string {
 	return []string{"PRAGMA legacy_alter_table = ON", "DROP TABLE customers", "CREATE TABLE customers (" + columns + ")"}
 }

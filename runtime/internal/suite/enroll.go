@@ -8,8 +8,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// unmanaged are statements that make what the first two migrations of notes make,
-// in other words.
+// unmanaged makes what the first two of the notes make, in other words.
 var unmanaged = []string{
 	`create table "notes" (id integer primary key, title text not null)`,
 	"INSERT INTO notes (title) VALUES ('kept')",
@@ -17,18 +16,17 @@ var unmanaged = []string{
 		FOREIGN KEY (note) REFERENCES notes ON DELETE CASCADE)`,
 }
 
-func enroll(t *test) {
-	s := t.schema(upTo(2, notes))
-	// refuses calls Enroll and fails the test unless it returns this error and
-	// writes nothing.
-	refuses := func(t *test, kind error, want string, settings Settings, opts ...lockstep.Option) {
-		t.Helper()
-		before := t.bytes()
-		db := t.open(settings)
-		t.isRefusal(lockstep.Enroll(t.Context(), db, s, opts...), kind, want)
-		t.untouched(before)
-	}
+// notEnrolled fails the test unless Enroll returns this error and writes nothing.
+func (t *test) notEnrolled(s *lockstep.Schema, kind error, want string, settings Settings, opts ...lockstep.Option) {
+	t.Helper()
+	before := t.bytes()
+	db := t.open(settings)
+	t.isRefusal(lockstep.Enroll(t.Context(), db, s, opts...), kind, want)
+	t.untouched(before)
+}
 
+func enrolls(t *test) {
+	s := t.schema(upTo(2, notes))
 	t.claim("MarksDatabaseThatHasTheTables", func(t *test) {
 		t.exec(unmanaged...)
 		t.exec("CREATE TABLE audit (x)")
@@ -44,7 +42,7 @@ func enroll(t *test) {
 		t.same("history", t.query("SELECT version, file, checksum IS NULL, digest, fingerprint FROM _lockstep_history"),
 			"2|0002-tags.sql|1|"+s.Digest+"|"+s.Fingerprint)
 	})
-	t.claim("MigrateTakesItFromThere", func(t *test) {
+	t.claim("MigrateContinues", func(t *test) {
 		t.exec(unmanaged...)
 		if err := lockstep.Enroll(t.Context(), t.open(Settings{}), s); err != nil {
 			t.Fatal(err)
@@ -65,43 +63,51 @@ func enroll(t *test) {
 		t.says(err, "data.db: not enrolled: the tables of version 0001 are not recorded")
 		t.untouched(before)
 	})
+}
+
+func refusesToEnroll(t *test) {
+	s := t.schema(upTo(2, notes))
 	t.claim("RefusesManagedDatabase", func(t *test) {
 		t.migrate(upTo(1, notes))
-		refuses(t, lockstep.ErrManaged, "data.db: already at version 0001; nothing was written", Settings{})
+		t.notEnrolled(s, lockstep.ErrManaged, "data.db: already at version 0001; nothing was written", Settings{})
 	})
 	t.claim("RefusesOtherTables", func(t *test) {
 		t.exec(unmanaged[0], "CREATE TABLE tags (note INTEGER NOT NULL, tag TEXT)")
-		refuses(t, lockstep.ErrDrift, "data.db: not enrolled: its tables are not those of version 0002: "+
+		t.notEnrolled(s, lockstep.ErrDrift, "data.db: not enrolled: its tables are not those of version 0002: "+
 			"table tags: column tag: want TEXT NOT NULL, found TEXT; want PRIMARY KEY (note, tag), found none; "+
 			"want CHECK (tag <> ''), found none; want FOREIGN KEY (note) REFERENCES notes ON DELETE CASCADE, found none", Settings{})
 	})
 	t.claim("RefusesEmptyDatabase", func(t *test) {
 		t.exec("CREATE TABLE x (y)", "DROP TABLE x")
-		refuses(t, lockstep.ErrDrift,
+		t.notEnrolled(s, lockstep.ErrDrift,
 			"data.db: not enrolled: its tables are not those of version 0002: table notes: missing; table tags: missing", Settings{})
 	})
 	t.claim("RefusesMetaTableOfAnotherShape", func(t *test) {
 		t.exec(unmanaged...)
 		t.exec("CREATE VIEW _META AS SELECT 1 AS version")
-		refuses(t, lockstep.ErrUnmanaged, "data.db: has a table _meta that does not hold a version; rename it", Settings{})
+		t.notEnrolled(s, lockstep.ErrUnmanaged, "data.db: has a table _meta that does not hold a version; rename it", Settings{})
 	})
 	t.claim("RefusesHistoryWithoutVersion", func(t *test) {
 		t.migrate(upTo(3, notes))
 		t.exec("DROP TABLE _meta", "DROP INDEX tags_by_tag", "DROP TRIGGER lower_tags")
-		refuses(t, lockstep.ErrUnmanaged, "data.db: has a table _lockstep_history and no version; restore its _meta, or rename it", Settings{})
+		t.notEnrolled(s, lockstep.ErrUnmanaged, "data.db: has a table _lockstep_history and no version; restore its _meta, or rename it", Settings{})
 	})
 	t.claim("RefusesLockedDatabase", func(t *test) {
 		t.exec(unmanaged...)
 		for begin, want := range map[string]string{"BEGIN IMMEDIATE": busyText, "BEGIN EXCLUSIVE": t.unnamed(busyText)} {
 			release := t.hold(begin)
-			refuses(t, lockstep.ErrBusy, want, Settings{}, lockstep.WithTimeout(50*time.Millisecond))
+			t.notEnrolled(s, lockstep.ErrBusy, want, Settings{}, lockstep.WithTimeout(50*time.Millisecond))
 			release()
 		}
 	})
 	t.claim("RefusesReadOnlyDatabase", func(t *test) {
 		t.exec(unmanaged...)
-		refuses(t, lockstep.ErrUnmanaged, "data.db: not enrolled: attempt to write a readonly database", Settings{ReadOnly: true})
+		t.notEnrolled(s, lockstep.ErrUnmanaged, "data.db: not enrolled: attempt to write a readonly database", Settings{ReadOnly: true})
 	})
+}
+
+func enrollsOnce(t *test) {
+	s := t.schema(upTo(2, notes))
 	t.claim("WritesNothingWhenTheContextHasEnded", func(t *test) {
 		t.exec(unmanaged...)
 		before := t.bytes()

@@ -11,8 +11,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// shop has five migrations behind the first; the fourth of them fails in its
-// middle where prices are not numbers.
+// shop has five migrations after the first. The fourth of these fails halfway if a price is
+// no number.
 const shop = `
 -- 0001-goods.sql --
 CREATE TABLE goods (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price TEXT);
@@ -34,15 +34,15 @@ ALTER TABLE goods_new RENAME TO goods;
 CREATE VIEW dear AS SELECT * FROM goods WHERE price > 100;
 `
 
-// stocked makes the file a shop at version 1 with a good whose price is wrong.
+// stocked makes the file a shop at version 1 with a price that is no number.
 func (t *test) stocked() {
 	t.Helper()
 	t.migrate(upTo(1, shop))
 	t.exec("INSERT INTO goods VALUES (1, ' tea ', '5'), (2, ' jam ', 'three')")
 }
 
-// fails upgrades the file, which is expected to fail with this text, and fails the
-// test unless the file and all connections are as before.
+// fails fails the test unless an upgrade of the file fails with this text, and file and
+// connections are as before.
 func (t *test) fails(s *lockstep.Schema, want string, opts ...lockstep.Option) error {
 	t.Helper()
 	before := t.state()
@@ -59,11 +59,52 @@ func (t *test) fails(s *lockstep.Schema, want string, opts ...lockstep.Option) e
 	return err
 }
 
-// forever runs until it is interrupted where there are goods.
+// forever runs until it is interrupted if there are goods.
 const forever = "CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT id FROM goods UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS i FROM n WHERE i < 0;"
 
-func failure(t *test) {
-	t.claim("FailureInTheMiddleOfTheFourthOfFiveLeavesAllAsItWas", func(t *test) {
+// interfered upgrades the shop once for each statement of the upgrade, and lets something go
+// wrong before that statement. It fails the test unless the file is old after an error, and
+// new without one.
+func (t *test) interfered(prepare func(k int) (ctx context.Context, before func(n int) error), wrong func(err error) bool) {
+	t.Helper()
+	t.stocked()
+	t.exec("UPDATE goods SET price = 3")
+	s := t.schema(shop)
+	old, before := t.bytes(), t.state()
+	failed := 0
+	for k := 1; ; k++ {
+		t.restore(old)
+		db, tr := t.trace(Settings{ForeignKeys: true})
+		db.SetMaxOpenConns(poolSize)
+		db.SetMaxIdleConns(poolSize)
+		settings := t.settings(db)
+		ctx, f := prepare(k)
+		reached := false
+		tr.interfere(func(n int) error { reached = reached || n == k; return f(n) })
+		err := lockstep.Migrate(ctx, db, s)
+		tr.interfere(nil)
+		t.same("settings", t.settings(db), settings)
+		db.Close()
+		if err == nil {
+			t.atHead(s)
+		} else {
+			failed++
+			if wrong(err) {
+				t.Errorf("at statement %d: got error %v", k, err)
+			}
+			t.same("state", t.state(), before)
+		}
+		if !reached {
+			break
+		}
+	}
+	if failed < 20 {
+		t.Errorf("failed %d times", failed)
+	}
+}
+
+func failsInStatements(t *test) {
+	t.claim("FailureInTheMiddleOfTheFourthOfFiveChangesNothing", func(t *test) {
 		t.stocked()
 		err := t.fails(t.schema(shop), "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001")
 		var e *lockstep.MigrationError
@@ -92,7 +133,7 @@ CREATE INDEX goods_by_name ON goods (name);
 		{"SecondRow", "SELECT 1;\nSELECT json(CASE name WHEN ' tea ' THEN '1' ELSE name END) FROM goods;", "malformed JSON"},
 		{"SecondRowReturning", "SELECT 1;\nUPDATE goods SET name = 1 RETURNING json(CASE id WHEN 1 THEN '1' ELSE 'x' END);", "malformed JSON"},
 	} {
-		t.claim(c.name+"LeavesAllAsItWas", func(t *test) {
+		t.claim(c.name+"ChangesNothing", func(t *test) {
 			t.stocked()
 			line := "2"
 			if c.name == "UniqueConstraint" {
@@ -102,17 +143,20 @@ CREATE INDEX goods_by_name ON goods (name);
 				"data.db: 0002-fails.sql:"+line+": "+c.want+"; rolled back, still at 0001")
 		})
 	}
-	t.claim("DatabaseThatIsNotWhatTheMigrationsThinkLeavesAllAsItWas", func(t *test) {
+}
+
+func failsOnDisk(t *test) {
+	t.claim("UnexpectedColumnChangesNothing", func(t *test) {
 		t.stocked()
 		t.exec("ALTER TABLE goods RENAME COLUMN name TO title")
 		t.fails(t.schema(shop), "data.db: 0003-tidy.sql:1: no such column: name; rolled back, still at 0001")
 	})
-	// Without a journal SQLite cannot roll back, and with one in memory not what a
-	// process has left that was killed.
+	// Without a journal SQLite cannot roll back. With one in memory, it cannot if the
+	// process is killed.
 	for _, journal := range []string{"off", "memory"} {
-		t.claim("FailureInJournalMode"+strings.ToUpper(journal[:1])+journal[1:]+"LeavesAllAsItWas", func(t *test) {
+		t.claim("FailureInJournalMode"+strings.ToUpper(journal[:1])+journal[1:]+"ChangesNothing", func(t *test) {
 			t.stocked()
-			// More than SQLite keeps in its cache is in the file before the upgrade fails.
+			// This is more than fits into the cache, so SQLite writes to the file early.
 			s := t.schema(with(shop, "0004-index.sql", `CREATE INDEX goods_by_name ON goods (name);
 CREATE TABLE much AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1200) SELECT i, zeroblob(3000) AS b FROM n;
 UPDATE goods SET name = 'nothing';`))
@@ -139,7 +183,7 @@ UPDATE goods SET name = 'nothing';`))
 			t.atHead(s)
 		})
 	}
-	t.claim("FullDiskLeavesAllAsItWas", func(t *test) {
+	t.claim("FullDiskChangesNothing", func(t *test) {
 		s := t.schema(notes + "-- 0007-much.sql --\nCREATE TABLE much AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT i, zeroblob(3000) AS b FROM n;\n")
 		t.migrate(upTo(1, notes))
 		old, before := t.bytes(), t.state()
@@ -170,7 +214,9 @@ UPDATE goods SET name = 'nothing';`))
 		}
 		t.atHead(s)
 	})
+}
 
+func interrupted(t *test) {
 	t.claim("ContextThatEndsInterruptsAStatement", func(t *test) {
 		t.stocked()
 		s := t.schema(upTo(2, shop) + "-- 0003-forever.sql --\nSELECT 1;\n" + forever + "\n-- 0004-never.sql --\nDROP TABLE t;\n")
@@ -187,48 +233,8 @@ UPDATE goods SET name = 'nothing';`))
 		t.same("settings", t.settings(db), settings)
 		t.same("state", t.state(), before)
 	})
-	// interfered upgrades the shop once for each statement of the upgrade, with
-	// something going wrong before it, and fails the test unless the file is either
-	// old or, if there was no error, new.
-	interfered := func(t *test, prepare func(k int) (ctx context.Context, before func(n int) error), wrong func(err error) bool) {
-		t.Helper()
-		t.stocked()
-		t.exec("UPDATE goods SET price = 3")
-		s := t.schema(shop)
-		old, before := t.bytes(), t.state()
-		failed := 0
-		for k := 1; ; k++ {
-			t.restore(old)
-			db, tr := t.trace(Settings{ForeignKeys: true})
-			db.SetMaxOpenConns(poolSize)
-			db.SetMaxIdleConns(poolSize)
-			settings := t.settings(db)
-			ctx, f := prepare(k)
-			reached := false
-			tr.interfere(func(n int) error { reached = reached || n == k; return f(n) })
-			err := lockstep.Migrate(ctx, db, s)
-			tr.interfere(nil)
-			t.same("settings", t.settings(db), settings)
-			db.Close()
-			if err == nil {
-				t.atHead(s)
-			} else {
-				failed++
-				if wrong(err) {
-					t.Errorf("at statement %d: got error %v", k, err)
-				}
-				t.same("state", t.state(), before)
-			}
-			if !reached {
-				break
-			}
-		}
-		if failed < 20 {
-			t.Errorf("failed %d times", failed)
-		}
-	}
 	t.claim("ContextThatEndsAtAnyStatementLeavesOldOrNew", func(t *test) {
-		interfered(t, func(k int) (context.Context, func(int) error) {
+		t.interfered(func(k int) (context.Context, func(int) error) {
 			ctx, cancel := context.WithCancel(t.Context())
 			return ctx, func(n int) error {
 				if n == k {
@@ -238,6 +244,9 @@ UPDATE goods SET name = 'nothing';`))
 			}
 		}, func(err error) bool { return !errors.Is(err, context.Canceled) })
 	})
+}
+
+func failsAnywhere(t *test) {
 	for _, c := range []struct {
 		name    string
 		persist bool
@@ -247,7 +256,7 @@ UPDATE goods SET name = 'nothing';`))
 	} {
 		t.claim(c.name, func(t *test) {
 			unplugged := errors.New("unplugged")
-			interfered(t, func(k int) (context.Context, func(int) error) {
+			t.interfered(func(k int) (context.Context, func(int) error) {
 				return t.Context(), func(n int) error {
 					if n == k || c.persist && n > k {
 						return unplugged
@@ -255,7 +264,7 @@ UPDATE goods SET name = 'nothing';`))
 					return nil
 				}
 			}, func(err error) bool {
-				// A connection on which ROLLBACK has failed is not used again.
+				// A connection on which ROLLBACK failed is not used again.
 				return !errors.Is(err, unplugged) && !errors.Is(err, sql.ErrConnDone)
 			})
 		})
@@ -269,7 +278,7 @@ UPDATE goods SET name = 'nothing';`))
 		t.says(err, "data.db: a statement ended the upgrade's transaction; rolled back, still at 0001")
 		t.same("state", t.state(), before)
 	})
-	t.claim("PanicLeavesAllAsItWas", func(t *test) {
+	t.claim("PanicChangesNothing", func(t *test) {
 		t.stocked()
 		before := t.state()
 		for at := 1; at < 12; at++ {
@@ -294,9 +303,10 @@ UPDATE goods SET name = 'nothing';`))
 			t.same("state", t.state(), before)
 		}
 	})
+}
 
-	// A reader of a database with a rollback journal lets writers work, but not
-	// commit.
+func commits(t *test) {
+	// With a rollback journal, a reader keeps writers from committing only.
 	t.claim("CommitWaitsForReaders", func(t *test) {
 		t.migrate(upTo(1, notes))
 		for _, timeout := range []time.Duration{0, 10 * time.Millisecond} {
@@ -337,7 +347,7 @@ UPDATE goods SET name = 'nothing';`))
 		t.same("settings", t.settings(db), settings)
 		t.atHead(t.schema(upTo(2, notes)))
 	})
-	t.claim("CommitThatStaysBusyLeavesAllAsItWas", func(t *test) {
+	t.claim("CommitThatStaysBusyChangesNothing", func(t *test) {
 		t.migrate(upTo(1, notes))
 		before := t.state()
 		release := t.read()

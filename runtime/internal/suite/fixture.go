@@ -19,7 +19,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
 )
 
-// A test is one claim about one database file.
+// A test is a claim about a database file.
 type test struct {
 	*testing.T
 	driver Driver
@@ -80,7 +80,7 @@ func upTo(n int, archive string) string {
 	return string(txtar.Format(a))
 }
 
-// with returns the archive with the text of one file replaced.
+// with returns the archive with other contents of one file.
 func with(archive, file, text string) string {
 	a := txtar.Parse([]byte(archive))
 	for i := range a.Files {
@@ -202,8 +202,8 @@ func (t *test) isRefusal(err, kind error, want string) *lockstep.Error {
 	return e
 }
 
-// says fails the test unless err has this text. The file is data.db in it, and
-// what changes from run to run is "…".
+// says fails the test unless err has this text, in which the file is data.db and what
+// changes from run to run is "…".
 func (t *test) says(err error, want string) {
 	t.Helper()
 	if got := t.text(err); got != want {
@@ -211,7 +211,7 @@ func (t *test) says(err error, want string) {
 	}
 }
 
-// unnamed returns the text of an error that a driver can find when it connects.
+// unnamed returns the text of an error that a driver may find when it connects.
 func (t *test) unnamed(text string) string {
 	if t.driver.ReadsOnConnect {
 		return strings.TrimPrefix(text, "data.db: ")
@@ -256,7 +256,7 @@ func (t *test) restore(bytes string) {
 	}
 }
 
-// state returns all that the file holds, but for times and the schema cookie.
+// state returns all that the file holds except times and the schema cookie.
 func (t *test) state() string {
 	t.Helper()
 	db := t.open(Settings{ReadOnly: true})
@@ -332,11 +332,10 @@ func (t *test) same(what, got, want string) {
 	}
 }
 
-// poolSize is the number of connections of the pools whose connections are looked
-// at one by one.
+// poolSize is how many connections a pool has whose connections are examined one by one.
 const poolSize = 3
 
-// pool opens a pool of which all connections are open already.
+// pool opens a pool and all of its connections.
 func (t *test) pool(s Settings) *sql.DB {
 	t.Helper()
 	db := t.open(s)
@@ -346,8 +345,8 @@ func (t *test) pool(s Settings) *sql.DB {
 	return db
 }
 
-// settings returns the settings of every connection of a pool that migrations can
-// change, and fails the test if a transaction is open on one.
+// settings returns, for each connection of a pool, the settings that migrations can change.
+// It fails the test if a transaction is open on one.
 func (t *test) settings(db *sql.DB) string {
 	t.Helper()
 	var b strings.Builder

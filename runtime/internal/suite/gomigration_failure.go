@@ -38,7 +38,7 @@ func goErrors(t *test) {
 			}
 		})
 	}
-	t.claim("FailureOfItsOwnLeavesAllAsItWas", func(t *test) {
+	t.claim("FailureOfItsOwnChangesNothing", func(t *test) {
 		t.undone("not today", func(ctx context.Context, tx lockstep.Tx) error {
 			return errors.Join(fillSlugs(ctx, tx), errors.New("not today"))
 		})
@@ -234,7 +234,7 @@ func (t *test) ends(f goFunc, wantPanic any) {
 	t.upgradeBy(t.slugsBy(fillSlugs))
 }
 func goPanics(t *test) {
-	t.claim("PanicGoesOnAndLeavesAllAsItWas", func(t *test) {
+	t.claim("PanicGoesOnAndChangesNothing", func(t *test) {
 		t.ends(func(ctx context.Context, tx lockstep.Tx) error {
 			if err := executes("PRAGMA recursive_triggers = 1; UPDATE notes SET slug = 'x'")(ctx, tx); err != nil {
 				return err
@@ -243,7 +243,7 @@ func goPanics(t *test) {
 			panic("stop")
 		}, "stop")
 	})
-	t.claim("PanicInScanGoesOnAndLeavesAllAsItWas", func(t *test) {
+	t.claim("PanicInScanGoesOnAndChangesNothing", func(t *test) {
 		t.ends(func(ctx context.Context, tx lockstep.Tx) error {
 			if err := fillSlugs(ctx, tx); err != nil {
 				return err
@@ -256,7 +256,7 @@ func goPanics(t *test) {
 			return rows.Scan(panicking{})
 		}, "scanned")
 	})
-	t.claim("GoexitLeavesAllAsItWas", func(t *test) {
+	t.claim("GoexitChangesNothing", func(t *test) {
 		t.ends(func(ctx context.Context, tx lockstep.Tx) error {
 			if err := fillSlugs(ctx, tx); err != nil {
 				return err

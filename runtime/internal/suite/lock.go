@@ -37,15 +37,19 @@ func endedContext() context.Context {
 	return ctx
 }
 
-func lock(t *test) {
-	const wait = 60 * time.Millisecond
-	within := func(t *test, begun time.Time, limit time.Duration) {
-		t.Helper()
-		if took := time.Since(begun); took < wait || took > limit {
-			t.Errorf("waited for %v, want %v to %v", took, wait, limit)
-		}
-	}
+// wait is how long a call waits here before it gives up.
+const wait = 60 * time.Millisecond
 
+// waited fails the test unless a call has waited since begun.
+func (t *test) waited(begun time.Time) {
+	t.Helper()
+	const limit = 10 * time.Second
+	if took := time.Since(begun); took < wait || took > limit {
+		t.Errorf("waited for %v, want %v to %v", took, wait, limit)
+	}
+}
+
+func refusesLocked(t *test) {
 	t.claim("CheckAndMigrateRefuseDatabaseLockedExclusively", func(t *test) {
 		t.migrate(upTo(2, notes))
 		before := t.bytes()
@@ -54,13 +58,13 @@ func lock(t *test) {
 		for _, call := range calls() {
 			begun := time.Now()
 			t.isRefusal(call(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)), lockstep.ErrBusy, busyText)
-			within(t, begun, 10*time.Second)
+			t.waited(begun)
 		}
 		release()
 		t.settings(db)
 		t.untouched(before)
 	})
-	t.claim("MigrateRefusesToUpgradeDatabaseThatIsWrittenTo", func(t *test) {
+	t.claim("MigrateRefusesDatabaseThatAnotherConnectionWrites", func(t *test) {
 		t.migrate(upTo(2, notes))
 		before := t.bytes()
 		db := t.pool(Settings{ForeignKeys: true})
@@ -68,11 +72,14 @@ func lock(t *test) {
 		release := t.hold("BEGIN IMMEDIATE")
 		begun := time.Now()
 		t.isRefusal(lockstep.Migrate(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)), lockstep.ErrBusy, busyText)
-		within(t, begun, 10*time.Second)
+		t.waited(begun)
 		release()
 		t.same("settings", t.settings(db), settings)
 		t.untouched(before)
 	})
+}
+
+func ignoresWriters(t *test) {
 	t.claim("WriterDoesNotDelayStartAtHead", func(t *test) {
 		t.migrate(upTo(3, notes))
 		release := t.hold("BEGIN IMMEDIATE")
@@ -83,7 +90,7 @@ func lock(t *test) {
 			}
 		}
 	})
-	t.claim("WriterDoesNotDelayStartAtHeadThatHasSomethingToNote", func(t *test) {
+	t.claim("WriterDoesNotDelayStartThatWouldRecordACookie", func(t *test) {
 		for _, journal := range []string{"delete", "wal"} {
 			t := newTest(t.T, t.driver)
 			t.migrate(upTo(3, notes))
@@ -107,6 +114,9 @@ func lock(t *test) {
 			}
 		}
 	})
+}
+
+func boundsWaits(t *test) {
 	t.claim("TimeoutBoundsTheWaitOfAShorterBusyTimeout", func(t *test) {
 		t.migrate(upTo(2, notes))
 		release := t.hold("BEGIN EXCLUSIVE")
@@ -115,11 +125,11 @@ func lock(t *test) {
 			begun := time.Now()
 			db := t.open(Settings{BusyTimeout: 20 * time.Millisecond})
 			t.isRefusal(call(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)), lockstep.ErrBusy, t.unnamed(busyText))
-			within(t, begun, 10*time.Second)
+			t.waited(begun)
 		}
 	})
 	t.claim("TimeoutBoundsTheWaitOfALongerBusyTimeout", func(t *test) {
-		// Not all drivers let themselves be interrupted.
+		// Not all drivers can be interrupted.
 		const longer = 600 * time.Millisecond
 		t.migrate(upTo(2, notes))
 		db := t.pool(Settings{BusyTimeout: longer})
@@ -129,11 +139,14 @@ func lock(t *test) {
 			if err := call(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithTimeout(wait)); !errors.Is(err, lockstep.ErrBusy) {
 				t.Errorf("got %v, want ErrBusy", err)
 			}
-			within(t, begun, 10*time.Second)
+			t.waited(begun)
 		}
 		release()
 		t.settings(db)
 	})
+}
+
+func waits(t *test) {
 	t.claim("WaitsLongerThanTheDriver", func(t *test) {
 		t.migrate(upTo(1, notes))
 		for i, timeout := range []time.Duration{0, 10 * time.Millisecond} {
@@ -148,6 +161,9 @@ func lock(t *test) {
 		}
 		t.atHead(t.schema(upTo(3, notes)))
 	})
+}
+
+func boundsMoreWaits(t *test) {
 	t.claim("ContextBoundsTheWait", func(t *test) {
 		t.migrate(upTo(2, notes))
 		before := t.bytes()
@@ -159,7 +175,7 @@ func lock(t *test) {
 			ctx, cancel := context.WithTimeout(t.Context(), wait)
 			err := call(ctx, db, s)
 			cancel()
-			within(t, begun, 10*time.Second)
+			t.waited(begun)
 			if !errors.Is(err, lockstep.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v, want ErrBusy and the context's error", err)
 			}
@@ -168,7 +184,7 @@ func lock(t *test) {
 		t.settings(db)
 		t.untouched(before)
 	})
-	t.claim("WaitsForAConnectionOfThePoolNoLonger", func(t *test) {
+	t.claim("TimeoutBoundsTheWaitForAConnection", func(t *test) {
 		t.migrate(upTo(2, notes))
 		db := t.open(Settings{})
 		db.SetMaxOpenConns(1)
@@ -182,6 +198,9 @@ func lock(t *test) {
 			t.Errorf("got %v, want ErrBusy", err)
 		}
 	})
+}
+
+func startsOnce(t *test) {
 	t.claim("ManyStartAtOnce", func(t *test) {
 		for _, journal := range []string{"delete", "wal"} {
 			t := newTest(t.T, t.driver)

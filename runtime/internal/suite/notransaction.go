@@ -23,8 +23,8 @@ INSERT INTO stock SELECT id, CASE WHEN json(price) > 0 THEN 1 ELSE 0 END FROM go
 CREATE INDEX stock_by_good ON stock (good);
 `
 
-func noTransaction(t *test) {
-	t.claim("RunsWhatNoTransactionCanHold", func(t *test) {
+func runsAlone(t *test) {
+	t.claim("RunsWhatSQLiteRefusesInATransaction", func(t *test) {
 		for _, opts := range [][]lockstep.Option{nil, {lockstep.WithPerMigration()}} {
 			t := newTest(t.T, t.driver)
 			db := t.pool(Settings{ForeignKeys: true})
@@ -38,7 +38,7 @@ func noTransaction(t *test) {
 			t.same("page_size", t.query("PRAGMA page_size"), "8192")
 		}
 	})
-	t.claim("IsTheLastMigrationToo", func(t *test) {
+	t.claim("CanBeTheLastMigration", func(t *test) {
 		t.migrate(upTo(3, wal))
 		t.atHead(t.schema(upTo(3, wal)))
 		if !t.fast(0, t.schema(upTo(3, wal))) {
@@ -58,6 +58,9 @@ func noTransaction(t *test) {
 		t.migrate(wal)
 		t.atHead(t.schema(wal))
 	})
+}
+
+func waitsAlone(t *test) {
 	// Nothing keeps others out while such a migration runs.
 	t.claim("WaitsForTheLocksOfOthers", func(t *test) {
 		const archive = `
@@ -104,6 +107,9 @@ VACUUM;
 		t.atHead(s)
 		t.same("goods", t.query("SELECT * FROM goods"), "1|tea|5")
 	})
+}
+
+func runsAloneAgain(t *test) {
 	t.claim("RunsAgainAfterAFailure", func(t *test) {
 		const archive = `
 -- 0001-goods.sql --

@@ -20,7 +20,7 @@ func perMigration(t *test) {
 		t.same("settings", t.settings(db), settings)
 		t.atHead(t.schema(upTo(4, shop)))
 		if !t.fast(0, t.schema(upTo(4, shop))) {
-			// The schema at a version in between is not known, so its next start looks.
+			// The schema at an earlier version is not recorded, so the next start compares.
 			t.same("digest", t.query("SELECT digest FROM _lockstep_history WHERE version = 4"), t.schema(upTo(4, shop)).Digest)
 		}
 		t.exec("UPDATE goods SET price = 3")

@@ -10,8 +10,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func refusal(t *test) {
-	t.claim("RefusesAheadDatabase", func(t *test) {
+func refusesVersions(t *test) {
+	t.claim("RefusesDatabaseThatIsAhead", func(t *test) {
 		t.migrate(upTo(3, notes))
 		e := t.refuses(t.schema(upTo(2, notes)), lockstep.ErrAhead,
 			"data.db: at version 0003, this program expects 0002: written by a newer program, not opened")
@@ -19,8 +19,11 @@ func refusal(t *test) {
 			t.Errorf("got versions %v and %v, want 0003 and 0002", e.Version, e.Expected)
 		}
 	})
-	// A name without a schema before it is that of a temporary table, where there is
-	// one, and that of a table in an attached database, where there is no other.
+}
+
+func readsItsOwnVersion(t *test) {
+	// A name without a schema is that of a temporary table if there is one, or that of a
+	// table in an attached database if there is no other.
 	t.claim("ReadsTheVersionOfNoOtherDatabase", func(t *test) {
 		s := t.schema(upTo(2, notes))
 		other := t.at(t.path + ".other")
@@ -52,7 +55,10 @@ func refusal(t *test) {
 		t.same("history", t.query("SELECT count(*) FROM _lockstep_history"), "3")
 		t.same("temporary", t.rows(db, "SELECT count(*) FROM temp._lockstep_history")[0], "0")
 	})
-	t.claim("CheckRefusesBehindDatabase", func(t *test) {
+}
+
+func refusesBehind(t *test) {
+	t.claim("CheckRefusesDatabaseThatIsBehind", func(t *test) {
 		t.migrate(upTo(2, notes))
 		before := t.bytes()
 		db := t.open(Settings{})
@@ -71,6 +77,9 @@ func refusal(t *test) {
 			t.Errorf("Check wrote %d bytes", info.Size())
 		}
 	})
+}
+
+func refusesUnmanaged(t *test) {
 	t.claim("RefusesUnmanagedDatabase", func(t *test) {
 		t.exec("CREATE TABLE notes (id INTEGER PRIMARY KEY)", "CREATE TABLE tags (tag TEXT)")
 		t.refuses(t.schema(notes), lockstep.ErrUnmanaged,
@@ -86,7 +95,9 @@ func refusal(t *test) {
 		t.refuses(t.schema(notes), lockstep.ErrUnmanaged,
 			"data.db: 1 table and no version: not managed\n\tlockstep enroll --db data.db")
 	})
+}
 
+func refusesDiverged(t *test) {
 	another := strings.ReplaceAll(notes, "notes", "recipes")
 	t.claim("RefusesAnotherProgramsDatabaseAtHead", func(t *test) {
 		t.migrate(upTo(2, another))
@@ -98,8 +109,40 @@ func refusal(t *test) {
 		t.refuses(t.schema(notes), lockstep.ErrDiverged,
 			"data.db: at version 0002, but by other migrations: 0001-recipes.sql was applied, but this program has 0001-notes.sql; the database belongs to another program; to start anyway, allow d1:…")
 	})
+	edited := with(notes, "0002-tags.sql", "CREATE TABLE tags (note INTEGER, tag TEXT);")
+	t.claim("RefusesEditedMigrationAtHead", func(t *test) {
+		t.migrate(upTo(3, edited))
+		e := t.refuses(t.schema(upTo(3, notes)), lockstep.ErrDiverged,
+			"data.db: at version 0003, but by other migrations: 0002-tags.sql was applied with different contents; to start anyway, allow d1:…")
+		if e.Version != 3 || e.Expected != 3 {
+			t.Errorf("got versions %v and %v, want 0003 and 0003", e.Version, e.Expected)
+		}
+	})
+	t.claim("RefusesEditedMigrationBehind", func(t *test) {
+		t.migrate(upTo(3, edited))
+		t.refuses(t.schema(notes), lockstep.ErrDiverged,
+			"data.db: at version 0003, but by other migrations: 0002-tags.sql was applied with different contents; to start anyway, allow d1:…")
+	})
+	t.claim("NamesTheFirstOfSeveralEditedMigrations", func(t *test) {
+		t.migrate(upTo(3, with(edited, "0003-index-tags.sql", "CREATE INDEX by_tag ON tags (tag);")))
+		t.refuses(t.schema(notes), lockstep.ErrDiverged,
+			"data.db: at version 0003, but by other migrations: 0002-tags.sql was applied with different contents; 1 later one also differs; to start anyway, allow d1:…")
+	})
+	t.claim("RefusesAnotherFileWithTheSameNumber", func(t *test) {
+		t.migrate(upTo(1, notes) + "-- 0002-colors.sql --\nCREATE TABLE colors (name TEXT);\n")
+		t.refuses(t.schema(upTo(2, notes)), lockstep.ErrDiverged,
+			"data.db: at version 0002, but by other migrations: 0002-colors.sql was applied, but this program has 0002-tags.sql; to start anyway, allow d1:…")
+	})
+	t.claim("RefusesHistoryAboveTheVersion", func(t *test) {
+		t.migrate(upTo(3, notes))
+		t.exec("UPDATE _meta SET version = 2")
+		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrDiverged,
+			"data.db: at version 0002, but by other migrations: 0003-index-tags.sql was applied, though _meta says 0002; to start anyway, allow d1:…")
+	})
+}
 
-	// A branch that added 0003 was released, and another then brought 0002.
+// refusesSkipped is about a branch that was released with 0003 before another brought 0002.
+func refusesSkipped(t *test) {
 	without := func(t *test, archive, name string) *lockstep.Schema {
 		rest := files(archive)
 		delete(rest, name)
@@ -133,38 +176,9 @@ func refusal(t *test) {
 		t.migrate(upTo(3, late))
 		t.migrate(late)
 	})
+}
 
-	edited := with(notes, "0002-tags.sql", "CREATE TABLE tags (note INTEGER, tag TEXT);")
-	t.claim("RefusesEditedMigrationAtHead", func(t *test) {
-		t.migrate(upTo(3, edited))
-		e := t.refuses(t.schema(upTo(3, notes)), lockstep.ErrDiverged,
-			"data.db: at version 0003, but by other migrations: 0002-tags.sql was applied with different contents; to start anyway, allow d1:…")
-		if e.Version != 3 || e.Expected != 3 {
-			t.Errorf("got versions %v and %v, want 0003 and 0003", e.Version, e.Expected)
-		}
-	})
-	t.claim("RefusesEditedMigrationBehind", func(t *test) {
-		t.migrate(upTo(3, edited))
-		t.refuses(t.schema(notes), lockstep.ErrDiverged,
-			"data.db: at version 0003, but by other migrations: 0002-tags.sql was applied with different contents; to start anyway, allow d1:…")
-	})
-	t.claim("NamesTheFirstOfSeveralEditedMigrations", func(t *test) {
-		t.migrate(upTo(3, with(edited, "0003-index-tags.sql", "CREATE INDEX by_tag ON tags (tag);")))
-		t.refuses(t.schema(notes), lockstep.ErrDiverged,
-			"data.db: at version 0003, but by other migrations: 0002-tags.sql was applied with different contents; 1 later one also differs; to start anyway, allow d1:…")
-	})
-	t.claim("RefusesOtherFileOfTheSameNumber", func(t *test) {
-		t.migrate(upTo(1, notes) + "-- 0002-colours.sql --\nCREATE TABLE colours (name TEXT);\n")
-		t.refuses(t.schema(upTo(2, notes)), lockstep.ErrDiverged,
-			"data.db: at version 0002, but by other migrations: 0002-colours.sql was applied, but this program has 0002-tags.sql; to start anyway, allow d1:…")
-	})
-	t.claim("RefusesHistoryAboveTheVersion", func(t *test) {
-		t.migrate(upTo(3, notes))
-		t.exec("UPDATE _meta SET version = 2")
-		t.refuses(t.schema(upTo(3, notes)), lockstep.ErrDiverged,
-			"data.db: at version 0002, but by other migrations: 0003-index-tags.sql was applied, though _meta says 0002; to start anyway, allow d1:…")
-	})
-
+func refusesUnreadable(t *test) {
 	t.claim("RefusesCorruptFile", func(t *test) {
 		t.migrate(upTo(3, notes))
 		b := []byte(t.bytes())
@@ -184,7 +198,7 @@ func refusal(t *test) {
 		if err := os.Mkdir(t.path, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		// What the driver says has the path in it, or not.
+		// Drivers differ in whether they name the path.
 		if err := lockstep.Check(t.Context(), t.open(Settings{}), t.schema(notes)); !errors.Is(err, lockstep.ErrUnreadable) {
 			t.Errorf("got %v, want ErrUnreadable", err)
 		}
@@ -198,7 +212,7 @@ func refusal(t *test) {
 		{"RefusesNoVersion", []string{"DELETE FROM _meta"}, "_meta has 0 rows; want 1"},
 		{"RefusesNegativeVersion", []string{"UPDATE _meta SET version = -1"}, "_meta says version -1; want 0 or more"},
 		{"RefusesVersionThatIsText", []string{"UPDATE _meta SET version = 'three'"}, `_meta says version "three"; want a whole number`},
-		{"RefusesVersionThatIsNotWhole", []string{"UPDATE _meta SET version = 2.5"}, `_meta says version 2.5; want a whole number`},
+		{"RefusesVersionThatIsNoInteger", []string{"UPDATE _meta SET version = 2.5"}, `_meta says version 2.5; want a whole number`},
 	} {
 		t.claim(c.name, func(t *test) {
 			t.migrate(upTo(3, notes))
@@ -206,7 +220,9 @@ func refusal(t *test) {
 			t.refuses(t.schema(upTo(3, notes)), lockstep.ErrUnreadable, "data.db: cannot read the version: "+c.want)
 		})
 	}
+}
 
+func refusesReadOnly(t *test) {
 	t.claim("MigrateRefusesReadOnlyDatabaseThatIsBehind", func(t *test) {
 		t.migrate(upTo(2, notes))
 		before := t.bytes()

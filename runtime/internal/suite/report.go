@@ -9,7 +9,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// progress returns an option that notes the events of an upgrade.
+// progress returns an option that records the events of an upgrade.
 func progress(events *[]string) lockstep.Option {
 	return lockstep.WithProgress(func(p lockstep.Progress) {
 		event := fmt.Sprintf("%v %s %d/%d %d/%d", p.Version, p.File, p.Migration, p.Migrations, p.Statement, p.Statements)
@@ -23,7 +23,7 @@ func progress(events *[]string) lockstep.Option {
 	})
 }
 
-// logger returns an option that writes the records of an upgrade.
+// logger returns an option that writes the log of an upgrade.
 func (t *test) logger(b *bytes.Buffer) lockstep.Option {
 	return lockstep.WithLogger(slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -41,8 +41,7 @@ func (t *test) logger(b *bytes.Buffer) lockstep.Option {
 	})))
 }
 
-func report(t *test) {
-	const pending = `
+const pending = `
 -- 0001-notes.sql --
 CREATE TABLE notes (id INTEGER PRIMARY KEY);
 -- 0002-tags.sql --
@@ -53,6 +52,8 @@ COMMIT;
 -- 0003-index.sql --
 CREATE INDEX by_tag ON tags (tag);
 `
+
+func reportsProgress(t *test) {
 	t.claim("ReportsProgressOfEachStatement", func(t *test) {
 		want := []string{
 			"0002 0002-tags.sql 1/2 0/4",
@@ -85,6 +86,9 @@ CREATE INDEX by_tag ON tags (tag);
 		t.says(lockstep.Migrate(t.Context(), db, t.schema(pending), progress(&got)), "data.db: 0002-tags.sql:1: table tags already exists; rolled back, still at 0001")
 		t.same("progress", strings.Join(got, "\n"), "0002 0002-tags.sql 1/2 0/4\n0002 0002-tags.sql 1/2 1/4")
 	})
+}
+
+func logs(t *test) {
 	t.claim("LogsEachMigrationOnceItIsCommitted", func(t *test) {
 		t.migrate(upTo(1, pending))
 		var b bytes.Buffer

@@ -44,39 +44,42 @@ func (t *test) settingsOf(db *sql.DB) string {
 	return b.String() + strings.Join(t.rows(db, "SELECT 'a' LIKE 'A', (SELECT count(*) FROM mark)"), "")
 }
 
-func settings(t *test) {
-	changes := []string{
-		"synchronous = 0", "synchronous = 1", "synchronous = 3", "defer_foreign_keys = 1", "case_sensitive_like = 1", "recursive_triggers = 1",
-		"legacy_alter_table = 1", "ignore_check_constraints = 1", "writable_schema = 1", "read_uncommitted = 1",
-		"reverse_unordered_selects = 1", "automatic_index = 0", "analysis_limit = 7", "count_changes = 1",
-		"full_column_names = 1", "short_column_names = 0", "trusted_schema = 0", "trusted_schema = 1",
+// changes are settings that are not the replay's.
+var changes = []string{
+	"synchronous = 0", "synchronous = 1", "synchronous = 3", "defer_foreign_keys = 1", "case_sensitive_like = 1", "recursive_triggers = 1",
+	"legacy_alter_table = 1", "ignore_check_constraints = 1", "writable_schema = 1", "read_uncommitted = 1",
+	"reverse_unordered_selects = 1", "automatic_index = 0", "analysis_limit = 7", "count_changes = 1",
+	"full_column_names = 1", "short_column_names = 0", "trusted_schema = 0", "trusted_schema = 1",
+}
+
+// under runs the sensitive migration of an archive on a connection with a setting.
+func (t *test) under(change, archive string) (err error) {
+	t.Helper()
+	t.migrate(upTo(1, sensitive))
+	t.exec("INSERT INTO notes (title, size) VALUES ('draft: a', 1), ('Draft: b', 1), ('kept', 2), ('gone', 3)")
+	db := t.open(Settings{ForeignKeys: true})
+	db.SetMaxOpenConns(1)
+	t.execOn(db, "CREATE TEMP TABLE mark (a)", "INSERT INTO mark VALUES (1)")
+	if change != "" {
+		t.execOn(db, "PRAGMA "+change)
 	}
+	before := t.settingsOf(db)
+	err = lockstep.Migrate(t.Context(), db, t.schema(archive))
+	t.same("settings after "+change, t.settingsOf(db), before)
+	return err
+}
+
+func restoresSettings(t *test) {
 	const result = "SELECT * FROM was UNION ALL SELECT id, title FROM notes UNION ALL SELECT id, title FROM copied UNION ALL SELECT 'log', entry FROM log UNION ALL SELECT name, sql FROM sqlite_schema"
-	// under runs the sensitive migration on a connection with the setting.
-	under := func(t *test, change, archive string) (err error) {
-		t.Helper()
-		t.migrate(upTo(1, sensitive))
-		t.exec("INSERT INTO notes (title, size) VALUES ('draft: a', 1), ('Draft: b', 1), ('kept', 2), ('gone', 3)")
-		db := t.open(Settings{ForeignKeys: true})
-		db.SetMaxOpenConns(1)
-		t.execOn(db, "CREATE TEMP TABLE mark (a)", "INSERT INTO mark VALUES (1)")
-		if change != "" {
-			t.execOn(db, "PRAGMA "+change)
-		}
-		before := t.settingsOf(db)
-		err = lockstep.Migrate(t.Context(), db, t.schema(archive))
-		t.same("settings after "+change, t.settingsOf(db), before)
-		return err
-	}
 	t.claim("OfTheConnectionDoNotChangeWhatAMigrationDoes", func(t *test) {
 		normal := newTest(t.T, t.driver)
-		if err := under(normal, "", sensitive); err != nil {
+		if err := normal.under("", sensitive); err != nil {
 			t.Fatal(err)
 		}
 		want := normal.query(result)
 		for _, change := range changes {
 			t := newTest(t.T, t.driver)
-			if err := under(t, change, sensitive); err != nil {
+			if err := t.under(change, sensitive); err != nil {
 				t.Errorf("PRAGMA %s: got error %v", change, err)
 				continue
 			}
@@ -90,11 +93,14 @@ func settings(t *test) {
 	t.claim("OfTheConnectionComeBackAfterAFailure", func(t *test) {
 		for _, change := range changes {
 			t := newTest(t.T, t.driver)
-			if err := under(t, change, sensitive+"INSERT INTO notes (title) SELECT 'twice' FROM notes;\n"); err == nil {
+			if err := t.under(change, sensitive+"INSERT INTO notes (title) SELECT 'twice' FROM notes;\n"); err == nil {
 				t.Errorf("PRAGMA %s: got no error", change)
 			}
 		}
 	})
+}
+
+func writesSafely(t *test) {
 	t.claim("ProtectWhateverIsWritten", func(t *test) {
 		for _, c := range []struct {
 			call   string

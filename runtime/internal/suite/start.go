@@ -8,7 +8,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func start(t *test) {
+func starts(t *test) {
 	t.claim("CreatesNewDatabase", func(t *test) {
 		for _, s := range []Settings{{}, {ForeignKeys: true}, {Journal: "wal", BusyTimeout: time.Second, ForeignKeys: true}} {
 			t := newTest(t.T, t.driver)
@@ -76,7 +76,10 @@ func start(t *test) {
 			}
 		}
 	})
-	t.claim("BytesThatArriveAreTheFilesWithLFLineEnds", func(t *test) {
+}
+
+func runsStatements(t *test) {
+	t.claim("LineEndsAndByteOrderMarkMakeNoDifference", func(t *test) {
 		const lf = "CREATE TABLE poems (\n\tid INTEGER PRIMARY KEY, -- a comment\n\t/* another; one */ text TEXT\n);\n" +
 			"INSERT INTO poems (text) VALUES ('one\ntwo;\n-- three''s'), ('tab\there');\n" +
 			"CREATE/**/TRIGGER t AFTER DELETE ON poems BEGIN\n\tSELECT CASE WHEN 1 THEN ';' END;\nEND;\n" +

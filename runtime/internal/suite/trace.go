@@ -9,18 +9,18 @@ import (
 	"sync"
 )
 
-// A tracer notes the statements that a pool executes.
+// A tracer records the statements that a pool executes.
 type tracer struct {
 	inner driver.Driver
 	dsn   string
 
 	mu         sync.Mutex
 	statements []string
-	before     func(n int) error // called before statement n, from 1; an error is the statement's
-	swallow    string            // the error of a statement that has this in it is not passed on
+	before     func(n int) error // called before statement n, from 1; its error is the statement's
+	swallow    string            // errors of statements that contain this are not passed on
 }
 
-// trace opens a pool on the file whose statements are noted.
+// trace opens a pool on the file and records its statements.
 func (t *test) trace(s Settings) (*sql.DB, *tracer) {
 	t.Helper()
 	dsn := t.driver.DSN(t.path, s)
@@ -30,7 +30,7 @@ func (t *test) trace(s Settings) (*sql.DB, *tracer) {
 	return db, tr
 }
 
-// take returns the statements that were noted, and forgets them.
+// take returns the recorded statements and forgets them.
 func (tr *tracer) take() string {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -49,14 +49,14 @@ func (tr *tracer) note(q string) error {
 	return nil
 }
 
-// interfere has f called before each statement, until it is nil again.
+// interfere calls f before each statement. A nil f ends that.
 func (tr *tracer) interfere(f func(n int) error) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	tr.statements, tr.before = nil, f
 }
 
-// forget takes back the last note: the statement comes again.
+// forget drops the last record: the statement will come again.
 func (tr *tracer) forget() {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()

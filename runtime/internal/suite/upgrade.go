@@ -8,7 +8,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
 )
 
-func upgrade(t *test) {
+func keepsSettings(t *test) {
 	t.claim("KeepsTheConnectionsSettings", func(t *test) {
 		const changes = `
 -- 0001-notes.sql --
@@ -40,6 +40,9 @@ CREATE TABLE notes (id INTEGER PRIMARY KEY);
 		t.same("foreign_keys", t.rows(db, "PRAGMA foreign_keys")[0], "1")
 		t.same("recursive_triggers", t.rows(db, "PRAGMA recursive_triggers")[0], "1")
 	})
+}
+
+func runsScripts(t *test) {
 	t.claim("RunsStatementsThatReturnRowsToTheirEnd", func(t *test) {
 		t.migrate(`
 -- 0001-rows.sql --
@@ -61,7 +64,7 @@ PRAGMA user_version = 42;
 		t.same("seen", t.query("SELECT n FROM seen"), "11\n12\n13")
 		t.same("user_version", t.query("PRAGMA user_version"), "42")
 	})
-	t.claim("SkipsTheTransactionThatAScriptBrings", func(t *test) {
+	t.claim("SkipsBeginAndCommit", func(t *test) {
 		t.migrate(`
 -- 0001-begin.sql --
 BEGIN TRANSACTION;
@@ -71,7 +74,7 @@ begin immediate; INSERT INTO t VALUES (1); END TRANSACTION;
 `)
 		t.same("t", t.query("SELECT n FROM t"), "1")
 	})
-	t.claim("LeavesSavepointsToTheScript", func(t *test) {
+	t.claim("RunsSavepoints", func(t *test) {
 		t.migrate(`
 -- 0001-savepoints.sql --
 CREATE TABLE t (n INTEGER);
@@ -83,6 +86,9 @@ INSERT INTO t VALUES (2);
 `)
 		t.same("t", t.query("SELECT n FROM t"), "2")
 	})
+}
+
+func checksTheResult(t *test) {
 	t.claim("RefusesTablesThatTheMigrationsDoNotMake", func(t *test) {
 		t.migrate(upTo(1, notes))
 		t.exec("CREATE TABLE tags_old (tag TEXT)", "ALTER TABLE notes ADD COLUMN stray TEXT")
@@ -97,8 +103,8 @@ INSERT INTO t VALUES (2);
 		t.same("state", t.state(), before)
 		t.same("settings", t.settings(db), settings)
 	})
-	t.claim("NumbersWithGapsAreNoLess", func(t *test) {
-		// What a directory of fastmigrate may have.
+	t.claim("AcceptsNumbersWithGaps", func(t *test) {
+		// A directory of fastmigrate may have them.
 		s := t.schema(upTo(3, notes))
 		for i := range s.Migrations {
 			m := &s.Migrations[i]
