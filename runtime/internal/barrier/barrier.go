@@ -1,5 +1,5 @@
-// Package barrier starts the test's own program as several processes that go on at
-// the same moment.
+// Package barrier starts several processes of the test's own program, which go on at the same
+// moment.
 package barrier
 
 import (
@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// A Process has been started, and waits.
+// A Process was started and waits.
 type Process struct {
 	*exec.Cmd
 	Stderr bytes.Buffer
 }
 
-// Start starts n processes of the running test binary, with a description of what they
-// are to do, as JSON, in an environment variable. Each has to call [Wait] once. They go
-// on when release is called, all at once, and are killed at the end of the test.
+// Start starts n processes of the running test binary. An environment variable describes what
+// they do, as JSON. Each must call [Wait] once. They all go on when release is called, and are
+// killed at the end of the test.
 func Start(t testing.TB, n int, variable string, description any) (processes []*Process, release func()) {
 	t.Helper()
 	text, err := json.Marshal(description)
@@ -59,7 +59,7 @@ func Start(t testing.TB, n int, variable string, description any) (processes []*
 
 const here = "ready\n"
 
-// Wait is called by a process that was started. It returns when all may go on.
+// Wait returns when all processes may go on.
 func Wait() {
 	os.Stdout.WriteString(here)
 	io.Copy(io.Discard, os.Stdin)

@@ -1,6 +1,6 @@
-// Package faultvfs is the operating system's files with a meter on them, on a disk
-// that fails or is full on demand. It is how SQLite tests itself: each operation of
-// a piece of work fails in turn, and the database is looked at after each.
+// Package faultvfs gives SQLite the operating system's files on a disk that counts what is
+// done, and fails or is full on demand. SQLite tests itself in this way: each operation of a
+// piece of work fails in turn, and the database is checked after each.
 //
 // https://sqlite.org/testing.html#i_o_error_testing
 package faultvfs
@@ -15,9 +15,8 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// A Disk is a VFS. What is done through it is done, but for sync: that is counted
-// and left out, so that a thousand upgrades are no thousand times as slow as one.
-// The index of a WAL is shared memory, and not on the disk.
+// A Disk is a VFS. It passes on every operation but sync, which it only counts, so that a
+// thousand upgrades take seconds. The index of a WAL is shared memory, not on the disk.
 type Disk struct {
 	os vfs.VFSFilename
 
@@ -28,18 +27,18 @@ type Disk struct {
 	seen   int // operations since the fault was set that can fail
 	failed int
 	full   bool
-	room   int64 // that is left; when not full, less what was taken
+	room   int64 // left; if not full, less what was taken
 	peak   int64
 }
 
-// Register makes a new disk known to SQLite by this name, until unregister.
+// Register registers a new disk with SQLite under a name, until unregister is called.
 func Register(name string) (d *Disk, unregister func()) {
 	d = &Disk{os: vfs.Find("").(vfs.VFSFilename)}
 	vfs.Register(name, d)
 	return d, func() { vfs.Unregister(name) }
 }
 
-// An Op is something that SQLite has a VFS do.
+// An Op is an operation of a VFS.
 type Op int
 
 const (
@@ -65,13 +64,13 @@ const (
 type Fault struct {
 	Ops     Ops               // that can fail
 	At      int               // the first that does; 1 is the next
-	Lasting bool              // those after it fail, too
-	Late    bool              // it has been done when it fails, as on a network disk whose answer is lost
+	Lasting bool              // all later ones fail, too
+	Late    bool              // it takes effect and fails, as on a network disk whose answer is lost
 	After   time.Duration     // it takes so long to fail
-	Code    sqlite3.ErrorCode // that it fails with: IOERR, FULL
+	Code    sqlite3.ErrorCode // its error: IOERR, FULL
 }
 
-// Fail has operations fail from now on.
+// Fail makes operations fail from now on.
 func (d *Disk) Fail(f Fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -85,7 +84,7 @@ func (d *Disk) Fill(room int64) {
 	d.full, d.room, d.failed = true, room, 0
 }
 
-// Heal ends all faults, and begins to count anew.
+// Heal ends all faults and counts from zero.
 func (d *Disk) Heal() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -110,7 +109,7 @@ func (d *Disk) Peak() int64 {
 	return d.peak
 }
 
-// Lock returns the highest lock that was asked for on a file.
+// Lock returns the highest lock that was requested on a file.
 func (d *Disk) Lock() vfs.LockLevel {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -124,7 +123,7 @@ func (d *Disk) Failed() int {
 	return d.failed
 }
 
-// count counts an operation, and says whether it is one that fails.
+// count counts an operation and reports whether it fails.
 func (d *Disk) count(op Op) (fails bool, fault Fault) {
 	d.mu.Lock()
 	defer func() {
@@ -143,7 +142,7 @@ func (d *Disk) count(op Op) (fails bool, fault Fault) {
 	return true, d.fault
 }
 
-// do counts an operation, and does it or fails.
+// do counts an operation, and does it unless it fails.
 func (d *Disk) do(op Op, f func() error) error {
 	fails, fault := d.count(op)
 	if !fails {
@@ -155,7 +154,7 @@ func (d *Disk) do(op Op, f func() error) error {
 	return fault.Code
 }
 
-// take takes up to n bytes of the room that there is.
+// take takes up to n bytes of the room.
 func (d *Disk) take(n int64) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -218,9 +217,8 @@ func (d *Disk) Access(name string, flags vfs.AccessFlag) (bool, error) {
 // FullPathname implements [vfs.VFS].
 func (d *Disk) FullPathname(name string) (string, error) { return d.os.FullPathname(name) }
 
-// osFile is what a file of the operating system can do beyond [vfs.File]. It can
-// be told how large it will be, too, and mapped into memory; both would pass by
-// the meter.
+// osFile is what a file of the operating system can do beyond [vfs.File], without what would
+// bypass the disk: a hint about its size, and mapping it into memory.
 type osFile interface {
 	vfs.FileLockState
 	vfs.FilePersistWAL
@@ -309,7 +307,7 @@ func (f *file) Lock(lock vfs.LockLevel) error {
 	return f.osFile.Lock(lock)
 }
 
-// DeviceCharacteristics leaves out what a file system does by itself.
+// DeviceCharacteristics hides that a file system can write several pages atomically.
 func (f *file) DeviceCharacteristics() vfs.DeviceCharacteristic {
 	return f.osFile.DeviceCharacteristics() &^ vfs.IOCAP_BATCH_ATOMIC
 }
