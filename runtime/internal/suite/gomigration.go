@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -98,6 +99,31 @@ func (t *test) upgradeBy(s *lockstep.Schema, opts ...lockstep.Option) {
 	t.atHead(s)
 }
 
+// runs upgrades a file at version 1 by a function.
+func (t *test) runs(f goFunc, opts ...lockstep.Option) {
+	t.Helper()
+	t.migrate(upTo(1, slugs))
+	t.upgradeBy(t.slugsBy(f), opts...)
+}
+
+// leavesAll calls upgrade, which has to leave a file at version 1 and the connections of the
+// pool as they were. Then fillSlugs succeeds.
+func (t *test) leavesAll(upgrade func(db *sql.DB)) {
+	t.Helper()
+	t.migrate(upTo(1, slugs))
+	before := t.state()
+	db := t.pool(Settings{ForeignKeys: true})
+	settings := t.settings(db)
+	upgrade(db)
+	t.same("settings", t.settings(db), settings)
+	t.same("state", t.state(), before)
+	if n := db.Stats().OpenConnections; n != poolSize {
+		t.Errorf("%d connections are open, want the same %d", n, poolSize)
+	}
+	db.Close()
+	t.upgradeBy(t.slugsBy(fillSlugs))
+}
+
 // undone upgrades a file at version 1 by a function, which is expected to fail with this
 // text, and then by fillSlugs, which succeeds.
 func (t *test) undone(want string, f goFunc) {
@@ -106,6 +132,16 @@ func (t *test) undone(want string, f goFunc) {
 	t.fails(t.slugsBy(f), "data.db: 0003-slugs.go: "+want+"; rolled back, still at 0001")
 	t.upgradeBy(t.slugsBy(fillSlugs))
 	t.same("slugs", t.query("SELECT * FROM slugs"), "one!\ntwo!\nthree!")
+}
+
+// fills returns a function that does what fillSlugs does, and then f.
+func fills(f goFunc) goFunc {
+	return func(ctx context.Context, tx lockstep.Tx) error {
+		if err := fillSlugs(ctx, tx); err != nil {
+			return err
+		}
+		return f(ctx, tx)
+	}
 }
 
 // executes returns a function that executes a statement.
@@ -184,32 +220,23 @@ func goPlaces(t *test) {
 		t.fails(s, "data.db: 0004-index.sql:2: UNIQUE constraint failed: index 'one'; rolled back, still at 0001")
 		t.upgradeBy(t.slugsBy(fillSlugs))
 	})
-	make1 := func(ctx context.Context, tx lockstep.Tx) error {
-		_, err := tx.ExecContext(ctx, "CREATE TABLE one (n INTEGER PRIMARY KEY); INSERT INTO one VALUES (1), (2)")
-		return err
-	}
-	drop := func(ctx context.Context, tx lockstep.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM one WHERE n = 1")
-		return err
-	}
-	for _, c := range []struct{ name, archive string }{
-		{"MayBeTheOnlyOne", "-- 0001-one.go --\nCREATE TABLE one (n INTEGER PRIMARY KEY);\n"},
-		{"MayBeTheOldest", "-- 0001-one.go --\nCREATE TABLE one (n INTEGER PRIMARY KEY);\n-- 0002-two.sql --\nINSERT INTO one VALUES (3);\n"},
-		{"MayBeTheNewest", "-- 0001-one.sql --\nCREATE TABLE one (n INTEGER PRIMARY KEY);\nINSERT INTO one VALUES (1), (2);\n-- 0002-two.go --\nSELECT 1;\n"},
-		{"MayStandBehindAnother", "-- 0001-one.go --\nCREATE TABLE one (n INTEGER PRIMARY KEY);\n-- 0002-two.go --\nSELECT 1;\n"},
+	const table = "CREATE TABLE one (n INTEGER PRIMARY KEY);\n"
+	makes := executes(table + "INSERT INTO one VALUES (1), (2)")
+	deletes := executes("DELETE FROM one WHERE n = 1")
+	for _, c := range []struct {
+		name, archive string
+		funcs         map[lockstep.Version]goFunc
+		want          string
+	}{
+		{"MayBeTheOnlyOne", "-- 0001-one.go --\n" + table, map[lockstep.Version]goFunc{1: makes}, "1\n2"},
+		{"MayBeTheOldest", "-- 0001-one.go --\n" + table + "-- 0002-two.sql --\nINSERT INTO one VALUES (3);\n", map[lockstep.Version]goFunc{1: makes}, "1\n2\n3"},
+		{"MayBeTheNewest", "-- 0001-one.sql --\n" + table + "INSERT INTO one VALUES (1), (2);\n-- 0002-two.go --\nSELECT 1;\n", map[lockstep.Version]goFunc{2: deletes}, "2"},
+		{"MayComeAfterAnother", "-- 0001-one.go --\n" + table + "-- 0002-two.go --\nSELECT 1;\n", map[lockstep.Version]goFunc{1: makes, 2: deletes}, "2"},
 	} {
 		t.claim(c.name, func(t *test) {
-			funcs := make(map[lockstep.Version]goFunc)
-			if strings.Contains(c.archive, "0001-one.go") {
-				funcs[1] = make1
-			}
-			if strings.Contains(c.archive, "0002-two.go") {
-				funcs[2] = drop
-			}
-			s := t.goSchema(c.archive, funcs)
+			s := t.goSchema(c.archive, c.funcs)
 			t.upgradeBy(s)
-			want := map[string]string{"MayBeTheOnlyOne": "1\n2", "MayBeTheOldest": "1\n2\n3", "MayBeTheNewest": "2", "MayStandBehindAnother": "2"}[c.name]
-			t.same("rows", t.query("SELECT n FROM one ORDER BY n"), want)
+			t.same("rows", t.query("SELECT n FROM one ORDER BY n"), c.want)
 			if !t.fast(0, s) {
 				t.Error("the next start is not the fast one")
 			}
@@ -219,19 +246,17 @@ func goPlaces(t *test) {
 
 func goPerMigration(t *test) {
 	t.claim("RunsInATransactionOfItsOwnWithPerMigration", func(t *test) {
-		t.migrate(upTo(1, slugs))
-		s := t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
+		t.runs(func(ctx context.Context, tx lockstep.Tx) error {
 			t.same("version that others see", t.query("SELECT version FROM _meta"), "2")
 			return fillSlugs(ctx, tx)
-		})
-		t.upgradeBy(s, lockstep.WithPerMigration())
+		}, lockstep.WithPerMigration())
 		t.same("slugs", t.query("SELECT * FROM slugs"), "one!\ntwo!\nthree!")
 	})
 	t.claim("KeepsWhatWasBeforeItWithPerMigration", func(t *test) {
 		t.migrate(upTo(1, slugs))
-		err := lockstep.Migrate(t.Context(), t.open(Settings{}), t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
-			return errors.Join(fillSlugs(ctx, tx), errors.New("not today"))
-		}), lockstep.WithPerMigration())
+		err := lockstep.Migrate(t.Context(), t.open(Settings{}), t.slugsBy(fills(func(context.Context, lockstep.Tx) error {
+			return errors.New("not today")
+		})), lockstep.WithPerMigration())
 		t.says(err, "data.db: 0003-slugs.go: not today; rolled back, still at 0002")
 		t.same("notes", t.query("SELECT title, slug FROM notes ORDER BY id"), "One!|\nTwo!|\nThree!|")
 		t.upgradeBy(t.slugsBy(fillSlugs), lockstep.WithPerMigration())

@@ -39,11 +39,9 @@ func goErrors(t *test) {
 		})
 	}
 	t.claim("FailureOfItsOwnChangesNothing", func(t *test) {
-		t.undone("not today", func(ctx context.Context, tx lockstep.Tx) error {
-			return errors.Join(fillSlugs(ctx, tx), errors.New("not today"))
-		})
+		t.undone("not today", fills(func(context.Context, lockstep.Tx) error { return errors.New("not today") }))
 	})
-	t.claim("OrphansThatItMakesLeaveAllAsItWas", func(t *test) {
+	t.claim("OrphansThatItMakesChangeNothing", func(t *test) {
 		t.migrate(family)
 		before := t.state()
 		db := t.pool(Settings{ForeignKeys: true})
@@ -88,9 +86,7 @@ func goEndedTransactions(t *test) {
 			"CREATE TRIGGER t BEFORE UPDATE ON notes BEGIN SELECT RAISE(ROLLBACK, 'hands off'…: hands off"},
 	} {
 		t.claim("DoesNothingMoreAfterAFailed"+c.name, func(t *test) {
-			t.migrate(upTo(1, slugs))
-			t.endsTransaction(t.pool(Settings{ForeignKeys: true}), c.f, c.want)
-			t.upgradeBy(t.slugsBy(fillSlugs))
+			t.leavesAll(func(db *sql.DB) { t.endsTransaction(db, c.f, c.want) })
 		})
 	}
 	t.claim("DoesNothingMoreOnAFullDisk", func(t *test) {
@@ -98,16 +94,17 @@ func goEndedTransactions(t *test) {
 		db := t.open(Settings{})
 		db.SetMaxOpenConns(1)
 		t.rows(db, "PRAGMA max_page_count = 10")
+		before := t.state()
 		q := "INSERT INTO notes (title) VALUES (zeroblob(100000))"
 		t.endsTransaction(db, executes(q), q+": database or disk is full")
+		t.same("state", t.state(), before)
 	})
 }
 
 // endsTransaction upgrades the file by a function that calls f, whose error ends the
-// transaction, and goes on. Nothing of what it does then may have an effect.
+// transaction, and goes on. Nothing is executed any more.
 func (t *test) endsTransaction(db *sql.DB, f goFunc, want string) {
 	t.Helper()
-	before := t.state()
 	err := lockstep.Migrate(t.Context(), db, t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
 		stmt, err := tx.PrepareContext(ctx, "INSERT INTO notes (title) VALUES ('before')")
 		if err != nil {
@@ -141,8 +138,6 @@ func (t *test) endsTransaction(db *sql.DB, f goFunc, want string) {
 		return nil
 	}))
 	t.says(err, "data.db: 0003-slugs.go: "+want+"; rolled back, still at 0001")
-	db.Close()
-	t.same("state", t.state(), before)
 }
 
 // goHandledErrors is about errors that leave the transaction open. What becomes of them is
@@ -166,16 +161,11 @@ func goHandledErrors(t *test) {
 		{"ArgumentOfNoType", prepares("UPDATE notes SET slug = ?", struct{}{})},
 	} {
 		t.claim("GoesOnAfterAHandled"+c.name, func(t *test) {
-			t.migrate(upTo(1, slugs))
-			t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
-				if err := fillSlugs(ctx, tx); err != nil {
-					return err
-				}
+			t.runs(fills(func(ctx context.Context, tx lockstep.Tx) error {
 				if err := c.f(ctx, tx); err == nil {
 					t.Error("did not fail")
 				}
-				executes("DROP TRIGGER IF EXISTS t")(ctx, tx)
-				return executes("UPDATE notes SET slug = slug || id WHERE id > 1")(ctx, tx)
+				return executes("DROP TRIGGER IF EXISTS t; UPDATE notes SET slug = slug || id WHERE id > 1")(ctx, tx)
 			}))
 			want := "one!\ntwo!2\nthree!3"
 			if c.name == "ConflictOfSeveralRows" {
@@ -185,15 +175,14 @@ func goHandledErrors(t *test) {
 		})
 	}
 	t.claim("GoesOnAfterTheContextOfAQueryHasEnded", func(t *test) {
-		t.migrate(upTo(1, slugs))
-		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
+		t.runs(func(ctx context.Context, tx lockstep.Tx) error {
 			brief, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
 			defer cancel()
 			if err := queries(endless)(brief, tx); err == nil {
 				t.Error("did not fail")
 			}
 			return fillSlugs(ctx, tx)
-		}))
+		})
 		t.same("slugs", t.query("SELECT * FROM slugs"), "one!\ntwo!\nthree!")
 	})
 	t.claim("SaysNothingOfAnErrorThatItHasHandled", func(t *test) {
@@ -207,32 +196,24 @@ func goHandledErrors(t *test) {
 // ends lets a function end in another way than by returning.
 func (t *test) ends(f goFunc, wantPanic any) {
 	t.Helper()
-	t.migrate(upTo(1, slugs))
-	before := t.state()
-	db := t.pool(Settings{ForeignKeys: true})
-	settings := t.settings(db)
 	s := t.slugsBy(f)
-	recovered := make(chan any)
-	go func() {
-		defer func() { recovered <- recover() }()
-		lockstep.Migrate(context.Background(), db, s)
-	}()
-	select {
-	case got := <-recovered:
-		if got != wantPanic {
-			t.Errorf("recovered %v, want %v", got, wantPanic)
+	t.leavesAll(func(db *sql.DB) {
+		recovered := make(chan any)
+		go func() {
+			defer func() { recovered <- recover() }()
+			lockstep.Migrate(context.Background(), db, s)
+		}()
+		select {
+		case got := <-recovered:
+			if got != wantPanic {
+				t.Errorf("recovered %v, want %v", got, wantPanic)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("Migrate did not end")
 		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("Migrate did not end")
-	}
-	t.same("settings", t.settings(db), settings)
-	t.same("state", t.state(), before)
-	if n := db.Stats().OpenConnections; n != poolSize {
-		t.Errorf("%d connections are open, want the same %d", n, poolSize)
-	}
-	db.Close()
-	t.upgradeBy(t.slugsBy(fillSlugs))
+	})
 }
+
 func goPanics(t *test) {
 	t.claim("PanicGoesOnAndChangesNothing", func(t *test) {
 		t.ends(func(ctx context.Context, tx lockstep.Tx) error {
@@ -244,26 +225,17 @@ func goPanics(t *test) {
 		}, "stop")
 	})
 	t.claim("PanicInScanGoesOnAndChangesNothing", func(t *test) {
-		t.ends(func(ctx context.Context, tx lockstep.Tx) error {
-			if err := fillSlugs(ctx, tx); err != nil {
-				return err
-			}
+		t.ends(fills(func(ctx context.Context, tx lockstep.Tx) error {
 			rows, err := tx.QueryContext(ctx, "SELECT 1")
 			if err != nil || !rows.Next() {
 				return errors.Join(err, errors.New("no rows"))
 			}
 			// (A deferred Close would wait for ever: database/sql still holds a lock.)
 			return rows.Scan(panicking{})
-		}, "scanned")
+		}), "scanned")
 	})
 	t.claim("GoexitChangesNothing", func(t *test) {
-		t.ends(func(ctx context.Context, tx lockstep.Tx) error {
-			if err := fillSlugs(ctx, tx); err != nil {
-				return err
-			}
-			runtime.Goexit()
-			return nil
-		}, nil)
+		t.ends(fills(func(context.Context, lockstep.Tx) error { runtime.Goexit(); return nil }), nil)
 	})
 }
 
@@ -289,51 +261,37 @@ func goContexts(t *test) {
 		}},
 	} {
 		t.claim("ContextThatEndsInterrupts"+c.name, func(t *test) {
-			t.migrate(upTo(1, slugs))
-			before := t.state()
-			db := t.pool(Settings{ForeignKeys: true})
-			settings := t.settings(db)
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			err := lockstep.Migrate(ctx, db, t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
-				if err := fillSlugs(ctx, tx); err != nil {
-					return err
+			t.leavesAll(func(db *sql.DB) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				err := lockstep.Migrate(ctx, db, t.slugsBy(fills(func(ctx context.Context, tx lockstep.Tx) error {
+					time.AfterFunc(50*time.Millisecond, cancel)
+					return c.f(ctx, tx)
+				})))
+				t.says(err, "data.db: 0003-slugs.go: interrupted: context canceled; rolled back, still at 0001")
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("got %v, want the context's error", err)
 				}
-				time.AfterFunc(50*time.Millisecond, cancel)
-				return c.f(ctx, tx)
-			}))
-			t.says(err, "data.db: 0003-slugs.go: interrupted: context canceled; rolled back, still at 0001")
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v, want the context's error", err)
-			}
-			t.same("settings", t.settings(db), settings)
-			t.same("state", t.state(), before)
-			db.Close()
-			t.upgradeBy(t.slugsBy(fillSlugs))
+			})
 		})
 	}
 	t.claim("ContextOfAStatementThatEndsIsAFailureOfIt", func(t *test) {
-		t.migrate(upTo(1, slugs))
-		before := t.state()
-		db := t.pool(Settings{ForeignKeys: true})
-		settings := t.settings(db)
-		var first error
-		err := lockstep.Migrate(t.Context(), db, t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
-			brief, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
-			defer cancel()
-			if first = executes("INSERT INTO notes (title) "+endless)(brief, tx); first == nil {
-				t.Error("did not fail")
-			}
-			if err := executes("UPDATE notes SET slug = 'kept'")(ctx, tx); err == nil {
-				t.Error("executed another statement")
-			}
-			return fmt.Errorf("out of time: %v", first)
-		}))
-		t.says(err, fmt.Sprintf("data.db: 0003-slugs.go: out of time: %v; rolled back, still at 0001", first))
-		t.same("settings", t.settings(db), settings)
-		t.same("state", t.state(), before)
+		t.leavesAll(func(db *sql.DB) {
+			var first error
+			err := lockstep.Migrate(t.Context(), db, t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
+				brief, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
+				defer cancel()
+				if first = executes("INSERT INTO notes (title) "+endless)(brief, tx); first == nil {
+					t.Error("did not fail")
+				}
+				if err := executes("UPDATE notes SET slug = 'kept'")(ctx, tx); err == nil {
+					t.Error("executed another statement")
+				}
+				return fmt.Errorf("out of time: %v", first)
+			}))
+			t.says(err, fmt.Sprintf("data.db: 0003-slugs.go: out of time: %v; rolled back, still at 0001", first))
+		})
 	})
-
 }
 
 // later is an error with other words.

@@ -13,15 +13,11 @@ import (
 
 func goOver(t *test) {
 	t.claim("IsOverWhenTheFunctionHasReturned", func(t *test) {
-		t.migrate(upTo(1, slugs))
 		var kept lockstep.Tx
 		var stmt *sql.Stmt
 		var rows *sql.Rows
-		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) (err error) {
+		t.runs(fills(func(ctx context.Context, tx lockstep.Tx) (err error) {
 			kept = tx
-			if err := fillSlugs(ctx, tx); err != nil {
-				return err
-			}
 			if stmt, err = tx.PrepareContext(ctx, "UPDATE notes SET slug = 'late'"); err != nil {
 				return err
 			}
@@ -52,15 +48,14 @@ func goOver(t *test) {
 		t.same("slugs", t.query("SELECT slug FROM notes ORDER BY id"), "one!\ntwo!\nthree!")
 	})
 	t.claim("RowsThatHoldRawBytesDoNotHoldTheUpgrade", func(t *test) {
-		t.migrate(upTo(1, slugs))
 		var rows *sql.Rows
-		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) (err error) {
+		t.runs(func(ctx context.Context, tx lockstep.Tx) (err error) {
 			if rows, err = tx.QueryContext(ctx, "SELECT title FROM notes"); err != nil {
 				return err
 			}
 			rows.Next()
 			return rows.Scan(new(sql.RawBytes))
-		}))
+		})
 		if rows.Next() {
 			t.Error("rows were read")
 		}
@@ -105,8 +100,7 @@ func goValues(t *test) {
 		t.same("values", inside, valuesOf(t.open(Settings{}).QueryContext(t.Context(), q)))
 	})
 	t.claim("ReadsRowsWhileItWritesOthersAndReusesStatements", func(t *test) {
-		t.migrate(upTo(1, slugs))
-		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
+		t.runs(func(ctx context.Context, tx lockstep.Tx) error {
 			stmt, err := tx.PrepareContext(ctx, "UPDATE notes SET slug = ? WHERE id = ?")
 			if err != nil {
 				return err
@@ -142,7 +136,7 @@ func goValues(t *test) {
 				}
 			}
 			return outer.Close()
-		}))
+		})
 		t.same("slugs", t.query("SELECT * FROM slugs"), "one!\ntwo!\nthree!")
 	})
 }
@@ -205,7 +199,6 @@ func valuesOf(rows *sql.Rows, err error) string {
 
 func goProgress(t *test) {
 	t.claim("ReportsProgressAndRows", func(t *test) {
-		t.migrate(upTo(1, slugs))
 		s := t.goSchema(slugs+"-- 0005-tell.sql --\nCREATE TRIGGER t AFTER UPDATE ON notes BEGIN INSERT INTO slugs VALUES (new.slug); END;\nUPDATE notes SET slug = upper(slug);\n", map[lockstep.Version]goFunc{3: fillSlugs})
 		for _, opts := range [][]lockstep.Option{nil, {lockstep.WithPerMigration()}} {
 			t := newTest(t.T, t.driver)
@@ -229,16 +222,15 @@ func goProgress(t *test) {
 		}
 	})
 	t.claim("ReportsRowsWhileItRuns", func(t *test) {
-		t.migrate(upTo(1, slugs))
 		var during []int64
-		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
+		t.runs(func(ctx context.Context, tx lockstep.Tx) error {
 			for begun := time.Now(); len(during) < 2 && time.Since(begun) < 30*time.Second; {
 				if err := executes("UPDATE notes SET slug = title")(ctx, tx); err != nil {
 					return err
 				}
 			}
 			return nil
-		}), lockstep.WithProgress(func(p lockstep.Progress) {
+		}, lockstep.WithProgress(func(p lockstep.Progress) {
 			if p.Version == 3 && !p.Done && p.Rows > 3 {
 				during = append(during, p.Rows)
 			}

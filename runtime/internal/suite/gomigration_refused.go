@@ -43,33 +43,18 @@ func (t *test) refusesStatement(query, refusal string) {
 	t.Helper()
 	t.migrate(upTo(1, slugs))
 	want := "data.db: 0003-slugs.go: " + refusal + "; rolled back, still at 0001"
-	s := t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
-		_, err := tx.ExecContext(ctx, query)
-		return err
-	})
+	s := t.slugsBy(executes(query))
 	t.fails(s, want)
 	db := t.open(Settings{})
 	defer db.Close()
 	for name, run := range map[string]goFunc{
-		"Exec": func(ctx context.Context, tx lockstep.Tx) error {
-			_, err := tx.ExecContext(ctx, query)
-			return err
-		},
-		"ExecWithArguments": func(ctx context.Context, tx lockstep.Tx) error {
-			_, err := tx.ExecContext(ctx, query, 1)
-			return err
-		},
-		"Query": func(ctx context.Context, tx lockstep.Tx) error {
-			_, err := tx.QueryContext(ctx, query)
-			return err
-		},
+		"Exec":              executes(query),
+		"ExecWithArguments": executes(query, 1),
+		"Query":             queries(query),
 		"QueryRow": func(ctx context.Context, tx lockstep.Tx) error {
 			return tx.QueryRowContext(ctx, query).Scan(new(any))
 		},
-		"Prepare": func(ctx context.Context, tx lockstep.Tx) error {
-			_, err := tx.PrepareContext(ctx, query)
-			return err
-		},
+		"Prepare": prepares(query),
 	} {
 		s.Migrations[2].Program = lockstep.Go(func(ctx context.Context, tx lockstep.Tx) error {
 			t.same(name, fmt.Sprint(run(ctx, tx)), refusal)
@@ -83,8 +68,7 @@ func (t *test) refusesStatement(query, refusal string) {
 
 func goSettings(t *test) {
 	t.claim("AcceptsWhatLooksLikeTransactionControl", func(t *test) {
-		t.migrate(upTo(1, slugs))
-		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
+		t.runs(func(ctx context.Context, tx lockstep.Tx) error {
 			for _, q := range []string{
 				"CREATE TEMP TRIGGER t AFTER UPDATE ON notes BEGIN SELECT CASE 1 WHEN 1 THEN 2 END; END; DROP TRIGGER t",
 				"EXPLAIN COMMIT",
@@ -93,19 +77,18 @@ func goSettings(t *test) {
 				"PRAGMA foreign_keys; PRAGMA query_only; PRAGMA table_info(notes)",
 				"PRAGMA user_version = 7",
 			} {
-				if _, err := tx.ExecContext(ctx, q); err != nil {
+				if err := executes(q)(ctx, tx); err != nil {
 					return fmt.Errorf("%s: %w", q, err)
 				}
 			}
-			return fillSlugs(ctx, tx)
-		}))
+			return nil
+		})
 		t.same("user_version", t.query("PRAGMA user_version"), "7")
 	})
 	t.claim("SettingsThatItMayChangeArePutBack", func(t *test) {
-		t.migrate(upTo(1, slugs))
-		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error { // compares the settings
+		t.runs(func(ctx context.Context, tx lockstep.Tx) error { // compares the settings
 			for _, q := range []string{"PRAGMA recursive_triggers = 1", "EXPLAIN PRAGMA legacy_alter_table = 1", "PRAGMA ignore_check_constraints(on)", "PRAGMA defer_foreign_keys = 1"} {
-				if _, err := tx.ExecContext(ctx, q); err != nil {
+				if err := executes(q)(ctx, tx); err != nil {
 					return err
 				}
 			}
@@ -114,7 +97,7 @@ func goSettings(t *test) {
 				t.Errorf("got %v, %v", on, err)
 			}
 			return nil
-		}))
+		})
 	})
 }
 
@@ -130,17 +113,11 @@ func goOwnTables(t *test) {
 		{"ColumnOfTheHistory", "ALTER TABLE _lockstep_history ADD COLUMN x"},
 	} {
 		t.claim("LeavesTheRecordAlone"+c.name, func(t *test) {
-			t.undone("changed _meta or _lockstep_history, which belong to lockstep", func(ctx context.Context, tx lockstep.Tx) error {
-				_, err := tx.ExecContext(ctx, c.q)
-				return err
-			})
+			t.undone("changed _meta or _lockstep_history, which belong to lockstep", executes(c.q))
 		})
 	}
 	t.claim("LeavesTheRecordAloneOfANewDatabase", func(t *test) {
-		s := t.goSchema("-- 0001-one.go --\nSELECT 1;\n", map[lockstep.Version]goFunc{1: func(ctx context.Context, tx lockstep.Tx) error {
-			_, err := tx.ExecContext(ctx, "CREATE TABLE _meta (id INTEGER PRIMARY KEY, version INTEGER); INSERT INTO _meta VALUES (1, 7)")
-			return err
-		}})
+		s := t.goSchema("-- 0001-one.go --\nSELECT 1;\n", map[lockstep.Version]goFunc{1: executes("CREATE TABLE _meta (id INTEGER PRIMARY KEY, version INTEGER); INSERT INTO _meta VALUES (1, 7)")})
 		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s), "data.db: 0001-one.go: changed _meta or _lockstep_history, which belong to lockstep; rolled back, still at 0000")
 		t.same("tables", t.query("SELECT name FROM sqlite_master"), "")
 	})
