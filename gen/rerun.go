@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -111,6 +112,11 @@ func (l *linker) rerun(ctx context.Context) error {
 		return err
 	}
 	cmd := again(program)
+	if interpreter.IsPrivate(ctx) {
+		if cmd.Env, _, err = interpreter.Environment(l.temp); err != nil {
+			return err
+		}
+	}
 	if err := l.run(ctx, cmd, os.Interrupt); err != nil {
 		return err
 	}
@@ -143,6 +149,9 @@ func (l *linker) replay(ctx context.Context, d *directory, opts Options) error {
 		if opts.Output != nil {
 			cmd.Stderr = io.MultiWriter(&said, opts.Output)
 		}
+	}
+	if cmd.Env, _, err = interpreter.Environment(l.temp); err != nil {
+		return err
 	}
 	file := filepath.Join(l.temp, "outcome")
 	cmd.Env = append(cmd.Environ(), outcomeVar+"="+file)

@@ -54,7 +54,7 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		r.problems = append(r.problems, Problem{File: m.name, Fact: fmt.Sprintf(format, args...)})
 		return false, nil
 	}
-	stdout, stderr, err := interpreter.Run(ctx, m.name, []byte(m.script.Text), path)
+	stdout, stderr, err := interpreter.Run(interpreter.Private(ctx), m.name, []byte(m.script.Text), path)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}

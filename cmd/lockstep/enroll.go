@@ -12,6 +12,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/enroll"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
 
 func enrollCommand() command {
@@ -39,7 +40,7 @@ func runEnroll(ctx context.Context, s *streams, gaps bool, r enroll.Request) (re
 		if v != 0 { // the warnings are those of the newest
 			to = &streams{stderr: io.Discard}
 		}
-		res, err := load(ctx, to, r.Dir, gen.Options{Gaps: gaps, To: v})
+		res, err := load(interpreter.Private(ctx), to, r.Dir, gen.Options{Gaps: gaps, To: v})
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -30,6 +31,9 @@ func migrateCommand() command {
 			return func(ctx context.Context, s *streams, _ []string) (result, error) {
 				if *keep < 0 || *keep > 0 && !*backup {
 					return nil, usage("--keep: want --backup too, and a number from 1")
+				}
+				if *dryRun {
+					ctx = interpreter.Private(ctx)
 				}
 				if err := r.load(ctx, s); err != nil {
 					return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -59,7 +60,7 @@ func schemaCommand() command {
 
 // migrationsSchema returns the objects that the migrations produce.
 func migrationsSchema(ctx context.Context, s *streams, dir string, opts gen.Options) ([]sqltext.Object, lockstep.Version, error) {
-	res, err := load(ctx, s, dir, opts)
+	res, err := load(interpreter.Private(ctx), s, dir, opts)
 	if err != nil {
 		return nil, 0, err
 	}

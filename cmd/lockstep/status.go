@@ -12,6 +12,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
 
 func statusCommand() command {
@@ -23,7 +24,7 @@ func statusCommand() command {
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
 				var schema *lockstep.Schema
 				if _, err := os.Stat(migrations.value); migrations.given || !errors.Is(err, os.ErrNotExist) {
-					res, err := load(ctx, s, migrations.value, gen.Options{Gaps: *gaps})
+					res, err := load(interpreter.Private(ctx), s, migrations.value, gen.Options{Gaps: *gaps})
 					if err != nil {
 						return nil, err
 					}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
 
 func tryCommand() command {
@@ -19,6 +20,7 @@ func tryCommand() command {
 			fs.Var(&keep, "keep", "`FILE`: where to leave the upgraded copy")
 			verbose := fs.Bool("v", false, "list the rows of all tables")
 			return func(ctx context.Context, s *streams, _ []string) (result, error) {
+				ctx = interpreter.Private(ctx)
 				if err := r.load(ctx, s); err != nil {
 					return nil, err
 				}

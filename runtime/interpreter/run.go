@@ -83,6 +83,14 @@ func Run(ctx context.Context, file string, text []byte, db string) (stdout, stde
 		command = append(command, "-B", "-u") // no __pycache__, and no output lost when a script is killed
 	}
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:], path, db)...)
+	if IsPrivate(ctx) {
+		env, home, err := Environment(filepath.Dir(db))
+		if err != nil {
+			return "", "", err
+		}
+		defer os.RemoveAll(home)
+		cmd.Env = env
+	}
 	out, err := newTail()
 	if err != nil {
 		return "", "", err
