@@ -44,8 +44,8 @@
 // The replay runs these too. Go migrations run in a program that they are linked
 // into, which the go command builds, and caches. If [Options].Conn is set, it is
 // the program that calls Generate: it runs again, as far as that call. The
-// interpreters that would run a script on the user's machine run it here.
-// Whatever a migration does outside the database, it also does in a replay.
+// interpreters that would run a script on the user's machine run it here. All of
+// its environment is PATH, and a private folder as HOME and TMPDIR. Whatever a migration does outside the database, it also does in a replay.
 //
 // # Directives
 //
@@ -91,6 +91,7 @@ type Options struct {
 	Accept     []lockstep.Version        // recorded migrations that may have changed
 	Renumbered lockstep.Version          // the number that two branches used: lockstep_gen.go is a record only of those before; 0 is none
 	To         lockstep.Version          // stop at this version; 0 is the last
+	NoPrograms bool                      // do not run programs: take the schema after them from lockstep_gen.go
 	Conn       func(*sqlite3.Conn) error // prepares the replay's connection, or nil
 	Output     io.Writer                 // gets what Go migrations and scripts print, or nil
 }
@@ -141,6 +142,9 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	}
 	if len(problems) == 0 {
 		problems = h.prove(ctx, dir, d, opts.Accept)
+	}
+	if len(problems) == 0 && d.unknown {
+		problems = Problems{{File: FileName, Fact: "out of date; run go generate"}}
 	}
 	pkg, problem := packageName(dir)
 	if problem != nil {
@@ -210,6 +214,7 @@ func Files(dir string) (files []filename.Name, err error) {
 type directory struct {
 	migrations []*migration
 	complete   bool // no migration is missing from migrations
+	unknown    bool // the schema is: see withoutPrograms
 	objects    []sqltext.Object
 	schemas    map[lockstep.Version][]sqltext.Object // after each migration, if some are accepted
 	problems   Problems
@@ -238,6 +243,10 @@ func load(ctx context.Context, dir string, opts Options, whole bool) (d *directo
 		}
 		d.complete = i+1 == len(d.migrations)
 		d.migrations = d.migrations[:i+1]
+	}
+	program := slices.IndexFunc(d.migrations, func(m *migration) bool { return !m.sql() })
+	if opts.NoPrograms && program >= 0 {
+		return d, d.withoutPrograms(ctx, dir, opts, program)
 	}
 	if d.problems = interpreters(d.migrations); len(d.problems) > 0 {
 		return d, nil
@@ -285,6 +294,9 @@ func (d *directory) result(dir string) *Result {
 		Expected:    d.migrations[len(d.migrations)-1].Version,
 		SQL:         sqltext.FormatSchema(d.objects),
 		Fingerprint: sqltext.Fingerprint(d.objects),
+	}
+	if d.unknown {
+		schema.SQL, schema.Fingerprint = "", "" // as of lockstep.Schema.At
 	}
 	var digest sqltext.Digest
 	names := map[string]bool{}

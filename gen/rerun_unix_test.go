@@ -19,7 +19,8 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// newActs returns the folder of migrations of which one does what the variable ACT says,
+// newActs returns the folder of migrations of which one does what the file "act" in the
+// current folder says, or the variable ACT,
 // in a module of their own, and its text.
 func newActs(t *testing.T) (dir, text string) {
 	t.Helper()
@@ -45,6 +46,9 @@ func TestGoReplay(t *testing.T) {
 	}
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
+	here := t.TempDir()
+	t.Chdir(here)
+	does := func(act string) { writeFile(t, filepath.Join(here, "act"), act) }
 	for act, want := range map[string]string{
 		"nothing":   "",
 		"mattn":     "",
@@ -62,7 +66,7 @@ func TestGoReplay(t *testing.T) {
 		"crash":     lineOf(`panic("boom")`) + ": panic in another goroutine: boom",
 	} {
 		t.Run("Says_"+act, func(t *testing.T) {
-			t.Setenv("ACT", act)
+			does(act)
 			_, err := Generate(t.Context(), dir, Options{})
 			if want != "" {
 				want = "0002-act.go" + want
@@ -76,12 +80,7 @@ func TestGoReplay(t *testing.T) {
 		})
 	}
 	t.Run("Prints", func(t *testing.T) {
-		t.Setenv("ACT", "print")
-		here, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Setenv("PWD", here)
+		does("print")
 		var output bytes.Buffer
 		if _, err := Generate(t.Context(), dir, Options{Output: &output}); err != nil {
 			t.Error(err)
@@ -92,7 +91,7 @@ func TestGoReplay(t *testing.T) {
 	})
 	for _, act := range []string{"obey", "hang"} {
 		t.Run("ContextThatEnds"+act, func(t *testing.T) {
-			t.Setenv("ACT", act)
+			does(act)
 			ctx, stop := context.WithTimeout(t.Context(), time.Second)
 			defer stop()
 			if _, err := Generate(ctx, dir, Options{}); !errors.Is(err, context.DeadlineExceeded) {
@@ -156,7 +155,10 @@ func TestRerun(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	t.Run("AsFarAsGenerateWithTheHook", func(t *testing.T) {
-		if got, want := g.run(t, "ACT=print"), "to standard output\nto standard error\nby a logger\nexit status 0"; got != want {
+		act := filepath.Join(g.module, "act")
+		writeFile(t, act, "print")
+		defer os.Remove(act)
+		if got, want := g.run(t, ""), "to standard output\nto standard error\nby a logger\nexit status 0"; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 		text, err := os.ReadFile(filepath.Join(g.dir, FileName))

@@ -18,9 +18,10 @@ func checkCommand() command {
 		flags: func(fs *flag.FlagSet) action {
 			migrations, db := migrationsFlag(fs), givenDBFlag(fs)
 			opts := generateFlags(fs)
-			timeout, allow := timeoutFlag(fs), allowFlag(fs)
+			timeout, allow, noPrograms := timeoutFlag(fs), allowFlag(fs), noProgramsFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
 				dir := migrations.value
+				opts.NoPrograms = *noPrograms
 				if line, ok := directive(dir); ok {
 					opts.Gaps = opts.Gaps || line.Gaps
 					opts.DQS = opts.DQS || line.DQS

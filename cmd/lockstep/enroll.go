@@ -24,9 +24,9 @@ func enrollCommand() command {
 			fs.Var(&at, "at", "`N`: the version that the database is at (default the newest)")
 			var from toolFlag
 			fs.Var(&from, "from", "`TOOL`: take the version that goose, golang-migrate, dbmate or user_version recorded")
-			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
+			gaps, timeout, noPrograms := gapsFlag(fs), timeoutFlag(fs), noProgramsFlag(fs)
 			return func(ctx context.Context, s *streams, _ []string) (result, error) {
-				return runEnroll(ctx, s, *gaps, enroll.Request{
+				return runEnroll(ctx, s, gen.Options{Gaps: *gaps, NoPrograms: *noPrograms}, enroll.Request{
 					Path: db.value, Dir: migrations.value, At: lockstep.Version(at), From: from.tool, Timeout: *timeout,
 				})
 			}
@@ -34,13 +34,17 @@ func enrollCommand() command {
 	}
 }
 
-func runEnroll(ctx context.Context, s *streams, gaps bool, r enroll.Request) (result, error) {
+func runEnroll(ctx context.Context, s *streams, opts gen.Options, r enroll.Request) (result, error) {
 	r.Load = func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
 		to := s
 		if v != 0 { // the warnings are those of the newest
 			to = &streams{stderr: io.Discard}
 		}
-		res, err := load(interpreter.Private(ctx), to, r.Dir, gen.Options{Gaps: gaps, To: v})
+		opts.To = v
+		res, err := load(interpreter.Private(ctx), to, r.Dir, opts)
+		if err == nil {
+			err = known(r.Dir, res)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -108,6 +108,11 @@ func gapsFlag(fs *flag.FlagSet) *bool {
 	return fs.Bool("gaps", false, "accept gaps between the numbers, as fastmigrate does")
 }
 
+// noProgramsFlag defines --no-programs for the commands that only read.
+func noProgramsFlag(fs *flag.FlagSet) *bool {
+	return fs.Bool("no-programs", false, "do not run migrations in Go, Python and shell; the schema after them is the recorded one, or not known")
+}
+
 // A versionFlag is the number of a migration, or 0 when not given.
 type versionFlag lockstep.Version
 

@@ -19,8 +19,11 @@ func generateCommand() command {
 		takesArgs: true,
 		flags: func(fs *flag.FlagSet) action {
 			check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
-			opts := generateFlags(fs)
+			opts, noPrograms := generateFlags(fs), noProgramsFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
+				if opts.NoPrograms = *noPrograms; *noPrograms && !*check {
+					return nil, usage("--no-programs is for --check: to write lockstep_gen.go takes the schema")
+				}
 				dir := "."
 				if len(args) > 1 {
 					return nil, usage("found " + strconv.Itoa(len(args)) + " arguments; want one directory")

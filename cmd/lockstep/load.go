@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -23,6 +24,14 @@ func load(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.R
 	}
 	s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
 	return res, nil
+}
+
+// known returns an error if --no-programs has left the schema unknown.
+func known(dir string, res *gen.Result) error {
+	if res.Schema.Fingerprint != "" {
+		return nil
+	}
+	return fmt.Errorf("%s: the schema at version %v is not known: a program was not run, and %s does not record these migrations", dir, res.Schema.Expected, gen.FileName)
 }
 
 // programOutput is where migrations that are programs print: standard error while they

@@ -28,7 +28,11 @@ func migrateCommand() command {
 			perMigration := fs.Bool("per-migration", false, "commit after each migration, as fastmigrate does, instead of once at the end")
 			backup := fs.Bool("backup", false, "make a backup first if something is pending")
 			keep := fs.Int("keep", 0, "`N`: with --backup, keep the last N (default all)")
+			noPrograms := noProgramsFlag(fs)
 			return func(ctx context.Context, s *streams, _ []string) (result, error) {
+				if r.noPrograms = *noPrograms; *noPrograms && !*dryRun {
+					return nil, usage("--no-programs is for --dry-run")
+				}
 				if *keep < 0 || *keep > 0 && !*backup {
 					return nil, usage("--keep: want --backup too, and a number from 1")
 				}
@@ -55,6 +59,7 @@ type upgradeRequest struct {
 	db, migrations *pathFlag
 	to             versionFlag // 0: the newest
 	gaps           *bool
+	noPrograms     bool
 	timeout        *time.Duration
 	allow          *string
 
@@ -70,7 +75,7 @@ func upgradeFlags(fs *flag.FlagSet) *upgradeRequest {
 
 // load reads the migrations.
 func (r *upgradeRequest) load(ctx context.Context, s *streams) error {
-	res, err := load(ctx, s, r.migrations.value, gen.Options{Gaps: *r.gaps, To: lockstep.Version(r.to)})
+	res, err := load(ctx, s, r.migrations.value, gen.Options{Gaps: *r.gaps, To: lockstep.Version(r.to), NoPrograms: r.noPrograms})
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func schemaCommand() command {
 			migrations, db := migrationsFlag(fs), givenDBFlag(fs)
 			var to versionFlag
 			fs.Var(&to, "to", "`N`: the schema at version N")
-			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
+			gaps, timeout, noPrograms := gapsFlag(fs), timeoutFlag(fs), noProgramsFlag(fs)
 			return func(ctx context.Context, s *streams, _ []string) (result, error) {
 				if to != 0 && db.given && !migrations.given {
 					return nil, usage("--to is for the migrations; give --migrations too")
@@ -33,7 +33,7 @@ func schemaCommand() command {
 				var err error
 				if migrations.given || !db.given {
 					out.Migrations = migrations.value
-					want, out.Version, err = migrationsSchema(ctx, s, out.Migrations, gen.Options{Gaps: *gaps, To: lockstep.Version(to)})
+					want, out.Version, err = migrationsSchema(ctx, s, out.Migrations, gen.Options{Gaps: *gaps, To: lockstep.Version(to), NoPrograms: *noPrograms})
 				}
 				if err == nil && db.given {
 					found, err = databaseSchema(ctx, db.value, *timeout)
@@ -62,6 +62,9 @@ func schemaCommand() command {
 func migrationsSchema(ctx context.Context, s *streams, dir string, opts gen.Options) ([]sqltext.Object, lockstep.Version, error) {
 	res, err := load(interpreter.Private(ctx), s, dir, opts)
 	if err != nil {
+		return nil, 0, err
+	}
+	if err := known(dir, res); err != nil {
 		return nil, 0, err
 	}
 	objects, err := sqltext.ParseSchema(res.Schema.SQL)

@@ -20,11 +20,11 @@ func statusCommand() command {
 		name: "status",
 		flags: func(fs *flag.FlagSet) action {
 			migrations, db := migrationsFlag(fs), dbFlag(fs)
-			gaps, timeout := gapsFlag(fs), timeoutFlag(fs)
+			gaps, timeout, noPrograms := gapsFlag(fs), timeoutFlag(fs), noProgramsFlag(fs)
 			return func(ctx context.Context, s *streams, args []string) (result, error) {
 				var schema *lockstep.Schema
 				if _, err := os.Stat(migrations.value); migrations.given || !errors.Is(err, os.ErrNotExist) {
-					res, err := load(interpreter.Private(ctx), s, migrations.value, gen.Options{Gaps: *gaps})
+					res, err := load(interpreter.Private(ctx), s, migrations.value, gen.Options{Gaps: *gaps, NoPrograms: *noPrograms})
 					if err != nil {
 						return nil, err
 					}
@@ -65,6 +65,9 @@ func status(ctx context.Context, path, dir string, schema *lockstep.Schema, opts
 		out.Migrations, out.Expected = dir, &schema.Expected
 		for _, m := range state.Pending {
 			out.Pending = append(out.Pending, m.File)
+		}
+		if schema.Fingerprint == "" { // nothing is known to be extra
+			state.Extra = nil
 		}
 		for _, o := range state.Extra {
 			out.Extra = append(out.Extra, extraObject{o.Type, o.Name})

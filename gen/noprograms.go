@@ -1,0 +1,54 @@
+package gen
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// withoutPrograms is replay for Options.NoPrograms: it replays the SQL before the program
+// at index first, and takes the schema from lockstep_gen.go if that records just these
+// migrations. If not, the schema is unknown.
+func (d *directory) withoutPrograms(ctx context.Context, dir string, opts Options, first int) error {
+	before := directory{migrations: d.migrations[:first], opts: opts}
+	if err := before.replay(ctx, opts); err != nil {
+		return err
+	}
+	d.problems, d.warnings, d.once = before.problems, before.warnings, before.once
+	for _, m := range d.migrations[first:] {
+		if m.sql() {
+			for _, s := range m.statements() {
+				m.ends = append(m.ends, s.End)
+			}
+		}
+	}
+	d.unknown = true
+	fact := "not run, because of --no-programs; what it does to the schema is not known"
+	if r, ok := d.recordedWhole(dir); ok {
+		if objects, err := sqltext.ParseSchema(r.sql); err == nil {
+			d.objects, d.unknown = objects, false
+			fact = "not run, because of --no-programs; the schema is the one that " + FileName + " records"
+		}
+	}
+	d.warnings = append(d.warnings, Problem{File: d.migrations[first].name, Fact: fact})
+	return nil
+}
+
+// recordedWhole returns the record in the directory if it is of these migrations.
+func (d *directory) recordedWhole(dir string) (r record, ok bool) {
+	source, err := os.ReadFile(filepath.Join(dir, FileName))
+	if err == nil {
+		r, err = parseRecord(source)
+	}
+	if err != nil || !d.complete || len(r.of) != len(d.migrations) {
+		return r, false
+	}
+	for _, m := range d.migrations {
+		if recorded := r.of[m.Version]; recorded.File != m.name || recorded.Checksum != m.checksum {
+			return r, false
+		}
+	}
+	return r, true
+}
