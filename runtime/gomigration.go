@@ -126,6 +126,6 @@ func (p goProgram) call(ctx context.Context, on *conn, progress *reporter) (err 
 		})
 		err = g.result(err)
 	}()
-	// Only the methods of a Tx: there is no Commit to be found behind it.
+	// It has the methods of a Tx and no others: no type assertion finds a Commit.
 	return p.migrate(g.ctx, struct{ Tx }{inner})
 }

@@ -37,11 +37,11 @@ type guard struct {
 	mu     sync.Mutex         // held while the upgrade's connection is in use
 	open   map[io.Closer]bool // its statements and rows
 	last   *explainedError    // of the last call, nil if it succeeded
-	failed *explainedError    // why nothing is executed any more
+	failed *explainedError    // why nothing is executed anymore
 }
 
 // do calls f, which executes query on the upgrade's connection, unless the function has
-// returned or nothing is to be executed any more.
+// returned or nothing is to be executed anymore.
 func (g *guard) do(query string, f func() error) error {
 	g.users.Add(1)
 	defer g.users.Add(-1)
@@ -65,8 +65,8 @@ func (g *guard) do(query string, f func() error) error {
 	return err
 }
 
-// note notes an error and, if it ended the transaction, that nothing is to be executed any
-// more.
+// note notes an error and, if it ended the transaction, that nothing is to be executed
+// anymore.
 func (g *guard) note(query string, err error) {
 	if err == nil || err == io.EOF {
 		return

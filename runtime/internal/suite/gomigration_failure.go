@@ -102,7 +102,7 @@ func goEndedTransactions(t *test) {
 }
 
 // endsTransaction upgrades the file by a function that calls f, whose error ends the
-// transaction, and goes on. Nothing is executed any more.
+// transaction, and goes on. Nothing is executed anymore.
 func (t *test) endsTransaction(db *sql.DB, f goFunc, want string) {
 	t.Helper()
 	err := lockstep.Migrate(t.Context(), db, t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
@@ -230,7 +230,7 @@ func goPanics(t *test) {
 			if err != nil || !rows.Next() {
 				return errors.Join(err, errors.New("no rows"))
 			}
-			// (A deferred Close would wait for ever: database/sql still holds a lock.)
+			// (A deferred Close would wait forever: database/sql still holds a lock.)
 			return rows.Scan(panicking{})
 		}), "scanned")
 	})
