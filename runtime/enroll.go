@@ -78,7 +78,7 @@ func (g *gate) enroll(ctx context.Context) error {
 		err = g.conn.seal(ctx, g.schema, g.schema.Expected, g.schema.Digest, g.schema.Fingerprint)
 	}
 	if err == nil {
-		err = g.confirm(ctx, g.conn, g.schema.Expected, g.schema.reached(nil, g.schema.Expected), g.schema.Digest, g.schema.Fingerprint)
+		err = g.conn.confirm(ctx, g.schema.Expected, g.schema.reached(nil, g.schema.Expected), g.schema.Digest, g.schema.Fingerprint)
 	}
 	return err
 }

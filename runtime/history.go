@@ -3,7 +3,6 @@ package lockstep
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -132,28 +131,34 @@ func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 	return head && cookie == now, nil
 }
 
+// readState reads the state of the database, for a program that expects a version.
+func (g *gate) readState(ctx context.Context) (*state, error) {
+	st, err := g.conn.readState(ctx)
+	if e, ok := err.(*Error); ok {
+		e.Expected = g.schema.Expected
+	}
+	return st, err
+}
+
 // readState reads the state of the database. It is called in a transaction, so
 // that what it reads belongs together.
-func (g *gate) readState(ctx context.Context) (*state, error) {
-	g.conn.readFile(ctx)
-	objects, err := sqlite.Objects(ctx, g.conn.Conn)
-	st := &state{db: g.conn.file, objects: objects}
+func (c *conn) readState(ctx context.Context) (*state, error) {
+	c.readFile(ctx)
+	objects, err := sqlite.Objects(ctx, c.Conn)
+	st := &state{db: c.file, objects: objects}
 	if err == nil {
-		err = g.conn.read(ctx, "PRAGMA schema_version", &st.cookie)
+		err = c.read(ctx, "PRAGMA schema_version", &st.cookie)
 	}
 	if err == nil && st.has("_meta") && st.ours() {
-		err = g.readVersion(ctx, st)
+		err = c.readVersion(ctx, st)
 	}
 	if err == nil && st.managed && st.has("_lockstep_history") {
-		err = g.readHistory(ctx, st)
+		err = c.readHistory(ctx, st)
 	}
-	if err == nil || sqlite.IsBusy(err) || ctx.Err() != nil {
+	if _, ok := err.(*Error); ok || err == nil || sqlite.IsBusy(err) || ctx.Err() != nil {
 		return st, err
 	}
-	if e := (*Error)(nil); errors.As(err, &e) {
-		return st, err
-	}
-	return st, &Error{Kind: ErrUnreadable, DB: st.db, Expected: g.schema.Expected, Err: err}
+	return st, &Error{Kind: ErrUnreadable, DB: c.file, Err: err}
 }
 
 // ours reports whether _meta is the table that fastmigrate and lockstep make. One
@@ -163,12 +168,12 @@ func (st *state) ours() bool {
 	return len(changed) == 0
 }
 
-func (g *gate) readVersion(ctx context.Context, st *state) error {
+func (c *conn) readVersion(ctx context.Context, st *state) error {
 	unreadable := func(format string, args ...any) error {
-		return &Error{Kind: ErrUnreadable, DB: st.db, Expected: g.schema.Expected, Detail: fmt.Sprintf(format, args...)}
+		return &Error{Kind: ErrUnreadable, DB: c.file, Detail: fmt.Sprintf(format, args...)}
 	}
 	var versions []any
-	err := g.conn.query(ctx, "SELECT version FROM main._meta LIMIT 3", func(scan scanner) error {
+	err := c.query(ctx, "SELECT version FROM main._meta LIMIT 3", func(scan scanner) error {
 		var v any
 		err := scan(&v)
 		versions = append(versions, v)
@@ -180,23 +185,20 @@ func (g *gate) readVersion(ctx context.Context, st *state) error {
 	if len(versions) != 1 {
 		return unreadable("_meta has %d rows; want 1", len(versions))
 	}
-	switch v := versions[0].(type) {
-	case int64:
-		if v < 0 {
-			return unreadable("_meta says version %d; want 0 or more", v)
-		}
-		st.version, st.managed = Version(v), true
-		return nil
-	case float64:
-		return unreadable("_meta says version %v; want a whole number", v)
-	default:
-		return unreadable("_meta says version %q; want a whole number", v)
+	v, ok := versions[0].(int64)
+	if !ok {
+		return unreadable("_meta says version %#v; want a whole number", versions[0])
 	}
+	if v < 0 {
+		return unreadable("_meta says version %d; want 0 or more", v)
+	}
+	st.version, st.managed = Version(v), true
+	return nil
 }
 
-func (g *gate) readHistory(ctx context.Context, st *state) error {
+func (c *conn) readHistory(ctx context.Context, st *state) error {
 	const q = `SELECT version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie FROM main._lockstep_history ORDER BY version`
-	return g.conn.query(ctx, q, func(scan scanner) error {
+	return c.query(ctx, q, func(scan scanner) error {
 		var r row
 		var checksum, digest, fingerprint sql.NullString
 		var applied string

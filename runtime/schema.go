@@ -60,10 +60,8 @@ func (s *Schema) Stale() error {
 	if err := s.stale(); err != nil {
 		return err
 	}
-	for _, m := range s.Migrations {
-		if _, err := s.prepare(m); err != nil {
-			return err
-		}
+	if _, err := s.prepare(0); err != nil {
+		return err
 	}
 	var last Version
 	if n := len(s.Migrations); n > 0 {
@@ -124,30 +122,32 @@ type pending struct {
 	noTransaction bool
 }
 
-// prepare reads a migration, compares it with what was generated, and cuts it into
-// statements.
-func (s *Schema) prepare(m Migration) (*pending, error) {
+// prepare reads the migrations after version v, compares them with what was generated, and
+// cuts them into statements.
+func (s *Schema) prepare(v Version) (migrations []*pending, err error) {
 	const edited = "changed since lockstep_gen.go was generated; generate before building"
-	text, err := fs.ReadFile(s.Files, m.File)
-	if err != nil {
-		return nil, stale(m.File, err.Error())
-	}
-	p := &pending{Migration: m, text: text}
-	if m.Program != nil {
-		if m.Program.Checksum(text) != m.Checksum {
-			return nil, stale(m.File, edited)
+	for _, m := range s.after(v) {
+		p := &pending{Migration: m}
+		if p.text, err = fs.ReadFile(s.Files, m.File); err != nil {
+			return nil, stale(m.File, err.Error())
 		}
-		return p, nil
+		if m.Program != nil {
+			if m.Program.Checksum(p.text) != m.Checksum {
+				return nil, stale(m.File, edited)
+			}
+		} else {
+			parsed := sqltext.Parse(sqltext.Normalize(p.text))
+			if parsed.Checksum() != m.Checksum {
+				return nil, stale(m.File, edited)
+			}
+			p.noTransaction = parsed.NoTransaction()
+			if p.statements, err = parsed.Statements(m.Ends); err != nil {
+				return nil, stale(m.File, err.Error())
+			}
+		}
+		migrations = append(migrations, p)
 	}
-	parsed := sqltext.Parse(sqltext.Normalize(text))
-	if parsed.Checksum() != m.Checksum {
-		return nil, stale(m.File, edited)
-	}
-	p.noTransaction = parsed.NoTransaction()
-	if p.statements, err = parsed.Statements(m.Ends); err != nil {
-		return nil, stale(m.File, err.Error())
-	}
-	return p, nil
+	return migrations, nil
 }
 
 func (s *Schema) migration(v Version) (Migration, bool) {

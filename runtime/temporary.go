@@ -2,7 +2,6 @@ package lockstep
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,45 +67,4 @@ func mentioned(name string, migrations []*pending) bool {
 	return slices.ContainsFunc(migrations, func(m *pending) bool {
 		return m.Program != nil || strings.Contains(sqltext.Fold(string(m.text)), sqltext.Fold(name))
 	})
-}
-
-// confirm reads back what was recorded: the version and, in the history, the rows that were
-// there, those of a segment, and the seal of the newest. A trigger may have changed it.
-func (g *gate) confirm(ctx context.Context, on *conn, version Version, want []row, digest, fingerprint string) error {
-	at := *g
-	at.conn = on
-	st, err := at.readState(ctx)
-	var fact string
-	e := (*Error)(nil)
-	switch {
-	case errors.As(err, &e) && e.Detail != "":
-		fact = e.Detail
-	case err != nil:
-		return err
-	case !st.managed || st.version != version:
-		fact = "_meta says " + st.version.String()
-	case !slices.EqualFunc(want, st.history, func(a, b row) bool {
-		return a.version == b.version && a.file == b.file && a.checksum == b.checksum
-	}):
-		fact = "_lockstep_history has other rows"
-	default:
-		if r, ok := st.newest(); !ok || r.digest == digest && r.fingerprint == fingerprint && r.cookie.Int64 == st.cookie {
-			return nil
-		}
-		fact = "the newest row of _lockstep_history has other values"
-	}
-	for _, o := range st.objects {
-		if o.Type == "trigger" && sqltext.IsOurs(o.Table) {
-			fact += " after trigger " + o.Name
-		}
-	}
-	return fmt.Errorf("version %v was recorded, but %s", version, fact)
-}
-
-// reached adds to the history the row that conn.reached adds, if it is missing.
-func (s *Schema) reached(history []row, version Version) []row {
-	if m, ok := s.migration(version); ok && !slices.ContainsFunc(history, func(r row) bool { return r.version == version }) {
-		history = append(slices.Clip(history), row{version: version, file: m.File})
-	}
-	return history
 }
