@@ -82,6 +82,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // Options say how to read a directory. The zero value is right for most directories.
@@ -200,7 +201,7 @@ func Scan(dir string, opts Options) error {
 func Files(dir string) (files []filename.Name, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, Refuse("missing", "%s: no such directory\n\t%s", dir, CommandLine("lockstep", "init", dir))
+		return nil, Refuse("missing", "%s: no such directory\n\t%s", dir, wording.CommandLine("lockstep", "init", dir))
 	}
 	for _, entry := range entries {
 		if name, err := filename.Parse(entry.Name()); err == nil {

@@ -78,31 +78,6 @@ func Refuse(kind, format string, args ...any) error {
 	return &Refusal{kind, fmt.Sprintf(format, args...)}
 }
 
-// CommandLine returns a command for a POSIX shell, quoted where that is needed.
-func CommandLine(args ...string) string {
-	const plain = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/.-_:\\"
-	quoted := make([]string, len(args))
-	for i, arg := range args {
-		quoted[i] = arg
-		if arg == "" || strings.Trim(arg, plain) != "" {
-			quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(quoted, " ")
-}
-
-// Count returns "1 row" or "2 rows".
-func Count(n int, noun string) string {
-	switch {
-	case n == 1:
-	case strings.HasSuffix(noun, "x"):
-		noun += "es"
-	default:
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
-}
-
 // FileError names the file as the user did, in place of what package os writes.
 func FileError(path string, err error) error {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {

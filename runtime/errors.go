@@ -11,6 +11,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // The reasons for which [Migrate], [Check] and [Enroll] refuse a database. errors.Is finds
@@ -125,7 +126,7 @@ func (e *Error) fact() string {
 		if e.Kind == ErrAhead {
 			return s + "written by a newer program, not opened"
 		}
-		return s + "pending " + list(len(e.Pending), ", ", func(i int) string { return e.Pending[i] })
+		return s + "pending " + wording.List(len(e.Pending), ", ", func(i int) string { return e.Pending[i] })
 	case ErrUnmanaged:
 		if !e.enrolling {
 			return e.Detail + ": not managed"
@@ -141,9 +142,9 @@ func (e *Error) fact() string {
 		} else if e.upgrading {
 			s = "the upgrade to " + e.Expected.String() + " produced different tables: "
 		}
-		return s + list(len(e.Differences), "; ", func(i int) string { return e.Differences[i].Detail })
+		return s + wording.List(len(e.Differences), "; ", func(i int) string { return e.Differences[i].Detail })
 	case ErrForeignKey:
-		return "the upgrade to " + e.Expected.String() + " leaves rows without a parent: " + list(len(e.Violations), "; ", func(i int) string { return e.Violations[i].String() })
+		return "the upgrade to " + e.Expected.String() + " leaves rows without a parent: " + wording.List(len(e.Violations), "; ", func(i int) string { return e.Violations[i].String() })
 	case ErrUnreadable:
 		if e.Detail == "" {
 			return "cannot read the version"
@@ -157,11 +158,11 @@ func (e *Error) fact() string {
 func (e *Error) command() string {
 	switch {
 	case e.Kind == ErrUnmanaged && !e.enrolling:
-		return "lockstep enroll --db " + quoteArg(e.DB)
+		return wording.CommandLine("lockstep", "enroll", "--db", e.DB)
 	case e.Kind == ErrBehind && e.Err == nil:
-		return "lockstep migrate --db " + quoteArg(e.DB)
+		return wording.CommandLine("lockstep", "migrate", "--db", e.DB)
 	case e.Kind == ErrDiverged && e.Backup != "":
-		return "lockstep restore --db " + quoteArg(e.DB) + " " + quoteArg(e.Backup)
+		return wording.CommandLine("lockstep", "restore", "--db", e.DB, e.Backup)
 	case e.Kind == ErrStale:
 		return "go generate ./..."
 	}
@@ -228,7 +229,7 @@ func (e *MigrationError) Error() string {
 		if n > 1 {
 			s += "s"
 		}
-		s += " " + list(n, ", ", func(i int) string { return strconv.Itoa(e.Done[i]) }) + " took effect"
+		s += " " + wording.List(n, ", ", func(i int) string { return strconv.Itoa(e.Done[i]) }) + " took effect"
 	}
 	if e.Backup != "" {
 		s += "; the backup is " + e.Backup
@@ -266,7 +267,7 @@ func (v Violation) String() string {
 	if more := v.Before + v.Count - len(v.Rows); more > 0 && len(v.Rows) > 0 {
 		s += " and " + strconv.Itoa(more) + " more"
 	} else if more > 0 {
-		s += count(more, "row")
+		s += wording.Count(more, "row")
 	}
 	return s
 }
@@ -293,39 +294,4 @@ func ended(ctx context.Context) error {
 // errorsOf returns those errs that are not nil.
 func errorsOf(errs ...error) []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-}
-
-// list joins the first of n items, and says how many more there are.
-func list(n int, sep string, item func(i int) string) (s string) {
-	const most = 10
-	for i := range min(n, most) {
-		if i > 0 {
-			s += sep
-		}
-		s += item(i)
-	}
-	if n > most {
-		s += " and " + strconv.Itoa(n-most) + " more"
-	}
-	return s
-}
-
-// quoteArg quotes a path for a POSIX shell where that is needed.
-func quoteArg(path string) string {
-	plain := strings.IndexFunc(path, func(r rune) bool {
-		return !(r == '/' || r == '.' || r == '-' || r == '_' || r == ':' || r == '\\' ||
-			'0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
-	}) < 0
-	if plain && path != "" {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-}
-
-// count returns "1 table" or "2 tables".
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return strconv.Itoa(n) + " " + noun
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A verdict is what [judge] says of a database.
@@ -26,7 +28,7 @@ func judge(s *Schema, st *state, allowed []string) (v verdict) {
 	switch {
 	case !st.managed && tables > 0:
 		v.refusal = s.refuse(ErrUnmanaged, st)
-		v.refusal.Detail = count(tables, "table") + " and no version"
+		v.refusal.Detail = wording.Count(tables, "table") + " and no version"
 		return v
 	case st.version > s.Expected:
 		v.refusal = s.refuse(ErrAhead, st)

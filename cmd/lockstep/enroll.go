@@ -13,6 +13,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/enroll"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 func enrollCommand() command {
@@ -56,7 +57,7 @@ func runEnroll(ctx context.Context, s *streams, opts gen.Options, r enroll.Reque
 	}
 	s.warnings = append(s.warnings, out.Warnings...)
 	if err != nil && out.Fits > 0 {
-		err = refuse("differs", "%v; its schema is that of version %v\n\tlockstep enroll --db %s --at %d", err, out.Fits, quoteArg(r.Path), out.Fits)
+		err = refuse("differs", "%v; its schema is that of version %v\n\tlockstep enroll --db %s --at %d", err, out.Fits, wording.CommandLine(r.Path), out.Fits)
 	}
 	_, isPackage := directive(r.Dir)
 	return &enrollResult{r.Path, out, isPackage}, err
@@ -99,7 +100,7 @@ func (r *enrollResult) print(w io.Writer) {
 		var parts []string
 		for _, kind := range []string{"table", "index", "view", "trigger"} {
 			if n := counts[kind]; n > 0 {
-				parts = append(parts, gen.Count(n, kind))
+				parts = append(parts, wording.Count(n, kind))
 			}
 		}
 		fmt.Fprintf(w, "%s: written: %s\n", r.File, strings.Join(parts, ", "))
@@ -115,7 +116,7 @@ func (r *enrollResult) print(w io.Writer) {
 	}
 	var lines []string
 	for _, t := range r.Rows {
-		lines = append(lines, t.Table+": "+gen.Count(int(t.Rows), "row"))
+		lines = append(lines, t.Table+": "+wording.Count(int(t.Rows), "row"))
 	}
 	if len(lines) > 0 {
 		say("A new database will have the tables and no rows. If the program needs rows from the\n"+
@@ -140,7 +141,7 @@ func (r *enrollResult) print(w io.Writer) {
 			"single quotes, or add --dqs to the go:generate line:", "//"+"go:generate go tool lockstep generate --dqs")
 	}
 	if !r.isPackage {
-		say("Make a Go package of the directory:", "lockstep init "+quoteArg(filepath.Dir(r.File)))
+		say("Make a Go package of the directory:", "lockstep init "+wording.CommandLine(filepath.Dir(r.File)))
 	}
 	say("Read the file, generate, and commit both before any other database gets it:", "go generate ./...")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/gen/scaffold"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 func initCommand() command {
@@ -67,7 +68,7 @@ func (r *initResult) print(w io.Writer) {
 		step("Make lockstep a tool of your module, once:", "go get -tool "+gomod.CommandPath)
 	}
 	if r.empty {
-		step("Begin the first migration, and write its SQL:", "go tool lockstep new --migrations "+quoteArg(filepath.Dir(r.File))+" initialize")
+		step("Begin the first migration, and write its SQL:", "go tool lockstep new --migrations "+wording.CommandLine(filepath.Dir(r.File))+" initialize")
 	}
 	step("Generate, now and after each new migration:", "go generate ./...")
 	if r.Test != "" {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/lockstep-db/lockstep/gen"
+
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // load calls [gen.Load] for the commands that work on a directory whether or not it is a
@@ -65,7 +67,7 @@ func problemsIn(dir string, problems gen.Problems) gen.Problems {
 		if p.File != filepath.ToSlash(dir) { // it is not a problem of the directory
 			p.File = filepath.Join(dir, p.File)
 		} else if p.Command == "lockstep init" {
-			p.Command += " " + quoteArg(dir)
+			p.Command += " " + wording.CommandLine(dir)
 		}
 		named[i] = p
 	}

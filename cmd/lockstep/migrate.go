@@ -17,6 +17,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 func migrateCommand() command {
@@ -95,7 +96,7 @@ func (r *upgradeRequest) backward(err error) error {
 func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (result, error) {
 	db, err := database.Open(r.db.value)
 	if kindOf(err) == "missing" {
-		return nil, refuse("missing", "%v; migrate upgrades a database that exists\n\tlockstep create --db %s", err, quoteArg(r.db.value))
+		return nil, refuse("missing", "%v; migrate upgrades a database that exists\n\tlockstep create --db %s", err, wording.CommandLine(r.db.value))
 	}
 	if err != nil {
 		return nil, err

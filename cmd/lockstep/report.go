@@ -16,6 +16,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A refusal is an error that answers the user's question: exit code 1. So do problems in
@@ -82,7 +83,7 @@ func join(a, b error) error {
 func whereFlags(fs *flag.FlagSet) (flags string) {
 	fs.Visit(func(f *flag.Flag) {
 		if f.Name == "config" || f.Name == "migrations" {
-			flags += " " + hyphened(f.Name) + " " + quoteArg(f.Value.String())
+			flags += " " + hyphened(f.Name) + " " + wording.CommandLine(f.Value.String())
 		}
 	})
 	return flags
@@ -218,6 +219,3 @@ func printList(w io.Writer, title string, rows [][]string) {
 func indent(s string) string {
 	return strings.ReplaceAll("\t"+strings.ReplaceAll(s, "\n", "\n\t"), "\t\n", "\n")
 }
-
-// quoteArg quotes a path for a POSIX shell if necessary.
-func quoteArg(path string) string { return gen.CommandLine(path) }

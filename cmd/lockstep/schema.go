@@ -14,6 +14,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 func schemaCommand() command {
@@ -49,7 +50,7 @@ func schemaCommand() command {
 					changed, extra := sqltext.Diff(want, found)
 					out.Changed, out.Extra = append(out.Changed, changed...), append(out.Extra, extra...)
 					if n := len(changed) + len(extra); n > 0 {
-						return out, refuse("differs", "%s: differs from %s at version %v in %s", db.value, out.Migrations, out.Version, gen.Count(n, "object"))
+						return out, refuse("differs", "%s: differs from %s at version %v in %s", db.value, out.Migrations, out.Version, wording.Count(n, "object"))
 					}
 				}
 				return out, nil

@@ -18,6 +18,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A Restoration says what to restore.
@@ -62,7 +63,7 @@ func Restore(ctx context.Context, what Restoration) (*Restored, error) {
 	if d := sqlite.Damage(""); errors.As(err, &d) {
 		if !r.Force {
 			return nil, gen.Refuse("unreadable", "%s: %s; not overwritten\n\t%s",
-				r.DB, string(d), gen.CommandLine("lockstep", "restore", "--force", "--db", r.DB, r.Backup))
+				r.DB, string(d), wording.CommandLine("lockstep", "restore", "--force", "--db", r.DB, r.Backup))
 		}
 		if r.out.Aside, err = moveAside(r.file); err == nil {
 			err = r.create()

@@ -20,6 +20,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A Request is which database to enroll, and at which version.
@@ -138,7 +139,7 @@ func (e *enrollment) enroll(ctx context.Context, schema *lockstep.Schema, object
 			}
 		}
 		return &e.out, gen.Refuse("differs", "%s: differs from what the migrations produce at version %v in %s; not enrolled",
-			e.Path, schema.Expected, gen.Count(len(changed), "object"))
+			e.Path, schema.Expected, wording.Count(len(changed), "object"))
 	}
 	if e.out.LeftAlone, err = e.leftAlone(ctx); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/git"
 	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // Options say which migrations move. The zero value leaves it to git.
@@ -160,7 +161,7 @@ func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options
 		m.both = slices.Contains(both, m.from)
 		if !m.both && main != "" && git.HasFile(ctx, p.Dir, main, m.From) {
 			return gen.Refuse("ambiguous", "%s: is in %s, whose migrations never move, but not in %s\n\t%s",
-				filepath.Join(p.Dir, m.From), main, p.Stays, gen.CommandLine("lockstep", "renumber", "--migrations", p.Dir, "--onto", main))
+				filepath.Join(p.Dir, m.From), main, p.Stays, wording.CommandLine("lockstep", "renumber", "--migrations", p.Dir, "--onto", main))
 		}
 	}
 	return nil
@@ -178,7 +179,7 @@ func (p *Plan) unambiguous(files []filename.Name) error {
 		if len(same) > 1 {
 			return gen.Refuse("ambiguous", "%s: %s have the same number, and %s does not tell which of them moves\n\t%s",
 				p.Dir, strings.Join(same, " and "), cmp.Or(p.Stays, "git"),
-				gen.CommandLine("lockstep", "renumber", "--migrations", p.Dir, "--move", same[len(same)-1]))
+				wording.CommandLine("lockstep", "renumber", "--migrations", p.Dir, "--move", same[len(same)-1]))
 		}
 	}
 	return nil

@@ -1,0 +1,49 @@
+// Package wording is not for programs and promises nothing: it may change in any release.
+//
+// It has words and commands that errors of more than one package are made of.
+package wording
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Count returns "1 row" or "2 rows".
+func Count(n int, noun string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "x"):
+		noun += "es"
+	default:
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
+}
+
+// List joins the first ten of n items, and says how many more there are.
+func List(n int, sep string, item func(i int) string) (s string) {
+	const most = 10
+	for i := range min(n, most) {
+		if i > 0 {
+			s += sep
+		}
+		s += item(i)
+	}
+	if n > most {
+		s += " and " + strconv.Itoa(n-most) + " more"
+	}
+	return s
+}
+
+// CommandLine returns a command for a POSIX shell, quoted where that is needed.
+func CommandLine(args ...string) string {
+	const plain = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/.-_:\\"
+	quoted := make([]string, len(args))
+	for i, arg := range args {
+		quoted[i] = arg
+		if arg == "" || strings.Trim(arg, plain) != "" {
+			quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
