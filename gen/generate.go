@@ -121,6 +121,7 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	}
 	problems := append(d.problems, h.problems...)
 	d.warnings = append(d.warnings, h.warnings...)
+	d.warnings = append(d.warnings, d.lacking(dir)...)
 	if opts.Renumbered > 0 && h.file.of != nil {
 		h.file = h.file.before(opts.Renumbered)
 	}

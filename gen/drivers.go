@@ -1,0 +1,143 @@
+package gen
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/gen/gomod"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// An addition is what the SQLite of the replay has, and the default builds of some drivers
+// do not have.
+type addition struct {
+	functions string
+	modules   string
+	tags      map[string]string // driver: the build tag with which it has it; "" if there is none
+}
+
+const (
+	mattn   = "github.com/mattn/go-sqlite3"
+	modernc = "modernc.org/sqlite"
+)
+
+// additions is what pragma_function_list and pragma_module_list differ in.
+var additions = []addition{
+	{
+		functions: "acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2 mod pi pow power radians sin sinh sqrt tan tanh trunc",
+		tags:      map[string]string{mattn: "sqlite_math_functions"},
+	},
+	{
+		functions: "bm25 highlight fts5 fts5_get_locale fts5_insttoken fts5_locale fts5_source_id",
+		modules:   "fts5 fts5vocab",
+		tags:      map[string]string{mattn: "sqlite_fts5"},
+	},
+	{
+		functions: "soundex geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point geopoly_debug geopoly_group_bbox geopoly_json geopoly_overlap geopoly_regular geopoly_svg geopoly_within geopoly_xform",
+		modules:   "geopoly",
+		tags:      map[string]string{mattn: ""},
+	},
+	{
+		functions: "regexp regexpi generate_series base64 decimal decimal_add decimal_cmp decimal_exp decimal_mul decimal_pow2 decimal_sub decimal_sum ieee754 ieee754_exponent ieee754_from_blob ieee754_from_int ieee754_inc ieee754_mantissa ieee754_to_blob ieee754_to_int",
+		modules:   "generate_series",
+		tags:      map[string]string{mattn: "", modernc: ""},
+	},
+}
+
+// lacking returns warnings about functions and modules that the module's driver does not
+// have in its default build: the replay, which has them, would not show it.
+func (d *directory) lacking(dir string) (warnings Problems) {
+	module, err := gomod.Find(dir)
+	if err != nil || module == nil {
+		return nil
+	}
+	var drivers []string
+	for _, required := range [][]string{module.Direct, module.Indirect} {
+		for _, driver := range []string{mattn, modernc} {
+			if slices.Contains(required, driver) {
+				drivers = append(drivers, driver)
+			}
+		}
+		if len(drivers) > 0 || slices.Contains(required, "github.com/ncruces/go-sqlite3") {
+			break // what is required indirectly may be a tool's
+		}
+	}
+	for _, m := range d.migrations {
+		if !m.sql() || len(drivers) == 0 {
+			continue
+		}
+		said := map[string]bool{}
+		for _, s := range m.statements() {
+			for i := s.First; i < s.End; i++ {
+				name, module := s.uses(i)
+				for _, a := range additions {
+					if name == "" || said[name] || !a.has(name, module) {
+						continue
+					}
+					if a.tags[mattn] == "" && d.opts.Conn != nil {
+						continue // it may be the program's own
+					}
+					said[name] = true
+					warnings = append(warnings, a.lackedBy(drivers, m, i, name)...)
+				}
+			}
+		}
+	}
+	return warnings
+}
+
+func (a *addition) has(name string, module bool) bool {
+	names := a.functions
+	if module {
+		names = a.modules
+	}
+	return slices.Contains(strings.Fields(names), name)
+}
+
+// lackedBy returns the warnings about a name at token i of a migration.
+func (a *addition) lackedBy(drivers []string, m *migration, i int, name string) (warnings Problems) {
+	for _, driver := range drivers {
+		tag, lacks := a.tags[driver]
+		switch {
+		case !lacks || tag != "" && strings.Contains(os.Getenv("GOFLAGS"), tag):
+		case tag != "":
+			warnings = append(warnings, m.at(m.script.Tokens[i].Pos, "%s is not in %s, unless it is built with -tags %s", name, driver, tag))
+		default:
+			warnings = append(warnings, m.at(m.script.Tokens[i].Pos, "%s is not in %s, unless the program registers it", name, driver))
+		}
+	}
+	return warnings
+}
+
+// uses returns the function or, in CREATE VIRTUAL TABLE, the module that token i names, or
+// "". REGEXP is an operator that calls a function.
+func (s *statement) uses(i int) (name string, module bool) {
+	script := s.m.script
+	if kind := script.Tokens[i].Kind; kind != sqltext.Word && kind != sqltext.Quoted {
+		return "", false
+	}
+	name = script.Name(i)
+	before, next := script.Name(i-1), script.Name(i+1)
+	switch {
+	case before == "using" && script.Name(s.First+1) == "virtual":
+		return name, true
+	case name == "regexp" && next != "(":
+		operand := i+1 < s.End && script.Tokens[i+1].Kind != sqltext.Punct
+		if operand && before != "." && script.Tokens[i].Kind == sqltext.Word && i > s.First {
+			return name, false
+		}
+		return "", false
+	case next != "(":
+		return "", false
+	}
+	switch before {
+	case ".", "table", "exists", "into", "references", "with", "recursive", "view", "update":
+		return "", false // it is a table, with its columns
+	case "on":
+		if script.Name(s.First) == "create" && script.Name(s.First+1) != "view" {
+			return "", false
+		}
+	}
+	return name, false
+}
