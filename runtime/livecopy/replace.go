@@ -43,6 +43,17 @@ func ReadVersion(ctx context.Context, conn *sqlite3.Conn) (v Version, err error)
 	return v, err
 }
 
+// Begin begins a transaction of conn that has the lock for writing, and returns the
+// version for [ReplaceIf]. Others who hold the lock are waited for until ctx ends; the
+// error is then sqlite3.BUSY. The caller ends the transaction, if nothing else does.
+func Begin(ctx context.Context, conn *sqlite3.Conn) (Version, error) {
+	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
+	if err := sqlite.Wait(ctx, func() error { return conn.Exec("BEGIN IMMEDIATE") }); err != nil {
+		return 0, err
+	}
+	return ReadVersion(ctx, conn)
+}
+
 // Replace replaces the content of the main database of conn by that of the database
 // in the file at path, in one transaction: a reader sees the old or the new content,
 // and a process that is killed leaves the one or the other. The file at path is read
