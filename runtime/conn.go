@@ -62,7 +62,7 @@ func (c *conn) readFile(ctx context.Context) {
 // begin begins a transaction.
 func (c *conn) begin(ctx context.Context, q string) error {
 	err := c.exec(ctx, q)
-	if err == nil || ctx.Err() != nil { // it can have begun before it was interrupted
+	if err == nil || ctx.Err() != nil { // it may have begun before it was interrupted
 		c.begun = true
 	}
 	return err
@@ -93,11 +93,11 @@ func (c *conn) rollback(ctx context.Context) {
 	}
 }
 
-// inTransaction returns nil if a transaction is open. Some errors end it, and one that a
-// driver has kept to itself must not leave the version recorded and the migrations
-// rolled back. SQLite has no statement that tells, but it refuses a second BEGIN.
-// (A savepoint around the upgrade would tell, too. With one, SQLite saves each page
-// before it changes it, and the rebuild of a table takes a quarter longer.)
+// inTransaction returns nil if a transaction is open. Some errors end it, and if a driver
+// keeps such an error to itself, the version must not be recorded while the migrations are
+// rolled back. No statement of SQLite tells, but it refuses a second BEGIN. (A savepoint
+// around the upgrade would also tell. But with one, SQLite saves each page before it
+// changes it, and rebuilding a table takes a quarter longer.)
 func (c *conn) inTransaction(ctx context.Context) error {
 	switch err := c.exec(ctx, "BEGIN"); {
 	case err == nil:

@@ -11,21 +11,20 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// Enroll gives a version to a database that has tables and none: it marks it as
-// being at the version that s expects, and [Migrate] takes it from there. It is for
-// a database that another tool, or nobody, has migrated so far.
+// Enroll gives a version to a database that has tables but no version: it records that the
+// database is at the version that s expects, and [Migrate] takes it from there. It is for a
+// database that another tool, or nobody, has migrated so far.
 //
-// It does so only if the tables are those that the migrations of s produce. Tables
-// and indexes that no migration makes are no obstacle. The comparison and what
-// Enroll writes are one transaction: the tables of the version and of the history,
-// and nothing else. How the database came to its version is not known, so it has no
-// checksums of the migrations up to there.
+// It does so only if the tables are those that the migrations of s produce. Tables and
+// indexes that no migration makes do not matter. Enroll compares and writes in one
+// transaction, and writes nothing but the tables of the version and of the history. How the
+// database came to its version is not known, so the history has no checksums up to there.
 //
-// The error is a [*Error] and errors.Is finds in it [ErrManaged] if the database has
-// a version, [ErrDrift] if its tables are others, [ErrUnmanaged] if it cannot be
-// written to or has tables of the names of lockstep's own, or one of the errors of
-// Migrate. An s of [Schema.At] does not know the tables of its version, and is refused.
-// Nothing has been written then.
+// The error is an [*Error], and errors.Is finds in it [ErrManaged] if the database has a
+// version, [ErrDrift] if its tables are different, [ErrUnmanaged] if it cannot be written
+// to or has tables with the names of lockstep's own, or one of the errors of Migrate. An s
+// of [Schema.At] does not know the tables of its version, and is refused. After an error,
+// nothing has been written.
 func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	g, err := open(ctx, db, s, opts)
 	if err != nil {
@@ -33,7 +32,7 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	}
 	defer g.close()
 
-	// What is wrong with a file that cannot be written to says more than that.
+	// If the file is read-only, what else is wrong with it says more.
 	seen, err := g.read(ctx)
 	if err != nil {
 		return err
@@ -110,8 +109,7 @@ func enrollable(s *Schema, st *state) *Error {
 	return err
 }
 
-// notEnrolled gives an error of the driver the words that the database's other
-// errors have.
+// notEnrolled makes an [*Error] of an error of the driver.
 func (g *gate) notEnrolled(ctx context.Context, err error) error {
 	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
 		return err

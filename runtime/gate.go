@@ -12,17 +12,17 @@ import (
 // Migrate brings the database to the version that s expects and returns nil, or
 // returns an error and leaves the database as it found it.
 //
-// A new database gets all migrations, one that is behind those it lacks, in one
-// transaction: afterwards the database is at s.Expected, or it is what it was.
+// A new database gets all migrations, and one that is behind gets those it lacks, in
+// one transaction: afterwards the database is at s.Expected, or it is what it was.
 // (Migrations that begin with "-- lockstep: no-transaction", and [WithPerMigration],
-// divide the upgrade into several.) Any number of processes may call Migrate at
+// split the upgrade into several.) Any number of processes may call Migrate at
 // once: one upgrades, the others wait for it.
 //
-// On a database that is at the version Migrate reads one row. It does not write, takes
+// If the database is at the version, Migrate reads one row. It does not write, takes
 // no lock that a writer would wait for, and works on a read-only file.
 //
-// The error is a [*Error] for a database that is refused, and errors.Is finds in
-// it one of [ErrAhead], [ErrUnmanaged], [ErrDiverged], [ErrDrift], [ErrBusy],
+// If the database is refused, the error is an [*Error], and errors.Is finds in it
+// one of [ErrAhead], [ErrUnmanaged], [ErrDiverged], [ErrDrift], [ErrBusy],
 // [ErrStale], [ErrUnreadable], [ErrForeignKey], [ErrMemory], [ErrBackup], or
 // [ErrBehind] if the database cannot be written to. It is a [*MigrationError] when a
 // migration failed; errors.Is then finds the driver's error, and ctx.Err() if the
@@ -83,8 +83,8 @@ type gate struct {
 	conn   *conn
 }
 
-// open takes a connection from the pool. It goes back there, so that the schema
-// that SQLite has parsed for it is not parsed once more for the application.
+// open takes a connection from the pool. It goes back there, so that SQLite need not
+// parse the schema again for the application.
 func open(ctx context.Context, db *sql.DB, s *Schema, opts []Option) (*gate, error) {
 	g := &gate{config: configure(opts), db: db, schema: s, conn: &conn{}}
 	if err := s.stale(); err != nil {
@@ -105,8 +105,8 @@ func open(ctx context.Context, db *sql.DB, s *Schema, opts []Option) (*gate, err
 func (g *gate) close() { g.conn.Close() }
 
 // wait calls f until it no longer finds the database locked, for as long as the options
-// and the context allow. f does nothing that takes long but wait for a lock, so an f that
-// was interrupted was waiting.
+// and the context allow. f takes long only if it waits for a lock, so an f that was
+// interrupted was waiting.
 func (g *gate) wait(ctx context.Context, f func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -121,8 +121,8 @@ func (g *gate) wait(ctx context.Context, f func(context.Context) error) error {
 	return err
 }
 
-// readUnlessHead returns the state of a database that is not at the version, for all that
-// [gate.atHead] can tell, and nil if it is.
+// readUnlessHead returns the state of the database, or nil if [gate.atHead] says that there
+// is nothing to do.
 func (g *gate) readUnlessHead(ctx context.Context) (*state, error) {
 	head := false
 	err := g.wait(ctx, func(ctx context.Context) (err error) {
@@ -166,9 +166,9 @@ func (g *gate) announce(v verdict) error {
 	return v.refusal
 }
 
-// reseal notes that the schema is right under the cookie that it has now, so that
-// the next start need not look. That is a convenience: when the lock cannot be had at
-// once, or the file is read-only, it is left for another time.
+// reseal notes that the schema is right under its present cookie, so that the next start
+// need not compare it. That is a convenience: if the lock is taken, or the file read-only,
+// another start will do it.
 func (g *gate) reseal(ctx context.Context, st *state) {
 	if st.version == 0 {
 		return
@@ -179,8 +179,8 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 	if err := g.conn.protect(ctx); err != nil {
 		return
 	}
-	// BEGIN IMMEDIATE would wait for a writer as long as the driver's busy timeout
-	// says. A transaction that has begun by reading does not wait.
+	// BEGIN IMMEDIATE would wait for a writer, as long as the driver's busy timeout says.
+	// A transaction that began by reading does not wait.
 	// https://sqlite.org/c3ref/busy_handler.html
 	defer g.conn.rollback(ctx)
 	if err := g.conn.begin(ctx, "BEGIN"); err != nil {
@@ -201,8 +201,8 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 	}
 }
 
-// shared refuses a database in memory of which the pool's other connections do
-// not see the tables: the application would meet an empty database by chance.
+// shared refuses a database in memory whose tables the pool's other connections do not see:
+// the application would find an empty database by chance.
 //
 // https://sqlite.org/inmemorydb.html
 func (g *gate) shared(ctx context.Context) error {

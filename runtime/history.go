@@ -11,11 +11,11 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// What lockstep writes to a database, and all that it writes. _meta is the table
-// of Python's fastmigrate, to the letter, so that either tool can take over a
-// database from the other: it decides which version the database is at.
-// _lockstep_history says how it came there. Elsewhere they are named main._meta and
-// main._lockstep_history: temporary tables and attached databases can have the names, too.
+// Everything that lockstep writes to a database. _meta is the table of Python's
+// fastmigrate, to the letter, so that either tool can take over a database from the
+// other: it decides which version the database is at. _lockstep_history says how it got
+// there. Elsewhere they are main._meta and main._lockstep_history, because temporary tables
+// and attached databases may have the same names.
 const (
 	metaSQL = `CREATE TABLE _meta (
                             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -68,13 +68,13 @@ func (st *state) newest() (row, bool) {
 	return row{}, false
 }
 
-// theirs reports whether an object is somebody's: not lockstep's, and not Litestream's,
-// which replicates a file before there is anything in it.
+// theirs reports whether an object is the application's: not lockstep's, and not
+// Litestream's, which may replicate a file before there is anything in it.
 func (st *state) theirs(o sqltext.Object) bool {
 	return !sqlite.IsLitestream(o.Name) && !(st.managed && sqltext.IsOurs(o.Name))
 }
 
-// tables counts the tables and views that are somebody's.
+// tables counts the tables and views of the application.
 func (st *state) tables() (n int) {
 	for _, o := range st.objects {
 		if (o.Type == "table" || o.Type == "view") && st.theirs(o) {
@@ -93,15 +93,15 @@ func (st *state) has(table string) bool {
 	})
 }
 
-// headQuery reads what tells a database that is at head, but for the schema
-// cookie. It fails on a database that lockstep has not written to. (A join takes
+// headQuery reads everything that tells whether a database is at the version, except the
+// schema cookie. It fails on a database that lockstep has not written to. (A join takes
 // SQLite two thirds of the time of a subquery that counts the rows of _meta.)
 const headQuery = `SELECT h.version, digest, fingerprint, cookie, m.version
 FROM main._lockstep_history AS h, main._meta AS m ORDER BY h.version DESC LIMIT 2`
 
-// atHead is the fast path: it reports whether the database is at the version, by
-// these migrations, with a schema that was right and has not changed since. When
-// it says no, or cannot tell, readState finds out why.
+// atHead is the fast path: it reports whether the database came to the version by these
+// migrations, and its schema was right and has not changed since. If it says no, or
+// cannot tell, readState finds out why.
 func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 	var cookie, now int64
 	s, n := g.schema, 0
@@ -161,8 +161,8 @@ func (c *conn) readState(ctx context.Context) (*state, error) {
 	return st, &Error{Kind: ErrUnreadable, DB: c.file, Err: err}
 }
 
-// ours reports whether _meta is the table that fastmigrate and lockstep make. One
-// of another shape is somebody else's.
+// ours reports whether _meta is the table that fastmigrate and lockstep make. A different
+// one belongs to the application.
 func (st *state) ours() bool {
 	changed, _ := sqltext.Diff([]sqltext.Object{{Type: "table", Name: "_meta", Table: "_meta", SQL: metaSQL}}, st.objects)
 	return len(changed) == 0

@@ -17,8 +17,8 @@ type State struct {
 	Applied []Applied
 	Pending []Migration          // what Migrate would run; nil if it would refuse
 	Objects []sqltext.Object     // the schema of the database, lockstep's tables included
-	Changed []sqltext.Difference // at the version: objects that are not what the migrations produce
-	Extra   []sqltext.Object     // at the version: objects that no migration made
+	Changed []sqltext.Difference // at Expected: objects that are not what the migrations produce
+	Extra   []sqltext.Object     // at Expected: objects that no migration made
 	Refusal error                // what Check returns
 }
 

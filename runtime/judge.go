@@ -20,8 +20,8 @@ type verdict struct {
 	since   Version          // with ErrDiverged: of the first migration that differs
 }
 
-// judge compares the state of a database with what the program expects. It is the one
-// place that decides.
+// judge compares the state of a database with what the program expects. It is the only
+// place that decides, and does nothing else.
 func judge(s *Schema, st *state, allowed []string) (v verdict) {
 	tables := st.tables()
 	diverged, since := s.diverged(st)
@@ -43,8 +43,8 @@ func judge(s *Schema, st *state, allowed []string) (v verdict) {
 		}
 		return v
 	}
-	// The cookie changes with the schema, so an unchanged one spares the comparison.
-	// VACUUM and others change it too, so a changed one proves nothing.
+	// The cookie changes with the schema, so if it is unchanged there is nothing to compare.
+	// VACUUM changes it too, so if it has changed that proves nothing.
 	if r, ok := st.newest(); ok && r.cookie.Valid && r.cookie.Int64 == st.cookie && r.fingerprint == s.Fingerprint {
 		return v
 	}

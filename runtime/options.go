@@ -2,7 +2,7 @@ package lockstep
 
 import "time"
 
-// An Option changes how [Migrate], [Check] and [Inspect] go about it.
+// An Option changes how [Migrate], [Check], [Inspect] and [Enroll] work.
 type Option func(*config)
 
 type config struct {
@@ -30,15 +30,14 @@ func configure(opts []Option) config {
 func WithPerMigration() Option { return func(c *config) { c.perMigration = true } }
 
 // WithTimeout bounds how long Migrate and Check wait for other connections' locks
-// before they return [ErrBusy]; the default is one minute. A context that ends
-// earlier ends the wait earlier. The busy timeout of the application's
-// connections is not changed; one that is longer can make a wait longer when the
-// driver does not interrupt it.
+// before they return [ErrBusy]; the default is one minute. The wait also ends with the
+// context. The busy timeout of the application's connections does not change; if it is
+// longer, and the driver does not interrupt it, the wait may be longer.
 func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 
-// WithLogger has an upgrade logged: at level Info one record for each migration
-// applied, for a backup made, and for objects in the database that no migration
-// made; at level Warn foreign keys that were violated before, and a refusal that [WithAllowed] let pass.
+// WithLogger logs at level Info each migration applied, a backup made, what a script wrote,
+// and objects in the database that no migration made; at level Warn foreign keys that were
+// violated before, and a refusal that [WithAllowed] overruled.
 func WithLogger(l Logger) Option {
 	return func(c *config) {
 		if l != nil {
@@ -47,8 +46,8 @@ func WithLogger(l Logger) Option {
 	}
 }
 
-// A Logger is a *slog.Logger. (It is an interface so that only programs that use
-// log/slog are linked with it.)
+// A Logger is a *slog.Logger. (It is an interface so that log/slog is linked only into
+// programs that use it.)
 type Logger interface {
 	Info(msg string, args ...any)
 	Warn(msg string, args ...any)
@@ -60,8 +59,7 @@ func (discard) Info(string, ...any) {}
 func (discard) Warn(string, ...any) {}
 
 // WithAllowed lets a program start on a database that was refused with [ErrDiverged] or
-// [ErrDrift], if digest is the one that the error reported ([Error.Digest]). The
-// digest is that of this program's expectations and of what is wrong with this
-// database, so the permission ends with the next change to either. A database that
-// has both diverged and drifted is allowed by both digests.
+// [ErrDrift], if digest is the one in the error ([Error.Digest]). The digest covers what
+// this program expects and what is wrong with this database, so the permission ends when
+// either changes. A database that has both diverged and drifted needs both digests.
 func WithAllowed(digest string) Option { return func(c *config) { c.allow = append(c.allow, digest) } }

@@ -9,8 +9,8 @@ import (
 // and with Statement 0 before and after each migration. While a migration in Go runs, it
 // is also reported in between, at most ten times a second, on the goroutine that executes
 // the statement. Nothing that is reported as done is committed before Migrate returns,
-// except with [WithPerMigration]: an upgrade that finds rows without parent rolls back,
-// counts those that there were before, and reports its migrations once more.
+// except with [WithPerMigration]: an upgrade that leaves rows without a parent rolls back,
+// counts those that there were before, and reports its migrations again.
 //
 // The backup of [WithBackup] comes first, and is reported before and after, with
 // Version 0.

@@ -77,9 +77,9 @@ func (c *conn) reached(ctx context.Context, s *Schema, version Version) error {
 VALUES (?, ?, ?, 0, ?) ON CONFLICT DO NOTHING`, version, m.File, time.Now().UTC().Format(time.RFC3339), runningProgram())
 }
 
-// keepsOwn calls f, and returns an error if that has changed what lockstep has written to
-// the database. (What migrations in SQL do is known to the generator. What a program does
-// is only known from what it has done.)
+// keepsOwn calls f, and returns an error if that changed what lockstep has written to the
+// database. (The generator sees the statements of a migration in SQL. Of a program, only
+// the result is known.)
 func (c *conn) keepsOwn(ctx context.Context, f func() error) error {
 	before, err := c.readOwn(ctx)
 	if err == nil {

@@ -49,10 +49,11 @@ func (o onCopy) Run(ctx context.Context, c program.Copy) error {
 	s, on := o.s, &conn{file: o.u.conn.file}
 	s.on = on
 	s.script = func(ctx context.Context, m *pending) (output string, err error) {
-		return output, on.keepsOwn(ctx, func() (err error) {
+		err = on.keepsOwn(ctx, func() (err error) {
 			output, err = o.script(ctx, c, m)
 			return err
 		})
+		return output, err
 	}
 	defer o.leave(ctx)
 	err := o.enter(ctx, c)

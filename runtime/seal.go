@@ -10,9 +10,9 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// seal ends the run of a segment: it records the migrations and, at the expected version,
-// proves that the result is what the generator saw, and that it is recorded. again means that the upgrade has to
-// begin again, to count the rows without parent that there were before.
+// seal ends the run of a segment: it records the migrations, reads the record back and, at
+// the expected version, proves that the result is what the generator saw. again means that
+// the upgrade has to start over, to count the rows without a parent that there were before.
 func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) {
 	if err := s.on.inTransaction(ctx); err != nil {
 		return false, err
@@ -63,7 +63,7 @@ func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) 
 	return false, s.on.confirm(ctx, version, u.schema.reached(history, version), digest, fingerprint)
 }
 
-// sealForeignKeys checks that there are no rows without parent but those that there were
+// sealForeignKeys checks that there are no rows without a parent but those that there were
 // before.
 func (u *upgrade) sealForeignKeys(ctx context.Context, s *segment, objects []sqltext.Object) (again bool, err error) {
 	now, err := s.on.foreignKeys(ctx, objects)

@@ -160,8 +160,8 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 }
 
 // execute runs a statement to its end. Drivers differ in what Exec does with a statement
-// that returns rows: some take one step and stop, and a SELECT that is there for its
-// effect has a part of it.
+// that returns rows: some take one step and stop, so that a SELECT with side effects has
+// only part of them.
 func (c *conn) execute(ctx context.Context, stmt *sqltext.Statement) error {
 	// Some drivers run a short statement although the context has ended.
 	if err := ctx.Err(); err != nil {
@@ -176,8 +176,8 @@ func (c *conn) execute(ctx context.Context, stmt *sqltext.Statement) error {
 	return c.exec(ctx, stmt.SQL)
 }
 
-// executeAlone is execute where no lock is held, and another connection can hold one. It
-// waits for that as for any other; the statement itself may take longer.
+// executeAlone is execute without a lock, where another connection may hold one. It waits
+// for that as for any other; the statement itself may take longer.
 func (u *upgrade) executeAlone(ctx context.Context, stmt *sqltext.Statement) error {
 	var failed error
 	err := u.wait(ctx, func(context.Context) error {
@@ -203,8 +203,8 @@ func (u *upgrade) runProgram(ctx context.Context, s *segment, m *pending) (outpu
 	return "", fmt.Errorf("cannot run a %T", m.Program)
 }
 
-// A goMigration runs in the transaction of the upgrade. (That it is an interface keeps the
-// code for it out of programs that have none.)
+// A goMigration runs in the transaction of the upgrade. (The interface keeps the code for it
+// out of programs that have none.)
 type goMigration interface {
 	run(ctx context.Context, on *conn, progress *reporter) error
 }

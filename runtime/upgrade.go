@@ -172,10 +172,9 @@ func (u *upgrade) take(ctx context.Context, s *segment, commit func(context.Cont
 	return u.at.version == u.schema.Expected, nil
 }
 
-// commit commits a transaction that brings the database to version v, and finds out what
-// has become of it when that fails. The last that a COMMIT does is to delete the journal,
-// or to truncate and to synchronize it: when that fails, the journal can be gone
-// nevertheless. https://sqlite.org/atomiccommit.html#_deleting_the_rollback_journal
+// commit commits a transaction that brings the database to version v. If that fails, it
+// finds out whether it took effect. The last that a COMMIT does is to delete the journal,
+// or to truncate and synchronize it: if that fails, the journal may be gone anyway. https://sqlite.org/atomiccommit.html#_deleting_the_rollback_journal
 func (g *gate) commit(ctx context.Context, v Version, commit func(context.Context) error) (unknown bool, err error) {
 	err = g.wait(ctx, commit)
 	if err == nil || errors.Is(err, ErrBusy) {
@@ -193,7 +192,7 @@ func (g *gate) commit(ctx context.Context, v Version, commit func(context.Contex
 	return false, nil
 }
 
-// failed returns the error for what did not succeed in a transaction of the upgrade.
+// failed returns the error for something that failed in a transaction of the upgrade.
 func (u *upgrade) failed(ctx context.Context, err error) *MigrationError {
 	e := &MigrationError{DB: u.conn.file, Version: u.at.version, RolledBack: true, Err: err, ended: ended(ctx)}
 	if locked, ok := err.(*Error); ok && locked.Kind == ErrBusy { // see executeAlone
@@ -202,7 +201,7 @@ func (u *upgrade) failed(ctx context.Context, err error) *MigrationError {
 	return e
 }
 
-// rolledBack says in a refusal that the upgrade was rolled back for it.
+// rolledBack says in a refusal that the upgrade was rolled back.
 func (u *upgrade) rolledBack(err error) error {
 	if e, ok := err.(*Error); ok {
 		e.Version, e.upgrading = u.at.version, true
@@ -210,7 +209,7 @@ func (u *upgrade) rolledBack(err error) error {
 	return err
 }
 
-// explained says in an error of the driver what it did to the upgrade.
+// explained makes a [*MigrationError] of an error of the driver.
 func (u *upgrade) explained(ctx context.Context, err error) error {
 	refused, failed := (*Error)(nil), (*MigrationError)(nil)
 	if err == nil || errors.As(err, &refused) || errors.As(err, &failed) {

@@ -8,33 +8,33 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// A Lock is the lock for writing to a database, held from before a copy is made of it
-// until the copy takes its place. Others go on reading; nobody else can write.
+// A Lock is the write lock of a database, held from before a copy of it is made until the
+// copy takes its place. Others go on reading; nobody else can write.
 type Lock struct {
 	conn *sqlite3.Conn
 	file string
 	seen Version
 	mode string
 
-	// In WAL mode alone:
-	src *sqlite3.Conn // to a file from which the content will come
+	// Only in WAL mode:
+	src *sqlite3.Conn // to the file that the content will come from
 	b   *sqlite3.Backup
 }
 
-// Hold keeps the lock for writing to the main database of conn, which has it: it is in
-// a transaction that began with BEGIN IMMEDIATE and has not written.
+// Hold keeps the write lock of the main database of conn, which has it: conn is in a
+// transaction that began with BEGIN IMMEDIATE and has not written.
 //
-// With a rollback journal, that is all. In WAL mode a lock that is to be kept while the
-// content is replaced can only be that of another connection, on which the replacement
-// has begun. Hold begins it, and ends the transaction of conn. If somebody writes to the
-// database in between, it returns [ErrChanged], and if the lock cannot be had again before
-// ctx ends, SQLite's error, sqlite3.BUSY.
+// With a rollback journal, that is all. In WAL mode a lock that lasts through a replacement
+// can only be that of another connection, on which the replacement has begun. Hold begins
+// it, and ends the transaction of conn. If another connection writes to the database in
+// between, Hold returns [ErrChanged], and if it cannot take the lock again before ctx ends,
+// sqlite3.BUSY.
 //
-// scratch is the name of a file that is not there, in a folder of the caller's that is
-// removed when the lock has been given up.
+// scratch is the name of a file that does not exist, in a folder that the caller removes
+// after the lock has been released.
 func Hold(ctx context.Context, conn *sqlite3.Conn, scratch string) (l *Lock, err error) {
 	if conn.TxnState("main") != sqlite3.TXN_WRITE {
-		return nil, errors.New("the connection does not hold the lock for writing")
+		return nil, errors.New("the connection does not hold the write lock")
 	}
 	l = &Lock{conn: conn}
 	if l.file, err = File(conn); err != nil {
@@ -53,12 +53,11 @@ func Hold(ctx context.Context, conn *sqlite3.Conn, scratch string) (l *Lock, err
 	if l.src, err = sqlite3.OpenFlags(scratch, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE); err != nil {
 		return nil, err
 	}
-	// There must be something in it: a first step from nothing would be the last. It does
-	// not have to last.
+	// It must not be empty: a first step from an empty database would be the last.
 	err = l.src.Exec(fmt.Sprintf("PRAGMA page_size = %d; PRAGMA synchronous = off; CREATE TABLE scratch (a)", size))
 	if err == nil {
 		defer conn.SetInterrupt(conn.SetInterrupt(ctx))
-		l.b, err = lockWAL(ctx, conn, l.file, l.src, func() error { return l.unchanged(ctx) })
+		l.b, err = lockWAL(ctx, conn, l.file, l.src, func() error { return unchanged(ctx, conn, l.seen) })
 	}
 	if err != nil {
 		l.src.Close()
@@ -67,36 +66,28 @@ func Hold(ctx context.Context, conn *sqlite3.Conn, scratch string) (l *Lock, err
 	return l, nil
 }
 
-// Replace replaces the content of the database by that of the file at path, as
-// [ReplaceIf] does if nobody has written since [Hold], and gives the lock up. It can be
-// called again if it fails because of others who hold locks, which it waits for until ctx
-// ends: readers, unless the journal mode is WAL.
+// Replace replaces the content of the database by that of the file at path, as [ReplaceIf]
+// does, and releases the lock. It waits for others who hold locks until ctx ends: for
+// readers, unless the journal mode is WAL. After such an error it can be called again.
 func (l *Lock) Replace(ctx context.Context, path string) error {
 	if l.mode != "wal" {
 		return ReplaceIf(ctx, l.conn, path, l.seen)
 	}
 	if l.b == nil {
-		return errors.New("the lock for writing has been given up")
+		return errors.New("the write lock has been released")
 	}
-	if err := l.unchanged(ctx); err != nil {
+	if err := unchanged(ctx, l.conn, l.seen); err != nil {
 		return err
 	}
-	// Whoever wrote to the file at path may have put another in its place, so the
-	// content comes from one that nobody else knows.
-	was, err := integer(l.src, "PRAGMA main.page_size")
-	if err != nil {
-		return err
-	}
+	// A process that had the file at path open may still replace it, so the content comes
+	// from a file that nobody else knows.
 	src, err := open(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	switch is, err := integer(src, "PRAGMA main.page_size"); {
-	case err != nil:
+	if err := samePageSize(l.src, src, path); err != nil {
 		return err
-	case is != was:
-		return fmt.Errorf("%w: %d bytes, and %d in %s", ErrPageSize, was, is, path)
 	}
 	if err := l.src.Restore("main", path); err != nil {
 		return err
@@ -107,7 +98,7 @@ func (l *Lock) Replace(ctx context.Context, path string) error {
 	return err
 }
 
-// Release gives the lock up, if it is still held.
+// Release releases the lock, if it is still held.
 func (l *Lock) Release() {
 	l.b.Close()
 	l.b = nil
@@ -116,12 +107,4 @@ func (l *Lock) Release() {
 	if l.mode != "wal" {
 		rollback(l.conn)
 	}
-}
-
-func (l *Lock) unchanged(ctx context.Context) error {
-	now, err := ReadVersion(ctx, l.conn)
-	if err == nil && now != l.seen {
-		err = ErrChanged
-	}
-	return err
 }

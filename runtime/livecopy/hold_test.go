@@ -71,7 +71,7 @@ func TestHold(t *testing.T) {
 		conn, _ := live(t, "wal", 10)
 		run(t, conn, "BEGIN; SELECT count(*) FROM t")
 		_, err := livecopy.Hold(t.Context(), conn, filepath.Join(t.TempDir(), "scratch"))
-		if got, want := fmt.Sprint(err), "the connection does not hold the lock for writing"; got != want {
+		if got, want := fmt.Sprint(err), "the connection does not hold the write lock"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})

@@ -1,9 +1,9 @@
 // Package livecopy is not for programs and promises nothing: it may change in any release.
-// It is public because the command lockstep imports it, and that is built again as part of
-// the modules that have Go migrations: see gen.Load.
+// (It is not internal because the command is also built as part of other modules: see
+// gen.Load.)
 //
-// It copies the file of an SQLite database while others use it, and
-// replaces the live content by that of such a copy, in one atomic step.
+// It copies the file of an SQLite database while others use it, and replaces the live
+// content by that of such a copy, in one atomic step.
 //
 // It works on connections of github.com/ncruces/go-sqlite3, and does not import the
 // database/sql driver.
@@ -22,10 +22,9 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
-// File returns the path of the file that is the main database of conn, without
-// symbolic links, or an error if there is none that could be copied as a file: the
-// database is in memory, or in a VFS that does something to files (an encrypted
-// database would be copied in the clear).
+// File returns the path of the file of conn's main database, without symbolic links. It
+// returns an error if that is no plain file: the database is in memory, or in another VFS
+// than the default (an encrypted database would be copied in the clear).
 func File(conn *sqlite3.Conn) (string, error) {
 	name, err := conn.FileControl("main", sqlite3.FCNTL_VFSNAME)
 	if err != nil {
@@ -41,19 +40,18 @@ func File(conn *sqlite3.Conn) (string, error) {
 	return file, nil
 }
 
-// Copy writes a copy of the main database of conn to a new file at path: what the
-// last transaction had committed when Copy began, in a single file, synchronized to
-// disk with its folder. The file has the permissions of the database, and its owner
-// where the program may give it away. conn itself can be in a transaction, and is not
-// touched: the copy is read through another connection to the same file.
+// Copy writes a copy of the main database of conn to a new file at path: what was committed
+// when Copy began, in a single file, synchronized to disk with its folder. The file has the
+// permissions of the database, and its owner where the program may give it away. conn may
+// be in a transaction, and is not touched: Copy reads through another connection.
 //
-// Others go on reading. They go on writing, too, if the journal mode is WAL, and
-// else wait for the copy to be made as they wait for any reader. Locks of theirs are
-// waited for until ctx ends, and the error is then SQLite's: sqlite3.BUSY.
+// Others go on reading. They also go on writing if the journal mode is WAL; if not, they
+// wait for the copy as for any reader. Copy waits for their locks until ctx ends; the error
+// is then sqlite3.BUSY.
 //
-// A file that is there already is left alone, and is an error that is fs.ErrExist. A
-// copy that could not be completed is removed. (What a process that is killed leaves
-// is not a database: nothing of a copy is in its file's first page before all is.)
+// If the file exists, it is left alone, and the error is fs.ErrExist. A copy that cannot be
+// completed is removed. (What a killed process leaves is not a database: the first page is
+// written last.)
 func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 	file, err := File(conn)
 	if err != nil {
@@ -99,11 +97,11 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 	return diskfile.SyncFolder(filepath.Dir(path))
 }
 
-// pages are copied between two looks at the context.
+// pages is how many pages are copied before Copy looks at the context again.
 const pages = 1024
 
-// open opens the database in file to be read, and begins to: what is read from the
-// connection stays the same until it is closed.
+// open opens the database in file and begins to read: it stays the same, for this
+// connection, until that is closed.
 func open(ctx context.Context, file string) (*sqlite3.Conn, error) {
 	conn, err := openFile(file)
 	if err != nil {
@@ -112,7 +110,7 @@ func open(ctx context.Context, file string) (*sqlite3.Conn, error) {
 	return begin(ctx, conn)
 }
 
-// openFile opens the database in file, if need be for reading only.
+// openFile opens the database in file, read-only if it has to.
 func openFile(file string) (*sqlite3.Conn, error) {
 	conn, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READWRITE)
 	if errors.Is(err, sqlite3.CANTOPEN) || errors.Is(err, sqlite3.READONLY) || errors.Is(err, sqlite3.PERM) {

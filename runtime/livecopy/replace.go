@@ -13,26 +13,26 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
-// ErrChanged is returned by [ReplaceIf] when another connection has written to the
+// ErrChanged is the error of [ReplaceIf] when another connection has written to the
 // database since.
 var ErrChanged = errors.New("another connection wrote to the database")
 
-// ErrPageSize is the error when the page size of a database in WAL mode would change:
-// SQLite cannot do that. https://sqlite.org/pragma.html#pragma_page_size
+// ErrPageSize is the error when the page size of a database in WAL mode would change,
+// which SQLite cannot do. https://sqlite.org/pragma.html#pragma_page_size
 var ErrPageSize = errors.New("page size cannot change in WAL mode")
 
-// ErrUndecided is found in the error of a replacement of which it is not known whether
-// it took place: the content is the old or the new.
+// ErrUndecided is in the error of a replacement that may have taken effect: the content is
+// the old or the new.
 var ErrUndecided = errors.New("the content may have been replaced")
 
-// A Version tells whether other connections have written to a database between two
-// looks at it. It means something on the connection that it was read on.
+// A Version tells whether other connections have written to a database since. It is good
+// only for the connection that it was read on.
 //
 // https://sqlite.org/pragma.html#pragma_data_version
 type Version int64
 
-// ReadVersion returns the present version of the main database of conn. A lock of
-// somebody else is waited for until ctx ends; the error is then sqlite3.BUSY.
+// ReadVersion returns the present version of the main database of conn. It waits for locks
+// of others until ctx ends; the error is then sqlite3.BUSY.
 func ReadVersion(ctx context.Context, conn *sqlite3.Conn) (v Version, err error) {
 	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
 	err = sqlite.Wait(ctx, func() error {
@@ -43,9 +43,9 @@ func ReadVersion(ctx context.Context, conn *sqlite3.Conn) (v Version, err error)
 	return v, err
 }
 
-// Begin begins a transaction of conn that has the lock for writing, and returns the
-// version for [ReplaceIf]. Others who hold the lock are waited for until ctx ends; the
-// error is then sqlite3.BUSY. The caller ends the transaction, if nothing else does.
+// Begin begins a transaction of conn that has the write lock, and returns the version for
+// [ReplaceIf]. It waits for others who hold the lock until ctx ends; the error is then
+// sqlite3.BUSY. The caller ends the transaction, if nothing else does.
 func Begin(ctx context.Context, conn *sqlite3.Conn) (Version, error) {
 	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
 	if err := sqlite.Wait(ctx, func() error { return conn.Exec("BEGIN IMMEDIATE") }); err != nil {
@@ -54,34 +54,35 @@ func Begin(ctx context.Context, conn *sqlite3.Conn) (Version, error) {
 	return ReadVersion(ctx, conn)
 }
 
-// Replace replaces the content of the main database of conn by that of the database
-// in the file at path, in one transaction: a reader sees the old or the new content,
-// and a process that is killed leaves the one or the other. The file at path is read
-// only.
+// Replace replaces the content of the main database of conn by that of the database in the
+// file at path, in one transaction: a reader sees the old or the new content, and a process
+// that is killed leaves one or the other. It only reads the file at path.
 //
-// Others who hold a lock are waited for until ctx ends: writers in any journal mode,
-// readers too unless it is WAL. The error is then SQLite's, sqlite3.BUSY, and the
-// content is what it was, as after any other error but [ErrUndecided]. From when the
-// lock has been taken on, the end of ctx no longer counts.
+// It waits for others until ctx ends: for writers in any journal mode, for readers unless
+// it is WAL. The error is then sqlite3.BUSY. After every error but [ErrUndecided] the
+// content is what it was. Once Replace has the lock, it ignores ctx.
 //
-// conn may be in a transaction that has not written; it is ended. The settings of the
-// connection and the journal mode are afterwards what they were. The page size may
-// change, but not in WAL mode: the error is then [ErrPageSize].
+// conn may be in a transaction that has not written; Replace ends it. It keeps the settings
+// of the connection and the journal mode. The page size may change, but not in WAL mode:
+// the error is then [ErrPageSize].
 func Replace(ctx context.Context, conn *sqlite3.Conn, path string) error {
 	return replace(ctx, conn, path, func() error { return nil })
 }
 
-// ReplaceIf is [Replace], if nobody but conn has written to the database since
-// [ReadVersion] returned seen. If somebody has, it does nothing and returns
-// [ErrChanged]. Nobody can write between the comparison and the replacement.
+// ReplaceIf is [Replace], unless another connection has written to the database since
+// [ReadVersion] returned seen: it then does nothing and returns [ErrChanged]. Nobody can
+// write between the comparison and the replacement.
 func ReplaceIf(ctx context.Context, conn *sqlite3.Conn, path string, seen Version) error {
-	return replace(ctx, conn, path, func() error {
-		now, err := ReadVersion(ctx, conn)
-		if err == nil && now != seen {
-			err = ErrChanged
-		}
-		return err
-	})
+	return replace(ctx, conn, path, func() error { return unchanged(ctx, conn, seen) })
+}
+
+// unchanged returns ErrChanged if the database no longer has a version.
+func unchanged(ctx context.Context, conn *sqlite3.Conn, seen Version) error {
+	now, err := ReadVersion(ctx, conn)
+	if err == nil && now != seen {
+		err = ErrChanged
+	}
+	return err
 }
 
 // replace calls unchanged when it has the lock.
@@ -97,7 +98,7 @@ func replace(ctx context.Context, conn *sqlite3.Conn, path string, unchanged fun
 	}
 	defer done()
 	err = replaceFile(ctx, conn, file, path, unchanged)
-	// Whatever comes, the transaction is ended.
+	// The transaction ends in any case.
 	if e := rollback(conn); err == nil {
 		err = e
 	}
@@ -109,16 +110,15 @@ func replace(ctx context.Context, conn *sqlite3.Conn, path string, unchanged fun
 	return err
 }
 
-// A begunError is an error after which the content can be the new one: what a commit
-// does last can fail when it has taken place.
+// A begunError is an error after which the content may be the new one: the last that a
+// commit does can fail after it has taken effect.
 type begunError struct{ err error }
 
 func (e *begunError) Error() string { return e.err.Error() }
 func (e *begunError) Unwrap() error { return e.err }
 
-// watch returns a function that tells whether the database in file has changed since, as
-// far as that can be found out: by another connection, because conn does not count what
-// it writes by itself.
+// watch returns a function that tells whether the database in file has changed since, if it
+// can. It asks another connection, because conn does not count what it writes itself.
 func watch(ctx context.Context, conn *sqlite3.Conn, file string) (changed func() bool, done func(), err error) {
 	mode, err := text(conn, "PRAGMA main.locking_mode")
 	if err != nil {
@@ -157,24 +157,31 @@ func replaceFile(ctx context.Context, conn *sqlite3.Conn, file, path string, unc
 	if mode != "wal" {
 		return replaceRollback(ctx, conn, path, mode, unchanged)
 	}
-	was, err := integer(conn, "PRAGMA main.page_size")
-	if err != nil {
+	if err := samePageSize(conn, src, path); err != nil {
 		return err
-	}
-	switch is, err := integer(src, "PRAGMA main.page_size"); {
-	case err != nil:
-		return err
-	case is != was:
-		return fmt.Errorf("%w: %d bytes, and %d in %s", ErrPageSize, was, is, path)
 	}
 	return replaceWAL(ctx, conn, file, src, unchanged)
 }
 
+// samePageSize returns an error if the page size would change with the content of the
+// database at path.
+func samePageSize(conn, src *sqlite3.Conn, path string) error {
+	was, err := integer(conn, "PRAGMA main.page_size")
+	if err != nil {
+		return err
+	}
+	is, err := integer(src, "PRAGMA main.page_size")
+	if err == nil && is != was {
+		err = fmt.Errorf("%w: %d bytes, and %d in %s", ErrPageSize, was, is, path)
+	}
+	return err
+}
+
 // replaceRollback replaces the content of a database with a rollback journal, on conn
-// itself. SQLite's backup wants to begin its transaction by itself, so the one with
-// which the lock is taken has to be ended first. In locking mode EXCLUSIVE the lock
-// stays when it is, so that nobody can come in between. Readers have to be kept out,
-// too: pages are written to the file before the transaction ends.
+// itself. SQLite's backup begins its own transaction, so the one that takes the lock has to
+// end first. In locking mode EXCLUSIVE the lock outlasts it, so nobody can come in between.
+// Readers have to be kept out, too: pages are written to the file before the transaction
+// ends.
 //
 // https://sqlite.org/pragma.html#pragma_locking_mode
 func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal string, unchanged func() error) (err error) {
@@ -184,8 +191,8 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 	}
 	begun := false
 	defer func() {
-		// The lock goes when the connection has read once more. The new content is in
-		// place, or the old one, whatever becomes of this.
+		// The next read releases the lock. The content is the new one or the old one,
+		// whether or not this succeeds.
 		conn.SetInterrupt(context.Background())
 		e := rollback(conn)
 		if e == nil && mode != "exclusive" {
@@ -198,9 +205,9 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 			err = &begunError{err}
 		}
 	}()
-	// Who keeps a lock for reading as it waits for one for writing, and another does the
-	// same, wait for each other. So the mode is changed with the writers' lock in hand.
-	// It also stays while readers are waited for, so that new ones cannot come for ever.
+	// Two connections that keep a read lock while they wait for a write lock would wait for
+	// each other. So the mode changes while conn has the write lock, which it also keeps
+	// while it waits for readers: new ones cannot come for ever.
 	if conn.TxnState("main") != sqlite3.TXN_WRITE {
 		if err := rollback(conn); err != nil {
 			return err
@@ -229,13 +236,13 @@ func replaceRollback(ctx context.Context, conn *sqlite3.Conn, path, journal stri
 	if err := sqlite.Wait(ctx, func() error { return conn.Restore("main", path) }); err != nil {
 		return err
 	}
-	// If the copy is in WAL mode, that came with it, and the lock would not go.
+	// If the copy is in WAL mode, so is the database now, and the lock would stay.
 	return conn.Exec("PRAGMA main.journal_mode = " + journal)
 }
 
-// replaceWAL replaces the content of a database in WAL mode, on another connection
-// than conn: the first step of a backup takes the lock for writing, and conn can still
-// look at what was committed before. Readers go on.
+// replaceWAL replaces the content of a database in WAL mode, on another connection than
+// conn: the first step of a backup takes the write lock, and conn can still read what was
+// committed before. Readers go on.
 func replaceWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlite3.Conn, unchanged func() error) error {
 	b, err := lockWAL(ctx, conn, file, src, unchanged)
 	if err != nil {
@@ -248,8 +255,8 @@ func replaceWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlit
 	return nil
 }
 
-// lockWAL ends the transaction of conn, and takes the lock for writing by another
-// connection to its file, which is that of the backup's destination.
+// lockWAL ends the transaction of conn, and takes the write lock with another connection to
+// its file, which is that of the backup's destination.
 func lockWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlite3.Conn, unchanged func() error) (*sqlite3.Backup, error) {
 	b, err := src.BackupInit("main", file)
 	if err != nil {
@@ -272,7 +279,7 @@ func lockWAL(ctx context.Context, conn *sqlite3.Conn, file string, src *sqlite3.
 	return b, nil
 }
 
-// finishWAL takes the steps that are left, and makes them last.
+// finishWAL takes the remaining steps, and makes them durable.
 func finishWAL(conn *sqlite3.Conn, file string, b *sqlite3.Backup) error {
 	conn.SetInterrupt(context.Background())
 	if _, err := b.Step(-1); err != nil {
@@ -281,21 +288,20 @@ func finishWAL(conn *sqlite3.Conn, file string, b *sqlite3.Backup) error {
 	if err := b.Close(); err != nil {
 		return err
 	}
-	// Here, a commit in WAL mode is not synchronized by default. What was replaced
-	// shall last, and the WAL, which now holds the whole database, be used again.
-	// (Without one, the connection that is closed now was the only one, and has done it.)
+	// Here, a commit in WAL mode is not synchronized by default. The replacement must be
+	// durable, and the WAL, which now holds the whole database, must be used again.
+	// (If there is none, the connection that was closed was the only one, and did both.)
 	if err := diskfile.Sync(file + "-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	_, _, err := conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
 	if errors.Is(err, sqlite3.BUSY) {
-		err = nil // somebody else is at it
+		err = nil // another connection does it
 	}
 	return err
 }
 
-// rollback ends the transaction of conn, if there is one, whatever has become of the
-// context.
+// rollback ends the transaction of conn, if there is one, even after the context has ended.
 func rollback(conn *sqlite3.Conn) error {
 	if conn.GetAutocommit() {
 		return nil

@@ -20,14 +20,14 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
-// folder is what the name of a database and this make the name of the folder with its
-// copies. The name is fixed, so that whoever has the lock finds what a process has left
-// that was killed. In it, each copy has a folder with a name of its own: what was left
-// can have a script that still runs, and that must not come by the new copy.
+// folder, appended to the name of a database, names the folder for its copies. The name is
+// fixed, so that the next holder of the lock finds what a killed process left. In it, each
+// copy has a folder of its own: a script of the killed process may still run, and must not
+// get at the new copy.
 const folder = ".lockstep"
 
-// sweep removes the copies of a database but one. It is called by who has the lock, and
-// so nobody's but that is in use.
+// sweep removes the copies of a database except one. The caller holds the lock, so nobody
+// uses the others.
 func sweep(db, but string) error {
 	dir := db + folder
 	entries, err := os.ReadDir(dir)
@@ -94,11 +94,11 @@ func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
 	if err != nil {
 		return c, err
 	}
-	// Whoever had the lock in between has removed the folder.
+	// Another holder of the lock may have removed the folder.
 	if _, err := os.Stat(c.dir); err != nil {
 		return c, nil
 	}
-	// The file must exist: if a script removes it, no new one shall be made.
+	// If a script removes the file, SQLite must not make a new one.
 	name := "file:" + (&url.URL{Path: filepath.ToSlash(c.path)}).EscapedPath() + "?mode=rw&_pragma=busy_timeout(1000)"
 	pool, err := open(db.Driver(), name)
 	if err != nil {
@@ -109,8 +109,8 @@ func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
 	return c, nil
 }
 
-// makeDir makes a folder with a name of its own in dir. Whoever had the lock before may
-// be about to remove dir, if it is empty.
+// makeDir makes a folder with a unique name in dir. The last holder of the lock may be about
+// to remove dir, if it is empty.
 func makeDir(dir string) (name string, err error) {
 	for range 10 {
 		if err = os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -146,8 +146,8 @@ func (c *privateCopy) fill(ctx context.Context) error {
 	return err
 }
 
-// begin makes the copy of a database with nothing in it what that would become: as long as
-// there is nothing in the file, only its connection knows what the program has asked for.
+// begin makes the copy of an empty database what that would become: as long as the file is
+// empty, only the connection knows what the program asked for.
 func (c *privateCopy) begin(ctx context.Context) error {
 	conn, err := c.Open(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func (c *privateCopy) begin(ctx context.Context) error {
 	return exec(ctx, conn, append(statements, "CREATE TABLE lockstep_first (a)", "DROP TABLE lockstep_first")...)
 }
 
-// Open opens the copy. Nobody else uses it, so that nothing has to be synchronized.
+// Open opens the copy. Nobody else uses it, so nothing has to be synchronized.
 func (c *privateCopy) Open(ctx context.Context) (*sql.Conn, error) {
 	conn, err := c.db.Conn(ctx)
 	if err == nil {
@@ -185,7 +185,7 @@ func exec(ctx context.Context, conn *sql.Conn, statements ...string) error {
 	return nil
 }
 
-// Run runs a script on the copy, and looks at what it has left.
+// Run runs a script on the copy, and checks what it left.
 func (c *privateCopy) Run(ctx context.Context, file string, text []byte) (output string, err error) {
 	begun := time.Now()
 	stdout, stderr, err := interpreter.Run(ctx, file, text, c.path)
@@ -209,7 +209,7 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 		return &leftError{err}
 	case len(faults) > 0:
 		fact := "the script left a damaged database"
-		// It can have been so all the time.
+		// It may have been damaged before.
 		before, err := sqlite.IntegrityCheck(ctx, c.live, 1)
 		if err == nil && len(before) > 0 {
 			fact, faults = "the database was damaged before the script ran", before
@@ -227,7 +227,7 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 	return err
 }
 
-// leftError is the error for a copy that cannot be read any more.
+// leftError is the error for a copy that can no longer be read.
 type leftError struct{ err error }
 
 func (e *leftError) Error() string { return "what the script left: " + sqlite.Sentence(e.err) }
@@ -238,8 +238,8 @@ func (c *privateCopy) replace(ctx context.Context) error {
 	return c.live.Raw(func(any) error { return c.lock.Replace(ctx, c.path) })
 }
 
-// close removes the copy and gives up the lock. What others have in the folder around it
-// stays: the lock may be theirs by now.
+// close removes the copy and releases the lock. It leaves alone what others have in the
+// folder around it: they may have the lock by now.
 func (c *privateCopy) close() error {
 	if c.db != nil {
 		c.db.Close()

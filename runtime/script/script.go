@@ -105,7 +105,7 @@ func WithConn(f func(*sqlite3.Conn) error) lockstep.Option {
 	})
 }
 
-// language is the ending of a script's name.
+// language is the extension of a script's name.
 type language string
 
 // Checksum returns "x1:" and 128 bits of a SHA-256 over the text, in hexadecimal. A
@@ -116,12 +116,12 @@ func (language) Checksum(text []byte) string {
 	return "x1:" + hex.EncodeToString(sum[:16])
 }
 
-// Ready looks for everything that has to be there.
+// Ready looks for everything that a script needs.
 func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
 	if _, err := interpreter.Find(string(l)); err != nil {
 		return err
 	}
-	return conn.Raw(func(c any) error {
+	err := conn.Raw(func(c any) error {
 		raw, err := raw(c)
 		if err != nil {
 			return fmt.Errorf("scripts need the driver github.com/ncruces/go-sqlite3; this program uses %s", driverName(db))
@@ -129,13 +129,17 @@ func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
 		if _, err := livecopy.File(raw); err != nil {
 			return fmt.Errorf("scripts run on a copy of the file: %w", err)
 		}
-		if mode, err := lockingMode(raw); err != nil {
-			return err
-		} else if mode == "exclusive" {
-			return errors.New("scripts run on a copy of the file, which cannot be copied while locking_mode is exclusive")
-		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	var mode string
+	err = conn.QueryRowContext(context.Background(), "PRAGMA main.locking_mode").Scan(&mode)
+	if err == nil && mode == "exclusive" {
+		err = errors.New("scripts run on a copy of the file, which cannot be copied while locking_mode is exclusive")
+	}
+	return err
 }
 
 // Upgrade runs a part of an upgrade on a private copy of the database.
@@ -166,13 +170,13 @@ func (language) Upgrade(ctx context.Context, u program.Upgrade) (done bool, err 
 	return u.Replace(ctx, c.replace)
 }
 
-// Sweep removes copies that killed processes have left.
+// Sweep removes copies that killed processes left.
 func (language) Sweep(file string) error { return sweep(file, "") }
 
 var _ program.Script = language("")
 
-// raw returns the connection below one of package database/sql, through what others
-// may have put around the driver.
+// raw returns the connection below one of package database/sql, even if others have wrapped
+// the driver.
 func raw(c any) (*sqlite3.Conn, error) {
 	for {
 		switch conn := c.(type) {
@@ -199,16 +203,4 @@ func driverName(db *sql.DB) string {
 		return t.String()
 	}
 	return t.PkgPath()
-}
-
-func lockingMode(conn *sqlite3.Conn) (mode string, err error) {
-	s, _, err := conn.Prepare("PRAGMA main.locking_mode")
-	if err != nil {
-		return "", err
-	}
-	defer s.Close()
-	if s.Step() {
-		mode = s.ColumnText(0)
-	}
-	return mode, s.Err()
 }
