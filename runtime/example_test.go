@@ -332,6 +332,13 @@ func ExampleSchema_At() {
 	// Output: true
 }
 
+// A test notices that go generate has not been run, which a build does not. (Package
+// migratetest does this, too.)
+func ExampleSchema_Stale() {
+	fmt.Println(migrations.Schema.Stale())
+	// Output: <nil>
+}
+
 // openExample opens a new database in memory, which an example need not remove.
 func openExample() *sql.DB {
 	db, err := sql.Open("sqlite3", ":memory:")

@@ -276,87 +276,93 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 
 // TestLocks has others hold locks as the copy is to replace the live content.
 func TestLocks(t *testing.T) {
-	t.Run("AReaderIsWaitedForAndThenTheDatabaseIsBusy", func(t *testing.T) {
-		t.Parallel()
-		path := shopAt(t, 2, "delete")
-		before := all(t, path)
-		reader, err := connect(t, path).BeginTx(t.Context(), reading)
-		if err != nil {
-			t.Fatal(err)
-		}
-		one(t, reader, "SELECT count(*) FROM items")
-		db := connect(t, path)
-		err = lockstep.Migrate(t.Context(), db, schema(t, shop, 6), lockstep.WithTimeout(100*time.Millisecond))
-		if !errors.Is(err, lockstep.ErrBusy) {
-			t.Errorf("got %v, want %v", err, lockstep.ErrBusy)
-		}
-		if got := one(t, reader, "SELECT count(*) FROM items"); got != "500" {
-			t.Errorf("the reader sees %s items", got)
-		}
-		reader.Rollback()
-		// The pool's connection is as it was.
-		for _, pragma := range []string{"locking_mode=normal", "foreign_keys=1", "busy_timeout=10000"} {
-			name, want, _ := strings.Cut(pragma, "=")
-			if got := one(t, db, "PRAGMA "+name); got != want {
-				t.Errorf("%s is %s", name, got)
-			}
-		}
-		db.Close()
-		if after := all(t, path); after != before {
-			t.Errorf("got %s\nwant %s", after, before)
-		}
-		again(t, path, schema(t, shop, 6))
-	})
-	t.Run("AReaderOfAWALGoesOn", func(t *testing.T) {
-		t.Parallel()
-		path := shopAt(t, 2, "wal")
-		pool := connect(t, path)
-		reader, err := pool.BeginTx(t.Context(), reading)
-		if err != nil {
-			t.Fatal(err)
-		}
-		one(t, reader, "SELECT count(*) FROM items")
-		db := connect(t, path)
-		if err := lockstep.Migrate(t.Context(), db, schema(t, shop, 6), lockstep.WithTimeout(10*time.Second)); err != nil {
-			t.Error(err)
-		}
-		if got := one(t, reader, "SELECT version FROM _meta"); got != "2" {
-			t.Errorf("the reader sees version %s", got)
-		}
-		reader.Rollback()
-		if got := glance(t, pool); got != newShop {
-			t.Errorf("got %s, want %s", got, newShop)
-		}
-	})
+	t.Run("AReaderIsWaitedForAndThenTheDatabaseIsBusy", readerIsWaitedFor)
+	t.Run("AReaderOfAWALGoesOn", readerOfAWALGoesOn)
 	for _, journal := range []string{"delete", "wal"} {
-		t.Run("AWriterWaitsOrIsToldAndNothingIsLost/"+journal, func(t *testing.T) {
-			t.Parallel()
-			path := shopAt(t, 2, journal)
-			impatient := connect(t, path, "_pragma=busy_timeout(0)")
-			patient := connect(t, path, "_pragma=busy_timeout(60000)")
-			started := filepath.Join(t.TempDir(), "started")
-			text := whole + "open('" + started + "', 'w').close()\ntime.sleep(0.2)\n"
-			written := make(chan error, 2)
-			go func() {
-				waitUntil(t, "the script starts", func() bool { _, err := os.Stat(started); return err == nil })
-				_, err := impatient.Exec("INSERT INTO orders VALUES (3, 30)")
-				written <- err
-				_, err = patient.Exec("INSERT INTO orders VALUES (4, 40)")
-				written <- err
-			}()
-			db := connect(t, path)
-			if err := lockstep.Migrate(t.Context(), db, withScript(schema(t, shop, 6), text)); err != nil {
-				t.Error(err)
-			}
-			if err := <-written; err == nil || err.Error() != "sqlite3: database is locked" {
-				t.Errorf("the writer that does not wait got %v", err)
-			}
-			if err := <-written; err != nil {
-				t.Errorf("the writer that waits got %v", err)
-			}
-			if got, want := glance(t, db), strings.Replace(newShop, "orders:2", "orders:3", 1); got != want {
-				t.Errorf("got %s, want %s", got, want)
-			}
-		})
+		t.Run("AWriterWaitsOrIsToldAndNothingIsLost/"+journal, func(t *testing.T) { writerWaits(t, journal) })
+	}
+}
+
+func readerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	path := shopAt(t, 2, "delete")
+	before := all(t, path)
+	reader, err := connect(t, path).BeginTx(t.Context(), reading)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one(t, reader, "SELECT count(*) FROM items")
+	db := connect(t, path)
+	err = lockstep.Migrate(t.Context(), db, schema(t, shop, 6), lockstep.WithTimeout(100*time.Millisecond))
+	if !errors.Is(err, lockstep.ErrBusy) {
+		t.Errorf("got %v, want %v", err, lockstep.ErrBusy)
+	}
+	if got := one(t, reader, "SELECT count(*) FROM items"); got != "500" {
+		t.Errorf("the reader sees %s items", got)
+	}
+	reader.Rollback()
+	// The pool's connection is as it was.
+	for _, pragma := range []string{"locking_mode=normal", "foreign_keys=1", "busy_timeout=10000"} {
+		name, want, _ := strings.Cut(pragma, "=")
+		if got := one(t, db, "PRAGMA "+name); got != want {
+			t.Errorf("%s is %s", name, got)
+		}
+	}
+	db.Close()
+	if after := all(t, path); after != before {
+		t.Errorf("got %s\nwant %s", after, before)
+	}
+	again(t, path, schema(t, shop, 6))
+}
+
+func readerOfAWALGoesOn(t *testing.T) {
+	t.Parallel()
+	path := shopAt(t, 2, "wal")
+	pool := connect(t, path)
+	reader, err := pool.BeginTx(t.Context(), reading)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one(t, reader, "SELECT count(*) FROM items")
+	db := connect(t, path)
+	if err := lockstep.Migrate(t.Context(), db, schema(t, shop, 6), lockstep.WithTimeout(10*time.Second)); err != nil {
+		t.Error(err)
+	}
+	if got := one(t, reader, "SELECT version FROM _meta"); got != "2" {
+		t.Errorf("the reader sees version %s", got)
+	}
+	reader.Rollback()
+	if got := glance(t, pool); got != newShop {
+		t.Errorf("got %s, want %s", got, newShop)
+	}
+}
+
+func writerWaits(t *testing.T, journal string) {
+	t.Parallel()
+	path := shopAt(t, 2, journal)
+	impatient := connect(t, path, "_pragma=busy_timeout(0)")
+	patient := connect(t, path, "_pragma=busy_timeout(60000)")
+	started := filepath.Join(t.TempDir(), "started")
+	text := whole + "open('" + started + "', 'w').close()\ntime.sleep(0.2)\n"
+	written := make(chan error, 2)
+	go func() {
+		waitUntil(t, "the script starts", func() bool { _, err := os.Stat(started); return err == nil })
+		_, err := impatient.Exec("INSERT INTO orders VALUES (3, 30)")
+		written <- err
+		_, err = patient.Exec("INSERT INTO orders VALUES (4, 40)")
+		written <- err
+	}()
+	db := connect(t, path)
+	if err := lockstep.Migrate(t.Context(), db, withScript(schema(t, shop, 6), text)); err != nil {
+		t.Error(err)
+	}
+	if err := <-written; err == nil || err.Error() != "sqlite3: database is locked" {
+		t.Errorf("the writer that does not wait got %v", err)
+	}
+	if err := <-written; err != nil {
+		t.Errorf("the writer that waits got %v", err)
+	}
+	if got, want := glance(t, db), strings.Replace(newShop, "orders:2", "orders:3", 1); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
