@@ -1,5 +1,4 @@
-// Package program is not for use by applications and promises nothing: it may change in any
-// release.
+// Package program is not for programs and promises nothing: it may change in any release.
 //
 // It is the contract of package lockstep for migrations that are more than a
 // lockstep.Program: with package script, which runs scripts, and with the generator, which
