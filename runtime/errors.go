@@ -81,9 +81,10 @@ type Error struct {
 	Detail string // more about the case, as part of a sentence
 	Err    error  // the driver's error, if there is one
 
-	enrolling bool  // found by Enroll
-	upgrading bool  // found in the transaction of an upgrade, which was rolled back
-	ended     error // why the context ended, if it did
+	enrolling bool   // found by Enroll
+	upgrading bool   // found in the transaction of an upgrade, which was rolled back
+	remains   string // the file of a migration that could not be rolled back
+	ended     error  // why the context ended, if it did
 }
 
 // Unwrap lets errors.Is find the kind of the error, the driver's error, and the
@@ -96,7 +97,9 @@ func (e *Error) Error() string {
 	if e.DB != "" {
 		s = e.DB + ": " + s
 	}
-	if e.upgrading {
+	if e.remains != "" {
+		s += "; still at " + e.Version.String() + ", but " + e.remains + " has no transaction and took effect"
+	} else if e.upgrading {
 		s += "; rolled back, still at " + e.Version.String()
 	}
 	if e.Backup != "" && e.Kind != ErrDiverged {
@@ -249,9 +252,9 @@ func (e *MigrationError) Error() string {
 type Violation struct {
 	Table    string   `json:"table"`
 	Parent   string   `json:"parent"`
-	Count    int      `json:"count"`    // more than before the upgrade
-	Before   int      `json:"before"`   // as many there were, and may be among Rows
-	Rows     []string `json:"rows"`     // the first, by rowid or by primary key
+	Count    int      `json:"count"`    // that there were not before the upgrade
+	Before   int      `json:"before"`   // that there were, and still are
+	Rows     []string `json:"rows"`     // the first of Count, by rowid or by primary key
 	Mismatch bool     `json:"mismatch"` // the foreign key itself is at fault: its parent has no matching unique key
 }
 
@@ -260,14 +263,14 @@ func (v Violation) String() string {
 		return "table " + v.Table + " references " + v.Parent + ": foreign key mismatch"
 	}
 	s := "table " + v.Table + ", parent " + v.Parent + ": "
-	if v.Before > 0 {
-		s += strconv.Itoa(v.Count) + " more than the " + strconv.Itoa(v.Before) + " before: "
-	}
 	s += strings.Join(v.Rows, ", ")
-	if more := v.Before + v.Count - len(v.Rows); more > 0 && len(v.Rows) > 0 {
+	if more := v.Count - len(v.Rows); more > 0 && len(v.Rows) > 0 {
 		s += " and " + strconv.Itoa(more) + " more"
 	} else if more > 0 {
 		s += wording.Count(more, "row")
+	}
+	if v.Before > 0 {
+		s += ", besides " + wording.Count(v.Before, "row") + " from before"
 	}
 	return s
 }

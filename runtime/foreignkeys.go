@@ -8,78 +8,49 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// fkReport is the violated foreign keys of a database.
-type fkReport struct {
-	tables  map[string]bool // that exist, in lower case
-	orphans []sqlite.Orphans
+// orphansBefore reads which rows of a database have no parent.
+func (c *conn) orphansBefore(ctx context.Context, objects []sqltext.Object) (*sqlite.OrphanSet, error) {
+	found, err := sqlite.FindOrphans(ctx, c.Conn, objects)
+	if err != nil {
+		return nil, err
+	}
+	return sqlite.NewOrphanSet(ctx, c.Conn, found)
 }
 
-// foreignKeys checks all foreign keys of the database.
-func (c *conn) foreignKeys(ctx context.Context, objects []sqltext.Object) (*fkReport, error) {
-	r := &fkReport{tables: make(map[string]bool)}
-	for _, o := range objects {
-		if o.Type == "table" {
-			r.tables[sqltext.Fold(o.Name)] = true
+// sealForeignKeys checks that there are no rows without a parent but those that there were
+// before. again means that those are not known.
+func (u *upgrade) sealForeignKeys(ctx context.Context, s *segment, objects []sqltext.Object) (again bool, err error) {
+	found, err := sqlite.FindOrphans(ctx, s.on.Conn, objects)
+	if err != nil || len(found) == 0 {
+		return false, err
+	}
+	if s.on != u.conn { // the database is still what it was
+		s.before, err = u.conn.orphansBefore(ctx, s.from.objects)
+	} else if s.before == nil {
+		u.countFirst = true
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	fresh, old, err := s.before.New(ctx, s.on.Conn, found)
+	if err != nil {
+		return false, err
+	}
+	var violations []Violation
+	var known []string
+	for i, o := range fresh {
+		v := Violation{Table: o.Table, Parent: o.Parent, Count: o.Count, Before: old[i], Rows: o.Rows, Mismatch: o.Mismatch}
+		if o.Count > 0 {
+			violations = append(violations, v)
 		}
 	}
-	var err error
-	r.orphans, err = sqlite.FindOrphans(ctx, c.Conn, objects)
-	return r, err
-}
-
-func (r *fkReport) String() string {
-	items := make([]string, len(r.orphans))
-	for i, o := range r.orphans {
-		items[i] = Violation{Table: o.Table, Parent: o.Parent, Mismatch: o.Mismatch, Count: o.Count}.String()
+	if len(violations) > 0 {
+		return false, u.rolledBack(&Error{Kind: ErrForeignKey, DB: u.conn.file, Expected: u.schema.Expected, Violations: violations})
 	}
-	return strings.Join(items, "; ")
-}
-
-// since returns what is worse than in the report before. The upgrade did not make rows
-// orphans that were orphans before, even if it renamed their table.
-func (r *fkReport) since(before *fkReport) (violations []Violation) {
-	was, is := before.counts(), r.counts()
-	moved := 0
-	for pair, n := range was {
-		if !r.knows(pair) {
-			moved += max(0, n-is[pair])
-		}
+	for _, o := range found {
+		known = append(known, Violation{Table: o.Table, Parent: o.Parent, Mismatch: o.Mismatch, Count: o.Count}.String())
 	}
-	for _, o := range r.orphans {
-		pair := pairOf(o)
-		had := was[pair]
-		more := o.Count - had
-		if more > 0 && !before.knows(pair) {
-			known := min(more, moved)
-			more -= known
-			moved -= known
-		}
-		if more > 0 {
-			violations = append(violations, Violation{Table: o.Table, Parent: o.Parent, Mismatch: o.Mismatch, Count: more, Before: had, Rows: o.Rows})
-		}
-	}
-	return violations
+	u.log.Warn("foreign keys are violated, as before the upgrade", "database", u.conn.file, "violations", strings.Join(known, "; "))
+	return false, nil
 }
-
-// fkPair is the tables of a foreign key, in lower case: an upgrade may have rebuilt them
-// under names in another case.
-type fkPair struct {
-	child, parent string
-	mismatch      bool
-}
-
-func pairOf(o sqlite.Orphans) fkPair {
-	return fkPair{sqltext.Fold(o.Table), sqltext.Fold(o.Parent), o.Mismatch}
-}
-
-// counts returns the number of orphans.
-func (r *fkReport) counts() map[fkPair]int {
-	counts := make(map[fkPair]int, len(r.orphans))
-	for _, o := range r.orphans {
-		counts[pairOf(o)] += o.Count
-	}
-	return counts
-}
-
-// knows reports whether both tables of the pair exist.
-func (r *fkReport) knows(p fkPair) bool { return r.tables[p.child] && r.tables[p.parent] }

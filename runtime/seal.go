@@ -63,30 +63,6 @@ func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) 
 	return false, s.on.confirm(ctx, version, u.schema.reached(history, version), digest, fingerprint)
 }
 
-// sealForeignKeys checks that there are no rows without a parent but those that there were
-// before.
-func (u *upgrade) sealForeignKeys(ctx context.Context, s *segment, objects []sqltext.Object) (again bool, err error) {
-	now, err := s.on.foreignKeys(ctx, objects)
-	if err != nil || len(now.orphans) == 0 {
-		return false, err
-	}
-	before := u.before
-	if s.on != u.conn { // the database is still what it was
-		before, err = u.conn.foreignKeys(ctx, s.from.objects)
-	} else if before == nil {
-		u.countFirst = true
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if violations := now.since(before); len(violations) > 0 {
-		return false, u.rolledBack(&Error{Kind: ErrForeignKey, DB: u.conn.file, Expected: u.schema.Expected, Violations: violations})
-	}
-	u.log.Warn("foreign keys are violated, as before the upgrade", "database", u.conn.file, "violations", now.String())
-	return false, nil
-}
-
 // confirm reads back what was recorded: the version and, in the history, the rows that were
 // there, those of a segment, and the seal of the newest. A trigger may have changed it.
 func (c *conn) confirm(ctx context.Context, version Version, want []row, digest, fingerprint string) error {

@@ -15,8 +15,9 @@ type segment struct {
 	on         *conn // that they run on
 	from       *state
 	migrations []*pending
-	overruled  bool  // a refusal was allowed
-	rows       []row // for the history, of those that have run
+	overruled  bool              // a refusal was allowed
+	before     *sqlite.OrphanSet // nil if not known
+	rows       []row             // for the history, of those that have run
 
 	done  []int // without a transaction: the lines of statements that have taken effect
 	open  []int // of those that will with the COMMIT or RELEASE of the migration's own
@@ -26,6 +27,9 @@ type segment struct {
 	// of the database then.
 	script func(ctx context.Context, m *pending) (output string, err error)
 }
+
+// isAlone reports whether the segment is a migration without a transaction.
+func (s *segment) isAlone() bool { return len(s.migrations) == 1 && s.migrations[0].noTransaction }
 
 // to returns the version that the segment has brought the database to.
 func (s *segment) to() Version {
@@ -94,6 +98,7 @@ func (u *upgrade) run(ctx context.Context, s *segment) error {
 func (u *upgrade) runAlone(ctx context.Context, s *segment) (again bool, err error) {
 	u.conn.rollback(ctx)
 	u.conn.begun = true // the migration may begin a transaction
+	u.alone = s
 	if err := u.apply(ctx, s, s.migrations[0]); err != nil {
 		return false, err
 	}
@@ -102,10 +107,7 @@ func (u *upgrade) runAlone(ctx context.Context, s *segment) (again bool, err err
 	if err == nil {
 		now, err = u.readLocked(ctx)
 	}
-	if err = u.explained(ctx, err); err != nil {
-		if e, ok := err.(*MigrationError); ok {
-			e.RolledBack, e.Done = false, s.done
-		}
+	if err != nil {
 		return false, err
 	}
 	again = now.version != s.from.version
@@ -117,8 +119,7 @@ func (u *upgrade) runAlone(ctx context.Context, s *segment) (again bool, err err
 func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 	fail := func(line int, output string, err error) error {
 		e := u.failed(ctx, err)
-		e.File, e.Line, e.Output, e.RolledBack = m.File, line, output, !m.noTransaction
-		e.Done = s.done
+		e.File, e.Line, e.Output = m.File, line, output
 		return e
 	}
 	begun := time.Now()

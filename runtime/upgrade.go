@@ -18,8 +18,8 @@ type upgrade struct {
 	rows     int64      // that those have changed
 	progress reporter
 
-	countFirst bool      // rows without a parent were found: count those before the upgrade
-	before     *fkReport // what was counted
+	countFirst bool     // rows without a parent were found: read those before a segment runs
+	alone      *segment // that runs outside of a transaction, or nil
 }
 
 // upgrade brings a database that is behind to the expected version. seen is what was read
@@ -73,6 +73,7 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 // step takes the lock, decides anew, and runs the next segment. It reports whether nothing
 // is left to do.
 func (u *upgrade) step(ctx context.Context) (done bool, err error) {
+	u.alone = nil
 	defer u.conn.rollback(ctx)
 	err = u.conn.enter(ctx) // anew: what was rolled back has left its settings
 	if err = u.explained(ctx, err); err == nil {
@@ -93,12 +94,12 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	if u.backup != nil {
 		err = u.backup.before(ctx, u, st)
 	}
-	if err == nil && u.countFirst {
-		u.before, err = u.conn.foreignKeys(ctx, st.objects)
-	}
 	s := &segment{on: u.conn, from: st, overruled: len(v.allowed) > 0}
 	if err == nil {
 		s.migrations, err = u.next(st)
+	}
+	if err == nil && (u.countFirst || s.isAlone()) {
+		s.before, err = u.conn.orphansBefore(ctx, st.objects)
 	}
 	if err == nil {
 		done, err = u.runSegment(ctx, s)
@@ -134,7 +135,7 @@ func (u *upgrade) runSegment(ctx context.Context, s *segment) (done bool, err er
 		}
 	}
 	again := false
-	if len(s.migrations) == 1 && s.migrations[0].noTransaction {
+	if s.isAlone() {
 		again, err = u.runAlone(ctx, s)
 	} else {
 		err = u.run(ctx, s)
@@ -194,7 +195,10 @@ func (g *gate) commit(ctx context.Context, v Version, commit func(context.Contex
 
 // failed returns the error for something that failed in a transaction of the upgrade.
 func (u *upgrade) failed(ctx context.Context, err error) *MigrationError {
-	e := &MigrationError{DB: u.conn.file, Version: u.at.version, RolledBack: true, Err: err, ended: ended(ctx)}
+	e := &MigrationError{DB: u.conn.file, Version: u.at.version, RolledBack: u.alone == nil, Err: err, ended: ended(ctx)}
+	if u.alone != nil {
+		e.Done = u.alone.done
+	}
 	if locked, ok := err.(*Error); ok && locked.Kind == ErrBusy { // see executeAlone
 		e.Err, e.kind = locked.Err, ErrBusy
 	}
@@ -205,6 +209,9 @@ func (u *upgrade) failed(ctx context.Context, err error) *MigrationError {
 func (u *upgrade) rolledBack(err error) error {
 	if e, ok := err.(*Error); ok {
 		e.Version, e.upgrading = u.at.version, true
+		if u.alone != nil {
+			e.remains = u.alone.migrations[0].File
+		}
 	}
 	return err
 }

@@ -87,58 +87,17 @@ func check(ctx context.Context, db DB, pragma string) ([]Orphans, error) {
 	})
 	for i := range found {
 		o := &found[i]
-		for _, key := range o.keys {
-			names, _ := orphanKeys(ctx, db, o.Table, key)
-			o.Rows = append(o.Rows, names...)
+		if len(o.keys) == 0 {
+			continue
 		}
-		o.Rows = o.Rows[:min(len(o.Rows), namedRows)]
+		keys, _ := foreignKeys(ctx, db)
+		for _, k := range keys {
+			if k.child == o.Table && slices.Contains(o.keys, k.id) && len(o.Rows) < namedRows {
+				k.each(ctx, db, namedRows-len(o.Rows), func(row, _, _ string) { o.Rows = append(o.Rows, row) })
+			}
+		}
 	}
 	return found, err
-}
-
-// orphanKeys returns the primary keys of rows of child, a table WITHOUT ROWID, that
-// violate its foreign key number key.
-func orphanKeys(ctx context.Context, db DB, child string, key int) (names []string, err error) {
-	literal := "'" + strings.ReplaceAll(child, "'", "''") + "'"
-	var primary, present, match []string
-	err = Each(ctx, db, "SELECT name FROM pragma_table_info("+literal+") WHERE pk > 0 ORDER BY pk", func(scan Scan) error {
-		var name string
-		err := scan(&name)
-		primary = append(primary, "quote(c."+sqltext.Quote(name)+")")
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	var parent string
-	// REFERENCES parent without columns means its primary key.
-	q := fmt.Sprintf(`SELECT "table", "from", coalesce("to", (SELECT name FROM pragma_table_info("table") WHERE pk = seq + 1))
-		FROM pragma_foreign_key_list(%s) WHERE id = %d ORDER BY seq`, literal, key)
-	err = Each(ctx, db, q, func(scan Scan) error {
-		var from string
-		var to sql.NullString
-		err := scan(&parent, &from, &to)
-		present = append(present, "c."+sqltext.Quote(from)+" IS NOT NULL")
-		if to.Valid { // else there is no such parent
-			match = append(match, "p."+sqltext.Quote(to.String)+" = c."+sqltext.Quote(from))
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	where := strings.Join(present, " AND ")
-	if len(match) == len(present) {
-		where += " AND NOT EXISTS (SELECT 1 FROM " + sqltext.Quote(parent) + " AS p WHERE " + strings.Join(match, " AND ") + ")"
-	}
-	q = fmt.Sprintf("SELECT %s FROM %s AS c WHERE %s LIMIT %d", strings.Join(primary, " || ', ' || "), sqltext.Quote(child), where, namedRows)
-	err = Each(ctx, db, q, func(scan Scan) error {
-		var name string
-		err := scan(&name)
-		names = append(names, "key ("+name+")")
-		return err
-	})
-	return names, err
 }
 
 const mismatchText = "foreign key mismatch"

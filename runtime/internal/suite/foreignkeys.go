@@ -128,7 +128,7 @@ func namesOrphans(t *test) {
 	})
 	t.claim("NamesOrphansOfEveryTable", func(t *test) {
 		t.orphaned("-- lockstep: no-cascade\nDELETE FROM parent WHERE id = 2;",
-			"table pair, parent parent: key ('y', 2); table child, parent parent: rowid 20; table nullable, parent parent: rowid 20")
+			"table child, parent parent: rowid 20; table nullable, parent parent: rowid 20; table pair, parent parent: key ('y', 2)")
 	})
 }
 
@@ -168,7 +168,7 @@ func refusesNewOrphans(t *test) {
 		t.orphaned(receive, received, orphans...)
 	})
 	t.claim("SaysHowManyOrphansThereWere", func(t *test) {
-		t.orphaned("INSERT INTO child SELECT id, parent FROM inbox;", "table child, parent parent: 2 more than the 2 before: rowid 70, rowid 72, rowid 90, rowid 91", orphans...)
+		t.orphaned("INSERT INTO child SELECT id, parent FROM inbox;", "table child, parent parent: rowid 70, rowid 72, besides 2 rows from before", orphans...)
 	})
 	t.claim("OrphansOfALostParentDoNotExcuseOthers", func(t *test) {
 		t.orphaned("CREATE TABLE fresh (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent);\nINSERT INTO fresh SELECT id, parent FROM inbox;",
@@ -185,5 +185,72 @@ func refusesNewOrphans(t *test) {
 	t.claim("NamesAForeignKeyThatCanNoLongerBeChecked", func(t *test) {
 		t.orphaned(strings.Replace(recipe, "PRAGMA foreign_key_check;\n", "", 1), "table stray references parent: foreign key mismatch",
 			"CREATE UNIQUE INDEX parent_by_name ON parent (name)", "CREATE TABLE stray (name TEXT REFERENCES parent (name))", "INSERT INTO stray VALUES ('one')")
+	})
+}
+
+func comparesOrphans(t *test) {
+	// The number of orphans says nothing.
+	const one = "INSERT INTO child VALUES (90, 9)"
+	off := "PRAGMA foreign_keys = OFF"
+	const answered = " -- lockstep: no-cascade\n"
+	t.claim("AnOrphanThatIsRemovedDoesNotExcuseAnother", func(t *test) {
+		t.orphaned("DELETE FROM child WHERE parent NOT IN (SELECT id FROM parent);\nDELETE FROM parent WHERE name = 'tmp';"+answered,
+			"table child, parent parent: rowid 30", off, one, "INSERT INTO parent VALUES (3, 'tmp')", "INSERT INTO child VALUES (30, 3)")
+	})
+	t.claim("AnOrphanThatIsRemovedDoesNotExcuseOneWithItsParent", func(t *test) {
+		t.orphaned("DELETE FROM child WHERE id = 90;\nINSERT INTO child SELECT id, parent FROM inbox WHERE id = 70;", "table child, parent parent: rowid 70", off, one)
+	})
+	t.claim("AnOrphanThatIsRemovedDoesNotExcuseOneOfAnotherTable", func(t *test) {
+		t.orphaned("DELETE FROM child WHERE id = 90;\nINSERT INTO nullable SELECT id, parent FROM inbox WHERE id = 70;\nALTER TABLE nullable ADD COLUMN more;", "table nullable, parent parent: rowid 70", off, one)
+	})
+	t.claim("AnOrphanThatLosesAnotherParentIsNew", func(t *test) {
+		t.orphaned("UPDATE child SET parent = 8 WHERE parent = 9;", "table child, parent parent: rowid 90", off, one)
+	})
+	t.claim("AnOrphanOfAnotherColumnIsNew", func(t *test) {
+		two := family + "CREATE TABLE two (id INTEGER PRIMARY KEY, a REFERENCES parent, b REFERENCES parent);\n"
+		t.born(two)
+		t.exec(off, "INSERT INTO two VALUES (5, 9, 1)")
+		s := t.schema(two + "-- 0002-swap.sql --\nUPDATE two SET a = b, b = a;\n")
+		t.isRefusal(lockstep.Migrate(t.Context(), t.open(Settings{}), s), lockstep.ErrForeignKey,
+			"data.db: the upgrade to 0002 leaves rows without a parent: table two, parent parent: rowid 5; rolled back, still at 0001")
+	})
+	t.claim("ARebuiltTableWithAnotherOrphanIsRefused", func(t *test) {
+		t.orphaned("CREATE TABLE new_child (id INTEGER PRIMARY KEY, parent TEXT REFERENCES parent);\nINSERT INTO new_child SELECT id + 500, parent + (parent = 9) FROM child;\n"+
+			"DROP TABLE child;\nALTER TABLE new_child RENAME TO child;", "table child, parent parent: rowid 590", off, one)
+	})
+	t.claim("AnOrphanInAKeyWithoutRowidIsNew", func(t *test) {
+		t.orphaned("DELETE FROM pair WHERE a = 'w';\nINSERT INTO pair SELECT 'v', id, parent FROM inbox WHERE id = 70;", "table pair, parent parent: key ('v', 70)", off, "INSERT INTO pair VALUES ('w', 9, 9)")
+	})
+	t.claim("AMismatchDoesNotHideOrphansOfItsTable", func(t *test) {
+		t.orphaned("DELETE FROM parent WHERE id = 2;"+answered+"DELETE FROM child WHERE parent = 2;\nDELETE FROM nullable WHERE parent = 2;\nDELETE FROM pair WHERE parent = 2;",
+			"table stray, parent parent: rowid 1", off, "CREATE TABLE stray (name TEXT REFERENCES parent (name), parent REFERENCES parent)", "INSERT INTO stray VALUES ('one', 2)")
+	})
+	t.claim("ARebuiltTableKeepsItsOrphansByValue", func(t *test) {
+		t.upgradesDamaged("CREATE TABLE new_child (id INTEGER PRIMARY KEY, guardian TEXT REFERENCES parent);\nINSERT INTO new_child SELECT id + 500, parent FROM child;\n"+
+			"DROP TABLE child;\nALTER TABLE new_child RENAME TO kid;", orphans...)
+	})
+	t.claim("ARenamedColumnKeepsItsOrphans", func(t *test) {
+		t.upgradesDamaged("ALTER TABLE child RENAME COLUMN parent TO guardian;", orphans...)
+	})
+	t.claim("AMigrationWithoutATransactionIsComparedWithWhatWasBeforeIt", func(t *test) {
+		for _, damage := range [][]string{{}, orphans} {
+			t := newTest(t.T, t.driver)
+			t.born(family)
+			t.exec(damage...)
+			s := t.schema(family + "-- 0002-alone.sql --\n-- lockstep: no-transaction\nDELETE FROM pair;\nDELETE FROM nullable;\nDELETE FROM parent WHERE id = 2;" + answered)
+			besides := ""
+			if len(damage) > 0 {
+				besides = ", besides 2 rows from before"
+			}
+			t.isRefusal(lockstep.Migrate(t.Context(), t.open(Settings{}), s), lockstep.ErrForeignKey,
+				"data.db: the upgrade to 0002 leaves rows without a parent: table child, parent parent: rowid 20"+besides+"; still at 0001, but 0002-alone.sql has no transaction and took effect")
+		}
+	})
+	t.claim("ASegmentIsComparedWithWhatWasBeforeIt", func(t *test) {
+		t.born(family)
+		t.exec(off, one)
+		s := t.schema(family + "-- 0002-more.sql --\nCREATE TABLE more (id);\n-- 0003-replace.sql --\nDELETE FROM child WHERE id = 90;\nINSERT INTO nullable SELECT id, parent FROM inbox WHERE id = 70;\n")
+		t.isRefusal(lockstep.Migrate(t.Context(), t.open(Settings{}), s, lockstep.WithPerMigration()), lockstep.ErrForeignKey,
+			"data.db: the upgrade to 0003 leaves rows without a parent: table nullable, parent parent: rowid 70; rolled back, still at 0002")
 	})
 }

@@ -50,7 +50,7 @@ func Run(t *testing.T, d Driver) {
 		{"Acceptance", claims{acceptsMigrations, acceptsSchemas, takesOver}},
 		{"FastPath", claims{isFast, notesCookies}},
 		{"Upgrade", claims{keepsSettings, runsScripts, checksTheResult}},
-		{"ForeignKeys", claims{keepsChildren, namesOrphans, acceptsOldOrphans, refusesNewOrphans}},
+		{"ForeignKeys", claims{keepsChildren, namesOrphans, acceptsOldOrphans, refusesNewOrphans, comparesOrphans}},
 		{"Settings", claims{restoresSettings, writesSafely}},
 		{"Bystanders", claims{noticesTriggers, refusesTemporary, acceptsTemporary}},
 		{"Failure", claims{failsInStatements, failsOnDisk, interrupted, failsAnywhere, commits}},

@@ -1,0 +1,255 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// An OrphanSet knows the rows without parent of a database, one by one. It takes some 40
+// bytes of memory for each.
+type OrphanSet struct {
+	keys map[string]bool // the foreign keys that there are, and where
+	rows map[uint64]orphan
+}
+
+type orphan struct {
+	value uint64
+	key   *string // one of OrphanSet.keys
+	still bool    // found again
+}
+
+// NewOrphanSet reads the rows that [FindOrphans] has found.
+func NewOrphanSet(ctx context.Context, db DB, found []Orphans) (*OrphanSet, error) {
+	s := &OrphanSet{make(map[string]bool), make(map[uint64]orphan)}
+	if len(found) == 0 {
+		return s, nil
+	}
+	keys, err := foreignKeys(ctx, db)
+	for _, k := range keys {
+		place := k.place()
+		s.keys[place] = true
+		if err == nil {
+			err = k.orphans(ctx, db, found, func(row, exact, value string) {
+				s.rows[k.row(row, exact)] = orphan{value: hash(value), key: &place}
+			})
+		}
+	}
+	return s, err
+}
+
+func hash(text string) uint64 {
+	sum := sha256.Sum256([]byte(text))
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+func (k *foreignKey) row(row, exact string) uint64 {
+	return hash(k.name() + "\x00" + row + "\x00" + exact)
+}
+
+// New returns those of the rows that [FindOrphans] has found later that are not in the set,
+// and how many of each table's are. A row is the same if table, row, foreign key and values
+// are. Where there was no such foreign key, because something was renamed or its table was
+// made anew, a row that has gone from another such place is the same if its values are.
+func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Orphans, old []int, err error) {
+	keys, err := foreignKeys(ctx, db)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := make(map[string]bool)
+	for _, k := range keys {
+		now[k.place()] = true
+		err := k.orphans(ctx, db, found, func(row, exact, _ string) {
+			if o, ok := s.rows[k.row(row, exact)]; ok {
+				o.still = true
+				s.rows[k.row(row, exact)] = o
+			}
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	moved := make(map[uint64]int)
+	for _, o := range s.rows {
+		if !o.still && !now[*o.key] {
+			moved[o.value]++
+		}
+	}
+	for _, k := range keys {
+		i := slices.IndexFunc(fresh, func(o Orphans) bool { return o.Table == k.child && o.Parent == k.parent })
+		if i < 0 {
+			i = len(fresh)
+			fresh, old = append(fresh, Orphans{Table: k.child, Parent: k.parent}), append(old, 0)
+		}
+		o, place := &fresh[i], k.place()
+		err := k.orphans(ctx, db, found, func(row, exact, value string) {
+			_, known := s.rows[k.row(row, exact)]
+			if !known && !s.keys[place] && moved[hash(value)] > 0 {
+				moved[hash(value)]--
+				known = true
+			}
+			switch {
+			case known && row != "":
+				old[i]++
+			case !known:
+				o.Count++
+				o.Mismatch = o.Mismatch || row == ""
+			}
+			if !known && row != "" && len(o.Rows) < namedRows {
+				o.Rows = append(o.Rows, row)
+			}
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return fresh, old, nil
+}
+
+// A foreignKey is one of a table.
+type foreignKey struct {
+	child, parent string
+	root          int64 // page of the child: another after it was made anew
+	id            int
+	orphaned      bool     // the parent does not exist
+	from          []string // columns
+	to            []sql.NullString
+}
+
+// foreignKeys returns all foreign keys of the database.
+func foreignKeys(ctx context.Context, db DB) (keys []*foreignKey, err error) {
+	// REFERENCES parent without columns means its primary key.
+	const q = `SELECT m.name, m.rootpage, f.id, f."table", f."from",
+	coalesce(f."to", (SELECT name FROM pragma_table_info(f."table") WHERE pk = f.seq + 1)),
+	NOT EXISTS (SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND lower(name) = lower(f."table"))
+FROM main.sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f
+WHERE m.type = 'table' AND m.rootpage > 0 ORDER BY m.rowid, f.id, f.seq`
+	err = Each(ctx, db, q, func(scan Scan) error {
+		k := &foreignKey{}
+		var from string
+		var to sql.NullString
+		err := scan(&k.child, &k.root, &k.id, &k.parent, &from, &to, &k.orphaned)
+		if n := len(keys); n > 0 && keys[n-1].child == k.child && keys[n-1].id == k.id {
+			k = keys[n-1]
+		} else {
+			keys = append(keys, k)
+		}
+		k.from, k.to = append(k.from, from), append(k.to, to)
+		return err
+	})
+	return keys, err
+}
+
+func (k *foreignKey) name() string {
+	return sqltext.Fold(k.child + "\x00" + k.parent + "\x00" + strings.Join(k.from, "\x00"))
+}
+
+func (k *foreignKey) place() string { return fmt.Sprint(k.root, " ", k.name()) }
+
+// orphans calls f for each row of the foreign key without parent, if its table is among
+// those found; once, with "" for the row, if the foreign key is itself wrong.
+func (k *foreignKey) orphans(ctx context.Context, db DB, found []Orphans, f func(row, exact, value string)) error {
+	if !slices.ContainsFunc(found, func(o Orphans) bool { return sqltext.Equal(o.Table, k.child) }) {
+		return nil
+	}
+	if slices.ContainsFunc(found, func(o Orphans) bool {
+		return o.Mismatch && sqltext.Equal(o.Table, k.child)
+	}) {
+		if ok, err := k.matches(ctx, db); !ok || err != nil {
+			f("", mismatchText, mismatchText)
+			return err
+		}
+	}
+	return k.each(ctx, db, -1, f)
+}
+
+// matches reports whether the foreign key has the columns of a unique key of its parent.
+func (k *foreignKey) matches(ctx context.Context, db DB) (ok bool, err error) {
+	parent := "('" + strings.ReplaceAll(k.parent, "'", "''") + "')"
+	unique := make(map[string][]string)
+	err = Each(ctx, db, `SELECT '', name FROM pragma_table_xinfo`+parent+` WHERE pk > 0
+UNION ALL SELECT l.name, i.name FROM pragma_index_list`+parent+` AS l JOIN pragma_index_info(l.name) AS i WHERE l."unique" AND NOT l.partial`, func(scan Scan) error {
+		var index string
+		var column sql.NullString
+		err := scan(&index, &column)
+		unique[index] = append(unique[index], sqltext.Fold(column.String))
+		return err
+	})
+	var to []string
+	for _, column := range k.to {
+		to = append(to, sqltext.Fold(column.String))
+	}
+	slices.Sort(to)
+	for _, columns := range unique {
+		slices.Sort(columns)
+		ok = ok || slices.Equal(columns, to)
+	}
+	return ok || k.orphaned, err
+}
+
+// each calls f for rows without parent of the foreign key, at most limit unless that is
+// negative, with the values of its columns: exactly, and as texts.
+func (k *foreignKey) each(ctx context.Context, db DB, limit int, f func(row, exact, value string)) error {
+	row, err := rowName(ctx, db, k.child)
+	if err != nil {
+		return err
+	}
+	var present, match, exact, value []string
+	for i, from := range k.from {
+		from = "c." + sqltext.Quote(from)
+		present = append(present, from+" IS NOT NULL")
+		exact = append(exact, "quote("+from+")")
+		value = append(value, "CAST("+from+" AS TEXT)")
+		if k.to[i].Valid {
+			// As SQLite does it, with collation and affinity of the parent's column:
+			// the plus takes the child's away. https://sqlite.org/foreignkeys.html#fk_basics
+			match = append(match, "p."+sqltext.Quote(k.to[i].String)+" = +"+from)
+		}
+	}
+	where := strings.Join(present, " AND ")
+	if len(match) == len(present) && !k.orphaned {
+		where += " AND NOT EXISTS (SELECT 1 FROM main." + sqltext.Quote(k.parent) + " AS p WHERE " + strings.Join(match, " AND ") + ")"
+	}
+	q := fmt.Sprintf("SELECT %s, %s, %s FROM main.%s AS c WHERE %s LIMIT %d", row,
+		strings.Join(exact, " || ',' || "), strings.Join(value, " || ',' || "), sqltext.Quote(k.child), where, limit)
+	return Each(ctx, db, q, func(scan Scan) error {
+		var row, exact, value string
+		err := scan(&row, &exact, &value)
+		f(row, exact, value)
+		return err
+	})
+}
+
+// rowName returns an expression that names a row of the table: "rowid 7", or "key ('a', 7)"
+// in a table WITHOUT ROWID.
+func rowName(ctx context.Context, db DB, table string) (string, error) {
+	aliases := []string{"rowid", "_rowid_", "oid"}
+	var primary []string
+	q := "SELECT name, pk FROM pragma_table_xinfo('" + strings.ReplaceAll(table, "'", "''") + "') ORDER BY pk"
+	err := Each(ctx, db, q, func(scan Scan) error {
+		var name string
+		var pk int
+		err := scan(&name, &pk)
+		aliases = slices.DeleteFunc(aliases, func(a string) bool { return sqltext.Equal(a, name) })
+		if pk > 0 {
+			primary = append(primary, "quote(c."+sqltext.Quote(name)+")")
+		}
+		return err
+	})
+	if err == nil && len(aliases) > 0 {
+		q := "SELECT " + aliases[0] + " FROM main." + sqltext.Quote(table) + " LIMIT 0"
+		if Each(ctx, db, q, func(Scan) error { return nil }) == nil || len(primary) == 0 {
+			return "'rowid ' || c." + aliases[0], nil
+		}
+	}
+	if len(primary) == 0 {
+		return "'a row'", err
+	}
+	return "'key (' || " + strings.Join(primary, " || ', ' || ") + " || ')'", err
+}
