@@ -16,6 +16,7 @@ type conn struct {
 	file    string // the database, as SQLite names it, or ":memory:"; "" until it is known
 	begun   bool   // a transaction may be open
 	changed []changedSetting
+	faults  map[string]int // before a migration that could get past checks; nil if none did
 }
 
 // scanner is (*sql.Rows).Scan.

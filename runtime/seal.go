@@ -17,6 +17,9 @@ func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) 
 	if err := s.on.inTransaction(ctx); err != nil {
 		return false, err
 	}
+	if err := s.on.checkFaults(ctx); err != nil {
+		return false, err
+	}
 	if err := s.on.manage(ctx, s.from); err != nil {
 		return false, err
 	}

@@ -4,8 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"slices"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // A setting of a connection can change what a migration does to the rows.
@@ -136,6 +140,28 @@ func (c *conn) noteBefore(ctx context.Context, pragma string) error {
 	}
 	now, err := c.setting(ctx, settings[i])
 	c.note(settings[i], now)
+	if err == nil && c.faults == nil && (pragma == "writable_schema" || pragma == "ignore_check_constraints") {
+		c.faults, err = sqlite.QuickCheck(ctx, c.Conn)
+	}
+	return err
+}
+
+// checkFaults returns an error if a migration that could get past SQLite's checks has left
+// what they find, and was not there before.
+func (c *conn) checkFaults(ctx context.Context) error {
+	if c.faults == nil {
+		return nil
+	}
+	// Only now does SQLite read a schema that was written as rows.
+	if err := c.exec(ctx, "PRAGMA writable_schema = reset"); err != nil {
+		return err
+	}
+	now, err := sqlite.QuickCheck(ctx, c.Conn)
+	for _, fault := range slices.Sorted(maps.Keys(now)) {
+		if more := now[fault] - c.faults[fault]; more > 0 {
+			return fmt.Errorf("the migrations leave a database that fails its check: %s", fault)
+		}
+	}
 	return err
 }
 

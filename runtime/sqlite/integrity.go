@@ -24,6 +24,23 @@ func Intact(ctx context.Context, db DB, database, arg string) error {
 	return err
 }
 
+// QuickCheck counts the faults that SQLite finds in the database and its rows, by what it
+// says of them, which names no row.
+//
+// https://sqlite.org/pragma.html#pragma_quick_check
+func QuickCheck(ctx context.Context, db DB) (map[string]int, error) {
+	faults := make(map[string]int)
+	err := Each(ctx, db, "PRAGMA main.quick_check(1000000)", func(scan Scan) error {
+		var fault string
+		err := scan(&fault)
+		if fault != "ok" {
+			faults[fault]++
+		}
+		return err
+	})
+	return faults, err
+}
+
 // A Damage is the first fault that SQLite found.
 type Damage string
 

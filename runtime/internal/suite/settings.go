@@ -134,6 +134,26 @@ func writesSafely(t *test) {
 			}
 		}
 	})
+	const numbers = "-- 0001-numbers.sql --\nCREATE TABLE numbers (n INTEGER CHECK (n > 0));\nCREATE TABLE more (n);\n-- 0002-more.sql --\n"
+	for _, c := range []struct{ name, script, fault string }{
+		{"IgnoresChecks", "PRAGMA ignore_check_constraints = ON;\nINSERT INTO numbers SELECT n FROM more;\nPRAGMA ignore_check_constraints = OFF;\n", "CHECK constraint failed in numbers"},
+		{"WritesTheSchema", "PRAGMA writable_schema = ON;\nUPDATE sqlite_schema SET sql = 'CREATE TABLE more (n NOT NULL)' WHERE name = 'more';\nPRAGMA writable_schema = OFF;\nINSERT INTO more VALUES (NULL);\n", "NULL value in more.n"},
+	} {
+		t.claim("AMigrationThat"+c.name+"IsCheckedForWhatItLeaves", func(t *test) {
+			t.migrate(upTo(1, numbers))
+			s := t.schema(numbers + c.script)
+			t.exec("INSERT INTO more VALUES (-1)")
+			before := t.state()
+			err := lockstep.Migrate(t.Context(), t.open(Settings{}), s)
+			t.same("error", t.text(err), "data.db: the migrations leave a database that fails its check: "+c.fault+"; rolled back, still at 0001")
+			t.same("state", t.state(), before)
+		})
+	}
+	t.claim("AFaultThatWasThereBeforeIsNoObstacle", func(t *test) {
+		t.migrate(upTo(1, numbers))
+		t.exec("PRAGMA ignore_check_constraints = ON", "INSERT INTO numbers VALUES (-1)")
+		t.migrate(numbers + "PRAGMA ignore_check_constraints = ON;\nUPDATE numbers SET n = n;\n")
+	})
 	t.claim("OfAFailedAttemptDoNotReachTheNext", func(t *test) {
 		// Rows without parent have everything run a second time.
 		t.born(family)
