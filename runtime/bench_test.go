@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 )
 
 // Each benchmark does the same without lockstep and with it, by turns in one run. The

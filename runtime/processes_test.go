@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/internal/barrier"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/barrier"
 )
 
 // TestMain makes of this program one of many that start on the same database, when

@@ -22,8 +22,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/internal/barrier"
-	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/barrier"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 	"github.com/lockstep-db/lockstep/runtime/interpreter/realpython"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"

@@ -16,7 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 )
 
 // A test is a claim about a database file.

@@ -9,7 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 )
 
 type goFunc = func(ctx context.Context, tx lockstep.Tx) error

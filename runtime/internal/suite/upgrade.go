@@ -5,7 +5,7 @@ import (
 	"testing/fstest"
 
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/internal/fixture"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 )
 
 func keepsSettings(t *test) {
