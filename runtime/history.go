@@ -48,12 +48,7 @@ type state struct {
 
 // row is a row of _lockstep_history.
 type row struct {
-	version     Version
-	file        string
-	checksum    string // "" when unknown
-	appliedAt   time.Time
-	duration    time.Duration
-	program     string
+	Applied
 	digest      string
 	fingerprint string
 	cookie      sql.NullInt64
@@ -62,7 +57,7 @@ type row struct {
 // newest returns the newest row of the history if it is that of the version that
 // the database is at.
 func (st *state) newest() (row, bool) {
-	if n := len(st.history); n > 0 && st.history[n-1].version == st.version {
+	if n := len(st.history); n > 0 && st.history[n-1].Version == st.version {
 		return st.history[n-1], true
 	}
 	return row{}, false
@@ -203,12 +198,12 @@ func (c *conn) readHistory(ctx context.Context, st *state) error {
 		var checksum, digest, fingerprint sql.NullString
 		var applied string
 		var ms int64
-		if err := scan(&r.version, &r.file, &checksum, &applied, &ms, &r.program, &digest, &fingerprint, &r.cookie); err != nil {
+		if err := scan(&r.Version, &r.File, &checksum, &applied, &ms, &r.Program, &digest, &fingerprint, &r.cookie); err != nil {
 			return err
 		}
-		r.checksum, r.digest, r.fingerprint = checksum.String, digest.String, fingerprint.String
-		r.appliedAt, _ = time.Parse(time.RFC3339, applied)
-		r.duration = time.Duration(ms) * time.Millisecond
+		r.Checksum, r.digest, r.fingerprint = checksum.String, digest.String, fingerprint.String
+		r.At, _ = time.Parse(time.RFC3339, applied)
+		r.Took = time.Duration(ms) * time.Millisecond
 		st.history = append(st.history, r)
 		return nil
 	})

@@ -48,7 +48,7 @@ func Inspect(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) (*State
 	state := &State{DB: st.db, Managed: st.managed, Version: st.version, Objects: st.objects}
 	state.Refusal = g.announce(judge(s, st, g.allow))
 	for _, r := range st.history {
-		state.Applied = append(state.Applied, Applied{r.version, r.file, r.checksum, r.appliedAt, r.duration, r.program})
+		state.Applied = append(state.Applied, r.Applied)
 	}
 	if errors.Is(state.Refusal, ErrBehind) {
 		state.Pending = s.after(st.version)

@@ -95,9 +95,9 @@ func (s *Schema) diverged(st *state) (e *Error, since Version) {
 			same++
 			continue
 		}
-		fmt.Fprintf(h, "%v %s\n", r.version, r.checksum)
+		fmt.Fprintf(h, "%v %s\n", r.Version, r.Checksum)
 		if differ++; differ == 1 {
-			e, since = s.refuse(ErrDiverged, st), r.version
+			e, since = s.refuse(ErrDiverged, st), r.Version
 			e.Detail = detail
 		}
 	}
@@ -118,26 +118,26 @@ func (s *Schema) diverged(st *state) (e *Error, since Version) {
 // differs says in what a row of the history of a database at version v differs from the
 // migrations, or "".
 func (s *Schema) differs(r row, v Version) string {
-	m, ok := s.migration(r.version)
+	m, ok := s.migration(r.Version)
 	switch {
-	case r.version > v:
-		return r.file + " was applied, though _meta says " + v.String()
+	case r.Version > v:
+		return r.File + " was applied, though _meta says " + v.String()
 	case !ok:
-		return r.file + " was applied, but this program has no migration " + r.version.String()
-	case r.checksum == "" || r.checksum == m.Checksum || slices.Contains(m.Accepted, r.checksum):
+		return r.File + " was applied, but this program has no migration " + r.Version.String()
+	case r.Checksum == "" || r.Checksum == m.Checksum || slices.Contains(m.Accepted, r.Checksum):
 		return ""
-	case r.file != m.File:
-		return r.file + " was applied, but this program has " + m.File
+	case r.File != m.File:
+		return r.File + " was applied, but this program has " + m.File
 	}
-	return r.file + " was applied with different contents"
+	return r.File + " was applied with different contents"
 }
 
 // hole says which migration is missing between two rows that lockstep wrote when it ran
 // theirs, or "".
 func (s *Schema) hole(last, next row) string {
-	m := s.after(last.version)[0]
-	if m.Version < next.version && last.checksum != "" && next.checksum != "" {
-		return m.File + " was not applied, but " + next.file + " was"
+	m := s.after(last.Version)[0]
+	if m.Version < next.Version && last.Checksum != "" && next.Checksum != "" {
+		return m.File + " was not applied, but " + next.File + " was"
 	}
 	return ""
 }

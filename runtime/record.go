@@ -38,7 +38,7 @@ VALUES (?, ?, ?, ?, ?, ?)`)
 	}
 	defer stmt.Close()
 	for _, r := range rows {
-		_, err := stmt.ExecContext(ctx, r.version, r.file, null(r.checksum), r.appliedAt.UTC().Format(time.RFC3339), r.duration.Milliseconds(), r.program)
+		_, err := stmt.ExecContext(ctx, r.Version, r.File, null(r.Checksum), r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), r.Program)
 		if err != nil {
 			return err
 		}

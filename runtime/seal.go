@@ -80,7 +80,7 @@ func (c *conn) confirm(ctx context.Context, version Version, want []row, digest,
 	case !st.managed || st.version != version:
 		fact = "_meta says " + st.version.String()
 	case !slices.EqualFunc(want, st.history, func(a, b row) bool {
-		return a.version == b.version && a.file == b.file && a.checksum == b.checksum
+		return a.Version == b.Version && a.File == b.File && a.Checksum == b.Checksum
 	}):
 		fact = "_lockstep_history has other rows"
 	default:
@@ -99,8 +99,8 @@ func (c *conn) confirm(ctx context.Context, version Version, want []row, digest,
 
 // reached adds to the history the row that conn.reached adds, if it is missing.
 func (s *Schema) reached(history []row, version Version) []row {
-	if m, ok := s.migration(version); ok && !slices.ContainsFunc(history, func(r row) bool { return r.version == version }) {
-		history = append(slices.Clip(history), row{version: version, file: m.File})
+	if m, ok := s.migration(version); ok && !slices.ContainsFunc(history, func(r row) bool { return r.Version == version }) {
+		history = append(slices.Clip(history), row{Applied: Applied{Version: version, File: m.File}})
 	}
 	return history
 }

@@ -34,7 +34,7 @@ func (s *segment) isAlone() bool { return len(s.migrations) == 1 && s.migrations
 // to returns the version that the segment has brought the database to.
 func (s *segment) to() Version {
 	if n := len(s.rows); n > 0 {
-		return s.rows[n-1].version
+		return s.rows[n-1].Version
 	}
 	return s.from.version
 }
@@ -153,10 +153,10 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 	}
 	p.Statement, p.Line = 0, 0
 	u.progress.report(ctx, p, begun, true)
-	s.rows = append(s.rows, row{
-		version: m.Version, file: m.File, checksum: m.Checksum,
-		appliedAt: time.Now(), duration: time.Since(begun), program: runningProgram(),
-	})
+	s.rows = append(s.rows, row{Applied: Applied{
+		Version: m.Version, File: m.File, Checksum: m.Checksum,
+		At: time.Now(), Took: time.Since(begun), Program: runningProgram(),
+	}})
 	return nil
 }
 

@@ -168,7 +168,7 @@ func (u *upgrade) take(ctx context.Context, s *segment, commit func(context.Cont
 	u.ran += len(s.rows)
 	u.at = &state{version: s.to()}
 	for _, r := range s.rows {
-		u.log.Info("migration applied", "database", u.conn.file, "version", r.version.String(), "file", r.file, "took", r.duration)
+		u.log.Info("migration applied", "database", u.conn.file, "version", r.Version.String(), "file", r.File, "took", r.Took)
 	}
 	return u.at.version == u.schema.Expected, nil
 }
