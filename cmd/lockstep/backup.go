@@ -9,28 +9,23 @@ import (
 	"github.com/lockstep-db/lockstep/gen/database"
 )
 
-func backupCommand() command {
-	return command{
-		name: "backup",
-		flags: func(fs *flag.FlagSet) action {
-			db := dbFlag(fs)
-			var to fileFlag
-			fs.Var(&to, "to", "`FILE`: where to (default beside the database, named for version and time)")
-			timeout := timeoutFlag(fs)
-			return func(ctx context.Context, s *streams, _ []string) (result, error) {
-				file, err := database.Open(db.value)
-				if err != nil {
-					return nil, err
-				}
-				defer file.Close()
-				made, err := file.Backup(ctx, string(to), *timeout)
-				if err != nil {
-					return nil, err
-				}
-				s.warnings = append(s.warnings, made.Warnings...)
-				return &backupResult{db.value, made}, nil
-			}
-		},
+func backupCommand(fs *flag.FlagSet) action {
+	db := dbFlag(fs)
+	var to pathFlag
+	fs.Var(&to, "to", "`FILE`: where to (default beside the database, named for version and time)")
+	timeout := timeoutFlag(fs)
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		file, err := database.Open(db.value)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		made, err := file.Backup(ctx, to.value, *timeout)
+		if err != nil {
+			return nil, err
+		}
+		s.warnings = append(s.warnings, made.Warnings...)
+		return &backupResult{db.value, made}, nil
 	}
 }
 

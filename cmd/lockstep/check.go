@@ -12,42 +12,31 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func checkCommand() command {
-	return command{
-		name: "check",
-		flags: func(fs *flag.FlagSet) action {
-			migrations, db := migrationsFlag(fs), givenDBFlag(fs)
-			opts := generateFlags(fs)
-			timeout, allow, noPrograms := timeoutFlag(fs), allowFlag(fs), noProgramsFlag(fs)
-			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				dir := migrations.value
-				opts.NoPrograms = *noPrograms
-				if line, ok := directive(dir); ok {
-					opts.Gaps = opts.Gaps || line.Gaps
-					opts.DQS = opts.DQS || line.DQS
-					opts.Accept = append(opts.Accept, line.Accept...)
-				}
-				res, err := generate(ctx, s, dir, *opts)
-				if err != nil {
-					return nil, err
-				}
-				out := &checkResult{Migrations: dir, Version: res.Schema.Expected}
-				why, err := res.Stale()
-				if err == nil && why != "" {
-					err = refuseStale(dir, why)
-				}
-				out.Current = err == nil
-				if db.given {
-					out.DB = db.value
-					refusal := checkDatabase(ctx, db.value, res.Schema,
-						lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), warningsOf(db.value, s))
-					current := refusal == nil
-					out.DBCurrent = &current
-					err = join(err, refusal)
-				}
-				return out, err
-			}
-		},
+func checkCommand(fs *flag.FlagSet) action {
+	m, db := migrationsFlags(fs), givenDBFlag(fs)
+	acceptFlags(fs, &m.opts)
+	noProgramsFlag(fs, &m.opts)
+	timeout, allow := timeoutFlag(fs), allowFlag(fs)
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		opts, _ := m.options()
+		res, err := generate(ctx, s, m.value, opts)
+		if err != nil {
+			return nil, err
+		}
+		out := &checkResult{Migrations: m.value, Version: res.Schema.Expected, DB: db.value}
+		why, err := res.Stale()
+		if err == nil && why != "" {
+			err = refuseStale(m.value, why)
+		}
+		out.Current = err == nil
+		if !db.given {
+			return out, err
+		}
+		refusal := checkDatabase(ctx, db.value, res.Schema,
+			lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), warningsOf(db.value, s))
+		current := refusal == nil
+		out.DBCurrent = &current
+		return out, both{err, refusal}
 	}
 }
 

@@ -1,48 +1,47 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/lockstep-db/lockstep/gen"
 )
 
 // configFile is where fastmigrate keeps the paths of a project.
 const configFile = ".fastmigrate"
 
-// lookUp gives the flags for paths that are not given their values.
+// lookUp gives --db and --migrations, where they are not given, the values that the
+// configuration file has.
 func lookUp(set *flag.FlagSet) (err error) {
 	set.VisitAll(func(f *flag.Flag) {
-		if p, ok := f.Value.(*pathFlag); ok && err == nil {
-			err = p.lookUp()
+		p, ok := f.Value.(*pathFlag)
+		if !ok || p.given || p.value == "" || err != nil {
+			return
 		}
+		var paths map[string]string
+		paths, err = readConfig(set.Lookup("config").Value.String())
+		p.value = cmp.Or(paths[f.Name], p.value)
 	})
 	return err
 }
 
-func (p *pathFlag) lookUp() error {
-	if p.given || p.fallback == "" {
-		return nil
-	}
-	p.value = p.fallback
-	file := configFile
-	if p.config != nil && *p.config != "" {
-		file = string(*p.config)
-	}
+// readConfig reads the configuration file that --config names, or the one that need not
+// exist.
+func readConfig(given string) (map[string]string, error) {
+	file := cmp.Or(given, configFile)
 	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) && file == configFile {
-		return nil
+	switch {
+	case given == "" && errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, gen.FileError(file, err)
 	}
-	if err != nil {
-		return fileError(file, err)
-	}
-	paths, err := parseConfig(file, string(text))
-	if path := paths[p.key]; path != "" {
-		p.value = path
-	}
-	return err
+	return parseConfig(file, string(text))
 }
 
 // parseConfig returns the keys db and migrations of the section [paths]. It reads them as

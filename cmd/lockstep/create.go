@@ -12,42 +12,33 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func createCommand() command {
-	return command{
-		name: "create",
-		flags: func(fs *flag.FlagSet) action {
-			db := dbFlag(fs)
-			timeout := timeoutFlag(fs)
-			return func(ctx context.Context, _ *streams, args []string) (result, error) {
-				return create(ctx, db.value, lockstep.WithTimeout(*timeout))
-			}
-		},
-	}
-}
+func createCommand(fs *flag.FlagSet) action {
+	path, timeout := dbFlag(fs), timeoutFlag(fs)
+	return func(ctx context.Context, _ *streams, _ []string) (result, error) {
+		open := database.Open
+		if _, err := os.Stat(path.value); errors.Is(err, os.ErrNotExist) {
+			open = database.Create
+		}
+		db, err := open(path.value)
+		if err != nil {
+			return nil, err
+		}
+		defer db.Close()
 
-func create(ctx context.Context, path string, opts ...lockstep.Option) (result, error) {
-	open := database.Open
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		open = database.Create
+		// Another process may be creating the same file: only its content counts.
+		state, err := db.Inspect(ctx, &lockstep.Schema{}, lockstep.WithTimeout(*timeout))
+		if err != nil {
+			return nil, err
+		}
+		out := &createResult{DB: path.value, Version: state.Version, Created: !state.Managed}
+		if out.Created {
+			err = lockstep.Migrate(ctx, db.DB, &lockstep.Schema{}, lockstep.WithTimeout(*timeout))
+		}
+		if err != nil {
+			return nil, db.Named(err)
+		}
+		return out, nil
 	}
-	db, err := open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-
-	// Another process may be creating the same file: only its content counts.
-	state, err := db.Inspect(ctx, &lockstep.Schema{}, opts...)
-	if err != nil {
-		return nil, err
-	}
-	if state.Managed {
-		return &createResult{DB: path, Version: state.Version}, nil
-	}
-	if err := lockstep.Migrate(ctx, db.DB, &lockstep.Schema{}, opts...); err != nil {
-		return nil, db.Named(err)
-	}
-	return &createResult{DB: path, Created: true}, nil
 }
 
 type createResult struct {

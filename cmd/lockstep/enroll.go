@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,72 +11,39 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/enroll"
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-func enrollCommand() command {
-	return command{
-		name: "enroll",
-		flags: func(fs *flag.FlagSet) action {
-			db, migrations := dbFlag(fs), migrationsFlag(fs)
-			var at versionFlag
-			fs.Var(&at, "at", "`N`: the version that the database is at (default the newest)")
-			var from toolFlag
-			fs.Var(&from, "from", "`TOOL`: take the version that goose, golang-migrate, dbmate or user_version recorded")
-			gaps, timeout, noPrograms := gapsFlag(fs), timeoutFlag(fs), noProgramsFlag(fs)
-			return func(ctx context.Context, s *streams, _ []string) (result, error) {
-				return runEnroll(ctx, s, gen.Options{Gaps: *gaps, NoPrograms: *noPrograms}, enroll.Request{
-					Path: db.value, Dir: migrations.value, At: lockstep.Version(at), From: from.tool, Timeout: *timeout,
-				})
+func enrollCommand(fs *flag.FlagSet) action {
+	db, m, timeout := dbFlag(fs), migrationsFlags(fs), timeoutFlag(fs)
+	var r enroll.Request
+	versionFlag(fs, "at", "`N`: the version that the database is at (default the newest)", func(v lockstep.Version) { r.At = v })
+	fs.Func("from", "`TOOL`: take the version that goose, golang-migrate, dbmate or user_version recorded", func(name string) (err error) {
+		r.From, err = enroll.ToolNamed(name)
+		return err
+	})
+	noProgramsFlag(fs, &m.opts)
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		r.Path, r.Dir, r.Timeout = db.value, m.value, *timeout
+		r.Load = func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
+			to := s
+			if v != 0 { // the warnings are those of the newest
+				to = &streams{stderr: io.Discard}
 			}
-		},
-	}
-}
-
-func runEnroll(ctx context.Context, s *streams, opts gen.Options, r enroll.Request) (result, error) {
-	r.Load = func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
-		to := s
-		if v != 0 { // the warnings are those of the newest
-			to = &streams{stderr: io.Discard}
+			m.opts.To = v
+			return m.loadSchema(ctx, to)
 		}
-		opts.To = v
-		res, err := load(interpreter.Private(ctx), to, r.Dir, opts)
-		if err == nil {
-			err = known(r.Dir, res)
-		}
-		if err != nil {
+		out, err := enroll.Run(ctx, r)
+		if out == nil {
 			return nil, err
 		}
-		return res.Schema, nil
-	}
-	out, err := enroll.Run(ctx, r)
-	if out == nil {
-		return nil, err
-	}
-	s.warnings = append(s.warnings, out.Warnings...)
-	if err != nil && out.Fits > 0 {
-		err = refuse("differs", "%v; its schema is that of version %v\n\tlockstep enroll --db %s --at %d", err, out.Fits, wording.CommandLine(r.Path), out.Fits)
-	}
-	_, isPackage := directive(r.Dir)
-	return &enrollResult{r.Path, out, isPackage}, err
-}
-
-// toolFlag is --from.
-type toolFlag struct{ tool *enroll.Tool }
-
-func (f *toolFlag) String() string { return "" }
-
-func (f *toolFlag) Set(s string) error {
-	var names []string
-	for _, t := range enroll.Tools {
-		if t.Name == s {
-			f.tool = t
-			return nil
+		s.warnings = append(s.warnings, out.Warnings...)
+		if err != nil && out.Fits > 0 {
+			err = gen.Refuse("differs", "%v; its schema is that of version %v\n\tlockstep enroll --db %s --at %d", err, out.Fits, wording.CommandLine(r.Path), out.Fits)
 		}
-		names = append(names, t.Name)
+		_, isPackage := directive(r.Dir)
+		return &enrollResult{r.Path, out, isPackage}, err
 	}
-	return errors.New("want one of " + strings.Join(names, ", "))
 }
 
 type enrollResult struct {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -16,28 +17,36 @@ func jsonFlag(fs *flag.FlagSet) *bool {
 	return fs.Bool("json", false, "print one JSON object: lockstep help json")
 }
 
-// A pathFlag is --db or --migrations. One that is not given gets its value from the
-// configuration file, or is its fallback.
+// A pathFlag is the path of a file or folder, or "".
 type pathFlag struct {
-	value    string
-	given    bool
-	key      string // in the configuration file
-	fallback string
-	config   *fileFlag
+	value string
+	given bool
 }
 
 func (p *pathFlag) String() string { return p.value }
 
 func (p *pathFlag) Set(s string) error {
-	p.given = true
-	return (*fileFlag)(&p.value).Set(s)
+	if s == "" {
+		return errors.New("path is empty") // such as a variable of the shell that is not set
+	}
+	p.value, p.given = s, true
+	return nil
+}
+
+// configuredFlag defines a flag that has its value from the configuration file if it is
+// not given, or else is the fallback. See lookUp.
+func configuredFlag(fs *flag.FlagSet, name, fallback, usage string) *pathFlag {
+	if fs.Lookup("config") == nil {
+		fs.Var(&pathFlag{}, "config", "`FILE`: read --db and --migrations from FILE where not given (default .fastmigrate)")
+	}
+	p := &pathFlag{value: fallback}
+	fs.Var(p, name, usage)
+	return p
 }
 
 // dbFlag defines --db.
 func dbFlag(fs *flag.FlagSet) *pathFlag {
-	p := &pathFlag{key: "db", fallback: "data/database.db", config: configFlag(fs)}
-	fs.Var(p, "db", "`FILE`: the database")
-	return p
+	return configuredFlag(fs, "db", "data/database.db", "`FILE`: the database")
 }
 
 // givenDBFlag defines --db for commands that do without a database when none is given.
@@ -47,55 +56,47 @@ func givenDBFlag(fs *flag.FlagSet) *pathFlag {
 	return p
 }
 
-// migrationsFlag defines --migrations.
-func migrationsFlag(fs *flag.FlagSet) *pathFlag {
-	p := &pathFlag{key: "migrations", fallback: "migrations", config: configFlag(fs)}
-	fs.Var(p, "migrations", "`DIR`: the migrations directory")
-	return p
+// migrationsFlags defines --migrations and --gaps.
+func migrationsFlags(fs *flag.FlagSet) *migrations {
+	m := &migrations{pathFlag: configuredFlag(fs, "migrations", "migrations", "`DIR`: the migrations directory")}
+	gapsFlag(fs, &m.opts)
+	return m
 }
 
-// configFlag defines --config, once for each command that has --db or --migrations.
-func configFlag(fs *flag.FlagSet) *fileFlag {
-	if f := fs.Lookup("config"); f != nil {
-		return f.Value.(*fileFlag)
-	}
-	var c fileFlag
-	fs.Var(&c, "config", "`FILE`: read --db and --migrations from FILE where not given (default .fastmigrate)")
-	return &c
+// gapsFlag defines --gaps.
+func gapsFlag(fs *flag.FlagSet, opts *gen.Options) {
+	fs.BoolVar(&opts.Gaps, "gaps", false, "accept gaps between the numbers, as fastmigrate does")
 }
 
-// A fileFlag is the path of a file, or "" when not given.
-type fileFlag string
-
-func (f *fileFlag) String() string { return string(*f) }
-
-func (f *fileFlag) Set(s string) error {
-	if s == "" {
-		return errors.New("path is empty") // such as a variable of the shell that is not set
-	}
-	*f = fileFlag(s)
-	return nil
+// noProgramsFlag defines --no-programs for the commands that only read.
+func noProgramsFlag(fs *flag.FlagSet, opts *gen.Options) {
+	fs.BoolVar(&opts.NoPrograms, "no-programs", false, "do not run migrations in Go, Python and shell; the schema after them is the recorded one, or not known")
 }
 
-// A timeout is --timeout. Without any time nothing could be tried once.
-type timeout time.Duration
+// versionFlag defines a flag for the number of a migration.
+func versionFlag(fs *flag.FlagSet, name, usage string, set func(lockstep.Version)) {
+	fs.Func(name, usage, func(s string) error {
+		n, err := strconv.ParseUint(s, 10, 0)
+		if err != nil || n == 0 || n > 9999 {
+			return errors.New("want the number of a migration, as in 0007")
+		}
+		set(lockstep.Version(n))
+		return nil
+	})
+}
 
-// timeoutFlag defines --timeout.
+// timeoutFlag defines --timeout. Without any time nothing could be tried once.
 func timeoutFlag(fs *flag.FlagSet) *time.Duration {
-	t := timeout(time.Minute)
-	fs.Var(&t, "timeout", "`DURATION`: how long to wait while others have the database locked")
-	return (*time.Duration)(&t)
-}
-
-func (t *timeout) String() string { return time.Duration(*t).String() }
-
-func (t *timeout) Set(s string) error {
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return errors.New("want a duration, as in 500ms, 30s or 2m")
-	}
-	*t = timeout(d)
-	return nil
+	timeout := time.Minute
+	fs.Func("timeout", "`DURATION`: how long to wait while others have the database locked (default 1m)", func(s string) error {
+		d, err := time.ParseDuration(s)
+		if err != nil || d <= 0 {
+			return errors.New("want a duration, as in 500ms, 30s or 2m")
+		}
+		timeout = d
+		return nil
+	})
+	return &timeout
 }
 
 // allowFlag defines --allow.
@@ -103,46 +104,21 @@ func allowFlag(fs *flag.FlagSet) *string {
 	return fs.String("allow", "", "`DIGEST`: accept a diverged or drifted database that reports this digest")
 }
 
-// gapsFlag defines --gaps for the commands that call load.
-func gapsFlag(fs *flag.FlagSet) *bool {
-	return fs.Bool("gaps", false, "accept gaps between the numbers, as fastmigrate does")
-}
-
-// noProgramsFlag defines --no-programs for the commands that only read.
-func noProgramsFlag(fs *flag.FlagSet) *bool {
-	return fs.Bool("no-programs", false, "do not run migrations in Go, Python and shell; the schema after them is the recorded one, or not known")
-}
-
-// A versionFlag is the number of a migration, or 0 when not given.
-type versionFlag lockstep.Version
-
-func (f *versionFlag) String() string { return "" }
-
-func (f *versionFlag) Set(s string) error {
-	n, err := strconv.ParseUint(s, 10, 0)
-	if err != nil || n == 0 || n > 9999 {
-		return errors.New("want the number of a migration, as in 0007")
+// directoryArg returns the one argument of a command, or the fallback.
+func directoryArg(args []string, fallback string) (string, error) {
+	switch {
+	case len(args) == 0:
+		return fallback, nil
+	case len(args) > 1:
+		return "", usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))
+	case args[0] == "":
+		return "", usage("path is empty")
 	}
-	*f = versionFlag(n)
-	return nil
+	return args[0], nil
 }
 
-// versionList is a versionFlag that may be repeated.
-type versionList []lockstep.Version
-
-func (l *versionList) String() string { return "" }
-
-func (l *versionList) Set(s string) error {
-	var v versionFlag
-	err := v.Set(s)
-	if err == nil {
-		*l = append(*l, lockstep.Version(v))
-	}
-	return err
-}
-
-// parse parses flags, which may come before, between and after the arguments, looks up
-// the paths that are not given, and returns the arguments.
+// parse parses flags, which may come before, between and after the arguments, and returns
+// the arguments.
 func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {
 	for {
 		if err := fs.Parse(args); err != nil {
@@ -169,11 +145,11 @@ func flagError(fs *flag.FlagSet, err error) error {
 	text := hyphen.ReplaceAllString(err.Error(), "$1 --$2")
 	var name string
 	if _, err := fmt.Sscanf(text, "flag provided but not defined: %s", &name); err != nil {
-		return errors.New(text)
+		return usage(text)
 	}
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, hyphened(f.Name)) })
-	return fmt.Errorf("no flag %s%s", name, didYouMean(name, names))
+	return usage("no flag " + name + didYouMean(name, names))
 }
 
 // hyphened returns the flag as the user writes it.

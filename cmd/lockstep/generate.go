@@ -6,79 +6,71 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func generateCommand() command {
-	return command{
-		name:      "generate",
-		takesArgs: true,
-		flags: func(fs *flag.FlagSet) action {
-			check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
-			opts, noPrograms := generateFlags(fs), noProgramsFlag(fs)
-			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if opts.NoPrograms = *noPrograms; *noPrograms && !*check {
-					return nil, usage("--no-programs is for --check: to write lockstep_gen.go takes the schema")
-				}
-				dir := "."
-				if len(args) > 1 {
-					return nil, usage("found " + strconv.Itoa(len(args)) + " arguments; want one directory")
-				}
-				if len(args) == 1 {
-					dir = args[0]
-				}
-				res, err := generate(ctx, s, dir, *opts)
-				if err != nil {
-					return nil, err
-				}
-				out := &generateResult{File: filepath.Join(dir, gen.FileName), Version: res.Schema.Expected, Pins: []genfile.Pin{}}
-				stale, err := res.Stale()
-				switch {
-				case err != nil:
-					return nil, inDir(dir, err)
-				case stale != "" && *check:
-					return out, refuseStale(dir, stale)
-				case *check:
-					return out, nil
-				}
-				if err := res.Commit(); err != nil {
-					return nil, inDir(dir, err)
-				}
-				out.Written = stale != ""
-				out.Pins, err = brokenPins(ctx, res)
-				return out, err
-			}
-		},
+func generateCommand(fs *flag.FlagSet) action {
+	var opts gen.Options
+	check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
+	generateFlags(fs, &opts)
+	noProgramsFlag(fs, &opts)
+	return func(ctx context.Context, s *streams, args []string) (result, error) {
+		if opts.NoPrograms && !*check {
+			return nil, usage("--no-programs is for --check: to write lockstep_gen.go takes the schema")
+		}
+		dir, err := directoryArg(args, ".")
+		if err != nil {
+			return nil, err
+		}
+		res, err := generate(ctx, s, dir, opts)
+		if err != nil {
+			return nil, err
+		}
+		out := &generateResult{File: filepath.Join(dir, gen.FileName), Version: res.Schema.Expected, Pins: []genfile.Pin{}}
+		stale, err := res.Stale()
+		switch {
+		case err != nil:
+			return nil, inDir(dir, err)
+		case stale != "" && *check:
+			return out, refuseStale(dir, stale)
+		case *check:
+			return out, nil
+		}
+		if err := res.Commit(); err != nil {
+			return nil, inDir(dir, err)
+		}
+		out.Written = stale != ""
+		out.Pins, err = brokenPins(ctx, res)
+		return out, err
 	}
 }
 
 // generateFlags defines the flags that a go:generate line may have.
-func generateFlags(fs *flag.FlagSet) *gen.Options {
-	opts := &gen.Options{}
-	fs.BoolVar(&opts.Gaps, "gaps", false, "accept gaps between the numbers, as fastmigrate does")
-	fs.BoolVar(&opts.DQS, "dqs", false, `accept "strings" in double quotes, which some builds of SQLite refuse`)
-	fs.Var((*versionList)(&opts.Accept), "accept", "`N`: accept the changed contents of migration N beside the earlier (may be repeated)")
-	return opts
+func generateFlags(fs *flag.FlagSet, opts *gen.Options) {
+	gapsFlag(fs, opts)
+	acceptFlags(fs, opts)
 }
 
-// generate calls [gen.Generate] and gives the files in its problems the names
-// that the user has for them.
+// acceptFlags defines them but for --gaps.
+func acceptFlags(fs *flag.FlagSet, opts *gen.Options) {
+	fs.BoolVar(&opts.DQS, "dqs", false, `accept "strings" in double quotes, which some builds of SQLite refuse`)
+	versionFlag(fs, "accept", "`N`: accept the changed contents of migration N beside the earlier (may be repeated)", func(v lockstep.Version) {
+		opts.Accept = append(opts.Accept, v)
+	})
+}
+
+// generate calls [gen.Generate].
 func generate(ctx context.Context, s *streams, dir string, opts gen.Options) (*gen.Result, error) {
 	opts.Output = s.stderr
 	res, err := gen.Generate(ctx, dir, opts)
-	if err != nil {
-		return nil, inDir(dir, err)
-	}
-	s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
-	return res, nil
+	return s.named(dir, res, err)
 }
 
 func refuseStale(dir, why string) error {
-	return refuse("stale", "%s", filepath.Join(dir, why))
+	return gen.Refuse("stale", "%s", filepath.Join(dir, why))
 }
 
 type generateResult struct {

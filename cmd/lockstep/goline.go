@@ -57,9 +57,10 @@ func parseDirective(line string) (gen.Options, bool) {
 	}
 	fs := flag.NewFlagSet("generate", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	opts := generateFlags(fs)
+	var opts gen.Options
+	generateFlags(fs, &opts)
 	if err := fs.Parse(words[i+1:]); err != nil || fs.NArg() > 0 {
 		return gen.Options{}, false
 	}
-	return *opts, true
+	return opts, true
 }

@@ -81,7 +81,7 @@ in a program, and prints the next ones.
 // printManual prints what "lockstep help NAME" and "lockstep NAME -h" say.
 func printManual(w io.Writer, cmd command) {
 	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
-	cmd.flags(fs)
+	cmd.define(fs)
 	jsonFlag(fs)
 	_, text, _ := page("commands/" + cmd.name)
 	fmt.Fprintln(w, "Usage:")
@@ -93,10 +93,8 @@ func printManual(w io.Writer, cmd command) {
 		if _, ok := f.Value.(interface{ IsBoolFlag() bool }); ok {
 			value = ""
 		}
-		if p, ok := f.Value.(*pathFlag); ok && p.fallback != "" {
-			text += " (default from .fastmigrate, or " + p.fallback + ")"
-		} else if value != "" && f.DefValue != "" && f.DefValue != "0" {
-			text += " (default " + strings.TrimSuffix(f.DefValue, "0s") + ")"
+		if _, ok := f.Value.(*pathFlag); ok && f.DefValue != "" {
+			text += " (default from .fastmigrate, or " + f.DefValue + ")"
 		}
 		fmt.Fprintf(w, "  %s\n    	%s\n", strings.TrimSpace(hyphened(f.Name)+" "+value), text)
 	})

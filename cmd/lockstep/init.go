@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -9,39 +10,31 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/gen/scaffold"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-func initCommand() command {
-	return command{
-		name:      "init",
-		takesArgs: true,
-		flags: func(fs *flag.FlagSet) action {
-			return func(_ context.Context, _ *streams, args []string) (result, error) {
-				if len(args) > 1 {
-					return nil, usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))
-				}
-				dir := &pathFlag{key: "migrations", fallback: "migrations"}
-				if len(args) == 1 {
-					if err := dir.Set(args[0]); err != nil {
-						return nil, usage(err.Error())
-					}
-				}
-				if err := dir.lookUp(); err != nil {
-					return nil, err
-				}
-				if _, ok := directive(dir.value); ok {
-					return nil, refuse("exists", "%s: is a migrations package already; nothing was written", dir.value)
-				}
-				p, err := scaffold.Init(dir.value)
-				if err != nil {
-					return nil, inDir(dir.value, err)
-				}
-				return &initResult{p.File, p.Test, p.Name, p.ImportPath, p.Tool, p.Empty}, nil
-			}
-		},
+func initCommand(*flag.FlagSet) action {
+	return func(_ context.Context, _ *streams, args []string) (result, error) {
+		dir, err := directoryArg(args, "")
+		if err == nil && dir == "" {
+			var paths map[string]string
+			paths, err = readConfig("")
+			dir = cmp.Or(paths["migrations"], "migrations")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := directive(dir); ok {
+			return nil, gen.Refuse("exists", "%s: is a migrations package already; nothing was written", dir)
+		}
+		p, err := scaffold.Init(dir)
+		if err != nil {
+			return nil, inDir(dir, err)
+		}
+		return &initResult{p.File, p.Test, p.Name, p.ImportPath, p.Tool, p.Empty}, nil
 	}
 }
 

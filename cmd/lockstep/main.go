@@ -56,9 +56,29 @@ type command struct {
 	name      string
 	takesArgs bool // besides flags
 
-	// flags defines the command's flags and returns what runs once they are
-	// parsed.
-	flags func(*flag.FlagSet) action
+	// define defines the command's flags and returns what runs once they are parsed.
+	define func(*flag.FlagSet) action
+}
+
+// commands returns the subcommands in the order in which a user meets them.
+func commands() []command {
+	return []command{
+		{"init", true, initCommand},
+		{"new", true, newCommand},
+		{"generate", true, generateCommand},
+		{"check", false, checkCommand},
+		{"vet", true, vetCommand},
+		{"create", false, createCommand},
+		{"try", false, tryCommand},
+		{"migrate", false, migrateCommand},
+		{"status", false, statusCommand},
+		{"backup", false, backupCommand},
+		{"restore", true, restoreCommand},
+		{"enroll", false, enrollCommand},
+		{"renumber", false, renumberCommand},
+		{"schema", false, schemaCommand},
+		{"version", false, versionCommand},
+	}
 }
 
 // An action does the work of a command. It returns what it found out even when
@@ -79,27 +99,6 @@ type streams struct {
 	migrating atomic.Bool // what programs print is worth printing
 }
 
-// commands returns the subcommands in the order in which a user meets them.
-func commands() []command {
-	return []command{
-		initCommand(),
-		newCommand(),
-		generateCommand(),
-		checkCommand(),
-		vetCommand(),
-		createCommand(),
-		tryCommand(),
-		migrateCommand(),
-		statusCommand(),
-		backupCommand(),
-		restoreCommand(),
-		enrollCommand(),
-		renumberCommand(),
-		schemaCommand(),
-		versionCommand(),
-	}
-}
-
 // run is the command without the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
@@ -109,10 +108,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	name, args := args[0], args[1:]
 	switch name {
 	case "help", "-h", "-help", "--help":
-		if err := help(stdout, args); err != nil {
-			return complain(stderr, err, "")
-		}
-		return 0
+		return complain(stderr, help(stdout, args), "")
 	case "-version", "--version":
 		name = "version"
 	}
@@ -123,23 +119,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // its errors are reworded, its usage is ours
-	act := cmd.flags(fs)
+	act := cmd.define(fs)
 	asJSON := jsonFlag(fs)
 	args, err = parse(fs, args)
-	if errors.Is(err, flag.ErrHelp) {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
 		printManual(stdout, cmd)
 		return 0
+	case err == nil && len(args) > 0 && !cmd.takesArgs:
+		err = usage(fmt.Sprintf("found argument %q; want flags only", args[0]))
+	case err == nil:
+		err = lookUp(fs)
 	}
-	if err != nil {
-		return complain(stderr, usageError(name, err.Error()), "")
-	}
-	if len(args) > 0 && !cmd.takesArgs {
-		return complain(stderr, usageError(name, fmt.Sprintf("found argument %q; want flags only", args[0])), "")
-	}
-
 	s := &streams{stderr: stderr}
 	var res result
-	if err = lookUp(fs); err == nil {
+	if err == nil {
 		res, err = act(ctx, s, args)
 	}
 	if exit := gen.Exit(0); errors.As(err, &exit) {
@@ -149,7 +143,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = fmt.Errorf("%s: interrupted: %w", name, err)
 	}
 	if u := usage(""); errors.As(err, &u) {
-		return complain(stderr, usageError(name, string(u)), "")
+		return complain(stderr, fmt.Errorf("%s: %s\n\tlockstep help %s", name, u, name), "")
 	}
 	if *asJSON {
 		return reportJSON(stdout, stderr, res, s.warnings, err, whereFlags(fs))
@@ -157,9 +151,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if res != nil {
 		var text bytes.Buffer
 		res.print(&text)
-		if _, e := text.WriteTo(stdout); e != nil {
-			err = join(err, e)
-		}
+		_, e := text.WriteTo(stdout)
+		err = both{err, e}
 	}
 	for _, w := range s.warnings {
 		fmt.Fprintln(stderr, "warning:", w)
@@ -184,14 +177,10 @@ func find(name string, topics ...string) (command, error) {
 	return command{}, fmt.Errorf("%s: no such command%s\n\tlockstep help", name, hint)
 }
 
-// usage is the error of an action for a mistake on its command line.
+// usage is the error for a mistake on the command line.
 type usage string
 
 func (u usage) Error() string { return string(u) }
-
-func usageError(command, text string) error {
-	return fmt.Errorf("%s: %s\n\tlockstep help %s", command, text, command)
-}
 
 // didYouMean returns "; did you mean X?" if one of names is close to name.
 func didYouMean(name string, names []string) string {

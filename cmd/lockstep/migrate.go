@@ -20,102 +20,88 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-func migrateCommand() command {
-	return command{
-		name: "migrate",
-		flags: func(fs *flag.FlagSet) action {
-			r := upgradeFlags(fs)
-			dryRun := fs.Bool("dry-run", false, "print what would run, and write nothing")
-			perMigration := fs.Bool("per-migration", false, "commit after each migration, as fastmigrate does, instead of once at the end")
-			backup := fs.Bool("backup", false, "make a backup first if something is pending")
-			keep := fs.Int("keep", 0, "`N`: with --backup, keep the last N (default all)")
-			noPrograms := noProgramsFlag(fs)
-			return func(ctx context.Context, s *streams, _ []string) (result, error) {
-				if r.noPrograms = *noPrograms; *noPrograms && !*dryRun {
-					return nil, usage("--no-programs is for --dry-run")
-				}
-				if *keep < 0 || *keep > 0 && !*backup {
-					return nil, usage("--keep: want --backup too, and a number from 1")
-				}
-				if *dryRun {
-					ctx = interpreter.Private(ctx)
-				}
-				if err := r.load(ctx, s); err != nil {
-					return nil, err
-				}
-				if *perMigration {
-					r.opts = append(r.opts, lockstep.WithPerMigration())
-				}
-				if *backup {
-					r.opts = append(r.opts, lockstep.WithBackup(*keep))
-				}
-				return r.migrate(ctx, s, *dryRun)
-			}
-		},
+func migrateCommand(fs *flag.FlagSet) action {
+	u := upgradeFlags(fs)
+	dryRun := fs.Bool("dry-run", false, "print what would run, and write nothing")
+	perMigration := fs.Bool("per-migration", false, "commit after each migration, as fastmigrate does, instead of once at the end")
+	backup := fs.Bool("backup", false, "make a backup first if something is pending")
+	keep := fs.Int("keep", 0, "`N`: with --backup, keep the last N (default all)")
+	noProgramsFlag(fs, &u.opts)
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		if u.opts.NoPrograms && !*dryRun {
+			return nil, usage("--no-programs is for --dry-run")
+		}
+		if *keep < 0 || *keep > 0 && !*backup {
+			return nil, usage("--keep: want --backup too, and a number from 1")
+		}
+		if *dryRun {
+			ctx = interpreter.Private(ctx)
+		}
+		schema, err := u.load(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		opts := u.runtimeOptions(s)
+		if *perMigration {
+			opts = append(opts, lockstep.WithPerMigration())
+		}
+		if *backup {
+			opts = append(opts, lockstep.WithBackup(*keep))
+		}
+		return u.migrate(ctx, s, schema, opts, *dryRun)
 	}
 }
 
-// An upgradeRequest is which database migrate and try upgrade, and how.
-type upgradeRequest struct {
-	db, migrations *pathFlag
-	to             versionFlag // 0: the newest
-	gaps           *bool
-	noPrograms     bool
-	timeout        *time.Duration
-	allow          *string
-
-	schema *lockstep.Schema
-	opts   []lockstep.Option
+// An upgrade is what the flags of migrate and try say.
+type upgrade struct {
+	*migrations
+	db      *pathFlag
+	timeout *time.Duration
+	allow   *string
 }
 
-func upgradeFlags(fs *flag.FlagSet) *upgradeRequest {
-	r := &upgradeRequest{db: dbFlag(fs), migrations: migrationsFlag(fs), gaps: gapsFlag(fs), timeout: timeoutFlag(fs), allow: allowFlag(fs)}
-	fs.Var(&r.to, "to", "`N`: stop at version N")
-	return r
+func upgradeFlags(fs *flag.FlagSet) *upgrade {
+	u := &upgrade{migrationsFlags(fs), dbFlag(fs), timeoutFlag(fs), allowFlag(fs)}
+	versionFlag(fs, "to", "`N`: stop at version N", func(v lockstep.Version) { u.opts.To = v })
+	return u
 }
 
-// load reads the migrations.
-func (r *upgradeRequest) load(ctx context.Context, s *streams) error {
-	res, err := load(ctx, s, r.migrations.value, gen.Options{Gaps: *r.gaps, To: lockstep.Version(r.to), NoPrograms: r.noPrograms})
-	if err != nil {
-		return err
-	}
-	r.schema = res.Schema
-	r.opts = []lockstep.Option{lockstep.WithTimeout(*r.timeout), lockstep.WithAllowed(*r.allow), script.WithConn(database.Prepare), warningsOf(r.db.value, s)}
-	return nil
+// runtimeOptions returns the options of the upgrade.
+func (u *upgrade) runtimeOptions(s *streams) []lockstep.Option {
+	return []lockstep.Option{lockstep.WithTimeout(*u.timeout), lockstep.WithAllowed(*u.allow), script.WithConn(database.Prepare), warningsOf(u.db.value, s)}
 }
 
 // backward rewords the refusal of a database that is past a version that was asked for.
-func (r *upgradeRequest) backward(err error) error {
-	if e := (*lockstep.Error)(nil); r.to != 0 && errors.As(err, &e) && e.Kind == lockstep.ErrAhead {
-		return refuse("backward", "%s: at version %v, past %v; the only way back is a backup", e.DB, e.Version, e.Expected)
+func (u *upgrade) backward(err error) error {
+	if e := (*lockstep.Error)(nil); u.opts.To != 0 && errors.As(err, &e) && e.Kind == lockstep.ErrAhead {
+		return gen.Refuse("backward", "%s: at version %v, past %v; the only way back is a backup", e.DB, e.Version, e.Expected)
 	}
 	return err
 }
 
-func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (result, error) {
-	db, err := database.Open(r.db.value)
+func (u *upgrade) migrate(ctx context.Context, s *streams, schema *lockstep.Schema, opts []lockstep.Option, dryRun bool) (result, error) {
+	db, err := database.Open(u.db.value)
 	if kindOf(err) == "missing" {
-		return nil, refuse("missing", "%v; migrate upgrades a database that exists\n\tlockstep create --db %s", err, wording.CommandLine(r.db.value))
+		return nil, gen.Refuse("missing", "%v; migrate upgrades a database that exists\n\tlockstep create --db %s", err, wording.CommandLine(u.db.value))
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
 
-	state, err := db.Inspect(ctx, r.schema, r.opts...)
+	state, err := db.Inspect(ctx, schema, opts...)
 	if err != nil {
 		return nil, err
 	}
-	out := &migrateResult{DB: db.Path, From: state.Version, To: r.schema.Expected, DryRun: dryRun, Migrations: []ranMigration{}}
+	out := &migrateResult{DB: db.Path, From: state.Version, To: schema.Expected, DryRun: dryRun, Migrations: []ranMigration{}}
 	if dryRun {
 		if len(state.Pending) == 0 && state.Refusal != nil {
-			return nil, r.backward(state.Refusal)
+			return nil, u.backward(state.Refusal)
 		}
 		for _, m := range state.Pending {
-			ran, err := listStatements(r.schema.Files, m)
+			ran, err := listStatements(schema.Files, m)
 			if err != nil {
-				return nil, err
+				return nil, gen.FileError(m.File, err)
 			}
 			out.Migrations = append(out.Migrations, ran)
 		}
@@ -124,7 +110,7 @@ func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (
 
 	s.migrating.Store(true)
 	progress := startProgress(s.stderr)
-	err = lockstep.Migrate(ctx, db.DB, r.schema, append(r.opts, lockstep.WithProgress(func(p lockstep.Progress) {
+	err = lockstep.Migrate(ctx, db.DB, schema, append(opts, lockstep.WithProgress(func(p lockstep.Progress) {
 		progress.report(p)
 		if p.Backup != "" {
 			out.Backup = db.Beside(p.Backup, state.DB)
@@ -136,7 +122,7 @@ func (r *upgradeRequest) migrate(ctx context.Context, s *streams, dryRun bool) (
 	}))...)
 	progress.stop()
 	if err != nil {
-		return nil, r.backward(db.Named(err))
+		return nil, u.backward(db.Named(err))
 	}
 	return out, nil
 }
@@ -150,20 +136,17 @@ func listStatements(files fs.FS, m lockstep.Migration) (ranMigration, error) {
 	}
 	text, err := fs.ReadFile(files, m.File)
 	if err != nil {
-		return ran, fileError(m.File, err)
+		return ran, err
 	}
 	parsed := sqltext.Parse(sqltext.Normalize(text))
 	ran.NoTransaction = parsed.NoTransaction()
 	stmts, err := parsed.Statements(m.Ends)
-	if err != nil {
-		return ran, fileError(m.File, err)
-	}
 	for _, stmt := range stmts {
 		if !stmt.Skipped(!ran.NoTransaction) {
 			ran.Statements = append(ran.Statements, statement{stmt.Line, stmt.SQL})
 		}
 	}
-	return ran, nil
+	return ran, err
 }
 
 type migrateResult struct {

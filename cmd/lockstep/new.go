@@ -16,58 +16,51 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func newCommand() command {
-	return command{
-		name:      "new",
-		takesArgs: true,
-		flags: func(fs *flag.FlagSet) action {
-			migrations := migrationsFlag(fs)
-			var kinds []string
-			for _, kind := range []string{"sql", "go", "py", "sh"} {
-				fs.BoolFunc(kind, "make a file that ends in ."+kind, func(string) error {
-					kinds = append(kinds, kind)
-					return nil
-				})
-			}
-			edit := fs.Bool("e", false, "open the file in $VISUAL or $EDITOR")
-			gaps := gapsFlag(fs)
-			return func(ctx context.Context, s *streams, words []string) (result, error) {
-				switch len(kinds) {
-				case 0:
-					kinds = []string{"sql"}
-				case 1:
-				default:
-					return nil, usage(fmt.Sprintf("--%s and --%s: want one of them", kinds[0], kinds[1]))
-				}
-				editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"))
-				if *edit && editor == "" {
-					return nil, usage("-e: neither $VISUAL nor $EDITOR names an editor; nothing was written")
-				}
-				made, err := newMigration(migrations.value, words, "."+kinds[0], *gaps)
-				if err != nil {
-					return nil, err
-				}
-				if *edit {
-					err = openEditor(ctx, s, editor, made.File)
-				}
-				return made, err
-			}
-		},
+func newCommand(fs *flag.FlagSet) action {
+	m := migrationsFlags(fs)
+	var kinds []string
+	for _, kind := range []string{"sql", "go", "py", "sh"} {
+		fs.BoolFunc(kind, "make a file that ends in ."+kind, func(string) error {
+			kinds = append(kinds, kind)
+			return nil
+		})
+	}
+	edit := fs.Bool("e", false, "open the file in $VISUAL or $EDITOR")
+	return func(ctx context.Context, s *streams, words []string) (result, error) {
+		switch len(kinds) {
+		case 0:
+			kinds = []string{"sql"}
+		case 1:
+		default:
+			return nil, usage(fmt.Sprintf("--%s and --%s: want one of them", kinds[0], kinds[1]))
+		}
+		editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"))
+		if *edit && editor == "" {
+			return nil, usage("-e: neither $VISUAL nor $EDITOR names an editor; nothing was written")
+		}
+		made, err := newMigration(m, words, "."+kinds[0])
+		if err != nil {
+			return nil, err
+		}
+		if *edit {
+			err = openEditor(ctx, s, editor, made.File)
+		}
+		return made, err
 	}
 }
 
-func newMigration(dir string, words []string, ext string, gaps bool) (*newResult, error) {
+func newMigration(m *migrations, words []string, ext string) (*newResult, error) {
 	fields := strings.FieldsFunc(strings.Join(words, " "), func(r rune) bool { return r == ' ' || r == '\t' || r == '_' || r == '-' })
 	description := strings.TrimSuffix(strings.ToLower(strings.Join(fields, "-")), ext)
 	if description == "" {
 		return nil, usage("want words that say what the migration does, as in lockstep new add tags")
 	}
-	line, _ := directive(dir)
-	name, err := scaffold.Migration(dir, description, ext, gaps || line.Gaps)
+	opts, _ := m.options()
+	name, err := scaffold.Migration(m.value, description, ext, opts.Gaps)
 	if err != nil {
-		return nil, inDir(dir, err)
+		return nil, inDir(m.value, err)
 	}
-	return &newResult{File: filepath.Join(dir, name.String()), Version: name.Version}, nil
+	return &newResult{File: filepath.Join(m.value, name.String()), Version: name.Version}, nil
 }
 
 // openEditor opens the file in an editor, by the shell as git does, so that there

@@ -16,73 +16,58 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func renumberCommand() command {
-	return command{
-		name: "renumber",
-		flags: func(fs *flag.FlagSet) action {
-			migrations := migrationsFlag(fs)
-			opts := renumber.Options{}
-			dryRun := false
-			fs.StringVar(&opts.Onto, "onto", "", "`BRANCH`: the migrations in this branch or commit stay")
-			fs.Var((*stringList)(&opts.Move), "move", "`FILE`: move this migration after all others (may be repeated)")
-			fs.BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
-			fs.BoolVar(&dryRun, "n", false, "short for --dry-run")
-			gaps := gapsFlag(fs)
-			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if opts.Onto != "" && len(opts.Move) > 0 {
-					return nil, usage("--onto and --move: want one of them")
-				}
-				return runRenumber(ctx, s, migrations.value, opts, *gaps, dryRun)
-			}
-		},
+func renumberCommand(fs *flag.FlagSet) action {
+	m := migrationsFlags(fs)
+	opts := renumber.Options{}
+	dryRun := false
+	fs.StringVar(&opts.Onto, "onto", "", "`BRANCH`: the migrations in this branch or commit stay")
+	fs.Func("move", "`FILE`: move this migration after all others (may be repeated)", func(file string) error {
+		if slices.Contains(opts.Move, file) {
+			return errors.New("given twice")
+		}
+		opts.Move = append(opts.Move, file)
+		return nil
+	})
+	fs.BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
+	fs.BoolVar(&dryRun, "n", false, "short for --dry-run")
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		if opts.Onto != "" && len(opts.Move) > 0 {
+			return nil, usage("--onto and --move: want one of them")
+		}
+		return runRenumber(ctx, s, m, opts, dryRun)
 	}
 }
 
-func runRenumber(ctx context.Context, s *streams, dir string, opts renumber.Options, gaps, dryRun bool) (result, error) {
-	line, isPackage := directive(dir)
-	if _, err := os.Stat(filepath.Join(dir, gen.FileName)); err != nil && !isPackage {
+func runRenumber(ctx context.Context, s *streams, m *migrations, opts renumber.Options, dryRun bool) (result, error) {
+	generate, isPackage := m.options()
+	generate.Output = s.stderr
+	opts.Gaps = generate.Gaps
+	if _, err := os.Stat(filepath.Join(m.value, gen.FileName)); err != nil && !isPackage {
 		opts.Plain = true
 	}
-	line.Gaps = line.Gaps || gaps
-	line.Output = s.stderr
-	opts.Gaps = line.Gaps
-	plan, err := renumber.New(ctx, dir, opts)
+	plan, err := renumber.New(ctx, m.value, opts)
 	if err != nil {
-		return nil, inDir(dir, err)
+		return nil, inDir(m.value, err)
 	}
 	for i := range plan.Names {
 		plan.Names[i].File = fromHere(plan.Names[i].File)
 	}
-	out := &renumberResult{Dir: dir, Stays: plan.Stays, Moves: plan.Moves, Names: plan.Names, DryRun: dryRun, Version: plan.Version, Pins: []genfile.Pin{}}
+	out := &renumberResult{Dir: m.value, Stays: plan.Stays, Moves: plan.Moves, Names: plan.Names, DryRun: dryRun, Version: plan.Version, Pins: []genfile.Pin{}}
 	if dryRun || len(plan.Moves) == 0 {
 		return out, nil
 	}
-	res, err := plan.Apply(ctx, line)
-	if res == nil {
-		return nil, inDir(dir, err)
+	res, err := plan.Apply(ctx, generate)
+	if res, err = s.named(m.value, res, err); res == nil {
+		return nil, err
 	}
-	s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
 	out.Version = res.Schema.Expected
 	if !opts.Plain {
-		out.Generated = filepath.Join(dir, gen.FileName)
+		out.Generated = filepath.Join(m.value, gen.FileName)
 	}
 	if err == nil {
 		out.Pins, err = brokenPins(ctx, res)
 	}
 	return out, err
-}
-
-// stringList is the value of a flag that may be repeated.
-type stringList []string
-
-func (l *stringList) String() string { return "" }
-
-func (l *stringList) Set(s string) error {
-	if slices.Contains(*l, s) {
-		return errors.New("given twice")
-	}
-	*l = append(*l, s)
-	return nil
 }
 
 type renumberResult struct {

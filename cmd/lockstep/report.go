@@ -19,15 +19,6 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-// A refusal is an error that answers the user's question: exit code 1. So do problems in
-// migrations and the runtime's judgments of a database. Other errors mean that there is no
-// answer: exit code 2.
-type refusal = gen.Refusal
-
-func refuse(kind, format string, args ...any) error { return gen.Refuse(kind, format, args...) }
-
-func fileError(path string, err error) error { return gen.FileError(path, err) }
-
 // complain prints errors and returns the exit code. A problem in a migration
 // begins with its place, as a compiler's does, so that an editor can go there;
 // any other error begins with the name of the command. where is that of [message].
@@ -46,8 +37,11 @@ func complain(stderr io.Writer, err error, where string) int {
 
 // flatten returns the errors that err joins.
 func flatten(err error) (errs []error) {
-	if err == nil {
+	switch e := err.(type) {
+	case nil:
 		return nil
+	case both:
+		return append(flatten(e[0]), flatten(e[1])...)
 	}
 	if problems := (gen.Problems)(nil); errors.As(err, &problems) {
 		for _, p := range problems {
@@ -55,27 +49,13 @@ func flatten(err error) (errs []error) {
 		}
 		return errs
 	}
-	if joined, ok := err.(both); ok {
-		return append(flatten(joined[0]), flatten(joined[1])...)
-	}
 	return []error{err}
 }
 
-// both is two unrelated errors.
+// both is two unrelated errors, either of which may be nil.
 type both [2]error
 
-func (b both) Error() string { return b[0].Error() + "\n" + b[1].Error() }
-
-// join returns the errors that are not nil as one.
-func join(a, b error) error {
-	if a == nil {
-		return b
-	}
-	if b == nil {
-		return a
-	}
-	return both{a, b}
-}
+func (b both) Error() string { return errors.Join(b[0], b[1]).Error() }
 
 // whereFlags returns the flags that say where the migrations are, if the user gave them.
 // A command that an error suggests needs them too: without them it would use others, or
@@ -99,6 +79,9 @@ func message(err error, where string) string {
 	return text
 }
 
+// exitCode returns 1 for an error that answers the user's question: a problem in
+// migrations, a refusal, a judgment of the runtime on a database. It returns 2 for others,
+// which mean that there is no answer.
 func exitCode(err error) int {
 	switch kindOf(err) {
 	case "busy", "unreadable", "backup", "other":
@@ -116,7 +99,7 @@ func kindOf(err error) string {
 	if p := (gen.Problem{}); errors.As(err, &p) {
 		return "problem"
 	}
-	if r := (*refusal)(nil); errors.As(err, &r) {
+	if r := (*gen.Refusal)(nil); errors.As(err, &r) {
 		return r.Kind
 	}
 	if m := (*lockstep.MigrationError)(nil); errors.As(err, &m) {

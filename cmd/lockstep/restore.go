@@ -10,32 +10,26 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func restoreCommand() command {
-	return command{
-		name:      "restore",
-		takesArgs: true,
-		flags: func(fs *flag.FlagSet) action {
-			db := dbFlag(fs)
-			var what database.Restoration
-			fs.BoolVar(&what.NoBackup, "no-backup", false, "do not back up what the database holds now")
-			fs.BoolVar(&what.Force, "force", false, "move a damaged database aside")
-			timeout := timeoutFlag(fs)
-			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				if len(args) != 1 {
-					return nil, usage(fmt.Sprintf("found %d arguments; want one, the backup", len(args)))
-				}
-				if args[0] == "" {
-					return nil, usage("the path of the backup is empty")
-				}
-				what.DB, what.Backup, what.Timeout = db.value, args[0], *timeout
-				restored, err := database.Restore(ctx, what)
-				if err != nil {
-					return nil, err
-				}
-				s.warnings = append(s.warnings, restored.Warnings...)
-				return &restoreResult{restored}, nil
-			}
-		},
+func restoreCommand(fs *flag.FlagSet) action {
+	db := dbFlag(fs)
+	var what database.Restoration
+	fs.BoolVar(&what.NoBackup, "no-backup", false, "do not back up what the database holds now")
+	fs.BoolVar(&what.Force, "force", false, "move a damaged database aside")
+	timeout := timeoutFlag(fs)
+	return func(ctx context.Context, s *streams, args []string) (result, error) {
+		if len(args) != 1 {
+			return nil, usage(fmt.Sprintf("found %d arguments; want one, the backup", len(args)))
+		}
+		if args[0] == "" {
+			return nil, usage("the path of the backup is empty")
+		}
+		what.DB, what.Backup, what.Timeout = db.value, args[0], *timeout
+		restored, err := database.Restore(ctx, what)
+		if err != nil {
+			return nil, err
+		}
+		s.warnings = append(s.warnings, restored.Warnings...)
+		return &restoreResult{restored}, nil
 	}
 }
 

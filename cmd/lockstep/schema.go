@@ -11,79 +11,60 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-func schemaCommand() command {
-	return command{
-		name: "schema",
-		flags: func(fs *flag.FlagSet) action {
-			migrations, db := migrationsFlag(fs), givenDBFlag(fs)
-			var to versionFlag
-			fs.Var(&to, "to", "`N`: the schema at version N")
-			gaps, timeout, noPrograms := gapsFlag(fs), timeoutFlag(fs), noProgramsFlag(fs)
-			return func(ctx context.Context, s *streams, _ []string) (result, error) {
-				if to != 0 && db.given && !migrations.given {
-					return nil, usage("--to is for the migrations; give --migrations too")
-				}
-				out := &schemaResult{DB: db.value, Objects: []sqltext.Object{}, Changed: []sqltext.Difference{}, Extra: []sqltext.Object{}}
-				var want, found []sqltext.Object
-				var err error
-				if migrations.given || !db.given {
-					out.Migrations = migrations.value
-					want, out.Version, err = migrationsSchema(ctx, s, out.Migrations, gen.Options{Gaps: *gaps, To: lockstep.Version(to), NoPrograms: *noPrograms})
-				}
-				if err == nil && db.given {
-					found, err = databaseSchema(ctx, db.value, *timeout)
-				}
-				switch {
-				case err != nil:
-					return nil, err
-				case !db.given:
-					out.show(want)
-				case out.Migrations == "":
-					out.show(found)
-				default:
-					changed, extra := sqltext.Diff(want, found)
-					out.Changed, out.Extra = append(out.Changed, changed...), append(out.Extra, extra...)
-					if n := len(changed) + len(extra); n > 0 {
-						return out, refuse("differs", "%s: differs from %s at version %v in %s", db.value, out.Migrations, out.Version, wording.Count(n, "object"))
-					}
-				}
-				return out, nil
+func schemaCommand(fs *flag.FlagSet) action {
+	m, db, timeout := migrationsFlags(fs), givenDBFlag(fs), timeoutFlag(fs)
+	versionFlag(fs, "to", "`N`: the schema at version N", func(v lockstep.Version) { m.opts.To = v })
+	noProgramsFlag(fs, &m.opts)
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		if m.opts.To != 0 && db.given && !m.given {
+			return nil, usage("--to is for the migrations; give --migrations too")
+		}
+		out := &schemaResult{DB: db.value, Objects: []sqltext.Object{}, Changed: []sqltext.Difference{}, Extra: []sqltext.Object{}}
+		var want, found []sqltext.Object
+		if m.given || !db.given {
+			schema, err := m.loadSchema(ctx, s)
+			if err != nil {
+				return nil, err
 			}
-		},
+			if want, err = sqltext.ParseSchema(schema.SQL); err != nil {
+				return nil, err
+			}
+			out.Migrations, out.Version = m.value, schema.Expected
+		}
+		if !db.given {
+			out.show(want)
+			return out, nil
+		}
+		state, err := inspect(ctx, db.value, &lockstep.Schema{}, *timeout)
+		if err != nil {
+			return nil, err
+		}
+		if found = sqlite.Made(state.Objects); !m.given {
+			out.show(found)
+			return out, nil
+		}
+		changed, extra := sqltext.Diff(want, found)
+		out.Changed, out.Extra = append(out.Changed, changed...), append(out.Extra, extra...)
+		if n := len(changed) + len(extra); n > 0 {
+			err = gen.Refuse("differs", "%s: differs from %s at version %v in %s", db.value, out.Migrations, out.Version, wording.Count(n, "object"))
+		}
+		return out, err
 	}
 }
 
-// migrationsSchema returns the objects that the migrations produce.
-func migrationsSchema(ctx context.Context, s *streams, dir string, opts gen.Options) ([]sqltext.Object, lockstep.Version, error) {
-	res, err := load(interpreter.Private(ctx), s, dir, opts)
-	if err != nil {
-		return nil, 0, err
-	}
-	if err := known(dir, res); err != nil {
-		return nil, 0, err
-	}
-	objects, err := sqltext.ParseSchema(res.Schema.SQL)
-	return objects, res.Schema.Expected, err
-}
-
-// databaseSchema returns the objects that people made in a database.
-func databaseSchema(ctx context.Context, path string, timeout time.Duration) ([]sqltext.Object, error) {
+// inspect opens a database, inspects it and closes it.
+func inspect(ctx context.Context, path string, schema *lockstep.Schema, timeout time.Duration) (*lockstep.State, error) {
 	db, err := database.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	state, err := db.Inspect(ctx, &lockstep.Schema{}, lockstep.WithTimeout(timeout))
-	if err != nil {
-		return nil, err
-	}
-	return sqlite.Made(state.Objects), nil
+	return db.Inspect(ctx, schema, lockstep.WithTimeout(timeout))
 }
 
 type schemaResult struct {

@@ -9,60 +9,36 @@ import (
 	"os"
 	"time"
 
-	"github.com/lockstep-db/lockstep/gen"
-	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
 
-func statusCommand() command {
-	return command{
-		name: "status",
-		flags: func(fs *flag.FlagSet) action {
-			migrations, db := migrationsFlag(fs), dbFlag(fs)
-			gaps, timeout, noPrograms := gapsFlag(fs), timeoutFlag(fs), noProgramsFlag(fs)
-			return func(ctx context.Context, s *streams, args []string) (result, error) {
-				var schema *lockstep.Schema
-				if _, err := os.Stat(migrations.value); migrations.given || !errors.Is(err, os.ErrNotExist) {
-					res, err := load(interpreter.Private(ctx), s, migrations.value, gen.Options{Gaps: *gaps, NoPrograms: *noPrograms})
-					if err != nil {
-						return nil, err
-					}
-					schema = res.Schema
-				}
-				return status(ctx, db.value, migrations.value, schema, lockstep.WithTimeout(*timeout))
+func statusCommand(fs *flag.FlagSet) action {
+	m, db, timeout := migrationsFlags(fs), dbFlag(fs), timeoutFlag(fs)
+	noProgramsFlag(fs, &m.opts)
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		out := &statusResult{DB: db.value, Applied: []appliedMigration{}, Pending: []string{}, Extra: []extraObject{}}
+		schema := &lockstep.Schema{}
+		if _, err := os.Stat(m.value); m.given || !errors.Is(err, os.ErrNotExist) {
+			if schema, err = m.load(interpreter.Private(ctx), s); err != nil {
+				return nil, err
 			}
-		},
-	}
-}
-
-func status(ctx context.Context, path, dir string, schema *lockstep.Schema, opts ...lockstep.Option) (result, error) {
-	db, err := database.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-
-	expected := schema
-	if expected == nil {
-		expected = &lockstep.Schema{}
-	}
-	state, err := db.Inspect(ctx, expected, opts...)
-	if err != nil {
-		return nil, err
-	}
-	out := &statusResult{DB: path, Managed: state.Managed, Version: state.Version, Applied: []appliedMigration{}, Pending: []string{}, Extra: []extraObject{}}
-	for _, a := range state.Applied {
-		out.Applied = append(out.Applied, appliedMigration{a.Version, a.File, a.Checksum, a.At, a.Took.Milliseconds(), a.Program})
-	}
-	switch {
-	case schema == nil:
-		// Without migrations, only ErrUnmanaged means anything.
-		if !errors.Is(state.Refusal, lockstep.ErrUnmanaged) {
+			out.Migrations, out.Expected = m.value, &schema.Expected
+		}
+		state, err := inspect(ctx, db.value, schema, *timeout)
+		if err != nil {
+			return nil, err
+		}
+		out.Managed, out.Version = state.Managed, state.Version
+		for _, a := range state.Applied {
+			out.Applied = append(out.Applied, appliedMigration{a.Version, a.File, a.Checksum, a.At, a.Took.Milliseconds(), a.Program})
+		}
+		if out.Expected == nil { // only ErrUnmanaged means anything
+			if errors.Is(state.Refusal, lockstep.ErrUnmanaged) {
+				return out, state.Refusal
+			}
 			return out, nil
 		}
-	default:
-		out.Migrations, out.Expected = dir, &schema.Expected
 		for _, m := range state.Pending {
 			out.Pending = append(out.Pending, m.File)
 		}
@@ -75,8 +51,8 @@ func status(ctx context.Context, path, dir string, schema *lockstep.Schema, opts
 		if errors.Is(state.Refusal, lockstep.ErrBehind) {
 			return out, nil
 		}
+		return out, state.Refusal
 	}
-	return out, state.Refusal
 }
 
 type statusResult struct {

@@ -11,35 +11,31 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
 
-func tryCommand() command {
-	return command{
-		name: "try",
-		flags: func(fs *flag.FlagSet) action {
-			r := upgradeFlags(fs)
-			var keep fileFlag
-			fs.Var(&keep, "keep", "`FILE`: where to leave the upgraded copy")
-			verbose := fs.Bool("v", false, "list the rows of all tables")
-			return func(ctx context.Context, s *streams, _ []string) (result, error) {
-				ctx = interpreter.Private(ctx)
-				if err := r.load(ctx, s); err != nil {
-					return nil, err
-				}
-				p := &progress{}
-				report, err := trial.Run(ctx, trial.Request{
-					Path: r.db.value, Keep: string(keep), Schema: r.schema, Timeout: *r.timeout, Options: r.opts,
-					Begin: func() {
-						s.migrating.Store(true)
-						p = startProgress(s.stderr)
-					},
-					Progress: func(now lockstep.Progress) { p.report(now) },
-				})
-				p.stop()
-				if err != nil {
-					return nil, r.backward(err)
-				}
-				return &tryResult{r.db.value, report, *verbose}, nil
-			}
-		},
+func tryCommand(fs *flag.FlagSet) action {
+	u := upgradeFlags(fs)
+	var keep pathFlag
+	fs.Var(&keep, "keep", "`FILE`: where to leave the upgraded copy")
+	verbose := fs.Bool("v", false, "list the rows of all tables")
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		ctx = interpreter.Private(ctx)
+		schema, err := u.load(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		p := &progress{}
+		report, err := trial.Run(ctx, trial.Request{
+			Path: u.db.value, Keep: keep.value, Schema: schema, Timeout: *u.timeout, Options: u.runtimeOptions(s),
+			Begin: func() {
+				s.migrating.Store(true)
+				p = startProgress(s.stderr)
+			},
+			Progress: func(now lockstep.Progress) { p.report(now) },
+		})
+		p.stop()
+		if err != nil {
+			return nil, u.backward(err)
+		}
+		return &tryResult{u.db.value, report, *verbose}, nil
 	}
 }
 

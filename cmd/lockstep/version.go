@@ -13,15 +13,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-func versionCommand() command {
-	return command{
-		name: "version",
-		flags: func(fs *flag.FlagSet) action {
-			return func(ctx context.Context, _ *streams, args []string) (result, error) {
-				return versions(ctx)
-			}
-		},
-	}
+func versionCommand(*flag.FlagSet) action {
+	return func(ctx context.Context, _ *streams, _ []string) (result, error) { return versions(ctx) }
 }
 
 type versionResult struct {

@@ -31,32 +31,26 @@ func isVettool(args []string) bool {
 // vettool answers go vet and ends the process.
 func vettool() { unitchecker.Main(sqlcheck.Analyzer) }
 
-func vetCommand() command {
-	return command{
-		name:      "vet",
-		takesArgs: true,
-		flags: func(fs *flag.FlagSet) action {
-			var v vet.Vet
-			fix := fs.Bool("fix", false, "move broken pins where all SQL of the file is right")
-			fs.BoolVar(&v.Tests, "tests", false, "also check _test.go files")
-			fs.BoolVar(&v.Why, "why", false, "report each string that was not checked, and why")
-			fs.StringVar(&v.Tags, "tags", "", "`LIST`: build tags, as for go build")
-			return func(ctx context.Context, s *streams, packages []string) (result, error) {
-				var err error
-				if v.Tool, err = os.Executable(); err != nil {
-					return nil, err
-				}
-				v.Packages = packages
-				var pins []genfile.Pin
-				var found []vet.Finding
-				if *fix {
-					pins, found, err = v.MovePins(ctx)
-				} else {
-					found, err = v.Run(ctx)
-				}
-				return vetResult{pinsFromHere(pins)}, findings(s, found, err)
-			}
-		},
+func vetCommand(fs *flag.FlagSet) action {
+	var v vet.Vet
+	fix := fs.Bool("fix", false, "move broken pins where all SQL of the file is right")
+	fs.BoolVar(&v.Tests, "tests", false, "also check _test.go files")
+	fs.BoolVar(&v.Why, "why", false, "report each string that was not checked, and why")
+	fs.StringVar(&v.Tags, "tags", "", "`LIST`: build tags, as for go build")
+	return func(ctx context.Context, s *streams, packages []string) (result, error) {
+		var err error
+		if v.Tool, err = os.Executable(); err != nil {
+			return nil, err
+		}
+		v.Packages = packages
+		var pins []genfile.Pin
+		var found []vet.Finding
+		if *fix {
+			pins, found, err = v.MovePins(ctx)
+		} else {
+			found, err = v.Run(ctx)
+		}
+		return vetResult{pinsFromHere(pins)}, findings(s, found, err)
 	}
 }
 
@@ -85,5 +79,5 @@ func findings(s *streams, found []vet.Finding, failure error) error {
 	if len(problems) == 0 {
 		return failure
 	}
-	return join(problems, failure)
+	return both{problems, failure}
 }

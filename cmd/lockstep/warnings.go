@@ -1,9 +1,8 @@
 package main
 
 import (
-	"context"
+	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -14,7 +13,7 @@ import (
 // warningsOf has the warnings that the runtime logs about the database at path printed
 // with those of the migrations, and what scripts print on standard error.
 func warningsOf(path string, s *streams) lockstep.Option {
-	return lockstep.WithLogger(slog.New(&warnings{path, s}))
+	return lockstep.WithLogger(&warnings{path, s})
 }
 
 type warnings struct {
@@ -22,48 +21,36 @@ type warnings struct {
 	s    *streams
 }
 
-func (*warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
-
-func (w *warnings) Handle(_ context.Context, r slog.Record) error {
-	if r.Level < slog.LevelWarn {
-		w.script(r)
-		return nil
-	}
-	fact, database := r.Message, ""
-	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "database" { // the user has a different name for it
-			database = a.Value.String()
+func (w *warnings) Warn(fact string, args ...any) {
+	database := ""
+	for attr := range slices.Chunk(args, 2) {
+		if text := fmt.Sprint(attr[1]); attr[0] == "database" { // the user has a different name for it
+			database = text
 		} else {
-			fact += ": " + strings.TrimPrefix(a.Value.String(), database+": ")
+			fact += ": " + strings.TrimPrefix(text, database+": ")
 		}
-		return true
-	})
+	}
 	// An upgrade judges the database each time it takes the lock.
 	if p := (gen.Problem{File: w.path, Fact: fact}); !slices.Contains(w.s.warnings, p) {
 		w.s.warnings = append(w.s.warnings, p)
 	}
-	return nil
 }
 
-// script prints what a script printed. If it failed, that is in the error.
-func (w *warnings) script(r slog.Record) {
-	if r.Message != "script ended" {
+// Info prints what a script printed. If it failed, that is in the error.
+func (w *warnings) Info(fact string, args ...any) {
+	if fact != "script ended" {
 		return
 	}
-	output, failed := "", false
-	r.Attrs(func(a slog.Attr) bool {
-		switch a.Key {
+	output := ""
+	for attr := range slices.Chunk(args, 2) {
+		switch attr[0] {
 		case "stdout", "stderr":
-			output += a.Value.String()
+			output += fmt.Sprint(attr[1])
 		case "error":
-			failed = a.Value.Any() != nil
+			if attr[1] != nil {
+				return
+			}
 		}
-		return true
-	})
-	if !failed {
-		io.WriteString(w.s.stderr, output)
 	}
+	io.WriteString(w.s.stderr, output)
 }
-
-func (w *warnings) WithAttrs([]slog.Attr) slog.Handler { return w }
-func (w *warnings) WithGroup(string) slog.Handler      { return w }

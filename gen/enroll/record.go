@@ -42,6 +42,18 @@ var Tools = []*Tool{
 	{"", "user_version", "", "SELECT max(user_version, 0), 0 FROM pragma_user_version", true},
 }
 
+// ToolNamed returns the tool of that name.
+func ToolNamed(name string) (*Tool, error) {
+	var names []string
+	for _, t := range Tools {
+		if t.Name == name {
+			return t, nil
+		}
+		names = append(names, t.Name)
+	}
+	return nil, errors.New("want one of " + strings.Join(names, ", "))
+}
+
 // A Record is what a tool recorded in a database.
 type Record struct {
 	Tool       string `json:"tool"`

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/interpreter"
+	"github.com/lockstep-db/lockstep/runtime/wording"
+)
+
+// migrations are what --migrations and the flags beside it say.
+type migrations struct {
+	*pathFlag
+	opts gen.Options
+}
+
+// options returns the options of the flags and of the go:generate line of the directory.
+// isPackage says whether there is one.
+func (m *migrations) options() (opts gen.Options, isPackage bool) {
+	line, isPackage := directive(m.value)
+	opts = m.opts
+	opts.Gaps = opts.Gaps || line.Gaps
+	opts.DQS = opts.DQS || line.DQS
+	opts.Accept = append(opts.Accept, line.Accept...)
+	return opts, isPackage
+}
+
+// load reads and replays the migrations, for the commands that work on a directory whether
+// or not it is a Go package. Double-quoted strings are accepted, with a warning.
+func (m *migrations) load(ctx context.Context, s *streams) (*lockstep.Schema, error) {
+	opts, _ := m.options()
+	opts.DQS = true
+	opts.Output = s
+	res, err := gen.Load(ctx, m.value, opts)
+	if res, err = s.named(m.value, res, err); err != nil {
+		return nil, err
+	}
+	return res.Schema, nil
+}
+
+// loadSchema is load for commands that want to know the schema, and run no programs but
+// for that.
+func (m *migrations) loadSchema(ctx context.Context, s *streams) (*lockstep.Schema, error) {
+	schema, err := m.load(interpreter.Private(ctx), s)
+	if err == nil && schema.Fingerprint == "" {
+		return nil, fmt.Errorf("%s: the schema at version %v is not known: a program was not run, and %s does not record these migrations", m.value, schema.Expected, gen.FileName)
+	}
+	return schema, err
+}
+
+// Write is for what migrations that are programs print: it goes to standard error while
+// they run on a database, nowhere while they are replayed for the schema.
+func (s *streams) Write(b []byte) (int, error) {
+	if s.migrating.Load() {
+		return s.stderr.Write(b)
+	}
+	return len(b), nil
+}
+
+// named gives the files in warnings and problems the names that the user has for them.
+func (s *streams) named(dir string, res *gen.Result, err error) (*gen.Result, error) {
+	if res != nil {
+		s.warnings = append(s.warnings, problemsIn(dir, res.Warnings)...)
+	}
+	return res, inDir(dir, err)
+}
+
+// inDir makes the files in problems relative to the current folder.
+func inDir(dir string, err error) error {
+	if problems := (gen.Problems)(nil); errors.As(err, &problems) {
+		return problemsIn(dir, problems)
+	}
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return gen.FileError(e.Path, err)
+	}
+	return err
+}
+
+func problemsIn(dir string, problems gen.Problems) gen.Problems {
+	named := make(gen.Problems, len(problems))
+	for i, p := range problems {
+		if p.File != filepath.ToSlash(dir) { // it is not a problem of the directory
+			p.File = filepath.Join(dir, p.File)
+		} else if p.Command == "lockstep init" {
+			p.Command += " " + wording.CommandLine(dir)
+		}
+		named[i] = p
+	}
+	return named
+}
