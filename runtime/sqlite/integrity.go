@@ -11,13 +11,13 @@ import (
 //
 // https://sqlite.org/pragma.html#pragma_integrity_check
 func IntegrityCheck(ctx context.Context, db DB, limit int) (faults []string, err error) {
-	return integrityCheck(ctx, db, "main", strconv.Itoa(limit))
+	return faultsOf(ctx, db, "main.integrity_check("+strconv.Itoa(limit)+")")
 }
 
 // Intact checks an attached database, such as main, or one of its tables. arg is "1" or the
 // name of the table, quoted. The error is a [Damage] if SQLite finds a fault.
 func Intact(ctx context.Context, db DB, database, arg string) error {
-	faults, err := integrityCheck(ctx, db, database, arg)
+	faults, err := faultsOf(ctx, db, database+".integrity_check("+arg+")")
 	if err == nil && len(faults) > 0 {
 		err = Damage(strings.ReplaceAll(faults[0], "\n", " "))
 	}
@@ -29,16 +29,12 @@ func Intact(ctx context.Context, db DB, database, arg string) error {
 //
 // https://sqlite.org/pragma.html#pragma_quick_check
 func QuickCheck(ctx context.Context, db DB) (map[string]int, error) {
-	faults := make(map[string]int)
-	err := Each(ctx, db, "PRAGMA main.quick_check(1000000)", func(scan Scan) error {
-		var fault string
-		err := scan(&fault)
-		if fault != "ok" {
-			faults[fault]++
-		}
-		return err
-	})
-	return faults, err
+	faults, err := faultsOf(ctx, db, "main.quick_check(1000000)")
+	count := make(map[string]int)
+	for _, fault := range faults {
+		count[fault]++
+	}
+	return count, err
 }
 
 // A Damage is the first fault that SQLite found.
@@ -46,8 +42,8 @@ type Damage string
 
 func (d Damage) Error() string { return "integrity_check: " + string(d) }
 
-func integrityCheck(ctx context.Context, db DB, database, arg string) (faults []string, err error) {
-	err = Each(ctx, db, "PRAGMA "+database+".integrity_check("+arg+")", func(scan Scan) error {
+func faultsOf(ctx context.Context, db DB, pragma string) (faults []string, err error) {
+	err = Each(ctx, db, "PRAGMA "+pragma, func(scan Scan) error {
 		var fault string
 		err := scan(&fault)
 		if fault != "ok" {

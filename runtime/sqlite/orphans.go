@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -20,8 +18,6 @@ type Orphans struct {
 	// Mismatch says that the foreign key itself is wrong: no unique key of Parent matches
 	// it, so that no row can be checked. https://sqlite.org/foreignkeys.html#fk_indexes
 	Mismatch bool
-
-	keys []int // foreign keys, by number, of rows without a rowid
 }
 
 const namedRows = 5
@@ -30,75 +26,55 @@ const namedRows = 5
 // whole database, in the order in which SQLite reports them. It holds no more of the rows than their number.
 //
 // https://sqlite.org/pragma.html#pragma_foreign_key_check
-func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object) ([]Orphans, error) {
-	var children []string
-	for _, o := range objects {
-		if o.MayRefer() {
-			children = append(children, o.Name)
-		}
-	}
+func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object) (found []Orphans, err error) {
+	children := slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool { return !o.MayRefer() })
 	if len(children) == 0 {
 		return nil, nil
 	}
-	found, err := check(ctx, db, "PRAGMA foreign_key_check")
-	if !isMismatch(err) {
+	found, err = check(ctx, db, "")
+	if isMismatch(err) {
+		// One foreign key that is itself wrong hides all others from the check.
+		for _, child := range children {
+			more, err := check(ctx, db, "("+literal(child.Name)+", 'main')")
+			if isMismatch(err) {
+				more, err = []Orphans{mismatched(err)}, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, more...)
+		}
+		err = nil
+	}
+	if err != nil || len(found) == 0 {
 		return found, err
 	}
-	// One foreign key that is itself wrong hides all others from the check.
-	found = nil
-	for _, child := range children {
-		more, err := check(ctx, db, "PRAGMA foreign_key_check("+sqltext.Quote(child)+")")
-		if isMismatch(err) {
-			more, err = append(more, mismatched(err)), nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, more...)
-	}
-	return found, nil
-}
-
-// check runs a foreign_key_check. With an error it returns what it found until then.
-func check(ctx context.Context, db DB, pragma string) ([]Orphans, error) {
-	var found []Orphans
-	err := Each(ctx, db, pragma, func(scan Scan) error {
-		var table, parent string
-		var rowid sql.NullInt64
-		var key int
-		if err := scan(&table, &rowid, &parent, &key); err != nil {
-			return err
-		}
-		i := slices.IndexFunc(found, func(o Orphans) bool { return o.Table == table && o.Parent == parent })
-		if i < 0 {
-			i = len(found)
-			found = append(found, Orphans{Table: table, Parent: parent})
-		}
-		o := &found[i]
-		o.Count++
-		if !rowid.Valid {
-			if !slices.Contains(o.keys, key) {
-				o.keys = append(o.keys, key)
-			}
-		} else if len(o.Rows) < namedRows {
-			o.Rows = append(o.Rows, fmt.Sprintf("rowid %d", rowid.Int64))
-		}
-		return nil
-	})
+	keys, _ := foreignKeys(ctx, db)
 	for i := range found {
 		o := &found[i]
-		if len(o.keys) == 0 {
-			continue
-		}
-		keys, _ := foreignKeys(ctx, db)
 		for _, k := range keys {
-			if k.child == o.Table && slices.Contains(o.keys, k.id) && len(o.Rows) < namedRows {
+			if !o.Mismatch && k.child == o.Table && k.parent == o.Parent && len(o.Rows) < namedRows {
 				k.each(ctx, db, namedRows-len(o.Rows), func(row, _, _ string) { o.Rows = append(o.Rows, row) })
 			}
 		}
 	}
+	return found, nil
+}
+
+// check runs a foreign_key_check of all tables, or of the one that the arguments name.
+func check(ctx context.Context, db DB, arguments string) (found []Orphans, err error) {
+	q := `SELECT "table", parent, count(*) FROM pragma_foreign_key_check` + arguments + ` GROUP BY 1, 2 ORDER BY min(rowid)`
+	err = Each(ctx, db, q, func(scan Scan) error {
+		var o Orphans
+		err := scan(&o.Table, &o.Parent, &o.Count)
+		found = append(found, o)
+		return err
+	})
 	return found, err
 }
+
+// literal returns the name as a string literal.
+func literal(name string) string { return "'" + strings.ReplaceAll(name, "'", "''") + "'" }
 
 const mismatchText = "foreign key mismatch"
 

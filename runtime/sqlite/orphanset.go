@@ -171,25 +171,21 @@ func (k *foreignKey) orphans(ctx context.Context, db DB, found []Orphans, f func
 
 // matches reports whether the foreign key has the columns of a unique key of its parent.
 func (k *foreignKey) matches(ctx context.Context, db DB) (ok bool, err error) {
-	parent := "('" + strings.ReplaceAll(k.parent, "'", "''") + "')"
-	unique := make(map[string][]string)
-	err = Each(ctx, db, `SELECT '', name FROM pragma_table_xinfo`+parent+` WHERE pk > 0
-UNION ALL SELECT l.name, i.name FROM pragma_index_list`+parent+` AS l JOIN pragma_index_info(l.name) AS i WHERE l."unique" AND NOT l.partial`, func(scan Scan) error {
-		var index string
-		var column sql.NullString
-		err := scan(&index, &column)
-		unique[index] = append(unique[index], sqltext.Fold(column.String))
-		return err
-	})
 	var to []string
 	for _, column := range k.to {
 		to = append(to, sqltext.Fold(column.String))
 	}
 	slices.Sort(to)
-	for _, columns := range unique {
-		slices.Sort(columns)
-		ok = ok || slices.Equal(columns, to)
-	}
+	parent := "(" + literal(k.parent) + ")"
+	q := `SELECT group_concat(name, char(0)) FROM (SELECT '' AS key, lower(name) AS name FROM pragma_table_xinfo` + parent + ` WHERE pk > 0
+UNION ALL SELECT l.name, coalesce(lower(i.name), '') FROM pragma_index_list` + parent + ` AS l JOIN pragma_index_info(l.name) AS i
+WHERE l."unique" AND NOT l.partial ORDER BY 1, 2) GROUP BY key`
+	err = Each(ctx, db, q, func(scan Scan) error {
+		var unique string
+		err := scan(&unique)
+		ok = ok || unique == strings.Join(to, "\x00")
+		return err
+	})
 	return ok || k.orphaned, err
 }
 
@@ -216,7 +212,7 @@ func (k *foreignKey) each(ctx context.Context, db DB, limit int, f func(row, exa
 	if len(match) == len(present) && !k.orphaned {
 		where += " AND NOT EXISTS (SELECT 1 FROM main." + sqltext.Quote(k.parent) + " AS p WHERE " + strings.Join(match, " AND ") + ")"
 	}
-	q := fmt.Sprintf("SELECT %s, %s, %s FROM main.%s AS c WHERE %s LIMIT %d", row,
+	q := fmt.Sprintf("SELECT %s, %s, %s FROM main.%s AS c NOT INDEXED WHERE %s LIMIT %d", row,
 		strings.Join(exact, " || ',' || "), strings.Join(value, " || ',' || "), sqltext.Quote(k.child), where, limit)
 	return Each(ctx, db, q, func(scan Scan) error {
 		var row, exact, value string
@@ -231,7 +227,7 @@ func (k *foreignKey) each(ctx context.Context, db DB, limit int, f func(row, exa
 func rowName(ctx context.Context, db DB, table string) (string, error) {
 	aliases := []string{"rowid", "_rowid_", "oid"}
 	var primary []string
-	q := "SELECT name, pk FROM pragma_table_xinfo('" + strings.ReplaceAll(table, "'", "''") + "') ORDER BY pk"
+	q := "SELECT name, pk FROM pragma_table_xinfo(" + literal(table) + ") ORDER BY pk"
 	err := Each(ctx, db, q, func(scan Scan) error {
 		var name string
 		var pk int

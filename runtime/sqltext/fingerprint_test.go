@@ -101,3 +101,10 @@ func defined(t *testing.T, replace ...string) []Object {
 	}
 	return parsed
 }
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -23,16 +23,16 @@ func Unquote(token string) string {
 
 // Fold returns s in lower case as SQLite compares names: ASCII letters only.
 func Fold(s string) string {
-	for i := range len(s) {
-		if isUpper(s[i]) {
-			b := []byte(s)
-			for i, c := range b {
-				b[i] = lowerByte(c)
-			}
-			return string(b)
+	if !strings.ContainsAny(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		return s
+	}
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
 		}
 	}
-	return s
+	return string(b)
 }
 
 // Name returns the name that a token spells in lower case: tokens of the same name,
@@ -44,25 +44,14 @@ func quoteFolded(name string) string { return Quote(Fold(name)) }
 
 // Equal reports whether a and b, which are without quotes, are the same name or
 // keyword.
-func Equal(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lowerByte(a[i]) != lowerByte(b[i]) {
-			return false
-		}
-	}
-	return true
-}
+func Equal(a, b string) bool { return len(a) == len(b) && Fold(a) == Fold(b) }
 
 // IsOurs reports whether the name is that of a table of lockstep's own.
 func IsOurs(name string) bool { return Equal(name, "_meta") || Equal(name, "_lockstep_history") }
 
 // isInternal reports whether the name is that of an object of SQLite or lockstep.
 func isInternal(name string) bool {
-	const reserved = "sqlite_"
-	return len(name) >= len(reserved) && Equal(name[:len(reserved)], reserved) || IsOurs(name)
+	return strings.HasPrefix(Fold(name), "sqlite_") || IsOurs(name)
 }
 
 // isBare reports whether the name, which is in lower case, means the same without
@@ -76,34 +65,16 @@ func isBare(name string) bool {
 //
 // https://sqlite.org/lang_keywords.html
 func isKeyword(word string) bool {
-	switch word {
-	case "abort", "action", "add", "after", "all", "alter", "always", "analyze", "and", "as",
-		"asc", "attach", "autoincrement", "before", "begin", "between", "by", "cascade", "case",
-		"cast", "check", "collate", "column", "commit", "conflict", "constraint", "create",
-		"cross", "current", "current_date", "current_time", "current_timestamp", "database",
-		"default", "deferrable", "deferred", "delete", "desc", "detach", "distinct", "do", "drop",
-		"each", "else", "end", "escape", "except", "exclude", "exclusive", "exists", "explain",
-		"fail", "false", "filter", "first", "following", "for", "foreign", "from", "full",
-		"generated", "glob", "group", "groups", "having", "if", "ignore", "immediate", "in",
-		"index", "indexed", "initially", "inner", "insert", "instead", "intersect", "into", "is",
-		"isnull", "join", "key", "last", "left", "like", "limit", "match", "materialized",
-		"natural", "no", "not", "nothing", "notnull", "null", "nulls", "of", "offset", "on", "or",
-		"order", "others", "outer", "over", "partition", "plan", "pragma", "preceding", "primary",
-		"query", "raise", "range", "recursive", "references", "regexp", "reindex", "release",
-		"rename", "replace", "restrict", "returning", "right", "rollback", "row", "rows",
-		"savepoint", "select", "set", "table", "temp", "temporary", "then", "ties", "to",
-		"transaction", "trigger", "true", "unbounded", "union", "unique", "update", "using",
-		"vacuum", "values", "view", "virtual", "when", "where", "window", "with", "within", "without":
-		return true
-	}
-	return false
+	return strings.Contains(keywords, " "+word+" ")
 }
 
-func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
-
-func lowerByte(c byte) byte {
-	if isUpper(c) {
-		return c + 'a' - 'A'
-	}
-	return c
-}
+const keywords = " abort action add after all alter always analyze and as asc attach autoincrement before begin between by " +
+	"cascade case cast check collate column commit conflict constraint create cross current current_date " +
+	"current_time current_timestamp database default deferrable deferred delete desc detach distinct do drop " +
+	"each else end escape except exclude exclusive exists explain fail false filter first following for " +
+	"foreign from full generated glob group groups having if ignore immediate in index indexed initially inner " +
+	"insert instead intersect into is isnull join key last left like limit match materialized natural no not " +
+	"nothing notnull null nulls of offset on or order others outer over partition plan pragma preceding " +
+	"primary query raise range recursive references regexp reindex release rename replace restrict returning " +
+	"right rollback row rows savepoint select set table temp temporary then ties to transaction trigger true " +
+	"unbounded union unique update using vacuum values view virtual when where window with within without "

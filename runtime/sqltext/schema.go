@@ -44,16 +44,16 @@ type entry struct {
 	*Object
 	name, table string // in lower case
 	rank        int    // among what belongs to the same table or view
-	view        bool   // is a view, or belongs to one
+	view        int    // 1 if it is a view, or belongs to one
 	first       bool   // of what belongs to the same table or view
 }
 
 // inOrder returns the objects that are part of a written schema, in its order.
 func inOrder(objects []Object) []entry {
-	views := map[string]bool{}
+	views := map[string]int{}
 	for _, o := range objects {
 		if o.Type == "view" {
-			views[Fold(o.Name)] = true
+			views[Fold(o.Name)] = 1
 		}
 	}
 	entries := make([]entry, 0, len(objects))
@@ -62,14 +62,12 @@ func inOrder(objects []Object) []entry {
 		if o.SQL == "" || isInternal(o.Name) {
 			continue
 		}
-		e := entry{Object: o, name: Fold(o.Name), table: Fold(o.Table)}
-		e.view = views[e.table]
-		e.rank = slices.Index([]string{"index", "trigger"}, o.Type)
-		entries = append(entries, e)
+		rank := slices.Index([]string{"index", "trigger"}, o.Type)
+		entries = append(entries, entry{o, Fold(o.Name), Fold(o.Table), rank, views[Fold(o.Table)], false})
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
 		return cmp.Or(
-			b2i(a.view)-b2i(b.view),
+			cmp.Compare(a.view, b.view),
 			cmp.Compare(a.table, b.table),
 			cmp.Compare(a.rank, b.rank),
 			cmp.Compare(a.name, b.name),
@@ -84,27 +82,13 @@ func inOrder(objects []Object) []entry {
 // closeComment returns what must come between the statement and a semicolon, so that
 // the semicolon is not part of a comment.
 func closeComment(sql string) string {
-	if !strings.Contains(sql, "--") && !strings.Contains(sql, "/*") {
-		return ""
-	}
-	var last Token // that is not space
-	for pos := 0; pos < len(sql); {
-		t := Next(sql, pos)
-		if pos = t.End; t.Kind != Space {
-			last = t
+	for _, end := range []string{"", "\n", "*/"} { // SQLite lets the last comment of a text stay open
+		tokens := Parse(sql + end + ";").Tokens
+		if tokens[len(tokens)-1].Kind == Semicolon {
+			return end
 		}
 	}
-	switch text := sql[last.Pos:last.End]; {
-	case isLineComment(last, text):
-		return "\n"
-	case last.Kind == Comment && (len(text) < 4 || !strings.HasSuffix(text, "*/")):
-		return "*/" // SQLite lets the last comment of a text stay open
-	}
 	return ""
-}
-
-func isLineComment(t Token, text string) bool {
-	return t.Kind == Directive || t.Kind == Comment && text[0] == '-'
 }
 
 // ParseSchema returns the objects of a text that [FormatSchema] has made, in its
@@ -115,8 +99,7 @@ func ParseSchema(schema string) ([]Object, error) {
 		if stmt.open {
 			return nil, fmt.Errorf("line %d: statement has no end; want a semicolon", stmt.Line)
 		}
-		sql := strings.TrimSuffix(stmt.SQL, ";")
-		sql = strings.TrimSuffix(sql, closeComment(sql))
+		sql := strings.TrimSuffix(strings.TrimSuffix(stmt.SQL, ";"), "\n")
 		d, ok := stmt.Definition()
 		if !ok || stmt.keyword != "create" {
 			return nil, fmt.Errorf("line %d: found %.40q; want CREATE TABLE, INDEX, VIEW or TRIGGER", stmt.Line, sql)

@@ -125,7 +125,7 @@ func (s *Script) append(stmts []Statement, from, end int) []Statement {
 func (s *Script) statement(from, end, line int) Statement {
 	pos := s.Tokens[from].Pos
 	stmt := Statement{SQL: s.Text[pos:s.Tokens[end-1].End], Pos: pos, Line: line, First: from, End: end, script: s}
-	stmt.keyword = keyword(s.Token(from))
+	stmt.keyword = Fold(s.Token(from))
 	switch stmt.keyword {
 	case "select", "values", "with", "explain":
 		stmt.rows = true
@@ -138,17 +138,6 @@ func (s *Script) statement(from, end, line int) Statement {
 		}
 	}
 	return stmt
-}
-
-// keyword returns the first word of a statement in lower case. It allocates no
-// string for the words that begin most statements.
-func keyword(word string) string {
-	for _, k := range [...]string{"create", "insert", "update", "alter", "drop", "delete", "select", "pragma", "begin", "commit", "with"} {
-		if Equal(k, word) {
-			return k
-		}
-	}
-	return Fold(word)
 }
 
 // readPragma reads "PRAGMA schema.name = argument" or "PRAGMA schema.name(argument)".

@@ -249,10 +249,3 @@ func isHex(c byte) bool {
 func isWord(c byte) bool {
 	return c == '_' || c == '$' || isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
 }
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
