@@ -211,47 +211,55 @@ func (r *restoring) replace(ctx context.Context) error {
 	if state != nil && state.Managed {
 		r.out.From = &state.Version
 	}
-	limited, cancel := context.WithTimeout(ctx, r.Timeout)
-	defer cancel()
 	return db.Raw(ctx, func(conn *sqlite3.Conn) error {
-		if r.NoBackup || state != nil && len(state.Objects) == 0 {
-			return r.replaceError(ctx, livecopy.Replace(limited, conn, r.part))
+		lock, err := r.hold(ctx, conn)
+		if err != nil {
+			return r.replaceError(ctx, err)
 		}
-		for {
-			changed, err := r.replaceOnce(ctx, limited, db, conn)
-			if !changed || limited.Err() != nil {
+		defer lock.Release()
+		if !r.NoBackup && (state == nil || len(state.Objects) > 0) {
+			if err := r.keep(ctx, db, conn); err != nil {
 				return err
 			}
 		}
+		limited, cancel := context.WithTimeout(ctx, r.Timeout)
+		defer cancel()
+		err = lock.Replace(limited, r.part)
+		if err != nil && !errors.Is(err, livecopy.ErrUndecided) && r.out.Backup != "" {
+			os.Remove(r.out.Backup) // of what is still there
+			r.out.Backup = ""
+		}
+		return r.replaceError(ctx, err)
 	})
 }
 
-// replaceOnce makes a backup and replaces what it is of. With the lock for writing nobody
-// else writes, and readers go on; it is given up for the moment in which the replacement
-// takes its own. If somebody has written in that moment, changed is true.
-func (r *restoring) replaceOnce(ctx, limited context.Context, db *DB, conn *sqlite3.Conn) (changed bool, err error) {
-	defer conn.Exec("ROLLBACK") // if there is still a transaction
-	seen, err := livecopy.Begin(limited, conn)
-	if err != nil {
-		return false, r.replaceError(ctx, err)
+// hold takes the write lock: from the backup to the replacement nobody else writes, and
+// readers go on. In WAL mode others can come in between while it is taken.
+func (r *restoring) hold(ctx context.Context, conn *sqlite3.Conn) (*livecopy.Lock, error) {
+	limited, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	for {
+		lock, err := livecopy.Hold(limited, conn, r.part)
+		if !errors.Is(err, livecopy.ErrChanged) || limited.Err() != nil {
+			return lock, err
+		}
 	}
+}
+
+// keep makes a backup of what is to be replaced.
+func (r *restoring) keep(ctx context.Context, db *DB, conn *sqlite3.Conn) error {
 	kept, err := db.backup(ctx, conn, "", r.Timeout)
 	if refusal := (*gen.Refusal)(nil); errors.As(err, &refusal) {
-		return false, sqlite.Damage("damaged, and cannot be backed up")
+		return sqlite.Damage("damaged, and cannot be backed up")
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	r.out.Backup, r.out.From = kept.Path, nil
 	if kept.Managed {
 		r.out.From = &kept.Version
 	}
-	err = livecopy.ReplaceIf(limited, conn, r.part, seen)
-	if err != nil && !errors.Is(err, livecopy.ErrUndecided) {
-		os.Remove(kept.Path) // of what is still there
-		r.out.Backup = ""
-	}
-	return errors.Is(err, livecopy.ErrChanged), r.replaceError(ctx, err)
+	return nil
 }
 
 // replaceError says in the user's words why the content was not replaced.

@@ -1,6 +1,7 @@
 package livecopy_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -153,4 +154,25 @@ func names(t *testing.T, dir string) string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, " ")
+}
+
+// empty returns the path of an empty file.
+func empty(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// replace replaces the content of a database by that of the one at path, as restoring a
+// backup does.
+func replace(ctx context.Context, conn *sqlite3.Conn, path string) error {
+	lock, err := livecopy.Hold(ctx, conn, path)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	return lock.Replace(ctx, path)
 }

@@ -107,30 +107,24 @@ func open(ctx context.Context, file string) (*sqlite3.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return begin(ctx, conn)
-}
-
-// openFile opens the database in file, read-only if it has to.
-func openFile(file string) (*sqlite3.Conn, error) {
-	conn, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READWRITE)
-	if errors.Is(err, sqlite3.CANTOPEN) || errors.Is(err, sqlite3.READONLY) || errors.Is(err, sqlite3.PERM) {
-		if ro, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READONLY); err == nil {
-			return ro, nil
-		}
-	}
-	return conn, err
-}
-
-func begin(ctx context.Context, conn *sqlite3.Conn) (*sqlite3.Conn, error) {
-	conn.SetInterrupt(ctx)
-	err := conn.Exec("BEGIN")
-	if err == nil {
+	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
+	if err = conn.Exec("BEGIN"); err == nil {
 		err = sqlite.Wait(ctx, func() error { return conn.Exec("SELECT 1 FROM sqlite_schema LIMIT 1") })
 	}
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	conn.SetInterrupt(context.Background())
 	return conn, nil
+}
+
+// openFile opens the database in file, read-only if it has to.
+func openFile(file string) (*sqlite3.Conn, error) {
+	conn, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READWRITE)
+	if err != nil {
+		if ro, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READONLY); err == nil {
+			return ro, nil
+		}
+	}
+	return conn, err
 }

@@ -25,11 +25,7 @@ func TestReplace(t *testing.T) {
 			run(t, conn, "PRAGMA busy_timeout = 1234")
 			before := settings(t, conn)
 			path, want := changed(t, conn)
-			seen, err := livecopy.ReadVersion(t.Context(), conn)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := livecopy.ReplaceIf(t.Context(), conn, path, seen); err != nil {
+			if err := replace(t.Context(), conn, path); err != nil {
 				t.Fatal(err)
 			}
 			if got := settings(t, conn); got != before {
@@ -52,11 +48,7 @@ func TestReplace(t *testing.T) {
 			conn, file := live(t, journal, 10)
 			path, want := changed(t, conn)
 			run(t, conn, "BEGIN IMMEDIATE")
-			seen, err := livecopy.ReadVersion(t.Context(), conn)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := livecopy.ReplaceIf(t.Context(), conn, path, seen); err != nil {
+			if err := replace(t.Context(), conn, path); err != nil {
 				t.Fatal(err)
 			}
 			if got := contents(t, file); got != want {
@@ -77,7 +69,7 @@ func TestReplaceWithAnyCopy(t *testing.T) {
 			if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := livecopy.Replace(t.Context(), conn, path); !errors.Is(err, sqlite3.NOTADB) {
+			if err := replace(t.Context(), conn, path); !errors.Is(err, sqlite3.NOTADB) {
 				t.Errorf("got %v, want NOTADB", err)
 			}
 			if got := contents(t, file); got != want {
@@ -91,7 +83,7 @@ func TestReplaceWithAnyCopy(t *testing.T) {
 			conn, file := live(t, journal, 10)
 			path, want := changed(t, conn)
 			run(t, connect(t, path), "PRAGMA journal_mode = wal")
-			if err := livecopy.Replace(t.Context(), conn, path); err != nil {
+			if err := replace(t.Context(), conn, path); err != nil {
 				t.Fatal(err)
 			}
 			other := connect(t, file)
@@ -110,7 +102,7 @@ func TestReplaceWithAnyCopy(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "data.db")
 			empty := connect(t, file)
 			run(t, empty, "PRAGMA journal_mode = "+journal)
-			if err := livecopy.Replace(t.Context(), empty, path); err != nil {
+			if err := replace(t.Context(), empty, path); err != nil {
 				t.Fatal(err)
 			}
 			if got := contents(t, file); got != want {
@@ -126,7 +118,7 @@ func TestReplaceAndThePageSize(t *testing.T) {
 			conn, file := live(t, "delete", 3000)
 			path, want := changed(t, conn)
 			run(t, connect(t, path), fmt.Sprintf("PRAGMA page_size = %d; VACUUM", size))
-			if err := livecopy.Replace(t.Context(), conn, path); err != nil {
+			if err := replace(t.Context(), conn, path); err != nil {
 				t.Fatal(err)
 			}
 			if got := query(t, conn, "PRAGMA page_size") + query(t, connect(t, file), "PRAGMA page_size"); got != fmt.Sprintf("%d\n%d\n", size, size) {
@@ -142,7 +134,7 @@ func TestReplaceAndThePageSize(t *testing.T) {
 		path, _ := changed(t, conn)
 		want := contents(t, file)
 		run(t, connect(t, path), "PRAGMA page_size = 8192; VACUUM")
-		err := livecopy.Replace(t.Context(), conn, path)
+		err := replace(t.Context(), conn, path)
 		if text := "page size cannot change in WAL mode: 4096 bytes, and 8192 in " + path; !errors.Is(err, livecopy.ErrPageSize) || err.Error() != text {
 			t.Errorf("got %v, want %s", err, text)
 		}
@@ -154,27 +146,6 @@ func TestReplaceAndThePageSize(t *testing.T) {
 
 func TestReplaceAndAWriter(t *testing.T) {
 	for _, journal := range journals {
-		t.Run("DoesNothingWhenSomebodyHasWritten/"+journal, func(t *testing.T) {
-			conn, file := live(t, journal, 10)
-			before := settings(t, conn)
-			path, _ := changed(t, conn)
-			seen, err := livecopy.ReadVersion(t.Context(), conn)
-			if err != nil {
-				t.Fatal(err)
-			}
-			run(t, connect(t, file), "INSERT INTO t VALUES (100, 'of somebody else')")
-			want := contents(t, file)
-			if err := livecopy.ReplaceIf(t.Context(), conn, path, seen); !errors.Is(err, livecopy.ErrChanged) {
-				t.Errorf("got %v, want %v", err, livecopy.ErrChanged)
-			}
-			if got := contents(t, file); got != want {
-				t.Errorf("got %s, want %s", got, want)
-			}
-			if got := settings(t, conn); got != before {
-				t.Errorf("got %s, want %s", got, before)
-			}
-			run(t, connect(t, file), "INSERT INTO t VALUES (101, 'the lock is gone')")
-		})
 		t.Run("WaitsForAWriterUntilTheContextEnds/"+journal, func(t *testing.T) {
 			conn, file := live(t, journal, 10)
 			before := settings(t, conn)
@@ -184,7 +155,7 @@ func TestReplaceAndAWriter(t *testing.T) {
 			run(t, other, "BEGIN IMMEDIATE")
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			if err := livecopy.Replace(ctx, conn, path); !errors.Is(err, sqlite3.BUSY) {
+			if err := replace(ctx, conn, path); !errors.Is(err, sqlite3.BUSY) {
 				t.Errorf("got %v, want BUSY", err)
 			}
 			run(t, other, "COMMIT")
@@ -195,7 +166,7 @@ func TestReplaceAndAWriter(t *testing.T) {
 				t.Errorf("got %s, want %s", got, before)
 			}
 			run(t, other, "INSERT INTO t VALUES (101, 'the lock is gone')")
-			if err := livecopy.Replace(t.Context(), conn, path); err != nil {
+			if err := replace(t.Context(), conn, path); err != nil {
 				t.Error(err)
 			}
 		})
@@ -215,7 +186,7 @@ func TestReplaceAndAReader(t *testing.T) {
 			run(t, conn, begin+"; SELECT count(*) FROM t")
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			if err := livecopy.Replace(ctx, conn, path); !errors.Is(err, sqlite3.BUSY) {
+			if err := replace(ctx, conn, path); !errors.Is(err, sqlite3.BUSY) {
 				t.Errorf("got %v, want BUSY", err)
 			}
 			run(t, reader, "SELECT count(*) FROM t; COMMIT")
@@ -234,7 +205,7 @@ func TestReplaceAndAReader(t *testing.T) {
 		reader := connect(t, file)
 		run(t, reader, "BEGIN")
 		old := query(t, reader, "SELECT name FROM sqlite_schema")
-		if err := livecopy.Replace(t.Context(), conn, path); err != nil {
+		if err := replace(t.Context(), conn, path); err != nil {
 			t.Fatal(err)
 		}
 		if got := query(t, reader, "SELECT name FROM sqlite_schema"); got != old {
@@ -245,20 +216,34 @@ func TestReplaceAndAReader(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})
-	t.Run("KeepsLockingModeExclusive", func(t *testing.T) {
+	t.Run("DoesNothingWhenSomebodyHasWrittenMeanwhile", func(t *testing.T) {
 		conn, file := live(t, "delete", 10)
-		path, want := changed(t, conn)
-		run(t, conn, "PRAGMA locking_mode = exclusive; SELECT count(*) FROM t")
-		if err := livecopy.Replace(t.Context(), conn, path); err != nil {
+		before := settings(t, conn)
+		path, _ := changed(t, conn)
+		reader := connect(t, file)
+		run(t, reader, "BEGIN; SELECT count(*) FROM t")
+		lock, err := livecopy.Hold(t.Context(), conn, path)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if got := query(t, conn, "PRAGMA locking_mode"); got != "exclusive\n" {
-			t.Errorf("got locking mode %s", got)
+		defer lock.Release()
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := lock.Replace(ctx, path); !errors.Is(err, sqlite3.BUSY) {
+			t.Errorf("got %v, want BUSY", err)
 		}
-		conn.Close()
+		run(t, reader, "COMMIT; INSERT INTO t VALUES (100, 'of somebody else')")
+		want := contents(t, file)
+		if err := lock.Replace(t.Context(), path); !errors.Is(err, livecopy.ErrChanged) {
+			t.Errorf("got %v, want %v", err, livecopy.ErrChanged)
+		}
 		if got := contents(t, file); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
+		if got := settings(t, conn); got != before {
+			t.Errorf("got %s, want %s", got, before)
+		}
+		run(t, connect(t, file), "INSERT INTO t VALUES (101, 'the lock is gone')")
 	})
 }
 
@@ -286,41 +271,12 @@ func TestReplaceWhileOthersRun(t *testing.T) {
 				})
 			}
 			for i := range 6 {
-				if err := livecopy.Replace(ctx, conn, []string{path, back}[i%2]); err != nil {
+				if err := replace(ctx, conn, []string{path, back}[i%2]); err != nil {
 					t.Error(err)
 				}
 			}
 			cancel()
 			readers.Wait()
-		})
-		t.Run("LosesNoCommit/"+journal, func(t *testing.T) {
-			conn, file := live(t, journal, 10)
-			dir := t.TempDir()
-			stop := write(t, file)
-			begun := query(t, conn, "SELECT count(*) FROM t")
-			replaced := 0
-			for i := 0; replaced < 2; i++ { // the writer tires
-				seen, err := livecopy.ReadVersion(t.Context(), conn)
-				path := filepath.Join(dir, fmt.Sprint(i))
-				if err == nil {
-					err = livecopy.Copy(t.Context(), conn, path)
-				}
-				if err == nil {
-					err = livecopy.ReplaceIf(t.Context(), conn, path, seen)
-				}
-				if err == nil {
-					replaced++
-				} else if !errors.Is(err, livecopy.ErrChanged) {
-					t.Fatal(err)
-				}
-			}
-			written := stop()
-			if got, want := query(t, connect(t, file), "SELECT count(*), max(n) FROM written"), fmt.Sprintf("%d|%[1]d\n", written); got != want {
-				t.Errorf("got %s, want %s", got, want)
-			}
-			if got := query(t, conn, "SELECT count(*) FROM t"); got != begun {
-				t.Errorf("got %s, want %s", got, begun)
-			}
 		})
 	}
 }

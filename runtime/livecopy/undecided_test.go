@@ -32,10 +32,15 @@ func TestUndecided(t *testing.T) {
 	conn, file := database("live.db", "PRAGMA journal_mode = wal; CREATE TABLE old (a)")
 	_, path := database("new.db", "CREATE TABLE new (a)")
 
-	misplace := func() error {
-		return errors.Join(os.Remove(file+"-wal"), os.Symlink("live.db-wal", file+"-wal"))
+	lock, err := Hold(t.Context(), conn, path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	err := replace(t.Context(), conn, path, misplace)
+	defer lock.Release()
+	if err := errors.Join(os.Remove(file+"-wal"), os.Symlink("live.db-wal", file+"-wal")); err != nil {
+		t.Fatal(err)
+	}
+	err = lock.Replace(t.Context(), path)
 	want := "the content may have been replaced: open " + file + "-wal: too many levels of symbolic links"
 	if !errors.Is(err, ErrUndecided) || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
@@ -58,11 +63,16 @@ func TestDecided(t *testing.T) {
 			if err := conn.Exec("PRAGMA journal_mode = " + journal + "; CREATE TABLE old (a)"); err != nil {
 				t.Fatal(err)
 			}
-			changed, done, err := watch(t.Context(), conn, filepath.Join(dir, "live.db"))
+			witness, err := openFile(filepath.Join(dir, "live.db"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer done()
+			defer witness.Close()
+			before, err := dataVersion(t.Context(), witness)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lock := &Lock{witness: witness, before: before}
 			for _, step := range []struct {
 				q    string
 				want bool
@@ -73,7 +83,7 @@ func TestDecided(t *testing.T) {
 				if err := conn.Exec(step.q); err != nil {
 					t.Fatal(err)
 				}
-				if got := changed(); got != step.want {
+				if got := lock.changed(t.Context()); got != step.want {
 					t.Errorf("%s: got %v, want %v", step.q, got, step.want)
 				}
 			}

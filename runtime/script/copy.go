@@ -83,7 +83,11 @@ func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
 		if err := os.Mkdir(filepath.Dir(c.path), 0o700); err != nil {
 			return err
 		}
-		if c.lock, err = livecopy.Hold(ctx, conn, filepath.Join(c.dir, "scratch")); err != nil {
+		scratch := filepath.Join(c.dir, "scratch")
+		if err := os.WriteFile(scratch, nil, 0o600); err != nil {
+			return err
+		}
+		if c.lock, err = livecopy.Hold(ctx, conn, scratch); err != nil {
 			return err
 		}
 		return sweep(c.file, filepath.Base(c.dir))
