@@ -285,8 +285,8 @@ func (u *upgrade) lastBackup(of *Backup) (path string) {
 
 // findWayBack sets the Backup of a divergence: the newest one of the highest version before
 // the first migration that differs.
-func (g *gate) findWayBack(v verdict) {
-	if v.refusal.Kind == ErrDiverged {
-		v.refusal.Backup = backupfile.Before(g.conn.file, int(v.since))
+func (e *Error) findWayBack() {
+	if e.Kind == ErrDiverged {
+		e.Backup = backupfile.Before(e.DB, int(e.since))
 	}
 }

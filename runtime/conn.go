@@ -1,6 +1,7 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -39,24 +40,9 @@ func (c *conn) read(ctx context.Context, q string, to any) error {
 
 // readFile finds out what to call the database in errors. It takes no lock.
 func (c *conn) readFile(ctx context.Context) {
-	if c.file != "" {
-		return
-	}
-	var file sql.NullString
-	err := c.query(ctx, "PRAGMA database_list", func(scan scanner) error {
-		var seq int
-		var name string
-		var f sql.NullString
-		err := scan(&seq, &name, &f)
-		if name == "main" {
-			file = f
-		}
-		return err
-	})
-	if err == nil {
-		if c.file = file.String; c.file == "" {
-			c.file = ":memory:"
-		}
+	var seq, name, file sql.NullString // of main, which comes first
+	if c.file == "" && c.QueryRowContext(ctx, "PRAGMA database_list").Scan(&seq, &name, &file) == nil {
+		c.file = cmp.Or(file.String, ":memory:")
 	}
 }
 

@@ -30,7 +30,7 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	if err != nil {
 		return err
 	}
-	defer g.close()
+	defer g.conn.Close()
 
 	// If the file is read-only, what else is wrong with it says more.
 	seen, err := g.read(ctx)
@@ -54,7 +54,14 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 		lasting := context.WithoutCancel(ctx)
 		_, err = g.commit(lasting, s.Expected, func(context.Context) error { return g.conn.commit(lasting) })
 	}
-	return g.notEnrolled(ctx, err)
+	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
+		return err
+	}
+	e := &Error{DB: g.conn.file, Expected: s.Expected, Detail: "not enrolled", Err: err, enrolling: true, ended: ended(ctx)}
+	if sqlite.IsReadOnly(err) {
+		e.Kind = ErrUnmanaged
+	}
+	return e
 }
 
 // enroll does the work under the lock.
@@ -107,16 +114,4 @@ func enrollable(s *Schema, st *state) *Error {
 		err.Differences = changed
 	}
 	return err
-}
-
-// notEnrolled makes an [*Error] of an error of the driver.
-func (g *gate) notEnrolled(ctx context.Context, err error) error {
-	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
-		return err
-	}
-	e := &Error{DB: g.conn.file, Expected: g.schema.Expected, Detail: "not enrolled", Err: err, enrolling: true, ended: ended(ctx)}
-	if sqlite.IsReadOnly(err) {
-		e.Kind = ErrUnmanaged
-	}
-	return e
 }

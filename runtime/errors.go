@@ -81,10 +81,11 @@ type Error struct {
 	Detail string // more about the case, as part of a sentence
 	Err    error  // the driver's error, if there is one
 
-	enrolling bool   // found by Enroll
-	upgrading bool   // found in the transaction of an upgrade, which was rolled back
-	remains   string // the file of a migration that could not be rolled back
-	ended     error  // why the context ended, if it did
+	since     Version // with ErrDiverged: of the first migration that differs
+	enrolling bool    // found by Enroll
+	upgrading bool    // found in the transaction of an upgrade, which was rolled back
+	remains   string  // the file of a migration that could not be rolled back
+	ended     error   // why the context ended, if it did
 }
 
 // Unwrap lets errors.Is find the kind of the error, the driver's error, and the

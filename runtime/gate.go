@@ -36,7 +36,7 @@ func Migrate(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	if err != nil {
 		return err
 	}
-	defer g.close()
+	defer g.conn.Close()
 
 	st, err := g.readUnlessHead(ctx)
 	if st == nil {
@@ -66,7 +66,7 @@ func Check(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	if err != nil {
 		return err
 	}
-	defer g.close()
+	defer g.conn.Close()
 
 	st, err := g.readUnlessHead(ctx)
 	if st == nil {
@@ -101,8 +101,6 @@ func open(ctx context.Context, db *sql.DB, s *Schema, opts []Option) (*gate, err
 	}
 	return g, err
 }
-
-func (g *gate) close() { g.conn.Close() }
 
 // wait calls f until it no longer finds the database locked, for as long as the options
 // and the context allow. f takes long only if it waits for a lock, so an f that was
@@ -162,7 +160,7 @@ func (g *gate) announce(v verdict) error {
 	if v.refusal == nil {
 		return nil
 	}
-	g.findWayBack(v)
+	v.refusal.findWayBack()
 	return v.refusal
 }
 

@@ -39,7 +39,7 @@ func Inspect(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) (*State
 	if err != nil {
 		return nil, err
 	}
-	defer g.close()
+	defer g.conn.Close()
 
 	st, err := g.read(ctx)
 	if err != nil {

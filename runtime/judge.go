@@ -2,13 +2,11 @@ package lockstep
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
-
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
@@ -17,38 +15,32 @@ type verdict struct {
 	refusal *Error           // nil if the database is at the version; ErrBehind if it is to be upgraded
 	allowed []*Error         // refusals that the operator has allowed
 	extra   []sqltext.Object // objects that no migration made, where the tables were compared
-	since   Version          // with ErrDiverged: of the first migration that differs
 }
 
 // judge compares the state of a database with what the program expects. It is the only
 // place that decides, and does nothing else.
 func judge(s *Schema, st *state, allowed []string) (v verdict) {
 	tables := st.tables()
-	diverged, since := s.diverged(st)
+	diverged := s.diverged(st)
 	switch {
 	case !st.managed && tables > 0:
 		v.refusal = s.refuse(ErrUnmanaged, st)
 		v.refusal.Detail = wording.Count(tables, "table") + " and no version"
-		return v
 	case st.version > s.Expected:
 		v.refusal = s.refuse(ErrAhead, st)
-		return v
 	case diverged != nil && !v.allows(diverged, allowed):
-		v.since = since
-		return v
 	case st.version < s.Expected || !st.managed:
 		v.refusal = s.refuse(ErrBehind, st)
 		for _, m := range s.after(st.version) {
 			v.refusal.Pending = append(v.refusal.Pending, m.File)
 		}
-		return v
+	default:
+		// The cookie changes with the schema, so if it is unchanged there is nothing to compare.
+		// VACUUM changes it too, so if it has changed that proves nothing.
+		if r, ok := st.newest(); !ok || !r.cookie.Valid || r.cookie.Int64 != st.cookie || r.fingerprint != s.Fingerprint {
+			v.judgeTables(s, st, allowed)
+		}
 	}
-	// The cookie changes with the schema, so if it is unchanged there is nothing to compare.
-	// VACUUM changes it too, so if it has changed that proves nothing.
-	if r, ok := st.newest(); ok && r.cookie.Valid && r.cookie.Int64 == st.cookie && r.fingerprint == s.Fingerprint {
-		return v
-	}
-	v.judgeTables(s, st, allowed)
 	return v
 }
 
@@ -79,12 +71,10 @@ func (s *Schema) refuse(kind error, st *state) *Error {
 	return &Error{Kind: kind, DB: st.db, Version: st.version, Expected: s.Expected}
 }
 
-// diverged returns an error if the history of a database differs from the migrations, and
-// the version of the first that differs. Versions without a row are unknown: another tool
-// applied them.
-func (s *Schema) diverged(st *state) (e *Error, since Version) {
-	h := sha256.New()
-	fmt.Fprintf(h, "diverged\n%v %s\n", s.Expected, s.Digest)
+// diverged returns an error if the history of a database differs from the migrations.
+// Versions without a row are unknown: another tool applied them.
+func (s *Schema) diverged(st *state) (e *Error) {
+	about := fmt.Appendf(nil, "diverged\n%v %s\n", s.Expected, s.Digest)
 	same, differ := 0, 0
 	for i, r := range st.history {
 		detail := s.differs(r, st.version)
@@ -95,15 +85,15 @@ func (s *Schema) diverged(st *state) (e *Error, since Version) {
 			same++
 			continue
 		}
-		fmt.Fprintf(h, "%v %s\n", r.Version, r.Checksum)
+		about = fmt.Appendf(about, "%v %s\n", r.Version, r.Checksum)
 		if differ++; differ == 1 {
-			e, since = s.refuse(ErrDiverged, st), r.Version
-			e.Detail = detail
+			e = s.refuse(ErrDiverged, st)
+			e.Detail, e.since = detail, r.Version
 		}
 	}
 	switch more := differ - 1; {
 	case e == nil:
-		return nil, 0
+		return nil
 	case more > 0 && same == 0:
 		e.Detail += "; the database belongs to another program"
 	case more == 1:
@@ -111,8 +101,8 @@ func (s *Schema) diverged(st *state) (e *Error, since Version) {
 	case more > 1:
 		e.Detail += "; " + strconv.Itoa(more) + " later ones also differ"
 	}
-	e.Digest = "d1:" + hex.EncodeToString(h.Sum(nil)[:16])
-	return e, since
+	e.Digest = digest(about)
+	return e
 }
 
 // differs says in what a row of the history of a database at version v differs from the
@@ -145,10 +135,15 @@ func (s *Schema) hole(last, next row) string {
 // driftDigest returns the digest by which an operator allows a program to start on a
 // database in which these objects are not what they should be.
 func (s *Schema) driftDigest(changed []sqltext.Difference) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "drift\n%v %s\n", s.Expected, s.Fingerprint)
+	about := fmt.Appendf(nil, "drift\n%v %s\n", s.Expected, s.Fingerprint)
 	for _, d := range changed {
-		fmt.Fprintf(h, "%s %q %q\n", d.Type, d.Name, d.Found)
+		about = fmt.Appendf(about, "%s %q %q\n", d.Type, d.Name, d.Found)
 	}
-	return "d1:" + hex.EncodeToString(h.Sum(nil)[:16])
+	return digest(about)
+}
+
+// digest returns what identifies a refusal to [WithAllowed].
+func digest(about []byte) string {
+	sum := sha256.Sum256(about)
+	return fmt.Sprintf("d1:%x", sum[:16])
 }

@@ -19,6 +19,8 @@ type Schema struct {
 	Digest      string      // identifies all migrations, by number and checksum
 	SQL         string      // the schema at Expected, in SQLite's own wording
 	Fingerprint string      // of SQL
+
+	later []Migration // that Files has after Expected: see At
 }
 
 // A Migration is one numbered file. It takes a database from the version before it to its
@@ -46,11 +48,8 @@ func (s *Schema) At(v Version) (*Schema, error) {
 	if _, ok := s.migration(v); !ok && v != 0 {
 		return nil, fmt.Errorf("no migration %v; the last is %v", v, s.Expected)
 	}
-	at := &Schema{Expected: v, Migrations: slices.Clip(s.upTo(v)), Digest: s.digestAt(v)}
-	if s.Files != nil {
-		at.Files = without{s.Files, s.after(v)}
-	}
-	return at, nil
+	return &Schema{Expected: v, Files: s.Files, Migrations: slices.Clip(s.upTo(v)), Digest: s.digestAt(v),
+		later: slices.Concat(s.after(v), s.later)}, nil
 }
 
 // Stale returns an [ErrStale] if the names or the contents of the embedded migrations are
@@ -90,17 +89,17 @@ func (s *Schema) stale() error {
 			return stale("embedded migrations", err.Error())
 		}
 	}
-	i := 0
+	known := append(slices.Clip(s.Migrations), s.later...)
 	for _, entry := range entries { // in order of name, so of version
 		name := entry.Name()
-		if i < len(s.Migrations) && name == s.Migrations[i].File {
-			i++
+		if len(known) > 0 && name == known[0].File {
+			known = known[1:]
 		} else if likeMigration(name) {
 			return stale(name, "embedded, but not in lockstep_gen.go; generate before building")
 		}
 	}
-	if i < len(s.Migrations) {
-		return stale(s.Migrations[i].File, "in lockstep_gen.go, but not embedded; generate before building")
+	if len(known) > 0 {
+		return stale(known[0].File, "in lockstep_gen.go, but not embedded; generate before building")
 	}
 	return nil
 }
@@ -188,17 +187,4 @@ func (s *Schema) diff(objects []sqltext.Object) (changed []sqltext.Difference, e
 
 func stale(file, detail string) *Error {
 	return &Error{Kind: ErrStale, Detail: file + ": " + detail}
-}
-
-// without is files without those of some migrations.
-type without struct {
-	fs.FS
-	migrations []Migration
-}
-
-func (w without) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(w.FS, name)
-	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
-		return slices.ContainsFunc(w.migrations, func(m Migration) bool { return m.File == e.Name() })
-	}), err
 }

@@ -74,33 +74,26 @@ func (c *conn) enter(ctx context.Context) error {
 // disk yet may be all there is to undo pages that are.
 // https://sqlite.org/pragma.html#pragma_synchronous
 func (c *conn) protect(ctx context.Context) error {
-	var mode string
-	var level int
-	err := c.read(ctx, "PRAGMA main.journal_mode", &mode)
-	if err == nil {
-		err = c.read(ctx, "PRAGMA main.synchronous", &level)
+	mode, err := c.setting(ctx, setting{pragma: "main.journal_mode"})
+	if err != nil {
+		return err
 	}
+	level, err := c.setting(ctx, setting{pragma: "main.synchronous"})
 	if err != nil {
 		return err
 	}
 	c.readFile(ctx)
-	_, err = os.Stat(c.file)
-	onDisk, journal := err == nil, setting{pragma: "journal_mode"}
-	switch {
+	_, missing := os.Stat(c.file)
+	switch onDisk := missing == nil; {
 	case onDisk && (mode == "off" || mode == "memory"):
-		journal.replay = "delete"
+		err = c.set(ctx, setting{pragma: "journal_mode", replay: "delete"})
 	case mode == "off":
-		journal.replay = "memory"
+		err = c.set(ctx, setting{pragma: "journal_mode", replay: "memory"})
 	}
-	if journal.replay != "" {
-		if err := c.set(ctx, journal); err != nil {
-			return err
-		}
+	if err == nil && level < "2" { // FULL
+		err = c.set(ctx, setting{pragma: "synchronous", replay: "2"})
 	}
-	if level < 2 { // FULL
-		return c.set(ctx, setting{pragma: "synchronous", replay: "2"})
-	}
-	return nil
+	return err
 }
 
 // set changes a setting until restore. SQLite's older releases do not know all.
@@ -118,8 +111,7 @@ func (c *conn) set(ctx context.Context, s setting) error {
 
 // note notes the value of a setting for restore.
 func (c *conn) note(s setting, value string) {
-	known := func(n changedSetting) bool { return n.pragma == s.pragma }
-	if !slices.ContainsFunc(c.changed, known) {
+	if !slices.ContainsFunc(c.changed, func(n changedSetting) bool { return n.pragma == s.pragma }) {
 		c.changed = append(c.changed, changedSetting{s, value})
 	}
 }
