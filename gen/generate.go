@@ -309,7 +309,6 @@ func (d *directory) result(dir string) *Result {
 			Version:  m.Version,
 			File:     m.name,
 			Checksum: m.checksum,
-			Ends:     m.ends,
 			Accepted: m.accepted,
 			Program:  d.program(m),
 		})

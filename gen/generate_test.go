@@ -48,6 +48,24 @@ func TestSameInputSameBytes(t *testing.T) {
 	}
 }
 
+// TestManyStatementsDoNotGrowTheFile compares the generated files of a seed with one row
+// and of one with thousands, in which a trigger has semicolons of its own.
+func TestManyStatementsDoNotGrowTheFile(t *testing.T) {
+	size := func(rows int) int {
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "0001-a.sql"), "CREATE TABLE a(a);\nCREATE TRIGGER b AFTER INSERT ON a BEGIN SELECT 1; SELECT 2; END;\n"+
+			strings.Repeat("INSERT INTO a VALUES (';');\n", rows))
+		r, err := Generate(t.Context(), dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(r.Source)
+	}
+	if got, want := size(5000), size(1); got != want {
+		t.Errorf("got %d bytes, want %d", got, want)
+	}
+}
+
 func TestCommitAndStale(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, FileName)

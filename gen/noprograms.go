@@ -17,13 +17,6 @@ func (d *directory) withoutPrograms(ctx context.Context, dir string, opts Option
 		return err
 	}
 	d.problems, d.warnings, d.once = before.problems, before.warnings, before.once
-	for _, m := range d.migrations[first:] {
-		if m.sql() {
-			for _, s := range m.statements() {
-				m.ends = append(m.ends, s.End)
-			}
-		}
-	}
 	d.unknown = true
 	fact := "not run, because of --no-programs; what it does to the schema is not known"
 	if r, ok := d.recordedWhole(dir); ok {

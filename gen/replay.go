@@ -79,9 +79,8 @@ func (r *replay) close() {
 	}
 }
 
-// run replays the migrations in order and records where their statements end. It adds
-// a statement that it refuses to r.problems and skips it; at the first that fails it
-// stops and returns false. The error is not about the migrations.
+// run replays the migrations in order. It adds a statement that it refuses to r.problems
+// and skips it; at the first that fails it stops and returns false. The error is not about the migrations.
 //
 // After each migration it calls after, if that is not nil, outside of a transaction.
 func (r *replay) run(ctx context.Context, migrations []*migration, after func(*migration) error) (bool, error) {
@@ -160,7 +159,6 @@ func (r *replay) migration(m *migration) (bool, error) {
 	report := func(p Problem) { r.problems = append(r.problems, p) }
 	before := len(r.problems)
 	temp := false
-	m.ends = nil
 	for _, s := range m.statements() {
 		if problem := s.refused(); problem != nil {
 			report(*problem)
@@ -174,7 +172,6 @@ func (r *replay) migration(m *migration) (bool, error) {
 			report(*problem)
 			return false, nil
 		}
-		m.ends = append(m.ends, s.End)
 		if err := r.execute(s, stmt); err != nil {
 			report(s.problem(sqlite.Sentence(err)))
 			return false, nil

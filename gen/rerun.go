@@ -51,7 +51,6 @@ type question struct {
 
 // An outcome is what a replay finds out.
 type outcome struct {
-	Ends               [][]int // of each migration
 	Objects            []sqltext.Object
 	Schemas            map[lockstep.Version][]sqltext.Object
 	Problems, Warnings Problems
@@ -90,9 +89,6 @@ func (d *directory) replayGo(ctx context.Context, dir string, all []*migration, 
 // waits has what is printed.
 func (d *directory) report(err error) {
 	o := outcome{Objects: d.objects, Schemas: d.schemas, Once: d.once, Problems: d.problems, Warnings: d.warnings}
-	for _, m := range d.migrations {
-		o.Ends = append(o.Ends, m.ends)
-	}
 	if err != nil {
 		o.Error = err.Error()
 	}
@@ -168,9 +164,6 @@ func (l *linker) replay(ctx context.Context, d *directory, opts Options) error {
 	}
 	if o.Error != "" {
 		return errors.New(o.Error)
-	}
-	for i, ends := range o.Ends {
-		d.migrations[i].ends = ends
 	}
 	d.objects, d.schemas, d.problems, d.warnings, d.once = o.Objects, o.Schemas, o.Problems, o.Warnings, o.Once
 	return nil

@@ -162,7 +162,7 @@ func TestRerun(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 		text, err := os.ReadFile(filepath.Join(g.dir, FileName))
-		if err != nil || !strings.Contains(string(text), "Ends: []int{15}") {
+		if err != nil || !strings.Contains(string(text), "SchemaSQL = `CREATE TABLE answers") {
 			t.Errorf("got %s, %v", text, err)
 		}
 	})

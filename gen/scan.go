@@ -25,7 +25,6 @@ type migration struct {
 	script   *sqltext.Script // its text and, of SQL, its tokens
 	alone    bool            // runs outside of the upgrade's transaction
 	checksum string
-	ends     []int    // where its statements end, in tokens, after the replay
 	accepted []string // earlier checksums
 }
 

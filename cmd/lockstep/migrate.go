@@ -140,13 +140,12 @@ func listStatements(files fs.FS, m lockstep.Migration) (ranMigration, error) {
 	}
 	parsed := sqltext.Parse(sqltext.Normalize(text))
 	ran.NoTransaction = parsed.NoTransaction()
-	stmts, err := parsed.Statements(m.Ends)
-	for _, stmt := range stmts {
+	for _, stmt := range parsed.Cut() {
 		if !stmt.Skipped(!ran.NoTransaction) {
 			ran.Statements = append(ran.Statements, statement{stmt.Line, stmt.SQL})
 		}
 	}
-	return ran, err
+	return ran, nil
 }
 
 type migrateResult struct {

@@ -163,7 +163,7 @@ Schema lists the migrations, and describes the schema that they produce.
 
   - Checksum identifies the contents of a file. Comments and white space in SQL and
     Go do not count.
-  - Ends says where each statement of a file ends, counted in tokens.
+  - The statements of a file end at its semicolons, but for those inside of triggers.
   - Digest identifies all the contents together, Fingerprint the schema.
 `)
 	f.Var().Id("Schema").Op("=").Op("&").Qual(RuntimePath, "Schema").CustomFunc(lines, func(g *jen.Group) {
@@ -193,16 +193,13 @@ Schema lists the migrations, and describes the schema that they produce.
 }
 
 func emitMigration(g *jen.Group, m lockstep.Migration, ext string) {
-	// {Version: 11, File: "0011-one-more-thing.sql", Checksum: "t1:…", Ends: []int{12, 20}, Accepted: []string{"t1:…"}},
+	// {Version: 11, File: "0011-one-more-thing.sql", Checksum: "t1:…", Accepted: []string{"t1:…"}},
 	// {Version: 12, File: "0012-backfill-slugs.go", Checksum: "g1:…", Program: lockstep.Go(migrate0012)},
 	// {Version: 13, File: "0013-import.py", Checksum: "x1:…", Program: script.Python},
 	g.ValuesFunc(func(g *jen.Group) {
 		g.Id("Version").Op(":").Lit(int(m.Version))
 		g.Id("File").Op(":").Lit(m.File)
 		emitString(g, "Checksum", m.Checksum)
-		if len(m.Ends) > 0 {
-			g.Id("Ends").Op(":").Index().Int().Values(jen.Op(decimals(m.Ends)))
-		}
 		if m.Program != nil {
 			g.Id("Program").Op(":").Add(program(m.Version, ext))
 		}
@@ -260,12 +257,6 @@ func comment(f *jen.File, text string) {
 		}
 		f.Comment("//" + line)
 	}
-}
-
-// decimals returns the numbers as the elements of a composite literal. A chain
-// of jennifer's for each of 50,000 would take longer than running the SQL.
-func decimals(ns []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(ns), " ", ", "), "[]")
 }
 
 // stringLiteral returns an expression with the value s that can be read: raw

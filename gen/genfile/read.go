@@ -19,7 +19,7 @@ type File struct {
 	Migrations []Migration // in the order of the file
 }
 
-// A Migration is what a line of Schema says of one: everything but Ends and Program.
+// A Migration is what a line of Schema says of one: everything but its Program.
 type Migration struct {
 	lockstep.Migration
 	Line ast.Expr

@@ -168,7 +168,7 @@ func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 		m := &s.Migrations[i]
 		m.File = name
 		if p := programs[filepath.Ext(name)]; p != nil {
-			m.Program, m.Ends, m.Checksum = p, nil, p.Checksum(texts[name])
+			m.Program, m.Checksum = p, p.Checksum(texts[name])
 		}
 	}
 	s.Files = files
@@ -198,18 +198,11 @@ func withScript(s *lockstep.Schema, text string) *lockstep.Schema {
 	return s
 }
 
-// withSQL returns the schema of a shop in which migration i, from 0, has other SQL,
-// whose statements have no semicolons in them.
+// withSQL returns the schema of a shop in which migration i, from 0, has other SQL.
 func withSQL(s *lockstep.Schema, i int, text string) *lockstep.Schema {
 	s = withText(s, i, text)
 	m := &s.Migrations[i]
-	parsed := sqltext.Parse(text)
-	m.Checksum, m.Ends = parsed.Checksum(), nil
-	for j := range parsed.Tokens {
-		if parsed.Token(j) == ";" {
-			m.Ends = append(m.Ends, j+1)
-		}
-	}
+	m.Checksum = sqltext.Parse(text).Checksum()
 	s.Digest = fixture.Digest(s.Migrations)
 	return s
 }
@@ -316,7 +309,6 @@ func runProgram(description string) error {
 			Migrations               []struct {
 				Version        lockstep.Version
 				File, Checksum string
-				Ends           []int
 			}
 		}
 	}
@@ -325,7 +317,7 @@ func runProgram(description string) error {
 	}
 	s := lockstep.Schema{Expected: p.Schema.Expected, Files: os.DirFS(p.Dir), Digest: p.Schema.Digest, SQL: p.Schema.SQL, Fingerprint: p.Schema.Fingerprint}
 	for _, m := range p.Schema.Migrations {
-		s.Migrations = append(s.Migrations, lockstep.Migration{Version: m.Version, File: m.File, Checksum: m.Checksum, Ends: m.Ends, Program: programs[filepath.Ext(m.File)]})
+		s.Migrations = append(s.Migrations, lockstep.Migration{Version: m.Version, File: m.File, Checksum: m.Checksum, Program: programs[filepath.Ext(m.File)]})
 	}
 	db, err := sql.Open("sqlite3", p.DSN)
 	if err != nil {

@@ -54,19 +54,19 @@ type V0007CountTags int
 //
 //   - Checksum identifies the contents of a file. Comments and white space in SQL and
 //     Go do not count.
-//   - Ends says where each statement of a file ends, counted in tokens.
+//   - The statements of a file end at its semicolons, but for those inside of triggers.
 //   - Digest identifies all the contents together, Fingerprint the schema.
 var Schema = &lockstep.Schema{
 	Expected: ExpectedVersion,
 	Files:    files,
 	Migrations: []lockstep.Migration{
-		{Version: 1, File: "0001-initialize.sql", Checksum: "t1:cdfffa03a6a0a252e3fb6defc82f6124", Ends: []int{29}},
-		{Version: 2, File: "0002-add-tags.sql", Checksum: "t1:6fded5af33bac763307f9d04d3b05553", Ends: []int{12}},
-		{Version: 3, File: "0003-split-tags.sql", Checksum: "t1:d5d16e465fcf319070ee491969f020a6", Ends: []int{41, 50, 137, 144}},
-		{Version: 4, File: "0004-archive-notes.sql", Checksum: "t1:844aedae88b39111be2cf6d56f18be80", Ends: []int{5, 7, 61, 115, 119, 126, 135, 138, 140, 145}},
-		{Version: 5, File: "0005-keep-revisions.sql", Checksum: "t1:ea03590b586a801a79f10ae3bbbbf4c8", Ends: []int{39, 50, 126}},
-		{Version: 6, File: "0006-search-notes.sql", Checksum: "t1:339e0d99673d5558facf4f8f74ba5938", Ends: []int{24, 59, 98, 166, 177}},
-		{Version: 7, File: "0007-count-tags.sql", Checksum: "t1:57596b3472795f4ff1ef920a6ada27cb", Ends: []int{35}},
+		{Version: 1, File: "0001-initialize.sql", Checksum: "t1:cdfffa03a6a0a252e3fb6defc82f6124"},
+		{Version: 2, File: "0002-add-tags.sql", Checksum: "t1:6fded5af33bac763307f9d04d3b05553"},
+		{Version: 3, File: "0003-split-tags.sql", Checksum: "t1:d5d16e465fcf319070ee491969f020a6"},
+		{Version: 4, File: "0004-archive-notes.sql", Checksum: "t1:844aedae88b39111be2cf6d56f18be80"},
+		{Version: 5, File: "0005-keep-revisions.sql", Checksum: "t1:ea03590b586a801a79f10ae3bbbbf4c8"},
+		{Version: 6, File: "0006-search-notes.sql", Checksum: "t1:339e0d99673d5558facf4f8f74ba5938"},
+		{Version: 7, File: "0007-count-tags.sql", Checksum: "t1:57596b3472795f4ff1ef920a6ada27cb"},
 	},
 	Digest:      "t1:5437ef80010aeee620f743c13f971228",
 	SQL:         SchemaSQL,

@@ -41,7 +41,6 @@ func (t *test) goSchema(archive string, funcs map[lockstep.Version]goFunc) *lock
 // setText gives a migration that is a program another text.
 func setText(s *lockstep.Schema, i int, text string) {
 	m := &s.Migrations[i]
-	m.Ends = nil
 	m.Checksum = m.Program.Checksum([]byte(text))
 	s.Files.(fstest.MapFS)[m.File] = &fstest.MapFile{Data: []byte(text)}
 	s.Digest = fixture.Digest(s.Migrations)

@@ -79,6 +79,19 @@ func starts(t *test) {
 }
 
 func runsStatements(t *test) {
+	t.claim("RunsTheStatementsWhoseEndsAreRecorded", func(t *test) {
+		s := t.schema(`
+-- 0001-notes.sql --
+CREATE TABLE notes (title);
+CREATE TRIGGER trim AFTER INSERT ON notes BEGIN UPDATE notes SET title = trim(title); END;
+INSERT INTO notes VALUES (' a ');
+`)
+		s.Migrations[0].Ends = []int{7, 26, 34}
+		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), s); err != nil {
+			t.Error(err)
+		}
+		t.same("notes", t.query("SELECT title FROM notes"), "a")
+	})
 	t.claim("LineEndsAndByteOrderMarkMakeNoDifference", func(t *test) {
 		const lf = "CREATE TABLE poems (\n\tid INTEGER PRIMARY KEY, -- a comment\n\t/* another; one */ text TEXT\n);\n" +
 			"INSERT INTO poems (text) VALUES ('one\ntwo;\n-- three''s'), ('tab\there');\n" +
