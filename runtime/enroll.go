@@ -78,13 +78,8 @@ func (g *gate) enroll(ctx context.Context) error {
 	}
 	err = g.conn.manage(ctx, st)
 	if err == nil {
-		err = g.conn.record(ctx, g.schema.Expected, nil)
-	}
-	if err == nil {
-		err = g.conn.seal(ctx, g.schema, g.schema.Expected, g.schema.Digest, g.schema.Fingerprint)
-	}
-	if err == nil {
-		err = g.conn.confirm(ctx, g.schema.Expected, g.schema.reached(nil, g.schema.Expected), g.schema.Digest, g.schema.Fingerprint)
+		rows := g.schema.unrecorded(nil, g.schema.Expected)
+		err = g.conn.record(ctx, g.schema.Expected, nil, rows, g.schema.Digest, g.schema.Fingerprint)
 	}
 	return err
 }

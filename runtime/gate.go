@@ -189,7 +189,8 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 		return
 	}
 	if err = g.conn.manage(ctx, now); err == nil {
-		err = g.conn.seal(ctx, g.schema, now.version, g.schema.Digest, g.schema.Fingerprint)
+		rows := g.schema.unrecorded(now.history, now.version)
+		err = g.conn.record(ctx, now.version, now.history, rows, g.schema.Digest, g.schema.Fingerprint)
 	}
 	if err == nil {
 		err = g.sweep() // under the lock, which writing has taken

@@ -4,12 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // manage makes the tables that lockstep writes to, where they are missing. st was read in
@@ -28,29 +31,29 @@ func (c *conn) manage(ctx context.Context, st *state) error {
 	return nil
 }
 
-// record writes a row for each migration that was applied, and the version. It is called
-// in the transaction that applied them.
-func (c *conn) record(ctx context.Context, version Version, rows []row) error {
-	stmt, err := c.PrepareContext(ctx, `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
-VALUES (?, ?, ?, ?, ?, ?)`)
-	if err != nil {
-		return err
+// unrecorded returns the row that the history lacks of a version to which another tool
+// brought the database: without a checksum.
+func (s *Schema) unrecorded(history []row, version Version) []row {
+	m, ok := s.migration(version)
+	if !ok || slices.ContainsFunc(history, func(r row) bool { return r.Version == version }) {
+		return nil
 	}
-	defer stmt.Close()
+	return []row{{Applied: Applied{Version: version, File: m.File, At: time.Now(), Program: runningProgram()}}}
+}
+
+// record writes the version, and the rows that the history lacks. In the newest it notes
+// what atHead compares with: the digest and the fingerprint, and the schema cookie under
+// which they are true. It comes last in a transaction, because whatever changes the schema
+// changes the cookie. history was read in the same transaction.
+func (c *conn) record(ctx context.Context, version Version, history, rows []row, digest, fingerprint string) error {
 	for _, r := range rows {
-		_, err := stmt.ExecContext(ctx, r.Version, r.File, null(r.Checksum), r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), r.Program)
+		err := c.exec(ctx, `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
+VALUES (?, ?, ?, ?, ?, ?)`, r.Version, r.File, null(r.Checksum), r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), r.Program)
 		if err != nil {
 			return err
 		}
 	}
-	return c.exec(ctx, "UPDATE main._meta SET version = ?", version)
-}
-
-// seal notes in the newest row of the history what atHead compares with: the digest and
-// the fingerprint, and the schema cookie under which they are true. It comes last in a
-// transaction, because whatever changes the schema changes the cookie.
-func (c *conn) seal(ctx context.Context, s *Schema, version Version, digest, fingerprint string) error {
-	if err := c.reached(ctx, s, version); err != nil {
+	if err := c.exec(ctx, "UPDATE main._meta SET version = ?1 WHERE version <> ?1", version); err != nil {
 		return err
 	}
 	var cookie int64
@@ -62,19 +65,43 @@ func (c *conn) seal(ctx context.Context, s *Schema, version Version, digest, fin
 	if err != nil {
 		return err
 	}
-	return c.exec(ctx, `UPDATE main._lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
+	err = c.exec(ctx, `UPDATE main._lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
 WHERE version < ? AND digest IS NOT NULL`, version)
+	if err != nil {
+		return err
+	}
+	return c.confirm(ctx, version, append(slices.Clip(history), rows...), digest, fingerprint)
 }
 
-// reached has the history have a row of the version: without a checksum if another tool
-// brought the database to it.
-func (c *conn) reached(ctx context.Context, s *Schema, version Version) error {
-	m, ok := s.migration(version)
-	if !ok {
-		return nil
+// confirm reads back what was recorded: the version, the history, and the notes in its newest
+// row. A trigger may have changed it.
+func (c *conn) confirm(ctx context.Context, version Version, want []row, digest, fingerprint string) error {
+	st, err := c.readState(ctx)
+	var fact string
+	e := (*Error)(nil)
+	switch {
+	case errors.As(err, &e) && e.Detail != "":
+		fact = e.Detail
+	case err != nil:
+		return err
+	case !st.managed || st.version != version:
+		fact = "_meta says " + st.version.String()
+	case !slices.EqualFunc(want, st.history, func(a, b row) bool {
+		return a.Version == b.Version && a.File == b.File && a.Checksum == b.Checksum
+	}):
+		fact = "_lockstep_history has other rows"
+	default:
+		if r, ok := st.newest(); !ok || r.digest == digest && r.fingerprint == fingerprint && r.cookie.Int64 == st.cookie {
+			return nil
+		}
+		fact = "the newest row of _lockstep_history has other values"
 	}
-	return c.exec(ctx, `INSERT INTO main._lockstep_history (version, file, applied_at, duration_ms, program)
-VALUES (?, ?, ?, 0, ?) ON CONFLICT DO NOTHING`, version, m.File, time.Now().UTC().Format(time.RFC3339), runningProgram())
+	for _, o := range st.objects {
+		if o.Type == "trigger" && sqltext.IsOurs(o.Table) {
+			fact += " after trigger " + o.Name
+		}
+	}
+	return fmt.Errorf("version %v was recorded, but %s", version, fact)
 }
 
 // keepsOwn calls f, and returns an error if that changed what lockstep has written to the
@@ -95,39 +122,19 @@ func (c *conn) keepsOwn(ctx context.Context, f func() error) error {
 	return err
 }
 
-// readOwn reads everything that lockstep has written to the database. It includes
-// temporary tables, which would hide those with their names.
+// readOwn reads everything that lockstep has written to the database, and the names of what
+// is temporary and would hide or change it.
 func (c *conn) readOwn(ctx context.Context) (string, error) {
-	const names = "lower(tbl_name) IN ('_meta', '_lockstep_history')"
-	var b strings.Builder
-	var tables []string
-	err := c.query(ctx, "SELECT 'main', type, name, sql FROM sqlite_master WHERE "+names+" UNION ALL SELECT 'temp', type, name, sql FROM sqlite_temp_master WHERE "+names, func(scan scanner) error {
-		var schema, kind, name string
-		var text sql.NullString
-		err := scan(&schema, &kind, &name, &text)
-		b.WriteString(schema + " " + kind + " " + name + " " + text.String + "\n")
-		if schema == "main" && kind == "table" {
-			tables = append(tables, name)
-		}
-		return err
-	})
-	for _, table := range tables {
-		columns := "id, version"
-		if table == "_lockstep_history" {
-			columns = "version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie"
-		}
-		if err != nil {
-			break
-		}
-		q := "SELECT quote(" + strings.ReplaceAll(columns, ", ", ") || '|' || quote(") + ") FROM main." + table + " ORDER BY rowid"
-		err = c.query(ctx, q, func(scan scanner) error {
-			var text string
-			err := scan(&text)
-			b.WriteString(text + "\n")
-			return err
-		})
+	st, err := c.readState(ctx)
+	if e, ok := err.(*Error); ok && e.Err == nil {
+		return e.Detail, nil
 	}
-	return b.String(), err
+	var temporary string
+	if err == nil {
+		err = c.read(ctx, "SELECT coalesce(group_concat(name), '') FROM sqlite_temp_master WHERE lower(tbl_name) IN ('_meta', '_lockstep_history')", &temporary)
+	}
+	objects := slices.DeleteFunc(st.objects, func(o sqltext.Object) bool { return !sqltext.IsOurs(o.Table) })
+	return fmt.Sprint(temporary, objects, st.managed, st.version, st.history), err
 }
 
 // null stores "" as NULL.

@@ -99,7 +99,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		s.migrations, err = u.next(st)
 	}
 	if err == nil && (u.countFirst || s.isAlone()) {
-		s.before, err = u.conn.orphansBefore(ctx, st.objects)
+		s.before, err = sqlite.NewOrphanSet(ctx, u.conn.Conn, st.objects)
 	}
 	if err == nil {
 		done, err = u.runSegment(ctx, s)

@@ -25,11 +25,12 @@ type orphan struct {
 	still bool    // found again
 }
 
-// NewOrphanSet reads the rows that [FindOrphans] has found.
-func NewOrphanSet(ctx context.Context, db DB, found []Orphans) (*OrphanSet, error) {
+// NewOrphanSet reads the rows that [FindOrphans] finds.
+func NewOrphanSet(ctx context.Context, db DB, objects []sqltext.Object) (*OrphanSet, error) {
 	s := &OrphanSet{make(map[string]bool), make(map[uint64]orphan)}
-	if len(found) == 0 {
-		return s, nil
+	found, err := FindOrphans(ctx, db, objects)
+	if err != nil || len(found) == 0 {
+		return s, err
 	}
 	keys, err := foreignKeys(ctx, db)
 	for _, k := range keys {

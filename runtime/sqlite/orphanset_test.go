@@ -61,7 +61,7 @@ func TestOrphansOneByOne(t *testing.T) {
 			if !slices.Equal(got, c.want) || counted != checked {
 				t.Errorf("got %q, %d of %d; want %q", got, counted, checked, c.want)
 			}
-			all, err := NewOrphanSet(t.Context(), db, found)
+			all, err := NewOrphanSet(t.Context(), db, objects)
 			if err != nil {
 				t.Fatal(err)
 			}
