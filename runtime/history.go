@@ -167,24 +167,18 @@ func (c *conn) readVersion(ctx context.Context, st *state) error {
 	unreadable := func(format string, args ...any) error {
 		return &Error{Kind: ErrUnreadable, DB: c.file, Detail: fmt.Sprintf(format, args...)}
 	}
-	var versions []any
-	err := c.query(ctx, "SELECT version FROM main._meta LIMIT 3", func(scan scanner) error {
-		var v any
-		err := scan(&v)
-		versions = append(versions, v)
-		return err
-	})
-	if err != nil {
+	var n int
+	var found any
+	if err := c.QueryRowContext(ctx, "SELECT count(*), version FROM main._meta").Scan(&n, &found); err != nil {
 		return err
 	}
-	if len(versions) != 1 {
-		return unreadable("_meta has %d rows; want 1", len(versions))
-	}
-	v, ok := versions[0].(int64)
-	if !ok {
-		return unreadable("_meta says version %#v; want a whole number", versions[0])
-	}
-	if v < 0 {
+	v, ok := found.(int64)
+	switch {
+	case n != 1:
+		return unreadable("_meta has %d rows; want 1", n)
+	case !ok:
+		return unreadable("_meta says version %#v; want a whole number", found)
+	case v < 0:
 		return unreadable("_meta says version %d; want 0 or more", v)
 	}
 	st.version, st.managed = Version(v), true
