@@ -44,38 +44,25 @@ func help(stdout io.Writer, args []string) error {
 	return err
 }
 
+// printOverview prints the page of help itself, with the lists in it.
 func printOverview(w io.Writer) {
-	fmt.Fprint(w, `Lockstep keeps a SQLite database and the Go program that uses it at the same
-version.
-
-Usage:
-
-	lockstep COMMAND [flags] [arguments]
-
-Commands:
-
-`)
+	var names []string
 	for _, cmd := range commands() {
-		title, _, _ := page("commands/" + cmd.name)
-		fmt.Fprintf(w, "	%-9s %s\n", cmd.name, strings.ToLower(title[:1])+title[1:])
+		names = append(names, cmd.name)
 	}
-	fmt.Fprint(w, "\nTopics:\n\n")
-	for _, name := range topicNames() {
-		title, _, _ := page(name)
-		fmt.Fprintf(w, "	%-14s %s\n", name, strings.ToLower(title[:1])+title[1:])
+	_, text, _ := page("commands/help")
+	lists := strings.NewReplacer("{COMMANDS}", titles("commands/", names), "{TOPICS}", titles("", topicNames()))
+	lists.WriteString(w, strings.TrimPrefix(text, "\n"))
+}
+
+// titles lists pages and their titles.
+func titles(folder string, names []string) string {
+	var rows [][]string
+	for _, name := range names {
+		title, _, _ := page(folder + name)
+		rows = append(rows, []string{name, strings.ToLower(title[:1]) + title[1:]})
 	}
-	fmt.Fprint(w, `
-Without --db and --migrations, the paths are those in the section [paths] of the
-file .fastmigrate in the current folder, or else data/database.db and migrations;
-but check and schema look at a database only with --db. Flags may come before or
-after the arguments, with one hyphen or two.
-
-Exit codes: 0 done; 1 not so (stale, behind, refused, problems found); 2 no answer
-(a usage error, an unreadable file, a full disk, a locked database, an interrupt).
-
-"lockstep help NAME" explains a command or a topic. "lockstep init" is the first step
-in a program, and prints the next ones.
-`)
+	return indent(columns(rows))
 }
 
 // printManual prints what "lockstep help NAME" and "lockstep NAME -h" say.
@@ -126,7 +113,11 @@ func printTopic(w io.Writer, text string) {
 			case strings.HasPrefix(line, "| --- "):
 				continue
 			case strings.HasPrefix(line, "| "):
-				table = append(table, cells(line))
+				row := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+				for i := range row {
+					row[i] = strings.TrimSpace(row[i])
+				}
+				table = append(table, row)
 				continue
 			}
 		}
@@ -135,52 +126,26 @@ func printTopic(w io.Writer, text string) {
 		switch {
 		case strings.HasPrefix(line, "```"):
 			code = !code
-		case code && line != "\n":
-			fmt.Fprint(w, "\t", line)
+			continue
 		case code:
-			fmt.Fprint(w, line)
-		case strings.HasPrefix(line, "# "):
-			fmt.Fprint(w, line[2:])
-		case strings.HasPrefix(line, "## "):
-			fmt.Fprint(w, line[1:])
-		default:
-			fmt.Fprint(w, line)
+			line = indent(line)
+		case line[0] == '#':
+			line = strings.TrimPrefix(line[1:], " ")
 		}
+		io.WriteString(w, line)
 	}
 	printTable(w, table)
-}
-
-// cells returns the cells of a table's row.
-func cells(row string) []string {
-	row = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(row), "|"), "|")
-	cells := strings.Split(row, "|")
-	for i := range cells {
-		cells[i] = strings.TrimSpace(cells[i])
-	}
-	return cells
 }
 
 // printTable prints a table, whose first row is its header, with aligned columns.
 // When that is too wide for a terminal, the cells of a row go below its first.
 func printTable(w io.Writer, table [][]string) {
-	const wide = 90
-	widths, total := map[int]int{}, 0
-	for _, row := range table {
-		for i, cell := range row {
-			if n := utf8.RuneCountInString(cell); n > widths[i] {
-				total += n - widths[i]
-				widths[i] = n
-			}
-		}
+	aligned, wide := columns(table), false
+	for line := range strings.Lines(aligned) {
+		wide = wide || utf8.RuneCountInString(line) > 96
 	}
-	if total <= wide {
-		for _, row := range table {
-			var line strings.Builder
-			for i, cell := range row {
-				fmt.Fprintf(&line, "%-*s  ", widths[i], cell)
-			}
-			fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
-		}
+	if !wide {
+		io.WriteString(w, aligned)
 		return
 	}
 	for _, row := range table[1:] {

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // progress shows on a terminal how far an upgrade is, on one line that it erases in the
@@ -16,16 +19,11 @@ import (
 type progress struct {
 	done  chan struct{} // nil if nothing is shown
 	shown sync.WaitGroup
-
-	mu   sync.Mutex
-	last lockstep.Progress
+	last  atomic.Pointer[lockstep.Progress]
 }
 
 func startProgress(stderr io.Writer) *progress {
-	f, ok := stderr.(*os.File)
-	if !ok {
-		return &progress{}
-	}
+	f, _ := stderr.(*os.File)
 	if _, ok := terminalWidth(f); !ok {
 		return &progress{}
 	}
@@ -73,34 +71,26 @@ func newProgress(w io.Writer, width func() int, begun time.Time, ticks <-chan ti
 }
 
 // report is called by the runtime.
-func (p *progress) report(last lockstep.Progress) {
-	p.mu.Lock()
-	p.last = last
-	p.mu.Unlock()
-}
+func (p *progress) report(last lockstep.Progress) { p.last.Store(&last) }
 
 func (p *progress) line(elapsed time.Duration) string {
-	p.mu.Lock()
-	last := p.last
-	p.mu.Unlock()
+	last := cmp.Or(p.last.Load(), &lockstep.Progress{})
+	took := elapsed.Round(time.Second).String()
 	switch {
 	case last.Backup != "" && !last.Done:
-		return fmt.Sprintf("backup: %s, %v", last.Backup, elapsed.Round(time.Second))
+		return "backup: " + last.Backup + ", " + took
 	case last.File == "":
-		return fmt.Sprintf("waiting for the database, %v", elapsed.Round(time.Second))
+		return "waiting for the database, " + took
 	}
 	line := fmt.Sprintf("migration %d of %d: %s", last.Migration, last.Migrations, last.File)
 	if last.Statement > 0 {
 		line += fmt.Sprintf(", statement %d of %d", last.Statement, last.Statements)
 	}
-	line += fmt.Sprintf(", %v", elapsed.Round(time.Second))
-	switch last.Rows {
-	case 0:
-		return line
-	case 1:
-		return line + ", 1 row written"
+	line += ", " + took
+	if last.Rows > 0 {
+		line += ", " + wording.Count(int(last.Rows), "row") + " written"
 	}
-	return line + fmt.Sprintf(", %d rows written", last.Rows)
+	return line
 }
 
 // stop erases the line.

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 
@@ -185,20 +186,30 @@ func describe(err error, where string) jsonError {
 	return d
 }
 
-// printList prints the rows, if there are any, in columns under a title.
-func printList(w io.Writer, title string, rows [][]string) {
-	if len(rows) == 0 {
-		return
-	}
-	fmt.Fprintln(w, title)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+// columns returns the rows, each on a line, with their cells aligned.
+func columns(rows [][]string) string {
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		fmt.Fprintln(table, "  "+strings.Join(row, "\t"))
+		fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
 	table.Flush()
+	return blanks.ReplaceAllString(text.String(), "\n")
+}
+
+var blanks = regexp.MustCompile(` +\n`)
+
+// printList prints the rows, if there are any, in columns under a title.
+func printList(w io.Writer, title string, rows [][]string) {
+	if len(rows) > 0 {
+		fmt.Fprintln(w, title)
+	}
+	for line := range strings.Lines(columns(rows)) {
+		fmt.Fprint(w, "  ", line)
+	}
 }
 
 // indent puts a tab before each line that is not empty.
 func indent(s string) string {
-	return strings.ReplaceAll("\t"+strings.ReplaceAll(s, "\n", "\n\t"), "\t\n", "\n")
+	return strings.ReplaceAll(strings.TrimSuffix("\t"+strings.ReplaceAll(s, "\n", "\n\t"), "\t"), "\t\n", "\n")
 }

@@ -12,12 +12,8 @@ import (
 // ok is false if f is no terminal: /dev/null, for instance, is a device too, and has
 // no window.
 func terminalWidth(f *os.File) (columns int, ok bool) {
-	raw, err := f.SyscallConn()
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
-		return 0, false
-	}
-	var size *unix.Winsize
-	if e := raw.Control(func(fd uintptr) { size, err = unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ) }); e != nil || err != nil {
 		return 0, false
 	}
 	return int(size.Col), true
