@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/enroll"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/wording"
@@ -38,9 +37,6 @@ func enrollCommand(fs *flag.FlagSet) action {
 			return nil, err
 		}
 		s.warnings = append(s.warnings, out.Warnings...)
-		if err != nil && out.Fits > 0 {
-			err = gen.Refuse("differs", "%v; its schema is that of version %v\n\tlockstep enroll --db %s --at %d", err, out.Fits, wording.CommandLine(r.Path), out.Fits)
-		}
 		_, isPackage := directive(r.Dir)
 		return &enrollResult{r.Path, out, isPackage}, err
 	}

@@ -47,7 +47,6 @@ type Result struct {
 	LeftAlone []*Tool              `json:"leftAlone"` // whose tables are in the database
 	From      *Record              `json:"from"`      // what Request.From recorded, or nil
 
-	Fits     lockstep.Version `json:"-"` // a version at which nothing differs, if it was looked for
 	Objects  []sqltext.Object `json:"-"` // that the first migration makes
 	Warnings gen.Problems     `json:"-"` // about it
 	Quotes   bool             `json:"-"` // it has strings in double quotes
@@ -99,7 +98,6 @@ type enrollment struct {
 	Request
 	db     *database.DB
 	newest *lockstep.Schema // nil if there are no migrations
-	record *Record          // of From
 	out    Result
 }
 
@@ -119,7 +117,7 @@ func (e *enrollment) noMigrations() (bool, error) {
 // enroll marks the database as being at the version of schema, or at the one that
 // another tool recorded.
 func (e *enrollment) enroll(ctx context.Context, schema *lockstep.Schema, objects []sqltext.Object) (_ *Result, err error) {
-	if e.record != nil && e.At == 0 {
+	if e.out.From != nil && e.At == 0 {
 		if schema, err = e.choose(ctx, objects); err != nil {
 			return nil, err
 		}
@@ -133,13 +131,22 @@ func (e *enrollment) enroll(ctx context.Context, schema *lockstep.Schema, object
 	ownName := func(o sqltext.Object) bool { return sqltext.Equal(o.Name, "_meta") }
 	if len(changed) > 0 && !slices.ContainsFunc(objects, ownName) {
 		e.out.Changed = changed
-		if e.At == 0 {
-			if e.out.Fits, err = e.fits(ctx, objects); err != nil {
-				return nil, err
+		text := fmt.Sprintf("%s: differs from what the migrations produce at version %v in %s; not enrolled",
+			e.Path, schema.Expected, wording.Count(len(changed), "object"))
+		var others []lockstep.Version
+		for _, m := range slices.Backward(e.newest.Migrations) {
+			if e.At == 0 {
+				others = append(others, m.Version)
 			}
 		}
-		return &e.out, gen.Refuse("differs", "%s: differs from what the migrations produce at version %v in %s; not enrolled",
-			e.Path, schema.Expected, wording.Count(len(changed), "object"))
+		fit, err := e.fitting(ctx, others, 1, objects)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range fit {
+			text += fmt.Sprintf("; its schema is that of version %v\n\tlockstep enroll --db %s --at %d", s.Expected, wording.CommandLine(e.Path), s.Expected)
+		}
+		return &e.out, gen.Refuse("differs", "%s", text)
 	}
 	if e.out.LeftAlone, err = e.leftAlone(ctx); err != nil {
 		return nil, err
@@ -186,20 +193,23 @@ func (e *enrollment) compare(schema *lockstep.Schema, found []sqltext.Object) ([
 	return changed, nil
 }
 
-// fits returns the newest version whose schema the database does have, or 0.
-func (e *enrollment) fits(ctx context.Context, found []sqltext.Object) (lockstep.Version, error) {
-	for _, m := range slices.Backward(e.newest.Migrations) {
-		schema, err := e.schema(ctx, m.Version)
+// fitting returns the schemas of the first n of the versions at which nothing differs.
+func (e *enrollment) fitting(ctx context.Context, versions []lockstep.Version, n int, found []sqltext.Object) (fit []*lockstep.Schema, err error) {
+	for _, v := range versions {
+		schema, err := e.schema(ctx, v)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		changed, err := e.compare(schema, found)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		if len(changed) == 0 {
-			return m.Version, nil
+			fit = append(fit, schema)
+		}
+		if len(fit) == n {
+			break
 		}
 	}
-	return 0, nil
+	return fit, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +19,7 @@ type Tool struct {
 	Table   string `json:"table"` // "" if it keeps none
 	Name    string `json:"tool"`
 	columns string // of the table, sorted, in lower case
-	query   string // for each version, and whether its flag is set
+	query   string // for each version that it has applied, and whether it failed there
 	last    bool   // it records only the last migration
 }
 
@@ -36,7 +35,8 @@ type Tool struct {
 //     the name of its file begins.
 //   - user_version is where programs without a tool count.
 var Tools = []*Tool{
-	{"goose_db_version", "goose", "id is_applied tstamp version_id", "SELECT version_id, is_applied FROM goose_db_version ORDER BY id", false},
+	{"goose_db_version", "goose", "id is_applied tstamp version_id",
+		"SELECT version_id, 0 FROM goose_db_version AS g WHERE is_applied AND id = (SELECT max(id) FROM goose_db_version WHERE version_id = g.version_id)", false},
 	{"schema_migrations", "golang-migrate", "dirty version", "SELECT version, dirty FROM schema_migrations", true},
 	{"schema_migrations", "dbmate", "version", "SELECT version, 0 FROM schema_migrations", false},
 	{"", "user_version", "", "SELECT max(user_version, 0), 0 FROM pragma_user_version", true},
@@ -88,20 +88,12 @@ func (e *enrollment) leftAlone(ctx context.Context) ([]*Tool, error) {
 // has reports whether the database has the table of the tool. A table of the same name
 // with other columns is the user's.
 func (e *enrollment) has(ctx context.Context, t *Tool) (bool, error) {
-	if t.Table == "" {
-		return false, nil
-	}
-	var columns []string
-	err := sqlite.Each(ctx, e.db, "SELECT lower(name) FROM pragma_table_info('"+t.Table+"', 'main') ORDER BY 1", func(scan sqlite.Scan) error {
-		var name string
-		err := scan(&name)
-		columns = append(columns, name)
-		return err
-	})
+	var columns string
+	err := e.db.QueryRowContext(ctx, "SELECT ifnull(group_concat(lower(name), ' ' ORDER BY lower(name)), '') FROM pragma_table_info(?, 'main')", t.Table).Scan(&columns)
 	if err != nil {
 		return false, e.db.Named(err)
 	}
-	return strings.Join(columns, " ") == t.columns, nil
+	return t.Table != "" && columns == t.columns, nil
 }
 
 // readRecord reads what the tool of Request.From recorded.
@@ -117,33 +109,31 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 	if !found && t.Table != "" {
 		return gen.Refuse("missing", "%s: no table %s as %s makes it; not enrolled", e.Path, t.Table, t.Name)
 	}
-	applied := map[uint64]bool{}
+	var versions []uint64
 	err = sqlite.Each(ctx, e.db, t.query, func(scan sqlite.Scan) error {
 		var text string
-		var set bool
-		if err := scan(&text, &set); err != nil {
+		var dirty bool
+		if err := scan(&text, &dirty); err != nil {
 			return err
 		}
 		version, err := strconv.ParseUint(text, 10, 64)
 		switch {
 		case err != nil:
 			return gen.Refuse("differs", "%s: %s has version %q; want a number", e.Path, t.Table, text)
-		case t.Name == "golang-migrate" && set:
-			return gen.Refuse("differs", "%s: golang-migrate left version %d dirty: it failed halfway; repair that first", e.Path, version)
-		case t.Name == "goose" && !set, version == 0:
-			delete(applied, version)
-		default:
-			applied[version] = true
+		case dirty:
+			return gen.Refuse("differs", "%s: %s left version %d dirty: it failed halfway; repair that first", e.Path, t.Name, version)
+		case version > 0:
+			versions = append(versions, version)
 		}
 		return nil
 	})
-	if r := (*gen.Refusal)(nil); errors.As(err, &r) {
-		return err
-	}
-	if err != nil {
+	if r := (*gen.Refusal)(nil); err != nil && !errors.As(err, &r) {
 		return e.db.Named(err)
 	}
-	versions := slices.Sorted(maps.Keys(applied))
+	if err != nil {
+		return err
+	}
+	slices.Sort(versions)
 	n := len(versions)
 	switch {
 	case n == 0:
@@ -151,11 +141,10 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 	case n > 1 && t.last:
 		return gen.Refuse("differs", "%s: %s has %d rows; %s keeps one", e.Path, t.Table, n, t.Name)
 	}
-	e.record = &Record{Tool: t.Name, Last: strconv.FormatUint(versions[n-1], 10), versions: versions}
+	e.out.From = &Record{Tool: t.Name, Last: strconv.FormatUint(versions[n-1], 10), versions: versions}
 	if !t.last {
-		e.record.Migrations = n
+		e.out.From.Migrations = n
 	}
-	e.out.From = e.record
 	return nil
 }
 
@@ -163,7 +152,7 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 // files may have kept their numbers, or been renumbered: 0001 for 20240131094500. A tool
 // that records only the last migration says nothing in the second case.
 func (e *enrollment) meant() (versions []lockstep.Version, err error) {
-	r, migrations := e.record, e.newest.Migrations
+	r, migrations := e.out.From, e.newest.Migrations
 	last := r.versions[len(r.versions)-1]
 	isNumber := func(v uint64) bool {
 		return slices.ContainsFunc(migrations, func(m lockstep.Migration) bool { return uint64(m.Version) == v })
@@ -192,30 +181,16 @@ func (e *enrollment) choose(ctx context.Context, objects []sqltext.Object) (*loc
 	if err != nil {
 		return nil, err
 	}
-	var first *lockstep.Schema
-	var fit []*lockstep.Schema
-	for _, v := range versions {
-		schema, err := e.schema(ctx, v)
-		if err != nil {
-			return nil, err
-		}
-		if first == nil {
-			first = schema
-		}
-		changed, err := e.compare(schema, objects)
-		if err != nil {
-			return nil, err
-		}
-		if len(changed) == 0 {
-			fit = append(fit, schema)
-		}
+	fit, err := e.fitting(ctx, versions, 2, objects)
+	if err != nil {
+		return nil, err
 	}
 	switch len(fit) {
 	case 0:
-		return first, nil // the difference is shown
+		return e.schema(ctx, versions[0]) // the difference is shown
 	case 1:
 		return fit[0], nil
 	}
 	return nil, gen.Refuse("differs", "%s: what %s recorded is version %v by number and %v by count, and the schema is that of both; give one with --at",
-		e.Path, e.record.Tool, fit[0].Expected, fit[1].Expected)
+		e.Path, e.out.From.Tool, fit[0].Expected, fit[1].Expected)
 }
