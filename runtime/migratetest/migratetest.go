@@ -52,7 +52,7 @@ type Database struct {
 // a file that is removed at the end of the test. Version 0 is an empty database.
 func At(t testing.TB, s *lockstep.Schema, v lockstep.Version, opts ...Option) *Database {
 	t.Helper()
-	open, err := opener(opts)
+	open, err := newOpener(opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,28 +9,27 @@ import (
 )
 
 // An Option changes how [Run] and [At] go about it.
-type Option func(*config)
+type Option func(*opener)
 
-type config struct {
-	open func(path string) (*sql.DB, error)
-}
+// opener opens the database in the file at path.
+type opener func(path string) (*sql.DB, error)
 
 // Open has the databases of the test opened by f: as the program opens its own, with the
 // functions and modules that it adds to SQLite. The file at path may not exist yet; f
 // applies no migrations.
-func Open(f func(path string) (*sql.DB, error)) Option { return func(c *config) { c.open = f } }
+func Open(f func(path string) (*sql.DB, error)) Option { return func(o *opener) { *o = f } }
 
-// opener returns the function that opens databases.
-func opener(opts []Option) (func(path string) (*sql.DB, error), error) {
-	var c config
+// newOpener returns the function that opens databases.
+func newOpener(opts []Option) (open opener, err error) {
 	for _, opt := range opts {
-		opt(&c)
+		opt(&open)
 	}
-	if c.open != nil {
-		return c.open, nil
+	if open == nil {
+		var name string
+		name, err = driverName(sql.Drivers())
+		open = func(path string) (*sql.DB, error) { return sql.Open(name, dsn(path)) }
 	}
-	name, err := driverName(sql.Drivers())
-	return func(path string) (*sql.DB, error) { return sql.Open(name, dsn(path)) }, err
+	return open, err
 }
 
 // driverName returns which of the registered drivers is the one for SQLite: ncruces and

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -29,25 +30,22 @@ const reach = 64
 // rows survive is for tests with [At].
 func Run(t *testing.T, s *lockstep.Schema, opts ...Option) {
 	t.Helper()
-	open, err := opener(opts)
+	open, err := newOpener(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{ctx: t.Context(), schema: s, open: open, dir: t.TempDir()}
 	want, err := sqltext.ParseSchema(s.SQL)
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name+".db") }
 	// If one of these two fails, all others would.
 	ok := t.Run("GeneratedCodeIsCurrent", func(t *testing.T) {
 		if err := s.Stale(); err != nil {
 			t.Fatal(err)
 		}
-	}) && t.Run("NewDatabase", func(t *testing.T) {
-		if err := r.reaches(filepath.Join(r.dir, "new.db"), s, want); err != nil {
-			t.Error(err)
-		}
-	})
+	}) && t.Run("NewDatabase", func(t *testing.T) { reaches(t, open, file("new"), s, want) })
 	if !ok {
 		return
 	}
@@ -59,15 +57,19 @@ func Run(t *testing.T, s *lockstep.Schema, opts ...Option) {
 	versions = versions[:len(versions)-1]
 	from := func(v lockstep.Version, target *lockstep.Schema, want []sqltext.Object) {
 		t.Helper()
-		t.Run("From"+v.String(), func(t *testing.T) {
-			if err := r.reaches(r.at(v), target, want); err != nil {
-				t.Error(err)
-			}
-		})
-		os.Remove(r.at(v))
+		t.Run("From"+v.String(), func(t *testing.T) { reaches(t, open, file("from-"+v.String()), target, want) })
+		os.Remove(file("from-" + v.String()))
 	}
 	for i, v := range versions {
-		target, objects, err := r.step(v)
+		// This is what the program expected that was released with v.
+		target, err := s.At(v)
+		var objects []sqltext.Object
+		if err == nil {
+			objects, err = upgradeFile(t.Context(), open, file("data"), target)
+		}
+		if err == nil {
+			err = copyFile(file("data"), file("from-"+v.String()))
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,38 +82,14 @@ func Run(t *testing.T, s *lockstep.Schema, opts ...Option) {
 	}
 }
 
-// run is one call of Run.
-type run struct {
-	ctx    context.Context
-	schema *lockstep.Schema
-	open   func(path string) (*sql.DB, error)
-	dir    string
-}
-
-// at returns the path of the database that is at version v.
-func (r *run) at(v lockstep.Version) string { return filepath.Join(r.dir, "from-"+v.String()+".db") }
-
-// step upgrades the database that goes version by version to version v, and copies it. It
-// returns what the program expected that was released with v, and the objects.
-func (r *run) step(v lockstep.Version) (*lockstep.Schema, []sqltext.Object, error) {
-	target, err := r.schema.At(v)
+// reaches upgrades the database at path, which then has to have exactly the objects that
+// are wanted.
+func reaches(t *testing.T, open opener, path string, target *lockstep.Schema, want []sqltext.Object) {
+	t.Helper()
+	found, err := upgradeFile(t.Context(), open, path, target)
 	if err != nil {
-		return nil, nil, err
-	}
-	path := filepath.Join(r.dir, "data.db")
-	objects, err := r.upgrade(path, target)
-	if err == nil {
-		err = copyFile(path, r.at(v))
-	}
-	return target, objects, err
-}
-
-// reaches upgrades the database at path, and returns an error unless it then has exactly
-// the objects that are wanted.
-func (r *run) reaches(path string, target *lockstep.Schema, want []sqltext.Object) error {
-	found, err := r.upgrade(path, target)
-	if err != nil {
-		return err
+		t.Error(err)
+		return
 	}
 	changed, extra := sqltext.Diff(want, found)
 	var details []string
@@ -122,19 +100,18 @@ func (r *run) reaches(path string, target *lockstep.Schema, want []sqltext.Objec
 		details = append(details, o.Type+" "+o.Name+": not expected")
 	}
 	if len(details) > 0 {
-		return fmt.Errorf("%s: at version %v, but its tables differ: %s", filepath.Base(path), target.Expected, strings.Join(details, "; "))
+		t.Errorf("%s: at version %v, but its tables differ: %s", filepath.Base(path), target.Expected, strings.Join(details, "; "))
 	}
-	return nil
 }
 
-// upgrade upgrades the database at path, and returns its objects.
-func (r *run) upgrade(path string, target *lockstep.Schema) ([]sqltext.Object, error) {
-	db, err := r.open(path)
+// upgradeFile upgrades the database at path, and returns its objects.
+func upgradeFile(ctx context.Context, open opener, path string, target *lockstep.Schema) ([]sqltext.Object, error) {
+	db, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	objects, err := upgrade(r.ctx, db, target)
+	objects, err := upgrade(ctx, db, target)
 	if err != nil {
 		return nil, err
 	}
@@ -157,4 +134,46 @@ func copyFile(from, to string) error {
 		}
 	}
 	return nil
+}
+
+// upgrade does what the program does when it starts, which leaves no row without parent,
+// and returns the objects of the schema. It returns an error if a program would then not
+// start on the database, or if the file is damaged or has rows that break a NOT NULL or
+// CHECK of their table.
+func upgrade(ctx context.Context, db *sql.DB, target *lockstep.Schema) ([]sqltext.Object, error) {
+	if err := lockstep.Migrate(ctx, db, target); err != nil {
+		return nil, explain(err)
+	}
+	state, err := lockstep.Inspect(ctx, db, target)
+	if err == nil {
+		err = state.Refusal
+	}
+	if err != nil {
+		return nil, explain(err)
+	}
+	faults, err := sqlite.IntegrityCheck(ctx, db, 10)
+	if err == nil && len(faults) > 0 {
+		err = fmt.Errorf("%s: at version %v: integrity_check: %s", filepath.Base(state.DB), target.Expected, strings.Join(faults, "; "))
+	}
+	return state.Objects, err
+}
+
+// explain rewords an error for the author of the migrations. It leaves out the folder of
+// the database, which is a different one in each run, and the way to start anyway.
+func explain(err error) error {
+	if e := (*lockstep.Error)(nil); errors.As(err, &e) {
+		e.Digest = ""
+		if e.DB != "" {
+			e.DB = filepath.Base(e.DB)
+		}
+	}
+	if e := (*lockstep.MigrationError)(nil); errors.As(err, &e) {
+		e.DB = filepath.Base(e.DB)
+	}
+	for _, missing := range []string{"no such module: ", "no such function: ", "no such collation sequence: "} {
+		if strings.Contains(err.Error(), missing) {
+			return fmt.Errorf("%w\n\tif the program adds it to SQLite, have the test do so: migratetest.Open", err)
+		}
+	}
+	return err
 }
