@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen/enroll"
@@ -46,64 +44,27 @@ type enrollResult struct {
 	DB string `json:"db"`
 	*enroll.Result
 
-	isPackage bool // its directory has a go:generate line
+	IsPackage bool `json:"-"` // its directory has a go:generate line
+}
+
+// Made says how many objects of which types the first migration makes.
+func (r *enrollResult) Made() string {
+	counts := map[string]int{}
+	for _, o := range r.Objects {
+		counts[o.Type]++
+	}
+	var parts []string
+	for _, kind := range []string{"table", "index", "view", "trigger"} {
+		if n := counts[kind]; n > 0 {
+			parts = append(parts, wording.Count(n, kind))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (r *enrollResult) print(w io.Writer) {
 	printDifferences(w, r.Changed)
-	if !r.Enrolled {
-		return
+	if r.Enrolled {
+		printTemplate(w, "enroll.txt", r)
 	}
-	if r.File != "" {
-		counts := map[string]int{}
-		for _, o := range r.Objects {
-			counts[o.Type]++
-		}
-		var parts []string
-		for _, kind := range []string{"table", "index", "view", "trigger"} {
-			if n := counts[kind]; n > 0 {
-				parts = append(parts, wording.Count(n, kind))
-			}
-		}
-		fmt.Fprintf(w, "%s: written: %s\n", r.File, strings.Join(parts, ", "))
-	}
-	fmt.Fprintf(w, "%s: enrolled at version %v", r.DB, r.Version)
-	if r.From != nil {
-		fmt.Fprintf(w, " (%v)", r.From)
-	}
-	fmt.Fprintln(w)
-
-	say := func(text string, lines ...string) {
-		fmt.Fprintf(w, "\n%s\n\n%s\n", text, indent(strings.Join(lines, "\n")))
-	}
-	var lines []string
-	for _, t := range r.Rows {
-		lines = append(lines, t.Table+": "+wording.Count(int(t.Rows), "row"))
-	}
-	if len(lines) > 0 {
-		say("A new database will have the tables and no rows. If the program needs rows from the\n"+
-			"start, add INSERTs to the file. Tables with few rows:", lines...)
-	}
-	lines = nil
-	for _, s := range r.Settings {
-		lines = append(lines, "PRAGMA "+s.Pragma+" = "+s.Value)
-	}
-	if len(lines) > 0 {
-		say("Settings of this database that are not part of its schema; a new one will not have them:", lines...)
-	}
-	for _, t := range r.LeftAlone {
-		say(fmt.Sprintf("%s keeps its version in %s, which was left alone.\nOnce no program needs it, a migration can drop it:", t.Name, t.Table),
-			"DROP TABLE IF EXISTS "+t.Table+";")
-	}
-	if r.File == "" {
-		return
-	}
-	if r.Quotes {
-		say("The file has strings in double quotes, which some builds of SQLite refuse. Put them in\n"+
-			"single quotes, or add --dqs to the go:generate line:", "//"+"go:generate go tool lockstep generate --dqs")
-	}
-	if !r.isPackage {
-		say("Make a Go package of the directory:", "lockstep init "+wording.CommandLine(filepath.Dir(r.File)))
-	}
-	say("Read the file, generate, and commit both before any other database gets it:", "go generate ./...")
 }

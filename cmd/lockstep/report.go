@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"embed"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"text/tabwriter"
+	"text/template"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -206,6 +210,20 @@ func printList(w io.Writer, title string, rows [][]string) {
 	}
 	for line := range strings.Lines(columns(rows)) {
 		fmt.Fprint(w, "  ", line)
+	}
+}
+
+//go:embed templates
+var files embed.FS
+
+// templates are what commands say that say more than a few lines.
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"base": path.Base, "dir": filepath.Dir, "quote": wording.CommandLine,
+}).ParseFS(files, "templates/*"))
+
+func printTemplate(w io.Writer, name string, data any) {
+	if err := templates.ExecuteTemplate(w, name, data); err != nil {
+		panic(err) // the template is wrong
 	}
 }
 

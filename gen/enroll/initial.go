@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,9 +18,8 @@ import (
 // initialFile is the migration that an existing schema becomes.
 const initialFile = "0001-initialize.sql"
 
-// initialize writes the first migration from the schema of the database, and marks the
-// database as being at version 1. Before that, it makes another database with the
-// migration and compares the two.
+// initialize writes the first migration from the schema of the database, makes another
+// database with it and compares the two, and marks the database as being at version 1.
 func (e *enrollment) initialize(ctx context.Context, objects []sqltext.Object) (_ *Result, err error) {
 	if e.At > 1 {
 		return nil, gen.Refuse("missing", "%s: no migrations; without any, %s becomes version 0001", e.Dir, e.Path)
@@ -38,10 +36,6 @@ func (e *enrollment) initialize(ctx context.Context, objects []sqltext.Object) (
 	}
 	e.out.Objects = readingOrder(objects)
 	text, lines := write(e.out.Objects)
-	schema, err := e.prove(ctx, text, lines)
-	if err != nil {
-		return nil, err
-	}
 	if err := e.readSettings(ctx); err != nil {
 		return nil, e.db.Named(err)
 	}
@@ -50,12 +44,16 @@ func (e *enrollment) initialize(ctx context.Context, objects []sqltext.Object) (
 	if err != nil {
 		return nil, err
 	}
-	schema.Files = os.DirFS(e.Dir)
-	out, err := e.mark(ctx, schema)
+	defer func() {
+		if err != nil {
+			remove()
+		}
+	}()
+	schema, err := e.prove(ctx, lines)
 	if err != nil {
-		remove()
+		return nil, err
 	}
-	return out, err
+	return e.mark(ctx, schema)
 }
 
 // readingOrder returns tables, each after those that it references and with its indexes,
@@ -125,18 +123,10 @@ func write(objects []sqltext.Object) (text string, lines []int) {
 }
 
 // prove replays the migration and returns its schema, if that is the database's.
-func (e *enrollment) prove(ctx context.Context, text string, lines []int) (*lockstep.Schema, error) {
-	dir, err := os.MkdirTemp("", "lockstep-enroll-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	if err := os.WriteFile(filepath.Join(dir, initialFile), []byte(text), 0o600); err != nil {
-		return nil, err
-	}
-	res, err := gen.Load(ctx, dir, gen.Options{DQS: true})
+func (e *enrollment) prove(ctx context.Context, lines []int) (*lockstep.Schema, error) {
+	res, err := gen.Load(ctx, e.Dir, gen.Options{DQS: true})
 	if problems := (gen.Problems)(nil); errors.As(err, &problems) {
-		// They name lines of a file that is not written.
+		// They name lines of a file that will be gone.
 		for i, p := range problems {
 			if n, _ := slices.BinarySearch(lines, p.Line+1); n > 0 {
 				o := e.out.Objects[n-1]
@@ -169,7 +159,7 @@ func (e *enrollment) prove(ctx context.Context, text string, lines []int) (*lock
 		e.out.Warnings = append(e.out.Warnings, w)
 	}
 	if len(res.Warnings) > 0 {
-		_, err := gen.Load(ctx, dir, gen.Options{})
+		_, err := gen.Load(ctx, e.Dir, gen.Options{})
 		e.out.Quotes = err != nil
 	}
 	return res.Schema, nil

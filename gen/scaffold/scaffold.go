@@ -75,12 +75,12 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 
 // A Package is what there is of a migrations package after [Init].
 type Package struct {
-	File       string // migrations.go, which Init wrote
-	Test       string // migrations_test.go, or "" if there was one
-	Name       string
-	ImportPath string // "" outside of a module
-	Tool       bool   // the module has lockstep among its tools
-	Empty      bool   // there are no migrations yet
+	File       string `json:"file"` // migrations.go, which Init wrote
+	Test       string `json:"test"` // migrations_test.go, or "" if there was one
+	Name       string `json:"package"`
+	ImportPath string `json:"importPath"` // "" outside of a module
+	Tool       bool   `json:"tool"`       // the module has lockstep among its tools
+	Empty      bool   `json:"-"`          // there are no migrations yet
 }
 
 // Init makes a migrations package of dir. It overwrites nothing.
