@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/types/typeutil"
 )
 
@@ -19,8 +20,7 @@ type wrapper struct {
 	Query    int  // the parameter
 	Args     int  // the variadic parameter that it passes on as arguments, or -1
 	Several  bool // it takes more than one statement
-	OneRow   bool // it returns a row, which has the method Scan
-	Rows     bool // it returns rows
+	Rows     bool // it returns rows, or a row, which have the method Scan
 	Prepares bool // it returns a statement, whose methods take the arguments
 }
 
@@ -37,6 +37,12 @@ func callee(info *types.Info, call *ast.CallExpr) *types.Func {
 	return fn.Origin()
 }
 
+// calls reports whether the call is one of the function with the full name.
+func calls(info *types.Info, call *ast.CallExpr, name string) bool {
+	fn := callee(info, call)
+	return fn != nil && fn.FullName() == name
+}
+
 // called returns what is known about the function that is called, or nil.
 func (c *checker) called(call *ast.CallExpr) *wrapper {
 	fn := callee(c.pass.TypesInfo, call)
@@ -48,13 +54,7 @@ func (c *checker) called(call *ast.CallExpr) *wrapper {
 			return nil // a method expression takes the receiver as an argument
 		}
 	}
-	switch path := fn.Pkg().Path(); {
-	case path == ncrucesPath:
-		return ncruces(fn)
-	case path == sqlxPath:
-		return sqlx(fn)
-	}
-	if w := shaped(fn); w != nil {
+	if w := library(fn); w != nil {
 		return w
 	}
 	if w := c.wrappers[fn]; w != nil {
@@ -67,131 +67,81 @@ func (c *checker) called(call *ast.CallExpr) *wrapper {
 	return nil
 }
 
-// shaped knows the methods of database/sql, and of interfaces like it, by their names
-// and types.
-func shaped(fn *types.Func) *wrapper {
+// functions are what takes a query in database/sql, and in interfaces like it, with the
+// type of the first result; and without one, in sqlx alone. "Context" can follow a name.
+var functions = map[string]struct {
+	result string
+	wrapper
+}{
+	"Exec":     {"Result", wrapper{Several: true}},
+	"Query":    {"Rows", wrapper{Rows: true}},
+	"QueryRow": {"Row", wrapper{Rows: true}},
+	"Prepare":  {"Stmt", wrapper{Prepares: true, Args: -1}},
+
+	"MustExec":  {"", wrapper{Several: true}},
+	"Queryx":    {"", wrapper{Rows: true}},
+	"QueryRowx": {"", wrapper{Rows: true}},
+	"Get":       {},
+	"Select":    {},
+	"Preparex":  {"", wrapper{Prepares: true, Args: -1}},
+
+	// The arguments are a struct or a map, or lists of them.
+	"NamedExec":    {"", wrapper{Args: -1}},
+	"NamedQuery":   {"", wrapper{Args: -1}},
+	"PrepareNamed": {"", wrapper{Args: -1}},
+	"In":           {"", wrapper{Args: -1}},
+}
+
+// library knows functions of libraries by their names and types.
+func library(fn *types.Func) *wrapper {
 	sig := fn.Signature()
-	if sig.Recv() == nil || sig.Results().Len() == 0 {
-		return nil
-	}
-	name := strings.TrimSuffix(fn.Name(), "Context")
-	w := &wrapper{Args: -1}
-	var result string
-	switch name {
-	case "Exec":
-		result, w.Several = "Result", true
-	case "Query":
-		result, w.Rows = "Rows", true
-	case "QueryRow":
-		result, w.OneRow = "Row", true
-	case "Prepare":
-		result, w.Prepares = "Stmt", true
-	default:
-		return nil
-	}
-	if !isNamed(sig.Results().At(0).Type(), "database/sql", result) {
-		return nil
-	}
-	params := sig.Params()
-	if params.Len() > 0 && isNamed(params.At(0).Type(), "context", "Context") {
-		w.Query = 1
-	}
-	if params.Len() <= w.Query || !isString(params.At(w.Query).Type()) {
-		return nil
-	}
-	rest := params.Len() - w.Query - 1
-	switch {
-	case w.Prepares && rest == 0:
-	case !w.Prepares && rest == 1 && takesAny(sig):
-		w.Args = w.Query + 1
-	default:
-		return nil
-	}
-	return w
-}
-
-// takesAny reports whether the last parameter is ...any.
-func takesAny(sig *types.Signature) bool {
-	if !sig.Variadic() {
-		return false
-	}
-	last := sig.Params().At(sig.Params().Len() - 1).Type().(*types.Slice)
-	i, ok := last.Elem().Underlying().(*types.Interface)
-	return ok && i.Empty()
-}
-
-// ncruces knows the methods of *sqlite3.Conn.
-func ncruces(fn *types.Func) *wrapper {
-	sig := fn.Signature()
-	if sig.Recv() == nil || !isNamed(sig.Recv().Type(), ncrucesPath, "Conn") {
-		return nil
-	}
-	switch fn.Name() {
-	case "Exec", "Prepare", "PrepareFlags": // the last two return the rest of the text
-		return &wrapper{Query: 0, Args: -1, Several: true}
-	}
-	return nil
-}
-
-// sqlx knows the functions and methods of sqlx that take a query. It does not count
-// the arguments of those that take a struct or a map, nor of In.
-func sqlx(fn *types.Func) *wrapper {
-	w := &wrapper{Query: -1, Args: -1}
-	counted := true
-	switch strings.TrimSuffix(fn.Name(), "Context") {
-	case "Exec", "MustExec":
-		w.Several = true
-	case "Query", "Queryx":
-		w.Rows = true
-	case "QueryRow", "QueryRowx":
-		w.OneRow = true
-	case "Get", "Select":
-	case "Prepare", "Preparex":
-		w.Prepares, counted = true, false
-	case "NamedExec", "NamedQuery", "PrepareNamed", "In":
-		counted = false
-	default:
-		return nil
-	}
-	params := fn.Signature().Params()
-	for i := range params.Len() {
-		if isString(params.At(i).Type()) {
-			w.Query = i
-			break
+	path := fn.Pkg().Path()
+	if path == ncrucesPath {
+		if sig.Recv() != nil && isNamed(sig.Recv().Type(), ncrucesPath, "Conn") &&
+			(fn.Name() == "Exec" || fn.Name() == "Prepare" || fn.Name() == "PrepareFlags") {
+			return &wrapper{Args: -1, Several: true} // Prepare returns the rest of the text
 		}
+		return nil
 	}
+	known, ok := functions[strings.TrimSuffix(fn.Name(), "Context")]
+	if !ok || path != sqlxPath && (sig.Recv() == nil || sig.Results().Len() == 0 || known.result == "" ||
+		!isNamed(sig.Results().At(0).Type(), "database/sql", known.result)) {
+		return nil
+	}
+	w := known.wrapper
+	params := slices.Collect(sig.Params().Variables())
+	w.Query = slices.IndexFunc(params, func(p *types.Var) bool { return isString(p.Type()) })
 	if w.Query < 0 {
 		return nil // a method of a prepared statement
 	}
-	if counted {
+	rest := params[w.Query+1:]
+	if w.Args == 0 {
 		w.Args = w.Query + 1
-		if !takesAny(fn.Signature()) || params.Len() != w.Args+1 {
+		if len(rest) != 1 || !sig.Variadic() || !types.Identical(rest[0].Type(), anySlice) {
 			return nil
 		}
+	} else if path != sqlxPath && len(rest) > 0 {
+		return nil
 	}
-	return w
+	return &w
 }
+
+var anySlice = types.NewSlice(types.Universe.Lookup("any").Type())
 
 // findWrappers finds the functions of the package that pass a parameter on, directly
 // or through each other.
 func (c *checker) findWrappers() {
 	for found := true; found; {
 		found = false
-		for _, f := range c.pass.Files {
-			for _, decl := range f.Decls {
-				d, ok := decl.(*ast.FuncDecl)
-				if !ok || d.Body == nil {
-					continue
-				}
-				fn, ok := c.pass.TypesInfo.Defs[d.Name].(*types.Func)
-				if !ok || c.wrappers[fn] != nil || shaped(fn) != nil {
-					continue
-				}
-				if w := c.wraps(fn, d.Body); w != nil {
-					c.wrappers[fn] = w
-					c.pass.ExportObjectFact(fn, w)
-					found = true
-				}
+		for d := range inspector.All[*ast.FuncDecl](c.in) {
+			fn, ok := c.pass.TypesInfo.Defs[d.Name].(*types.Func)
+			if !ok || d.Body == nil || c.wrappers[fn] != nil || library(fn) != nil {
+				continue
+			}
+			if w := c.wraps(fn, d.Body); w != nil {
+				c.wrappers[fn] = w
+				c.pass.ExportObjectFact(fn, w)
+				found = true
 			}
 		}
 	}
@@ -200,20 +150,18 @@ func (c *checker) findWrappers() {
 // wraps returns what fn passes on, or nil.
 func (c *checker) wraps(fn *types.Func, body *ast.BlockStmt) *wrapper {
 	params := slices.Collect(fn.Signature().Params().Variables())
-	// index returns which parameter e is, if nothing else is assigned to it, or -1.
-	index := func(e ast.Expr) int {
-		id, ok := ast.Unparen(e).(*ast.Ident)
-		if !ok {
-			return -1
-		}
-		return slices.IndexFunc(params, func(p *types.Var) bool {
-			return p == c.pass.TypesInfo.Uses[id] && len(c.resolver.values[p]) == 0
-		})
-	}
 	if !slices.ContainsFunc(params, func(p *types.Var) bool { return isString(p.Type()) }) {
 		return nil
 	}
-	for call := range each[*ast.CallExpr](body) {
+	// index returns which parameter e is, if nothing else is assigned to it, or -1.
+	index := func(e ast.Expr) int {
+		return slices.IndexFunc(params, func(p *types.Var) bool { return p == c.parameter(e) })
+	}
+	for n := range ast.Preorder(body) {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			continue
+		}
 		to := c.called(call)
 		if to == nil || to.Query >= len(call.Args) {
 			continue
@@ -228,9 +176,19 @@ func (c *checker) wraps(fn *types.Func, body *ast.BlockStmt) *wrapper {
 			w.Args = last
 		}
 		if results := fn.Signature().Results(); results.Len() > 0 && isScanner(results.At(0).Type()) {
-			w.OneRow, w.Rows = to.OneRow, to.Rows
+			w.Rows = to.Rows
 		}
 		return w
+	}
+	return nil
+}
+
+// parameter returns the parameter that e is, if nothing else is assigned to it, or nil.
+func (c *checker) parameter(e ast.Expr) *types.Var {
+	if id, ok := ast.Unparen(e).(*ast.Ident); ok {
+		if v, ok := c.pass.TypesInfo.Uses[id].(*types.Var); ok && v.Kind() == types.ParamVar && len(c.values[v]) == 0 {
+			return v
+		}
 	}
 	return nil
 }

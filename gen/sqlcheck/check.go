@@ -6,39 +6,62 @@ import (
 	"strings"
 )
 
-// check has SQLite read a query, and compares that with what the program does with
-// it.
+// A finding is something that is wrong.
+type finding struct {
+	check   string // the name of it, for directives
+	at      place
+	message string
+}
+
+// check reports what is wrong with a query. If it may be several texts, each must be
+// wrong, for not each has to be possible.
 func (c *checker) check(q *query) {
-	databases := c.open()
-	if len(databases) == 0 {
+	if len(c.open()) == 0 {
 		c.skip(q.At, "SchemaSQL cannot be read")
 		return
 	}
-	stmts := split(q.Text.SQL)
-	if why := c.unknown(q, databases, stmts); why != "" {
-		c.skip(q.At, why)
-		return
-	}
-	if len(q.Text.Holes) > 0 {
-		c.fill(q, databases)
-		return
-	}
-	if len(stmts) > 1 {
-		c.several(q, stmts[1].offset)
-	}
-	for _, s := range stmts {
-		if !s.reads() {
-			c.skip(q.Text.place(s.offset), strings.ToUpper(s.keyword)+" statements are not checked")
-			continue
+	var all [][]finding
+	for _, t := range q.Texts {
+		if len(q.Texts) > 1 && len(t.Holes) == 0 && strings.TrimSpace(t.SQL) == "" {
+			continue // nobody means to run nothing
 		}
-		c.statement(q, s, databases, len(stmts) == 1)
+		all = append(all, c.judge(q, t))
+	}
+	for _, f := range slices.Concat(all...) {
+		same := func(other finding) bool { return other.check == f.check }
+		if !slices.ContainsFunc(all, func(found []finding) bool { return !slices.ContainsFunc(found, same) }) {
+			c.report(q, f)
+		}
 	}
 }
 
-// unknown returns why SQLite cannot judge the query: most often, the query names what
-// the program's SQLite has, and this one has not.
-func (c *checker) unknown(q *query, databases []*database, stmts []statement) string {
-	if strings.IndexByte(q.Text.SQL, 0) >= 0 {
+// judge has SQLite read a text, and compares that with what the program does with it.
+func (c *checker) judge(q *query, t text) (all []finding) {
+	stmts := split(t.SQL)
+	if why := c.unknown(t, stmts); why != "" {
+		c.skip(q.At, why)
+		return nil
+	}
+	if len(t.Holes) > 0 {
+		return c.fill(q, t)
+	}
+	if len(stmts) > 1 {
+		all = c.several(q, t.place(stmts[1].offset))
+	}
+	for _, s := range stmts {
+		if !s.reads() {
+			c.skip(t.place(s.offset), strings.ToUpper(s.keyword)+" statements are not checked")
+			continue
+		}
+		all = append(all, c.statement(q, t, s, len(stmts) == 1)...)
+	}
+	return all
+}
+
+// unknown returns why SQLite cannot judge the text: most often, it names what the
+// program's SQLite has, and this one has not.
+func (c *checker) unknown(t text, stmts []statement) string {
+	if strings.IndexByte(t.SQL, 0) >= 0 {
 		return "SQLite stops reading at a NUL"
 	}
 	for _, s := range stmts {
@@ -46,7 +69,7 @@ func (c *checker) unknown(q *query, databases []*database, stmts []statement) st
 			if slices.Contains(c.reach.Owns, name) {
 				return "the program itself creates " + name
 			}
-			for _, d := range databases {
+			for _, d := range c.databases {
 				if d.unknown[name] {
 					return "SQLite cannot create " + name + " here"
 				}
@@ -56,31 +79,32 @@ func (c *checker) unknown(q *query, databases []*database, stmts []statement) st
 	return ""
 }
 
-// several reports a second statement where it is known that the driver refuses it: that
-// of ncruces does, except in Exec without arguments.
-func (c *checker) several(q *query, offset int) {
-	others := func(path string) bool { return !strings.HasPrefix(path, ncrucesPath) }
-	if !slices.Contains(c.reach.Drivers, ncrucesPath+"/driver") || slices.ContainsFunc(c.reach.Drivers, others) {
-		return
-	}
-	args := false
-	for _, a := range q.Calls {
-		args = args || a.Count > 0
+// several says so of a second statement where it is known that the driver refuses it:
+// that of ncruces does, except in Exec without arguments.
+func (c *checker) several(q *query, at place) []finding {
+	if !slices.Contains(c.reach.Drivers, ncrucesPath+"/driver") || !c.ncrucesOnly() {
+		return nil
 	}
 	switch {
 	case !q.Several:
-		c.complain(q, "several", offset, "second statement: the driver accepts only one")
-	case args:
-		c.complain(q, "several", offset, "second statement: the driver accepts only one with arguments")
+		return []finding{{"several", at, "second statement: the driver accepts only one"}}
+	case slices.ContainsFunc(q.Calls, func(a arguments) bool { return a.Count > 0 }):
+		return []finding{{"several", at, "second statement: the driver accepts only one with arguments"}}
 	}
+	return nil
 }
 
-// statement checks one statement of the query. With several schemas it is wrong only
-// if it is wrong with each of them, and with all their tables together.
-func (c *checker) statement(q *query, s statement, databases []*database, alone bool) {
+// ncrucesOnly reports whether all drivers of SQLite that are imported are of ncruces.
+func (c *checker) ncrucesOnly() bool {
+	return !slices.ContainsFunc(c.reach.Drivers, func(path string) bool { return !strings.HasPrefix(path, ncrucesPath) })
+}
+
+// statement checks one statement of a text. With several schemas it is wrong only if
+// it is wrong with each of them, and with all their tables together.
+func (c *checker) statement(q *query, t text, s statement, alone bool) (all []finding) {
 	var readings []*reading
 	var last *fault
-	for _, d := range databases {
+	for _, d := range c.databases {
 		r, f := d.read(s)
 		if f == nil {
 			readings = append(readings, r)
@@ -89,51 +113,43 @@ func (c *checker) statement(q *query, s statement, databases []*database, alone 
 		}
 	}
 	if len(readings) == 0 {
-		d := databases[len(databases)-1]
+		d := c.databases[len(c.databases)-1]
 		if why := c.silent(d, s, last); why != "" {
 			c.skip(q.At, why)
-			return
+			return nil
 		}
-		c.complain(q, "sql", s.offset+last.offset, "at "+d.name+": "+last.sentence)
-		return
+		return []finding{d.finding(t, s, last)}
 	}
-	for _, o := range q.objections(s, readings[0], alone) {
+	for _, f := range q.findings(t, s, readings[0], alone) {
 		// It must hold whichever of the schemas is meant.
-		if slices.ContainsFunc(readings, func(r *reading) bool { return !slices.Contains(q.objections(s, r, alone), o) }) {
+		if slices.ContainsFunc(readings, func(r *reading) bool { return !slices.Contains(q.findings(t, s, r, alone), f) }) {
 			continue
 		}
-		if o.check == "notnull" {
-			o.message = "at " + readings[0].name + ": " + o.message
+		if f.check == "notnull" {
+			f.message = "at " + readings[0].name + ": " + f.message
 		}
-		c.report(q, o.check, o.at, o.message)
+		all = append(all, f)
 	}
+	return all
 }
 
-// An objection is something that is wrong with what the program does with a
-// statement that SQLite accepts.
-type objection struct {
-	check   string
-	at      place
-	message string
-}
-
-// objections returns what is wrong. Unless the statement is alone in its query, whose
-// the arguments are depends on the driver.
-func (q *query) objections(s statement, r *reading, alone bool) (all []objection) {
+// findings returns what is wrong with a statement that SQLite accepts. Unless it is
+// alone in its text, whose the arguments are depends on the driver.
+func (q *query) findings(t text, s statement, r *reading, alone bool) (all []finding) {
 	for _, m := range r.missing {
-		all = append(all, objection{"notnull", q.Text.place(s.offset), "NOT NULL constraint failed: " + m + ": the INSERT gives it no value"})
+		all = append(all, finding{"notnull", t.place(s.offset), "NOT NULL constraint failed: " + m + ": the INSERT gives it no value"})
 	}
 	if !alone {
 		return all
 	}
 	for _, a := range q.Calls {
 		for _, wrong := range a.wrong(r) {
-			all = append(all, objection{"args", a.Place, wrong})
+			all = append(all, finding{"args", a.Place, wrong})
 		}
 	}
 	for _, scan := range q.Scans {
-		if wrong := scan.wrong(r); wrong != "" {
-			all = append(all, objection{"scan", scan.Place, wrong})
+		if wrong := scan.misfit(r); wrong != "" {
+			all = append(all, finding{"scan", scan.Place, wrong})
 		}
 	}
 	return all
@@ -169,13 +185,13 @@ func (a *arguments) wrong(r *reading) []string {
 	return all
 }
 
-// wrong returns what is wrong with the destinations, or "".
-func (s *scan) wrong(r *reading) string {
+// misfit returns what is wrong with destinations, or "".
+func (a *arguments) misfit(r *reading) string {
 	switch {
 	case r.columns == 0:
-		return "Scan has " + count(s.Count, "destination") + ", but the statement returns no rows"
-	case r.columns != s.Count:
-		return "Scan has " + count(s.Count, "destination") + " for " + count(r.columns, "column")
+		return "Scan has " + count(a.Count, "destination") + ", but the statement returns no rows"
+	case r.columns != a.Count:
+		return "Scan has " + count(a.Count, "destination") + " for " + count(r.columns, "column")
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package sqlcheck
 
 import (
+	"cmp"
 	"go/ast"
 	"go/token"
 	"slices"
@@ -9,175 +10,149 @@ import (
 	"golang.org/x/tools/go/analysis"
 )
 
-// directives are the //lockstep: comments of a package.
-type directives struct {
-	ignores []*ignore
-	off     map[*ast.File]*off
-	schema  *schemaDirective
-	faults  []analysis.Diagnostic
+// A directive is a //lockstep: comment.
+type directive struct {
+	pos     token.Pos
+	file    string
+	line    int
+	verb    string // "ignore", "off" or "schema"
+	subject string // the check that it silences, or "" for all; or the path of a schema
+	alone   bool   // on its line, and so about the next
+	used    bool
 }
 
-// An ignore silences a line.
-type ignore struct {
-	pos   token.Pos
-	file  string
-	line  int
-	alone bool   // on its line, and so about the next
-	check string // or "" for all
-	used  bool
-}
-
-type off struct {
-	pos  token.Pos
-	used bool
-}
-
-type schemaDirective struct {
-	pos  token.Pos
-	path string
-}
-
-func parseDirectives(pass *analysis.Pass) *directives {
-	d := &directives{off: map[*ast.File]*off{}}
-	for _, f := range pass.Files {
+// parseDirectives finds the directives of the package, and what is wrong with them.
+func (c *checker) parseDirectives() {
+	for _, f := range c.pass.Files {
 		for _, group := range f.Comments {
 			for _, comment := range group.List {
 				if words, ok := strings.CutPrefix(comment.Text, "//lockstep:"); ok {
-					d.parse(pass, f, comment.Pos(), words)
+					c.parseDirective(comment.Pos(), words)
 				}
 			}
 		}
 	}
-	return d
 }
 
-func (d *directives) parse(pass *analysis.Pass, f *ast.File, pos token.Pos, words string) {
+func (c *checker) parseDirective(pos token.Pos, words string) {
 	words, _, _ = strings.Cut(words, " //") // a comment on the directive
 	verb, rest, _ := strings.Cut(words, " ")
 	rest = strings.TrimSpace(rest)
+	at := c.pass.Fset.Position(pos)
+	d := &directive{pos: pos, file: at.Filename, line: at.Line, verb: verb}
 	switch verb {
 	case "ignore":
-		p := pass.Fset.Position(pos)
-		i := &ignore{pos: pos, file: p.Filename, line: p.Line, alone: !hasCode(pass.Fset, f, p.Line)}
-		if name, reason, ok := strings.Cut(rest, ":"); ok && isCheck(name) {
-			i.check, rest = name, strings.TrimSpace(reason)
+		d.alone = c.beginsLine(pos)
+		if check, reason, ok := strings.Cut(rest, ":"); ok && isCheck(check) {
+			d.subject, rest = check, strings.TrimSpace(reason)
 		}
 		if rest == "" {
-			d.fault(pos, "//lockstep:ignore needs a reason")
+			c.fault(pos, "//lockstep:ignore needs a reason")
 		}
-		d.ignores = append(d.ignores, i)
 	case "off":
-		d.off[f] = &off{pos: pos}
 	case "schema":
-		switch {
-		case rest == "":
-			d.fault(pos, "//lockstep:schema needs a path, or none")
-		case d.schema != nil && d.schema.path != rest:
-			d.fault(pos, "//lockstep:schema "+rest+": the package already has "+d.schema.path)
-		default:
-			d.schema = &schemaDirective{pos, rest}
+		d.subject = rest
+		if other := c.schemaDirective(); rest == "" {
+			c.fault(pos, "//lockstep:schema needs a path, or none")
+			return
+		} else if other != nil && other.subject != rest {
+			c.fault(pos, "//lockstep:schema "+rest+": the package already has "+other.subject)
+			return
 		}
 	default:
-		d.fault(pos, "//lockstep:"+verb+": unknown directive")
+		c.fault(pos, "//lockstep:"+verb+": unknown directive")
+		return
 	}
+	c.directives = append(c.directives, d)
 }
 
-func (d *directives) fault(pos token.Pos, message string) {
-	d.faults = append(d.faults, analysis.Diagnostic{Pos: pos, Category: "directive", Message: message})
+func (c *checker) fault(pos token.Pos, message string) {
+	c.faults = append(c.faults, analysis.Diagnostic{Pos: pos, Category: "directive", Message: message})
 }
 
 func isCheck(name string) bool {
-	switch name {
-	case "sql", "args", "scan", "notnull", "several":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"sql", "args", "scan", "notnull", "several"}, name)
 }
 
-// hasCode reports whether there is more than comments on the line.
-func hasCode(fset *token.FileSet, f *ast.File, line int) (has bool) {
-	ast.Inspect(f, func(n ast.Node) bool {
-		switch n.(type) {
-		case nil, *ast.File:
-		case *ast.Comment, *ast.CommentGroup:
-			return false
-		default:
-			has = has || fset.Position(n.Pos()).Line == line || fset.Position(n.End()-1).Line == line
+// beginsLine reports whether only blanks come before pos on its line.
+func (c *checker) beginsLine(pos token.Pos) bool {
+	at := c.pass.Fset.PositionFor(pos, false)
+	source, err := c.pass.ReadFile(at.Filename)
+	return err == nil && strings.TrimSpace(string(source[at.Offset-at.Column+1:at.Offset])) == ""
+}
+
+// schemaDirective returns the package's //lockstep:schema, or nil.
+func (c *checker) schemaDirective() *directive {
+	for _, d := range c.directives {
+		if d.verb == "schema" {
+			return d
 		}
-		return !has
-	})
-	return has
+	}
+	return nil
 }
 
 // narrow applies the package's //lockstep:schema.
 func (c *checker) narrow() {
-	d := c.directives.schema
+	d := c.schemaDirective()
 	if d == nil {
 		return
 	}
-	c.schemas = nil
-	if d.path == "none" {
-		return
-	}
-	for _, s := range c.reach.Schemas {
-		if s.Package == d.path {
-			c.schemas = append(c.schemas, s)
-		}
-	}
-	if c.schemas == nil {
-		c.directives.fault(d.pos, "//lockstep:schema "+d.path+": not imported, directly or indirectly")
+	c.schemas = slices.DeleteFunc(slices.Clone(c.schemas), func(s schema) bool { return s.Package != d.subject })
+	if len(c.schemas) == 0 && d.subject != "none" {
+		c.fault(d.pos, "//lockstep:schema "+d.subject+": not imported, directly or indirectly")
 	}
 }
 
 // unlessOff returns the file's queries that are to be checked: all, or none if the
 // file says so.
-func (d *directives) unlessOff(f *ast.File, queries []*query) []*query {
-	off := d.off[f]
-	if off == nil {
-		return queries
+func (c *checker) unlessOff(f *ast.File, queries []*query) []*query {
+	for _, d := range c.directives {
+		if d.verb == "off" && d.file == c.fileName(f) {
+			d.used = d.used || len(queries) > 0
+			return nil
+		}
 	}
-	off.used = off.used || len(queries) > 0
-	return nil
+	return queries
 }
 
-// silence reports whether a directive silences the check of the query at a place.
-func (d *directives) silence(q *query, check string, at place) bool {
+// silenced reports whether a directive silences the check of the query at a place.
+func (c *checker) silenced(q *query, check string, at place) bool {
 	if slices.Contains(q.Ignored, "") || slices.Contains(q.Ignored, check) {
 		return true
 	}
-	for _, i := range d.ignores {
-		if (i.check == "" || i.check == check) && i.covers(q, at) {
-			i.used = true
+	for _, d := range c.directives {
+		if (d.subject == "" || d.subject == check) && d.covers(q, at) {
+			d.used = true
 			return true
 		}
 	}
 	return false
 }
 
-// covers reports whether the directive is at the place, or at the beginning or end of
-// the query's string or call: a raw string has no room for it.
-func (i *ignore) covers(q *query, at place) bool {
-	return slices.ContainsFunc(append([]place{at}, q.edges...), func(p place) bool {
-		return p.File == i.file && (p.Line == i.line || i.alone && p.Line == i.line+1)
+// covers reports whether the directive is an ignore at the place, or at the beginning
+// or end of the query's string or call: a raw string has no room for it.
+func (d *directive) covers(q *query, at place) bool {
+	return d.verb == "ignore" && slices.ContainsFunc(append([]place{at}, q.edges...), func(p place) bool {
+		return p.File == d.file && (p.Line == d.line || d.alone && p.Line == d.line+1)
 	})
 }
 
 // complain reports what is wrong with the directives themselves.
-func (d *directives) complain(c *checker) {
-	if len(c.schemas) > 0 { // else nothing was checked, so nothing could be silenced
-		for _, i := range d.ignores {
-			if !i.used && !c.leavesOut(i.file) {
-				d.fault(i.pos, "//lockstep:ignore silences nothing")
-			}
+func (c *checker) complain() {
+	for _, d := range c.directives {
+		// Where nothing was checked, nothing could be silenced.
+		if d.used || len(c.schemas) == 0 || c.leavesOut(d.file) {
+			continue
 		}
-		for f, o := range d.off {
-			if !o.used && !c.leavesOut(c.fileName(f)) {
-				d.fault(o.pos, "//lockstep:off silences nothing: the file has no SQL")
-			}
+		switch d.verb {
+		case "ignore":
+			c.fault(d.pos, "//lockstep:ignore silences nothing")
+		case "off":
+			c.fault(d.pos, "//lockstep:off silences nothing: the file has no SQL")
 		}
 	}
-	slices.SortFunc(d.faults, func(a, b analysis.Diagnostic) int { return int(a.Pos - b.Pos) })
-	for _, fault := range d.faults {
+	slices.SortFunc(c.faults, func(a, b analysis.Diagnostic) int { return cmp.Compare(a.Pos, b.Pos) })
+	for _, fault := range c.faults {
 		c.pass.Report(fault)
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"slices"
+	"strconv"
 	"strings"
+
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -13,96 +16,63 @@ import (
 // constants returns the strings that are complete statements and reach no known call:
 // they may be for a library other than database/sql.
 func (c *checker) constants() []*query {
-	added := c.added()
-	return c.inFiles(func(f *ast.File) (found []*query) {
-		ast.PreorderStack(f, nil, func(n ast.Node, stack []ast.Node) bool {
-			lit, ok := n.(*ast.BasicLit)
-			if ok && lit.Kind == token.STRING && !c.resolver.read[lit] && c.complete(lit, stack[len(stack)-1], added) {
-				t := c.resolver.text(lit)
-				found = append(found, &query{
-					Package: c.pass.Pkg.Path(),
-					Text:    t,
-					At:      t.place(0),
-					Several: true,
-					edges:   c.places(lit.Pos(), lit.End()),
-				})
-			}
-			return true
-		})
-		return found
+	added := map[types.Object]bool{}
+	for cur := range c.in.Root().Preorder((*ast.Ident)(nil)) {
+		at := cur
+		if cur.ParentEdgeKind() == edge.SelectorExpr_Sel {
+			at = cur.Parent()
+		}
+		if c.isAdded(at) {
+			added[c.pass.TypesInfo.ObjectOf(cur.Node().(*ast.Ident))] = true
+		}
+	}
+	return c.inFiles((*ast.BasicLit)(nil), func(cur inspector.Cursor) *query {
+		lit := cur.Node().(*ast.BasicLit)
+		if lit.Kind != token.STRING || c.read[lit] || !c.complete(cur, added) || !c.looksLikeSQL(lit) {
+			return nil
+		}
+		q := c.newQuery(lit, lit)
+		q.Several = true
+		return q
 	})
 }
 
-// added returns the constants and variables that become part of something longer.
-func (c *checker) added() map[types.Object]bool {
-	added := map[types.Object]bool{}
-	note := func(e ast.Expr) {
-		switch e := ast.Unparen(e).(type) {
-		case *ast.Ident:
-			added[c.pass.TypesInfo.ObjectOf(e)] = true
-		case *ast.SelectorExpr:
-			added[c.pass.TypesInfo.ObjectOf(e.Sel)] = true
-		}
+// isAdded reports whether the string becomes part of something longer, or is printed.
+func (c *checker) isAdded(cur inspector.Cursor) bool {
+	switch parent := cur.Parent().Node().(type) {
+	case *ast.BinaryExpr:
+		return true
+	case *ast.AssignStmt:
+		return parent.Tok == token.ADD_ASSIGN
+	case *ast.ParenExpr:
+		return c.isAdded(cur.Parent())
+	case *ast.CallExpr:
+		return cur.ParentEdgeKind() == edge.CallExpr_Args && c.makesStrings(parent)
 	}
-	for _, f := range c.pass.Files {
-		for n := range ast.Preorder(f) {
-			switch n := n.(type) {
-			case *ast.BinaryExpr:
-				note(n.X)
-				note(n.Y)
-			case *ast.AssignStmt:
-				if n.Tok == token.ADD_ASSIGN {
-					note(n.Lhs[0])
-					note(n.Rhs[0])
-				}
-			case *ast.CallExpr:
-				if c.makesStrings(n) {
-					for _, arg := range n.Args {
-						note(arg)
-					}
-				}
-			}
-		}
-	}
-	return added
+	return false
 }
 
-// complete reports whether the literal, in its parent, stands for itself and looks
-// like SQL.
-func (c *checker) complete(lit *ast.BasicLit, parent ast.Node, added map[types.Object]bool) bool {
-	var name *ast.Ident // of what it is the value of
-	switch parent := parent.(type) {
-	case *ast.ValueSpec:
-		i := slices.Index(parent.Values, ast.Expr(lit))
-		if i < 0 || i >= len(parent.Names) {
+// complete reports whether the literal stands for itself.
+func (c *checker) complete(cur inspector.Cursor, added map[types.Object]bool) bool {
+	name := ast.Expr(nil) // of what it is the value of
+	switch kind, i := cur.ParentEdge(); kind {
+	case edge.ValueSpec_Values:
+		name = cur.Parent().Node().(*ast.ValueSpec).Names[i]
+	case edge.AssignStmt_Rhs:
+		assign := cur.Parent().Node().(*ast.AssignStmt)
+		if assign.Tok != token.DEFINE {
 			return false
 		}
-		name = parent.Names[i]
-	case *ast.AssignStmt:
-		i := slices.Index(parent.Rhs, ast.Expr(lit))
-		if i < 0 || len(parent.Lhs) != len(parent.Rhs) || parent.Tok != token.DEFINE {
-			return false
-		}
-		name = parent.Lhs[i].(*ast.Ident)
-	case *ast.KeyValueExpr:
-		if parent.Value != lit {
-			return false
-		}
-	case *ast.CompositeLit:
-	case *ast.CallExpr:
-		if c.makesStrings(parent) {
-			return false
-		}
+		name = assign.Lhs[i]
+	case edge.KeyValueExpr_Value, edge.CompositeLit_Elts:
+		return true
+	case edge.CallExpr_Args:
+		return !c.isAdded(cur)
 	default:
 		return false
 	}
-	if name != nil {
-		obj := c.pass.TypesInfo.ObjectOf(name)
-		if obj == nil || added[obj] || len(c.resolver.values[obj]) != 1 {
-			return false
-		}
-	}
-	return c.looksLikeSQL(lit)
+	obj := c.pass.TypesInfo.ObjectOf(name.(*ast.Ident))
+	return obj != nil && !added[obj] && len(c.values[obj]) == 1
 }
 
 // makesStrings reports whether the call makes a longer string of its arguments, or
@@ -122,13 +92,9 @@ func (c *checker) makesStrings(call *ast.CallExpr) bool {
 // looksLikeSQL reports whether the literal is one statement that reads or writes
 // tables, and neither prose nor a format.
 func (c *checker) looksLikeSQL(lit *ast.BasicLit) bool {
-	v := c.pass.TypesInfo.Types[lit].Value
-	if v == nil {
-		return false
-	}
-	t := c.resolver.text(lit)
-	stmts := split(t.SQL)
-	if len(stmts) != 1 || strings.Contains(t.SQL, "%") {
+	sql, _ := strconv.Unquote(lit.Value)
+	stmts := split(sql)
+	if len(stmts) != 1 || strings.Contains(sql, "%") {
 		return false
 	}
 	s := stmts[0]
@@ -140,9 +106,9 @@ func (c *checker) looksLikeSQL(lit *ast.BasicLit) bool {
 // constant checks a string that may not be SQL, or not for this database. It reports
 // only a single name that is nowhere in the schema when the rest is the schema's.
 func (c *checker) constant(q *query) {
-	databases := c.open()
-	stmts := split(q.Text.SQL)
-	if len(databases) == 0 || c.unknown(q, databases, stmts) != "" {
+	databases, t := c.open(), q.Texts[0]
+	stmts := split(t.SQL)
+	if len(databases) == 0 || c.unknown(t, stmts) != "" {
 		return
 	}
 	s := stmts[0]
@@ -167,5 +133,5 @@ func (c *checker) constant(q *query) {
 			return
 		}
 	}
-	c.complain(q, "sql", s.offset+last.offset, "at "+d.name+": "+last.sentence)
+	c.report(q, d.finding(t, s, last))
 }

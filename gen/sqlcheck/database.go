@@ -133,6 +133,11 @@ func (d *database) learnNames() {
 	}
 }
 
+// finding returns what SQLite says of a statement in a text, at its place.
+func (d *database) finding(t text, s statement, f *fault) finding {
+	return finding{"sql", t.place(s.offset + f.offset), "at " + d.name + ": " + f.sentence}
+}
+
 // A reading is what SQLite says of a statement that it has prepared.
 type reading struct {
 	name    string   // of the database

@@ -1,6 +1,8 @@
 package sqlcheck
 
 import (
+	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,37 +44,24 @@ func (s *statement) locate(sentence string) int {
 	return offset
 }
 
+// subjects matches the sentences with the word that they are about.
+var subjects = regexp.MustCompile(`^(?:no such .*: (?:.*\.)?(.+)|table .+ has no column named (.+)|cannot .* generated column (.+)|` +
+	`table (.+) may not be modified|cannot modify (.+) because .*|ON (CONFLICT) clause .*|.* (values) (?:for|were) .*)$`)
+
 // subject returns the word that the sentence is about, or "".
 func subject(sentence string) string {
-	words := strings.Fields(sentence)
-	switch {
-	case strings.HasPrefix(sentence, "no such ") && strings.Contains(sentence, ": "):
-		_, name, _ := strings.Cut(sentence, ": ")
-		return name[strings.LastIndexByte(name, '.')+1:]
-	case strings.Contains(sentence, " has no column named "), strings.HasPrefix(sentence, "cannot INSERT into generated column"),
-		strings.HasPrefix(sentence, "cannot UPDATE generated column"):
-		return words[len(words)-1]
-	case strings.HasPrefix(sentence, "table ") && strings.Contains(sentence, " may not be modified"):
-		return words[1]
-	case strings.HasPrefix(sentence, "cannot modify "):
-		return words[2]
-	case strings.HasPrefix(sentence, "ON CONFLICT clause"):
-		return "conflict"
-	case strings.Contains(sentence, " values for "), strings.HasSuffix(sentence, " values were supplied"):
-		return "values"
+	if m := subjects.FindStringSubmatch(sentence); m != nil {
+		return cmp.Or(m[1:]...)
 	}
 	return ""
 }
 
 // missingName returns the name that, SQLite says, does not exist.
 func missingName(sentence string) (string, bool) {
-	for _, prefix := range [...]string{"no such column: ", "no such table: "} {
-		if name, ok := strings.CutPrefix(sentence, prefix); ok {
+	for _, about := range [...]string{"no such column: ", "no such table: ", " has no column named "} {
+		if _, name, ok := strings.Cut(sentence, about); ok {
 			return name, !strings.Contains(name, " ")
 		}
-	}
-	if _, name, ok := strings.Cut(sentence, " has no column named "); ok {
-		return name, true
 	}
 	return "", false
 }
@@ -96,9 +85,8 @@ func (c *checker) nowhere(d *database, s statement, f *fault) bool {
 		return false
 	}
 	for i := range s.Tokens {
-		// "… AS name", "name AS (…)"
 		if s.Name(i) == name && (s.Name(i-1) == "as" || s.Name(i+1) == "as") {
-			return false
+			return false // "… AS name", "name AS (…)"
 		}
 	}
 	return true

@@ -1,6 +1,7 @@
 package sqlcheck
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -13,23 +14,24 @@ var fillings = [...]string{"", "1", " AND 1", " WHERE 1", "?", "1 = 1", "id = 1"
 // fillings with which SQLite can read it. If a name is missing then, which is in the
 // constant part and nowhere in the schema, fill reports it: no filling can add it. Where
 // one can, because tables may be part of it, fill is silent.
-func (c *checker) fill(q *query, databases []*database) {
-	if fault := c.missingDespite(q, databases[len(databases)-1]); fault != nil {
-		c.complain(q, "sql", fault.offset, "at "+databases[len(databases)-1].name+": "+fault.sentence)
-	} else {
-		c.skip(q.At, "part of the string is known only at run time")
+func (c *checker) fill(q *query, t text) []finding {
+	d := c.databases[len(c.databases)-1]
+	if f := c.missingDespite(t, d); f != nil {
+		return []finding{*f}
 	}
+	c.skip(q.At, "part of the string is known only at run time")
+	return nil
 }
 
-// missingDespite returns the name that is missing whatever the fillings are, or nil.
-func (c *checker) missingDespite(q *query, d *database) *fault {
-	if len(split(q.Text.SQL)) != 1 || len(q.Text.Holes) > 3 || !q.Text.late() {
+// missingDespite returns what name is missing whatever the fillings are, or nil.
+func (c *checker) missingDespite(t text, d *database) *finding {
+	if len(split(t.SQL)) != 1 || len(t.Holes) > 3 || !t.late() {
 		return nil
 	}
-	choice := make([]int, len(q.Text.Holes)) // of fillings
+	choice := make([]int, len(t.Holes)) // of fillings
 	for more := true; more; {
-		filled := q.Text.filled(choice)
-		stmts := split(filled.sql)
+		filled, holes := t.filled(choice)
+		stmts := split(filled.SQL)
 		if len(stmts) != 1 || !stmts[0].reads() {
 			return nil
 		}
@@ -39,11 +41,10 @@ func (c *checker) missingDespite(q *query, d *database) *fault {
 			if r != nil || c.silent(d, s, f) != "" {
 				return nil
 			}
-			offset := s.offset + f.offset
-			if at := filled.back(offset); at >= 0 && c.nowhere(d, s, f) {
-				return &fault{offset: at, sentence: f.sentence}
+			if hole = holeBefore(filled.SQL, s.offset+f.offset, holes); !touches(filled.SQL, s.offset+f.offset, holes) && c.nowhere(d, s, f) {
+				found := d.finding(filled, s, f)
+				return &found
 			}
-			hole = filled.last(offset)
 		}
 		more = next(choice, hole)
 	}
@@ -89,53 +90,37 @@ func (t *text) late() bool {
 	return true
 }
 
-// filled is a text with its holes filled.
-type filled struct {
-	sql   string
-	holes [][2]int // where in sql the fillings begin and end
-}
-
-func (t *text) filled(choice []int) filled {
-	var f filled
+// filled returns the text with its holes filled, and where in it they begin and end.
+func (t *text) filled(choice []int) (filled text, holes [][2]int) {
 	from := 0
 	for i, hole := range t.Holes {
-		f.sql += t.SQL[from:hole]
-		begin := len(f.sql)
-		f.sql += fillings[choice[i]]
-		f.holes = append(f.holes, [2]int{begin, len(f.sql)})
+		filled.add(t.slice(from, hole))
+		begin := len(filled.SQL)
+		filled.add(text{SQL: fillings[choice[i]], Pieces: []piece{{}}})
+		holes = append(holes, [2]int{begin, len(filled.SQL)})
 		from = hole
 	}
-	f.sql += t.SQL[from:]
-	return f
+	filled.add(t.slice(from, len(t.SQL)))
+	return filled, holes
 }
 
-// last returns the last hole that begins before the offset, or at the next token, or
-// -1.
-func (f *filled) last(offset int) int {
+// holeBefore returns the last hole that begins before the offset, or at the next token,
+// or -1.
+func holeBefore(sql string, offset int, holes [][2]int) int {
 	last := -1
-	for i, hole := range f.holes {
-		if hole[0] <= offset || strings.TrimSpace(f.sql[offset:hole[0]]) == "" {
+	for i, hole := range holes {
+		if hole[0] <= offset || strings.TrimSpace(sql[offset:hole[0]]) == "" {
 			last = i
 		}
 	}
 	return last
 }
 
-// back returns the offset in the text before it was filled, or -1 for one in a
-// filling, or in a name that a filling is part of.
-func (f *filled) back(offset int) int {
-	if offset >= len(f.sql) {
-		return -1
+// touches reports whether the token at the offset, or the end, can be part of a hole.
+func touches(sql string, offset int, holes [][2]int) bool {
+	if offset >= len(sql) {
+		return true
 	}
-	end := sqltext.Next(f.sql, offset).End
-	back := offset
-	for _, hole := range f.holes {
-		if end >= hole[0] && offset <= hole[1] {
-			return -1
-		}
-		if offset > hole[0] {
-			back -= hole[1] - hole[0]
-		}
-	}
-	return back
+	end := sqltext.Next(sql, offset).End
+	return slices.ContainsFunc(holes, func(hole [2]int) bool { return end >= hole[0] && offset <= hole[1] })
 }

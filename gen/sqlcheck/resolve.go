@@ -7,79 +7,31 @@ import (
 	"go/types"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
-// resolver is what is known about the names of a package.
+// resolver is what is known about the strings of a package.
 type resolver struct {
 	pass   *analysis.Pass
+	in     *inspector.Inspector
 	values map[types.Object][]value // what variables and constants are set to
 	embeds map[types.Object]string  // the file that go:embed puts into a string
 	read   map[ast.Node]bool        // literals that are part of a query
-}
-
-// A value is the i-th result of an expression, or unknown if that is nil.
-type value struct {
-	expr  ast.Expr
-	index int
+	texts  map[token.Pos][]text     // of the variables used at positions; nil while they are read
+	graphs map[ast.Node]*graph      // of functions
 }
 
 func newResolver(pass *analysis.Pass) *resolver {
-	p := &resolver{pass, map[types.Object][]value{}, map[types.Object]string{}, map[ast.Node]bool{}}
-	for _, f := range pass.Files {
-		for n := range ast.Preorder(f) {
-			switch n := n.(type) {
-			case *ast.AssignStmt:
-				if n.Tok == token.ASSIGN || n.Tok == token.DEFINE {
-					p.assign(n.Lhs, n.Rhs)
-				} else {
-					p.set(n.Lhs[0], value{})
-				}
-			case *ast.ValueSpec:
-				lhs := make([]ast.Expr, len(n.Names))
-				for i, name := range n.Names {
-					lhs[i] = name
-				}
-				if len(n.Values) > 0 {
-					p.assign(lhs, n.Values)
-				}
-			case *ast.RangeStmt:
-				p.set(n.Key, value{})
-				p.set(n.Value, value{})
-			case *ast.IncDecStmt:
-				p.set(n.X, value{})
-			case *ast.UnaryExpr:
-				if n.Op == token.AND {
-					p.set(n.X, value{})
-				}
-			case *ast.GenDecl:
-				p.embed(n)
-			}
-		}
-	}
+	p := &resolver{pass, inspector.New(pass.Files), map[types.Object][]value{}, map[types.Object]string{},
+		map[ast.Node]bool{}, map[token.Pos][]text{}, map[ast.Node]*graph{}}
+	p.findValues()
 	return p
-}
-
-func (p *resolver) assign(lhs, rhs []ast.Expr) {
-	for i, l := range lhs {
-		if len(lhs) == len(rhs) {
-			p.set(l, value{rhs[i], 0})
-		} else {
-			p.set(l, value{rhs[0], i})
-		}
-	}
-}
-
-func (p *resolver) set(lhs ast.Expr, v value) {
-	if id, ok := ast.Unparen(lhs).(*ast.Ident); ok {
-		if obj := p.pass.TypesInfo.ObjectOf(id); obj != nil {
-			p.values[obj] = append(p.values[obj], v)
-		}
-	}
 }
 
 // embed notes the file of a //go:embed line above a variable. Patterns that may match
@@ -110,18 +62,6 @@ func (p *resolver) embed(decl *ast.GenDecl) {
 	}
 }
 
-// once returns what the variable is set to, if that is known and happens once.
-func (p *resolver) once(obj types.Object) (value, bool) {
-	values := p.values[obj]
-	if len(values) != 1 || values[0].expr == nil {
-		return value{}, false
-	}
-	if obj.Exported() && obj.Parent() == p.pass.Pkg.Scope() {
-		return value{}, false // another package may set it
-	}
-	return values[0], true
-}
-
 // at returns a position as a place.
 func (p *resolver) at(pos token.Pos) place {
 	posn := p.pass.Fset.Position(pos)
@@ -138,179 +78,235 @@ func (p *resolver) constantAt(pos token.Pos, sql string) text {
 	return text{SQL: sql, Pieces: []piece{{Place: p.at(pos)}}}
 }
 
-// text returns what is known of a string.
-func (p *resolver) text(e ast.Expr) text { return p.fold(e, 0) }
+// most is how many texts a string may be before some are put together.
+const most = 64
 
-// fold bounds its depth because a variable may be declared by itself.
-func (p *resolver) fold(e ast.Expr, depth int) text {
+// fold returns what the string may be.
+func (p *resolver) fold(e ast.Expr) (all []text) {
 	e = ast.Unparen(e)
-	t, known := text{}, false
 	switch e := e.(type) {
 	case *ast.BasicLit:
-		t, known = p.literal(e)
+		all = p.literal(e)
 	case *ast.BinaryExpr:
-		if known = e.Op == token.ADD && depth < 20; known {
-			t = p.fold(e.X, depth+1)
-			t.add(p.fold(e.Y, depth+1))
+		if e.Op == token.ADD {
+			all = joined(p.fold(e.X), p.fold(e.Y))
 		}
 	case *ast.Ident:
-		t, known = p.name(e, depth+1)
+		all = p.name(e)
 	case *ast.SelectorExpr:
-		t, known = p.name(e.Sel, depth+1)
+		all = p.name(e.Sel)
 	case *ast.CallExpr:
-		t, known = p.call(e, depth+1)
+		all = p.call(e)
 	}
 	// The type checker has the last word on what a constant is.
-	if v := p.pass.TypesInfo.Types[e].Value; v != nil && v.Kind() == constant.String && (!known || len(t.Holes) > 0 || t.SQL != constant.StringVal(v)) {
-		return p.constantAt(e.Pos(), constant.StringVal(v))
+	if v := p.pass.TypesInfo.Types[e].Value; v != nil && v.Kind() == constant.String &&
+		(len(all) != 1 || len(all[0].Holes) > 0 || all[0].SQL != constant.StringVal(v)) {
+		return []text{p.constantAt(e.Pos(), constant.StringVal(v))}
 	}
-	if !known {
-		return p.unknown(e.Pos())
+	if len(all) == 0 || len(all) > most {
+		return []text{p.unknown(e.Pos())}
 	}
-	return t
+	return all
 }
 
-// name returns the text of a constant or variable.
-func (p *resolver) name(id *ast.Ident, depth int) (text, bool) {
+// joined returns each of the first texts with each of the second added.
+func joined(first, second []text) (all []text) {
+	for _, a := range first {
+		for _, b := range second {
+			t := text{a.SQL, slices.Clip(a.Pieces), slices.Clip(a.Holes)}
+			t.add(b)
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// name returns what a constant or variable may be.
+func (p *resolver) name(id *ast.Ident) []text {
 	obj := p.pass.TypesInfo.ObjectOf(id)
-	if obj == nil || depth > 20 || !isString(obj.Type()) {
-		return text{}, false
+	if obj == nil || !isString(obj.Type()) {
+		return nil
 	}
 	switch obj := obj.(type) {
 	case *types.Const:
-		if values := p.values[obj]; len(values) == 1 {
-			return p.fold(values[0].expr, depth), true
+		if values := p.values[obj]; len(values) == 1 && values[0].expr != nil {
+			return p.fold(values[0].expr)
 		}
 	case *types.Var:
-		if name, ok := p.embeds[obj]; ok && len(p.values[obj]) == 0 {
+		if name, ok := p.embeds[obj]; ok {
+			if len(p.values[obj]) > 1 {
+				return nil
+			}
 			return file(name)
 		}
-		if v, ok := p.once(obj); ok && v.index == 0 && !obj.IsField() {
-			return p.fold(v.expr, depth), true
-		}
+		return p.variable(obj, id.Pos())
 	}
-	return text{}, false
+	return nil
 }
 
-// call returns the text of a conversion, or of a call of fmt.Sprintf.
-func (p *resolver) call(call *ast.CallExpr, depth int) (text, bool) {
-	if len(call.Args) == 0 || depth > 20 || call.Ellipsis.IsValid() {
-		return text{}, false
+// variable returns what a variable may be where it is used.
+func (p *resolver) variable(v *types.Var, use token.Pos) (all []text) {
+	if all, ok := p.texts[use]; ok {
+		return all // nothing, if it depends on itself
+	}
+	p.texts[use] = nil
+	grows := false
+	for _, x := range p.reaching(v, use) {
+		switch {
+		case x.does == zero:
+			all = append(all, p.constantAt(use, ""))
+		case x.does == set && x.result == 0:
+			all = append(all, p.fold(x.expr)...)
+		case x.does == add:
+			before := p.variable(v, x.at)
+			grows = grows || before == nil
+			all = append(all, joined(before, p.fold(x.expr))...)
+		default:
+			all = append(all, p.unknown(use))
+		}
+	}
+	if grows || len(all) > most {
+		all = p.beginning(all, use)
+	}
+	p.texts[use] = all
+	return all
+}
+
+// beginning returns a text with what all texts begin with, and a hole.
+func (p *resolver) beginning(all []text, pos token.Pos) []text {
+	if len(all) == 0 {
+		return nil
+	}
+	n := len(all[0].SQL)
+	for _, t := range all {
+		n = min(n, len(t.SQL), slices.Min(append(t.Holes, n)))
+		for t.SQL[:n] != all[0].SQL[:n] {
+			n--
+		}
+	}
+	begin := all[0].slice(0, n)
+	begin.add(p.unknown(pos))
+	return []text{begin}
+}
+
+// call returns what the result of a conversion or of fmt.Sprintf may be.
+func (p *resolver) call(call *ast.CallExpr) (all []text) {
+	if len(call.Args) == 0 || call.Ellipsis.IsValid() {
+		return nil
 	}
 	if tv := p.pass.TypesInfo.Types[call.Fun]; tv.IsType() {
-		return p.fold(call.Args[0], depth), isString(tv.Type) && isString(p.pass.TypesInfo.TypeOf(call.Args[0]))
+		if isString(tv.Type) && isString(p.pass.TypesInfo.TypeOf(call.Args[0])) {
+			return p.fold(call.Args[0])
+		}
+		return nil
 	}
-	if fn := callee(p.pass.TypesInfo, call); fn == nil || fn.FullName() != "fmt.Sprintf" {
-		return text{}, false
+	if !calls(p.pass.TypesInfo, call, "fmt.Sprintf") {
+		return nil
 	}
-	format := p.fold(call.Args[0], depth)
-	if len(format.Holes) > 0 {
-		return text{}, false
+	for _, format := range p.fold(call.Args[0]) {
+		formatted := p.sprintf(format, call.Args[1:])
+		if formatted == nil {
+			return nil
+		}
+		all = append(all, formatted...)
 	}
-	return p.sprintf(format, call.Args[1:], depth)
+	return all
 }
 
 // sprintf formats. It does not know verbs other than %s, %d, %v and %q.
-func (p *resolver) sprintf(format text, args []ast.Expr, depth int) (t text, ok bool) {
+func (p *resolver) sprintf(format text, args []ast.Expr) []text {
+	if len(format.Holes) > 0 {
+		return nil
+	}
+	all := []text{{Pieces: format.Pieces[:1]}}
 	from := 0
 	for i := 0; i < len(format.SQL); i++ {
 		if format.SQL[i] != '%' {
 			continue
 		}
-		t.add(format.slice(from, i))
+		all = joined(all, []text{format.slice(from, i)})
 		if i++; i == len(format.SQL) {
-			return text{}, false
-		}
-		switch verb := format.SQL[i]; {
-		case verb == '%':
-			t.add(format.slice(i, i+1))
-		case strings.IndexByte("sdvq", verb) >= 0 && len(args) > 0:
-			t.add(p.argument(args[0], verb, depth))
-			args = args[1:]
-		default:
-			return text{}, false
+			return nil
 		}
 		from = i + 1
+		switch verb := format.SQL[i]; {
+		case verb == '%':
+			from = i
+		case strings.IndexByte("sdvq", verb) >= 0 && len(args) > 0:
+			all = joined(all, p.argument(args[0], verb))
+			args = args[1:]
+		default:
+			return nil
+		}
+		if len(all) > most {
+			return nil
+		}
 	}
-	t.add(format.slice(from, len(format.SQL)))
-	if len(t.Pieces) == 0 {
-		t.Pieces = format.Pieces
-	}
-	return t, true
+	return joined(all, []text{format.slice(from, len(format.SQL))})
 }
 
 // argument returns what an argument of fmt.Sprintf puts in the place of its verb.
-func (p *resolver) argument(e ast.Expr, verb byte, depth int) text {
+func (p *resolver) argument(e ast.Expr, verb byte) []text {
 	v := p.pass.TypesInfo.Types[e].Value
 	switch {
 	case verb != 'q' && isString(p.pass.TypesInfo.TypeOf(e)):
-		return p.fold(e, depth)
+		return p.fold(e)
 	case v != nil && verb == 'q' && v.Kind() == constant.String:
-		return p.constantAt(e.Pos(), strconv.Quote(constant.StringVal(v)))
+		return []text{p.constantAt(e.Pos(), strconv.Quote(constant.StringVal(v)))}
 	case v != nil && v.Kind() == constant.Int && verb != 'q':
-		return p.constantAt(e.Pos(), v.ExactString())
+		return []text{p.constantAt(e.Pos(), v.ExactString())}
 	}
-	return p.unknown(e.Pos())
+	return []text{p.unknown(e.Pos())}
 }
 
 // literal returns the text of a string literal, with a piece for each line of a raw
 // one, and for each run of plain characters of another.
-func (p *resolver) literal(lit *ast.BasicLit) (text, bool) {
-	if lit.Kind != token.STRING {
-		return text{}, false
+func (p *resolver) literal(lit *ast.BasicLit) []text {
+	value, err := strconv.Unquote(lit.Value)
+	if lit.Kind != token.STRING || err != nil {
+		return nil
 	}
 	p.read[lit] = true
-	value, err := strconv.Unquote(lit.Value)
-	if err != nil {
-		return text{}, false
-	}
 	if lit.Value[0] == '`' {
 		// Carriage returns are in the file, but not in the value.
 		returns := int(lit.End()-lit.Pos()) - len(lit.Value)
 		if returns > 0 && returns != strings.Count(value, "\n") {
-			return p.constantAt(lit.Pos(), value), true
+			return []text{p.constantAt(lit.Pos(), value)}
 		}
 		each := min(returns, 1)
 		return lined(value, func(line, offset int) place {
 			return p.at(lit.Pos() + 1 + token.Pos(offset+line*each))
-		}), true
+		})
 	}
-	t := text{SQL: value}
-	quoted := lit.Value[1 : len(lit.Value)-1]
+	t := p.constantAt(lit.Pos(), value)
 	plain := false
-	for at, i := 0, 0; i < len(quoted); {
-		r, multibyte, rest, err := strconv.UnquoteChar(quoted[i:], '"')
-		if err != nil {
-			break
-		}
-		escaped := quoted[i] == '\\'
+	for at, rest := 0, lit.Value[1:len(lit.Value)-1]; rest != ""; {
+		escaped := rest[0] == '\\'
 		if escaped || !plain {
-			t.Pieces = append(t.Pieces, piece{at, p.at(lit.Pos() + 1 + token.Pos(i)), !escaped})
+			t.Pieces = append(t.Pieces, piece{at, p.at(lit.End() - token.Pos(len(rest)+1)), !escaped})
 		}
 		plain = !escaped
-		if multibyte {
+		var r rune
+		var multibyte bool
+		if r, multibyte, rest, err = strconv.UnquoteChar(rest, '"'); multibyte {
 			at += utf8.RuneLen(r)
 		} else {
 			at++
 		}
-		i = len(quoted) - len(rest)
 	}
-	if len(t.Pieces) == 0 {
-		return p.constantAt(lit.Pos(), value), true
-	}
-	return t, true
+	return []text{t}
 }
 
 // file returns the text of an embedded file. Diagnostics about it are in that file.
-func file(name string) (text, bool) {
+func file(name string) []text {
 	// Not by pass.ReadFile, which knows the package's Go files only.
 	content, err := os.ReadFile(name)
 	if err != nil || !utf8.Valid(content) {
-		return text{}, false
+		return nil
 	}
 	return lined(string(content), func(line, offset int) place {
 		return place{File: name, Line: line + 1, Column: 1}
-	}), true
+	})
 }
 
 func isString(t types.Type) bool {

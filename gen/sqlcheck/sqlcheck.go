@@ -33,11 +33,12 @@
 // It reads the SQL passed to the methods of database/sql, to interfaces that
 // have such methods, to sqlx, to github.com/ncruces/go-sqlite3, and to functions
 // that pass a parameter on to one of these. The SQL may be a constant, a
-// concatenation or fmt.Sprintf of constants, a variable that is assigned once,
-// or an embedded file. Of a string with parts known only at run time, and of a
-// constant that looks like SQL but reaches no such call, it reports only names
-// that the schema does not have. SQL in a package that imports no schema is
-// checked in the packages that import both.
+// concatenation or fmt.Sprintf of constants, a variable, or an embedded file.
+// A variable may have been assigned in several ways on the way to the call: then
+// only what is wrong with each of them is reported. Of a string with parts known
+// only at run time, and of a constant that looks like SQL but reaches no such
+// call, it reports only names that the schema does not have. SQL in a package
+// that imports no schema is checked in the packages that import both.
 //
 // # What it leaves out
 //
@@ -106,58 +107,49 @@ func run(pass *analysis.Pass, o options) {
 		return // so that most packages cost nothing
 	}
 	c := &checker{
-		pass:       pass,
-		options:    o,
-		reach:      r,
-		schemas:    r.Schemas,
-		directives: parseDirectives(pass),
-		resolver:   newResolver(pass),
-		wrappers:   map[*types.Func]*wrapper{},
-		reported:   map[diagnostic]bool{},
+		resolver: newResolver(pass),
+		options:  o,
+		reach:    r,
+		schemas:  r.Schemas,
+		wrappers: map[*types.Func]*wrapper{},
+		reported: map[finding]bool{},
 	}
 	defer c.close()
+	c.parseDirectives()
 	c.narrow()
 	c.findWrappers()
 	queries := c.queries()
 	c.reach.Owns = merge(c.reach.Owns, c.owns())
 	c.join(queries)
-	c.directives.complain(c)
+	c.complain()
 	c.reach.export(pass)
 }
 
 // checker checks one package.
 type checker struct {
-	pass *analysis.Pass
+	*resolver
 	options
 	reach      reach
 	schemas    []schema // to check against
-	directives *directives
-	resolver   *resolver
+	directives []*directive
+	faults     []analysis.Diagnostic    // of directives
 	wrappers   map[*types.Func]*wrapper // of this package
 	databases  []*database              // opened when the first query is checked
 	opened     bool
-	reported   map[diagnostic]bool
-}
-
-// diagnostic is what two reports have in common if they are the same.
-type diagnostic struct {
-	at      place
-	message string
+	reported   map[finding]bool
 }
 
 // join checks the queries of this package, and those of imported packages that had no
 // schema, or leaves them to its importers.
 func (c *checker) join(queries []*query) {
 	if len(c.schemas) == 0 {
-		for _, q := range queries {
-			why := "no schema is imported here"
-			if c.directives.schema != nil {
-				why = "//lockstep:schema selects no schema"
-			}
-			c.skip(q.At, why)
+		why := "no schema is imported here"
+		if c.schemaDirective() != nil {
+			why = "//lockstep:schema selects no schema"
 		}
-		if c.directives.schema == nil {
-			for _, q := range queries {
+		for _, q := range queries {
+			c.skip(q.At, why)
+			if c.schemaDirective() == nil {
 				q.export(c)
 			}
 		}
@@ -180,21 +172,18 @@ func (c *checker) join(queries []*query) {
 	c.reach.Queries = nil
 }
 
-// report reports something about a query, unless a directive silences it.
-func (c *checker) report(q *query, check string, at place, message string) {
-	d := diagnostic{at, message}
-	if c.reported[d] || c.directives.silence(q, check, at) {
-		return
+// report reports something about a query, once, unless a directive silences it.
+func (c *checker) report(q *query, f finding) {
+	if !c.reported[f] && (q == nil || !c.silenced(q, f.check, f.at)) {
+		c.reported[f] = true
+		c.pass.Report(analysis.Diagnostic{Pos: f.at.resolve(c.pass), Category: f.check, Message: f.message})
 	}
-	c.reported[d] = true
-	c.pass.Report(analysis.Diagnostic{Pos: at.resolve(c.pass), Category: check, Message: message})
 }
 
 // skip reports why something was not checked, for the flag -why.
 func (c *checker) skip(at place, why string) {
-	if d := (diagnostic{at, why}); c.why && !c.reported[d] {
-		c.reported[d] = true
-		c.pass.Report(analysis.Diagnostic{Pos: at.resolve(c.pass), Category: "why", Message: "not checked: " + why})
+	if c.why {
+		c.report(nil, finding{"why", at, "not checked: " + why})
 	}
 }
 
@@ -206,12 +195,12 @@ func (c *checker) checked(f *ast.File) bool {
 	}
 	if n, err := filename.Parse(filepath.Base(name)); err == nil {
 		if _, ok := schemaOf(c.pass.Pkg); ok {
-			c.skip(c.resolver.at(f.Name.Pos()), fmt.Sprintf("migration %v is for the schema before it", n.Version))
+			c.skip(c.at(f.Name.Pos()), fmt.Sprintf("migration %v is for the schema before it", n.Version))
 			return false
 		}
 	}
 	if driver := otherDriver(f); driver != "" {
-		c.skip(c.resolver.at(f.Name.Pos()), filepath.Base(name)+" imports "+driver)
+		c.skip(c.at(f.Name.Pos()), filepath.Base(name)+" imports "+driver)
 		return false
 	}
 	return true

@@ -24,6 +24,7 @@ func TestAnalyzer(t *testing.T) {
 	analyze(t, Analyzer,
 		"query",            // what SQLite says, arguments, destinations
 		"written",          // how strings are made
+		"paths",            // strings that depend on the way the program takes
 		"constant",         // statements that reach no call
 		"wrapper/database", // functions that hand a string on
 		"wrapper/app",      // and those that call them

@@ -49,13 +49,13 @@ type piece struct {
 
 // lined returns a text whose lines are verbatim at the places that at returns for
 // their numbers, from 0, and offsets.
-func lined(sql string, at func(line, offset int) place) text {
+func lined(sql string, at func(line, offset int) place) []text {
 	t := text{SQL: sql}
 	for line, offset := 0, 0; ; line++ {
 		t.Pieces = append(t.Pieces, piece{offset, at(line, offset), true})
 		n := strings.IndexByte(sql[offset:], '\n') + 1
 		if n == 0 {
-			return t
+			return []text{t}
 		}
 		offset += n
 	}

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -77,23 +76,13 @@ func (v *Vet) buildFlags() []string {
 // findings reads what go vet -json prints: an object for each package, with an entry for
 // each analyzer.
 func findings(stdout []byte) (found []Finding, err error) {
-	for dec := json.NewDecoder(bytes.NewReader(stdout)); ; {
-		var units map[string]map[string]json.RawMessage
-		if err := dec.Decode(&units); err == io.EOF {
-			break
-		} else if err != nil {
+	for dec := json.NewDecoder(bytes.NewReader(stdout)); dec.More(); {
+		var units map[string]map[string][]struct{ Category, Posn, Message string }
+		if err := dec.Decode(&units); err != nil {
 			return nil, fmt.Errorf("go vet: %w", err)
 		}
-		for unit, analyzers := range units {
-			for _, text := range analyzers {
-				var diagnostics []struct{ Category, Posn, Message string }
-				if err := json.Unmarshal(text, &diagnostics); err != nil {
-					var failed struct{ Error string }
-					if err := json.Unmarshal(text, &failed); err != nil {
-						return nil, fmt.Errorf("go vet: %w", err)
-					}
-					return nil, fmt.Errorf("%s: %s", unit, failed.Error)
-				}
+		for _, analyzers := range units {
+			for _, diagnostics := range analyzers {
 				for _, d := range diagnostics {
 					f := Finding{gen.Problem{Fact: d.Message}, d.Category}
 					if at := position.FindStringSubmatch(d.Posn); at != nil {

@@ -38,7 +38,13 @@ func prepared(ctx context.Context, db *sql.DB) {
 	rows, _ := stmt.Query(1)
 	rows.Scan() // want "Scan has 0 destinations for 2 columns"
 
+	later, _ := db.Prepare("SELECT 1")
+	later, _ = db.Prepare("SELECT ?")
+	later.Query() // want "call has 0 arguments for 1 parameter"
+
 	either, _ := db.Prepare("SELECT 1")
-	either, _ = db.Prepare("SELECT ?")
+	if ctx.Err() != nil {
+		either, _ = db.Prepare("SELECT ?")
+	}
 	either.Query(1, 2, 3)
 }
