@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"github.com/lockstep-db/lockstep/gen"
-	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -32,21 +31,15 @@ func checkCommand(fs *flag.FlagSet) action {
 		if !db.given {
 			return out, err
 		}
-		refusal := checkDatabase(ctx, db.value, res.Schema,
+		state, refusal := inspect(ctx, db.value, res.Schema,
 			lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), warningsOf(db.value, s))
+		if refusal == nil {
+			refusal = state.Refusal
+		}
 		current := refusal == nil
 		out.DBCurrent = &current
 		return out, both{err, refusal}
 	}
-}
-
-func checkDatabase(ctx context.Context, path string, schema *lockstep.Schema, opts ...lockstep.Option) error {
-	db, err := database.Open(path)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return db.Named(lockstep.Check(ctx, db.DB, schema, opts...))
 }
 
 type checkResult struct {

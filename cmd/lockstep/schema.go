@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
@@ -40,7 +39,7 @@ func schemaCommand(fs *flag.FlagSet) action {
 			out.show(want)
 			return out, nil
 		}
-		state, err := inspect(ctx, db.value, &lockstep.Schema{}, *timeout)
+		state, err := inspect(ctx, db.value, &lockstep.Schema{}, lockstep.WithTimeout(*timeout))
 		if err != nil {
 			return nil, err
 		}
@@ -58,13 +57,13 @@ func schemaCommand(fs *flag.FlagSet) action {
 }
 
 // inspect opens a database, inspects it and closes it.
-func inspect(ctx context.Context, path string, schema *lockstep.Schema, timeout time.Duration) (*lockstep.State, error) {
+func inspect(ctx context.Context, path string, schema *lockstep.Schema, opts ...lockstep.Option) (*lockstep.State, error) {
 	db, err := database.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	return db.Inspect(ctx, schema, lockstep.WithTimeout(timeout))
+	return db.Inspect(ctx, schema, opts...)
 }
 
 type schemaResult struct {

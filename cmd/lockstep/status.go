@@ -25,7 +25,7 @@ func statusCommand(fs *flag.FlagSet) action {
 			}
 			out.Migrations, out.Expected = m.value, &schema.Expected
 		}
-		state, err := inspect(ctx, db.value, schema, *timeout)
+		state, err := inspect(ctx, db.value, schema, lockstep.WithTimeout(*timeout))
 		if err != nil {
 			return nil, err
 		}
