@@ -148,7 +148,7 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	if len(problems) == 0 && d.unknown {
 		problems = Problems{{File: FileName, Fact: "out of date; run go generate"}}
 	}
-	pkg, problem := packageName(dir)
+	pkg, problem := PackageName(dir)
 	if problem != nil {
 		problems = append(problems, *problem)
 	}

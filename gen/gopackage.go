@@ -3,6 +3,7 @@ package gen
 import (
 	"cmp"
 	"fmt"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"os"
@@ -13,16 +14,10 @@ import (
 	"github.com/lockstep-db/lockstep/gen/filename"
 )
 
-// PackageName returns the name of the package that dir is, or would be: the one that
-// a generated file there has.
-func PackageName(dir string) string {
-	name, _ := packageName(dir)
-	return name
-}
-
-// packageName returns the name of the package that dir is by its Go files, or else by
-// its own name. The scan wants Go migrations to follow the other files.
-func packageName(dir string) (string, *Problem) {
+// PackageName returns the name of the package that dir is by its Go files, or else by its
+// own name: the one that a generated file there has. It also returns what keeps dir from
+// being that package, or nil.
+func PackageName(dir string) (string, *Problem) {
 	entries, _ := os.ReadDir(dir) // the scan says what is wrong with a directory
 	name, from, migrations := "", "", ""
 	for _, entry := range entries {
@@ -30,26 +25,36 @@ func packageName(dir string) (string, *Problem) {
 		if base == FileName || filepath.Ext(base) != ".go" || strings.HasSuffix(base, "_test.go") {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, base), nil, parser.PackageClauseOnly)
-		if err != nil || file.Name.Name == "main" {
-			continue // for the compiler to report, or a program under "//go:build ignore"
-		}
-		if _, err := filename.Parse(base); err == nil {
-			migrations = cmp.Or(migrations, file.Name.Name)
+		if built, err := build.Default.MatchFile(dir, base); err == nil && !built {
 			continue
 		}
-		if name != "" && file.Name.Name != name {
-			return name, &Problem{File: base, Fact: fmt.Sprintf("package %s; %s has package %s", file.Name.Name, from, name)}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, base), nil, parser.PackageClauseOnly)
+		if err != nil {
+			continue // for the compiler to report
 		}
-		name, from = file.Name.Name, base
+		_, err = filename.Parse(base)
+		switch found := file.Name.Name; {
+		case err == nil && found != "main": // the scan wants Go migrations to follow the other files
+			migrations = cmp.Or(migrations, found)
+		case err == nil:
+		case found == "main":
+			name = cmp.Or(name, nameOf(dir))
+			return name, &Problem{File: base, Fact: "package main cannot be imported; write package " + name + ", or move the migrations to a folder of their own"}
+		case name != "" && found != name:
+			return name, &Problem{File: base, Fact: fmt.Sprintf("package %s; %s has package %s", found, from, name)}
+		default:
+			name, from = found, base
+		}
 	}
-	if found := cmp.Or(name, migrations); found != "" {
-		return found, nil
-	}
+	return cmp.Or(name, migrations, nameOf(dir)), nil
+}
+
+// nameOf returns the name of the package by the name of dir.
+func nameOf(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	name = strings.Map(func(r rune) rune {
+	name := strings.Map(func(r rune) rune {
 		if r == '_' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
 			return unicode.ToLower(r)
 		}
@@ -58,5 +63,5 @@ func packageName(dir string) (string, *Problem) {
 	if !token.IsIdentifier(name) || name == "_" || name == "main" { // cannot be imported
 		name = "migrations"
 	}
-	return name, nil
+	return name
 }

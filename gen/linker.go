@@ -91,13 +91,14 @@ func (l *linker) build(ctx context.Context, self bool) (program string, err erro
 	for i, m := range l.migrations {
 		names[i] = m.Name
 	}
-	provisional, err := genfile.Provisional(PackageName(l.dir), names)
+	pkg, _ := PackageName(l.dir)
+	provisional, err := genfile.Provisional(pkg, names)
 	if err != nil {
 		return "", err
 	}
 	for _, f := range []struct{ folder, name, text string }{
 		{".", FileName, string(provisional)},
-		{".", linkName, l.linkSource()},
+		{".", linkName, l.linkSource(pkg)},
 		{linkFolder, "link.go", fmt.Sprintf("package link\n\nimport _ %q\n", l.path)},
 		{mainFolder, "lockstep_main.go", main},
 	} {
@@ -147,7 +148,7 @@ func (l *linker) replaceMain(ctx context.Context, replace map[string]string) (ta
 
 // linkSource returns a file of the migrations' package that calls [Link]. Its names for
 // packages are such that the other files have none of them.
-func (l *linker) linkSource() string {
+func (l *linker) linkSource(pkg string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `package %s
 
@@ -159,7 +160,7 @@ import (
 
 func init() {
 	lockstep_gen.Link(%q, map[lockstep_runtime.Version]func(lockstep_context.Context, lockstep_runtime.Tx) error{
-`, PackageName(l.dir), genfile.RuntimePath, l.path)
+`, pkg, genfile.RuntimePath, l.path)
 	for _, m := range l.migrations {
 		if m.Ext == ".go" {
 			fmt.Fprintf(&b, "\t\t%d: %s,\n", m.Version, genfile.FuncName(m.Version))

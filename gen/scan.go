@@ -58,7 +58,10 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 		taken      = map[lockstep.Version]string{} // the numbers in use, and by which file
 		meant      = map[lockstep.Version]bool{}   // the numbers in names that are not quite right
 	)
-	goPackage := sync.OnceValue(func() string { return PackageName(dir) })
+	goPackage := sync.OnceValue(func() string {
+		name, _ := PackageName(dir)
+		return name
+	})
 	for _, entry := range entries { // sorted by name, so by number where names are right
 		name := entry.Name()
 		report := func(format string, args ...any) {

@@ -206,7 +206,8 @@ func (p *Plan) rename(ctx context.Context, files []filename.Name) error {
 	if err != nil || module == nil {
 		return err
 	}
-	pkg := genfile.Package{Name: gen.PackageName(p.Dir)}
+	var pkg genfile.Package
+	pkg.Name, _ = gen.PackageName(p.Dir)
 	if pkg.Dir, err = filepath.Abs(p.Dir); err != nil {
 		return err
 	}

@@ -63,12 +63,13 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 	if ext == ".go" {
 		template += ".txt"
 	}
+	pkg, _ := gen.PackageName(dir)
 	_, err = WriteNew(filepath.Join(dir, name.String()), text(template,
 		"{TITLE}", name.Version.String()+": "+strings.ReplaceAll(description, "-", " "),
 		"{FROM}", (name.Version-1).String(),
 		"{TO}", name.Version.String(),
 		"{FILE}", name.String(),
-		"{PACKAGE}", gen.PackageName(dir),
+		"{PACKAGE}", pkg,
 	))
 	return name, err
 }
@@ -85,11 +86,15 @@ type Package struct {
 
 // Init makes a migrations package of dir. It overwrites nothing.
 func Init(dir string) (_ *Package, err error) {
+	pkg, problem := gen.PackageName(dir)
+	if problem != nil {
+		return nil, gen.Problems{*problem}
+	}
 	files, _ := gen.Files(dir) // none yet, if there is no such directory
 	p := &Package{
 		File:  filepath.Join(dir, "migrations.go"),
 		Test:  filepath.Join(dir, "migrations_test.go"),
-		Name:  gen.PackageName(dir),
+		Name:  pkg,
 		Empty: len(files) == 0,
 	}
 	remove, err := WriteNew(p.File, text("migrations.go.txt", "{PACKAGE}", p.Name))
