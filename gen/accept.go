@@ -14,14 +14,14 @@ import (
 // prove reports the accepted migrations that make another schema than those recorded
 // did. A database that ran the recorded ones would be refused as drifted, and a later
 // migration could fail on it.
-func (h history) prove(ctx context.Context, dir string, d *directory, accept []lockstep.Version) (problems Problems) {
+func (h history) prove(ctx context.Context, d *directory) (problems Problems) {
 	for _, r := range []record{h.head, h.file} {
 		var changed []lockstep.Version // that are accepted
 		alone := true
 		for _, v := range slices.Sorted(maps.Keys(r.of)) {
 			switch i := d.index(v); {
 			case i >= 0 && d.migrations[i].checksum == r.of[v].Checksum:
-			case slices.Contains(accept, v):
+			case slices.Contains(d.opts.Accept, v):
 				changed = append(changed, v)
 			default:
 				alone = false // the newest, of which no schema is recorded
@@ -37,7 +37,7 @@ func (h history) prove(ctx context.Context, dir string, d *directory, accept []l
 			}
 			problems = append(problems, Problem{File: name, Fact: fact, Command: command})
 		}
-		schemas := d.recordedSchemas(ctx, dir, r, changed)
+		schemas := d.recordedSchemas(ctx, r, changed)
 		if want, err := sqltext.ParseSchema(r.sql); alone && err == nil {
 			schemas[r.newest()] = want
 		}
@@ -88,7 +88,7 @@ func (d *directory) index(v lockstep.Version) int {
 func (d *directory) schemaAt(v lockstep.Version) (objects []sqltext.Object) {
 	for _, m := range d.migrations {
 		if m.Version <= v {
-			objects = d.schemas[m.Version]
+			objects = d.Schemas[m.Version]
 		}
 	}
 	return objects
@@ -96,14 +96,14 @@ func (d *directory) schemaAt(v lockstep.Version) (objects []sqltext.Object) {
 
 // recordedSchemas returns the schemas after the changed migrations with the contents that
 // r records, as far as git has these and they can be replayed.
-func (d *directory) recordedSchemas(ctx context.Context, dir string, r record, changed []lockstep.Version) map[lockstep.Version][]sqltext.Object {
+func (d *directory) recordedSchemas(ctx context.Context, r record, changed []lockstep.Version) map[lockstep.Version][]sqltext.Object {
 	schemas := map[lockstep.Version][]sqltext.Object{}
 	var migrations []*migration
 	for _, v := range slices.Sorted(maps.Keys(r.of)) {
 		if v > changed[len(changed)-1] {
 			break
 		}
-		m, ok := d.recorded(ctx, dir, r.of[v])
+		m, ok := d.recorded(ctx, r.of[v])
 		if !ok {
 			return schemas
 		}
@@ -127,12 +127,12 @@ func (d *directory) recordedSchemas(ctx context.Context, dir string, r record, c
 
 // recorded returns the migration that is recorded, if its contents can be had, and it is
 // no program.
-func (d *directory) recorded(ctx context.Context, dir string, r lockstep.Migration) (m *migration, ok bool) {
+func (d *directory) recorded(ctx context.Context, r lockstep.Migration) (m *migration, ok bool) {
 	if i := d.index(r.Version); i >= 0 && d.migrations[i].checksum == r.Checksum {
 		copied := *d.migrations[i] // the replay notes where statements end
 		return &copied, copied.sql()
 	}
-	text, ok, err := git.Show(ctx, dir, "HEAD", r.File)
+	text, ok, err := git.Show(ctx, d.dir, "HEAD", r.File)
 	if !ok || err != nil {
 		return nil, false
 	}

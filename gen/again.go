@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -28,7 +27,7 @@ func (r *replay) again(ctx context.Context, m *migration, before []byte) error {
 			return err
 		}
 		if problem != nil {
-			r.once = append(r.once, *problem)
+			r.Once = append(r.Once, *problem)
 			return nil
 		}
 	}
@@ -38,10 +37,10 @@ func (r *replay) again(ctx context.Context, m *migration, before []byte) error {
 // refuseOnce returns what again found. It is a warning where the migration is recorded, and
 // so can no longer change.
 func (d *directory) refuseOnce(recorded record) (problems Problems) {
-	for _, p := range d.once {
+	for _, p := range d.Once {
 		i := slices.IndexFunc(d.migrations, func(m *migration) bool { return m.name == p.File })
 		if m := d.migrations[i]; recorded.of[m.Version].Checksum == m.checksum {
-			d.warnings = append(d.warnings, p)
+			d.Warnings = append(d.Warnings, p)
 		} else {
 			problems = append(problems, p)
 		}
@@ -122,20 +121,29 @@ func (r *replay) contents(ctx context.Context) (contents, error) {
 		if o.Type != "table" {
 			continue
 		}
-		c[o.Name] = []string{}
-		err := r.rows("SELECT * FROM "+sqltext.Quote(o.Name), func(stmt *sqlite3.Stmt) {
-			var row strings.Builder
-			for i := range stmt.ColumnCount() {
-				fmt.Fprintf(&row, "%v %q ", stmt.ColumnType(i), stmt.ColumnRawText(i))
-			}
-			c[o.Name] = append(c[o.Name], row.String())
-		})
+		rows, err := r.rows(o.Name)
 		if err != nil { // as of some virtual tables
-			c[o.Name] = append(c[o.Name], sqlite.Sentence(err))
+			rows = append(rows, sqlite.Sentence(err))
 		}
-		slices.Sort(c[o.Name])
+		slices.Sort(rows)
+		c[o.Name] = rows
 	}
 	return c, nil
+}
+
+func (r *replay) rows(table string) (rows []string, err error) {
+	stmt, _, err := r.conn.Prepare("SELECT * FROM " + sqltext.Quote(table))
+	if err != nil {
+		return nil, err
+	}
+	for stmt.Step() {
+		var row strings.Builder
+		for i := range stmt.ColumnCount() {
+			fmt.Fprintf(&row, "%v %q ", stmt.ColumnType(i), stmt.ColumnRawText(i))
+		}
+		rows = append(rows, row.String())
+	}
+	return rows, errors.Join(stmt.Err(), stmt.Close())
 }
 
 // differs says in what found differs, or "".
@@ -154,63 +162,37 @@ func (c contents) differs(found contents) string {
 	return ""
 }
 
-func (r *replay) rows(query string, f func(*sqlite3.Stmt)) error {
-	stmt, _, err := r.conn.Prepare(query)
-	if err != nil {
-		return err
-	}
-	for stmt.Step() {
-		f(stmt)
-	}
-	return errors.Join(stmt.Err(), stmt.Close())
-}
-
 // fill inserts rows into the tables that are empty, as far as their constraints let it:
 // what a migration does to rows does not show without any.
 func (r *replay) fill() error {
 	tables, err := column(r.conn, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-	if err != nil {
-		return err
-	}
 	for _, table := range tables {
-		some, err := column(r.conn, "SELECT 1 FROM "+sqltext.Quote(table)+" LIMIT 1")
-		if err == nil && len(some) == 0 {
-			err = r.fillTable(table)
+		some, e := column(r.conn, "SELECT 1 FROM "+sqltext.Quote(table)+" LIMIT 1")
+		if e == nil && len(some) == 0 {
+			e = r.fillTable(table)
 		}
-		if err != nil {
-			return err
-		}
+		err = errors.Join(err, e)
 	}
-	return nil
+	return err
 }
 
 func (r *replay) fillTable(table string) error {
-	types, err := column(r.conn, "SELECT upper(type) FROM pragma_table_xinfo(?) WHERE hidden = 0", table)
-	columns, err2 := column(r.conn, "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", table)
-	for i, c := range columns {
-		columns[i] = sqltext.Quote(c)
-	}
-	insert := "INSERT INTO " + sqltext.Quote(table)
 	for n := 1; n <= 2; n++ {
 		number, text := fmt.Sprint(n), fmt.Sprintf("'text %d'", n)
-		typed := make([]string, len(types))
-		for i, t := range types {
-			switch {
-			case strings.Contains(t, "TEXT") || strings.Contains(t, "CHAR") || strings.Contains(t, "CLOB"):
-				typed[i] = text
-			case strings.Contains(t, "BLOB"):
-				typed[i] = fmt.Sprintf("x'%02x'", n)
-			default:
-				typed[i] = number
-			}
-		}
+		typed := fmt.Sprintf(`CASE WHEN type LIKE '%%TEXT%%' OR type LIKE '%%CHAR%%' OR type LIKE '%%CLOB%%' THEN %s
+			WHEN type LIKE '%%BLOB%%' THEN x'%02x' ELSE %d END`, text, n, n)
 		// One of these may be what CHECKs accept.
-		for _, values := range [][]string{typed, slices.Repeat([]string{number}, len(types)), slices.Repeat([]string{text}, len(types))} {
-			if r.conn.Exec(insert+" ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(values, ", ")+")") == nil {
+		for _, value := range []string{typed, number, text} {
+			insert, err := column(r.conn, `SELECT format('INSERT INTO "%w" (%s) VALUES (%s)', ?1,
+				group_concat(format('"%w"', name)), group_concat(quote(`+value+`))) FROM pragma_table_xinfo(?1) WHERE hidden = 0`, table)
+			if err != nil {
+				return err
+			}
+			if r.conn.Exec(insert[0]) == nil {
 				break
 			}
 		}
-		_ = r.conn.Exec(insert + " DEFAULT VALUES")
+		_ = r.conn.Exec("INSERT INTO " + sqltext.Quote(table) + " DEFAULT VALUES")
 	}
-	return errors.Join(err, err2)
+	return nil
 }

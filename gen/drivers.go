@@ -47,8 +47,8 @@ var additions = []addition{
 
 // lacking returns warnings about functions and modules that the module's driver does not
 // have in its default build: the replay, which has them, would not show it.
-func (d *directory) lacking(dir string) (warnings Problems) {
-	module, err := gomod.Find(dir)
+func (d *directory) lacking() (warnings Problems) {
+	module, err := gomod.Find(d.dir)
 	if err != nil || module == nil {
 		return nil
 	}

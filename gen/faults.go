@@ -146,8 +146,8 @@ func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault
 // blame returns a problem for each of the faults that the migrations end with, in the
 // file that first had it. It replays the migrations again and looks after each, for
 // which only a directory with faults must wait.
-func (d *directory) blame(ctx context.Context, opts Options, faults []fault) (problems Problems, err error) {
-	r, err := newReplay(ctx, opts)
+func (d *directory) blame(ctx context.Context, faults []fault) (problems Problems, err error) {
+	r, err := newReplay(ctx, d.opts)
 	if err != nil {
 		return nil, err
 	}

@@ -119,31 +119,27 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	problems := append(d.problems, h.problems...)
-	d.warnings = append(d.warnings, h.warnings...)
-	d.warnings = append(d.warnings, d.lacking(dir)...)
+	problems := append(d.Problems, h.problems...)
+	d.Warnings = slices.Concat(d.Warnings, h.warnings, d.lacking())
 	if opts.Renumbered > 0 && h.file.of != nil {
 		h.file = h.file.before(opts.Renumbered)
 	}
-	bound := h.enforce(d.migrations, opts.Accept, d.complete)
+	bound := h.enforce(d)
 	if len(bound) > 0 {
 		for _, other := range h.merged(ctx, dir) {
-			for _, m := range d.migrations {
-				m.accepted = nil
-			}
-			if len(other.enforce(d.migrations, opts.Accept, d.complete)) == 0 {
+			if len(other.enforce(d)) == 0 {
 				h, bound = other, nil
 				break
 			}
 		}
 	}
 	problems = append(problems, bound...)
-	problems = append(problems, h.holes(ctx, dir, d.migrations, opts.Gaps)...)
+	problems = append(problems, h.holes(ctx, d)...)
 	if len(problems) == 0 {
 		problems = d.refuseOnce(h.head)
 	}
 	if len(problems) == 0 {
-		problems = h.prove(ctx, dir, d, opts.Accept)
+		problems = h.prove(ctx, d)
 	}
 	if len(problems) == 0 && d.unknown {
 		problems = Problems{{File: FileName, Fact: "out of date; run go generate"}}
@@ -155,7 +151,7 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	if len(problems) > 0 {
 		return nil, problems.err()
 	}
-	result := d.result(dir)
+	result := d.result()
 	if opts.To == 0 {
 		result.Source, err = genfile.Emit(pkg, result.Schema)
 	}
@@ -183,11 +179,11 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 			}
 		}
 	}
-	d.problems = append(d.problems, d.refuseOnce(recorded)...)
-	if err := d.problems.err(); err != nil {
+	d.Problems = append(d.Problems, d.refuseOnce(recorded)...)
+	if err := d.Problems.err(); err != nil {
 		return nil, err
 	}
-	return d.result(dir), nil
+	return d.result(), nil
 }
 
 // Scan reports, as [Generate] does, the problems of dir that show without running
@@ -214,25 +210,31 @@ func Files(dir string) (files []filename.Name, err error) {
 
 // A directory is what scan and replay learn about one.
 type directory struct {
+	dir        string
+	opts       Options
 	migrations []*migration
 	complete   bool // no migration is missing from migrations
 	unknown    bool // the schema is: see withoutPrograms
-	objects    []sqltext.Object
-	schemas    map[lockstep.Version][]sqltext.Object // after each migration, if some are accepted
-	problems   Problems
-	warnings   Problems
-	once       Problems // of migrations that must not run twice, and may
-	opts       Options
+	findings
+}
+
+// findings are what a replay finds out.
+type findings struct {
+	Objects  []sqltext.Object
+	Schemas  map[lockstep.Version][]sqltext.Object // after each migration, if some are accepted
+	Problems Problems
+	Warnings Problems
+	Once     Problems // of migrations that must not run twice, and may
 }
 
 // load scans and replays. It replays only if the scan finds no problem: without one
 // migration, those that follow would fail.
 func load(ctx context.Context, dir string, opts Options, whole bool) (d *directory, err error) {
-	d = &directory{opts: opts}
-	if d.migrations, d.problems, err = scan(dir, opts.Gaps); err != nil {
+	d = &directory{dir: dir, opts: opts}
+	if d.migrations, d.Problems, err = scan(dir, opts.Gaps); err != nil {
 		return nil, err
 	}
-	if d.complete = len(d.problems) == 0; !d.complete {
+	if d.complete = len(d.Problems) == 0; !d.complete {
 		return d, nil
 	}
 	all := d.migrations
@@ -240,7 +242,7 @@ func load(ctx context.Context, dir string, opts Options, whole bool) (d *directo
 		i := slices.IndexFunc(d.migrations, func(m *migration) bool { return m.Version == opts.To })
 		if i < 0 {
 			last := d.migrations[len(d.migrations)-1]
-			d.problems = Problems{{File: place(dir), Fact: fmt.Sprintf("no migration %v; the last is %s", opts.To, last.name)}}
+			d.Problems = Problems{{File: place(dir), Fact: fmt.Sprintf("no migration %v; the last is %s", opts.To, last.name)}}
 			return d, nil
 		}
 		d.complete = i+1 == len(d.migrations)
@@ -248,54 +250,54 @@ func load(ctx context.Context, dir string, opts Options, whole bool) (d *directo
 	}
 	program := slices.IndexFunc(d.migrations, func(m *migration) bool { return !m.sql() })
 	if opts.NoPrograms && program >= 0 {
-		return d, d.withoutPrograms(ctx, dir, opts, program)
+		return d, d.withoutPrograms(ctx, program)
 	}
-	if d.problems = interpreters(d.migrations); len(d.problems) > 0 {
+	if d.Problems = interpreters(d.migrations); len(d.Problems) > 0 {
 		return d, nil
 	}
 	if slices.ContainsFunc(d.migrations, func(m *migration) bool { return m.Ext == ".go" }) {
-		return d, d.replayGo(ctx, dir, all, opts, whole)
+		return d, d.replayGo(ctx, all, whole)
 	}
-	return d, d.replay(ctx, opts)
+	return d, d.replay(ctx)
 }
 
 // replay runs the migrations and, if nothing is wrong with them, checks the schema
 // that they make.
-func (d *directory) replay(ctx context.Context, opts Options) error {
-	r, err := newReplay(ctx, opts)
+func (d *directory) replay(ctx context.Context) error {
+	r, err := newReplay(ctx, d.opts)
 	if err != nil {
 		return err
 	}
 	defer r.close()
 	var after func(*migration) error
-	if len(opts.Accept) > 0 {
-		d.schemas = map[lockstep.Version][]sqltext.Object{}
+	if len(d.opts.Accept) > 0 {
+		r.Schemas = map[lockstep.Version][]sqltext.Object{}
 		after = func(m *migration) (err error) {
-			d.schemas[m.Version], err = r.schema(ctx)
+			r.Schemas[m.Version], err = r.schema(ctx)
 			return err
 		}
 	}
 	ok, err := r.run(ctx, d.migrations, after)
-	d.problems, d.warnings, d.once = r.problems, r.warnings, r.once
-	if err != nil || !ok || len(d.problems) > 0 {
+	d.findings = r.findings
+	if err != nil || !ok || len(d.Problems) > 0 {
 		return err
 	}
-	if d.objects, err = r.schema(ctx); err != nil {
+	if d.Objects, err = r.schema(ctx); err != nil {
 		return err
 	}
-	faults, err := r.faults(ctx, d.objects)
+	faults, err := r.faults(ctx, d.Objects)
 	if err != nil || len(faults) == 0 {
 		return err
 	}
-	d.problems, err = d.blame(ctx, opts, faults)
+	d.Problems, err = d.blame(ctx, faults)
 	return err
 }
 
-func (d *directory) result(dir string) *Result {
+func (d *directory) result() *Result {
 	schema := &lockstep.Schema{
 		Expected:    d.migrations[len(d.migrations)-1].Version,
-		SQL:         sqltext.FormatSchema(d.objects),
-		Fingerprint: sqltext.Fingerprint(d.objects),
+		SQL:         sqltext.FormatSchema(d.Objects),
+		Fingerprint: sqltext.Fingerprint(d.Objects),
 	}
 	if d.unknown {
 		schema.SQL, schema.Fingerprint = "", "" // as of lockstep.Schema.At
@@ -314,9 +316,9 @@ func (d *directory) result(dir string) *Result {
 		})
 	}
 	schema.Digest = digest.String()
-	schema.Files = only{os.DirFS(dir), names}
-	d.warnings.sort()
-	return &Result{Dir: dir, Schema: schema, Warnings: d.warnings}
+	schema.Files = only{os.DirFS(d.dir), names}
+	d.Warnings.sort()
+	return &Result{Dir: d.dir, Schema: schema, Warnings: d.Warnings}
 }
 
 // program returns what runs a migration that is not SQL.

@@ -158,7 +158,7 @@ func BenchmarkReplay(b *testing.B) {
 					b.Fatal(err)
 				}
 				if ok, err := r.run(b.Context(), []*migration{m}, nil); !ok || err != nil {
-					b.Fatal(r.problems, err)
+					b.Fatal(r.Problems, err)
 				}
 				r.close()
 			}

@@ -45,7 +45,7 @@ func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
 	if e := (*panicError)(nil); errors.As(err, &e) {
 		failed = e.line
 	}
-	r.problems = append(r.problems, Problem{File: m.name, Line: failed, Fact: fact})
+	r.Problems = append(r.Problems, Problem{File: m.name, Line: failed, Fact: fact})
 	return false, nil
 }
 

@@ -156,14 +156,14 @@ func usedTwice(names []string) lockstep.Version {
 // run them. Only the newest may still change, until HEAD records it. The user vouches for
 // the versions in accept.
 //
-// It gives each migration the earlier checksums that still count as its own. If complete
-// is false, migrations are not all that the directory has.
-func (h history) enforce(migrations []*migration, accept []lockstep.Version, complete bool) (problems Problems) {
+// It gives each migration the earlier checksums that still count as its own.
+func (h history) enforce(d *directory) (problems Problems) {
 	report := func(file, fact, command string) {
 		problems = append(problems, Problem{File: file, Fact: fact, Command: command})
 	}
 	current := map[lockstep.Version]*migration{}
-	for _, m := range migrations {
+	for _, m := range d.migrations {
+		m.accepted = nil
 		current[m.Version] = m
 	}
 	newest := h.file.newest()
@@ -178,10 +178,10 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 	const since = " since " + FileName + " was generated; "
 	for v, r := range recorded {
 		m, file, head := current[v], h.file.of[v], h.head.of[v]
-		free, accepted := isFree(v), slices.Contains(accept, v)
+		free, accepted := isFree(v), slices.Contains(d.opts.Accept, v)
 		bound := !free && !accepted
 		switch {
-		case m == nil && !free && complete: // databases record it, so accepting changes nothing
+		case m == nil && !free && d.complete: // databases record it, so accepting changes nothing
 			report(r.File, "removed"+since+"applied migrations stay", "write what undoes it as a new migration: lockstep new NAME")
 		case m == nil:
 		case bound && !same(m.checksum, file, head):
@@ -194,7 +194,7 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 			m.accepted = earlier(m.checksum, file.Accepted, head.Accepted, []string{head.Checksum, file.Checksum})
 		}
 	}
-	for _, v := range accept {
+	for _, v := range d.opts.Accept {
 		if _, ok := recorded[v]; !ok && current[v] == nil {
 			report(FileName, fmt.Sprintf("records no migration %v to accept", v), "")
 		}
@@ -206,10 +206,10 @@ func (h history) enforce(migrations []*migration, accept []lockstep.Version, com
 // ones: databases that are past them would never run them. With Options.Gaps alone a
 // migration can arrive so late: with another branch, for example, whose record is that
 // of MERGE_HEAD while git merges.
-func (h history) holes(ctx context.Context, dir string, migrations []*migration, gaps bool) (problems Problems) {
-	records := []record{h.file, h.head}
-	if gaps {
-		merging, _ := recordAt(ctx, dir, "MERGE_HEAD")
+func (h history) holes(ctx context.Context, d *directory) (problems Problems) {
+	migrations, records := d.migrations, []record{h.file, h.head}
+	if d.opts.Gaps {
+		merging, _ := recordAt(ctx, d.dir, "MERGE_HEAD")
 		records = append(records, merging)
 	}
 	for i, m := range migrations {

@@ -24,9 +24,7 @@ type replay struct {
 	db       *sql.DB   // its pool
 	opts     Options
 	cascades cascades
-	problems Problems
-	warnings Problems
-	once     Problems // of migrations that must not run twice, and may
+	findings
 }
 
 // newReplay opens the database. The caller closes it.
@@ -79,7 +77,7 @@ func (r *replay) close() {
 	}
 }
 
-// run replays the migrations in order. It adds a statement that it refuses to r.problems
+// run replays the migrations in order. It adds a statement that it refuses to r.Problems
 // and skips it; at the first that fails it stops and returns false. The error is not about the migrations.
 //
 // After each migration it calls after, if that is not nil, outside of a transaction.
@@ -89,7 +87,7 @@ func (r *replay) run(ctx context.Context, migrations []*migration, after func(*m
 			return false, err
 		}
 		ok, err := r.step(ctx, m)
-		r.problems = append(r.problems, r.cascades.end()...)
+		r.Problems = append(r.Problems, r.cascades.end()...)
 		if err := cmp.Or(ctx.Err(), err); err != nil {
 			return false, err
 		}
@@ -145,9 +143,9 @@ func (r *replay) runAlone(ctx context.Context, m *migration) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	problems := len(r.problems)
+	problems := len(r.Problems)
 	ok, err := r.migration(m)
-	if !ok || err != nil || len(r.problems) > problems {
+	if !ok || err != nil || len(r.Problems) > problems {
 		return ok, err
 	}
 	return true, r.again(ctx, m, before)
@@ -156,8 +154,8 @@ func (r *replay) runAlone(ctx context.Context, m *migration) (bool, error) {
 // migration runs the statements of m. It returns false when one fails: the next would
 // fail because of it.
 func (r *replay) migration(m *migration) (bool, error) {
-	report := func(p Problem) { r.problems = append(r.problems, p) }
-	before := len(r.problems)
+	report := func(p Problem) { r.Problems = append(r.Problems, p) }
+	before := len(r.Problems)
 	temp := false
 	for _, s := range m.statements() {
 		if problem := s.refused(); problem != nil {
@@ -189,7 +187,7 @@ func (r *replay) migration(m *migration) (bool, error) {
 			}
 		}
 	}
-	if len(r.problems) > before {
+	if len(r.Problems) > before {
 		return true, nil // a skipped statement may be to blame for the rest
 	}
 	if temp {
@@ -215,7 +213,7 @@ func (r *replay) madeOurs() (bool, error) {
 func (r *replay) leftTemporary(m *migration) error {
 	names, err := column(r.conn, "SELECT type || ' ' || name FROM sqlite_temp_schema WHERE sql NOT NULL ORDER BY type = 'table' DESC")
 	if err == nil && len(names) > 0 {
-		r.problems = append(r.problems, Problem{File: m.name, Fact: "leaves temporary " + names[0] + "; drop it at the end"})
+		r.Problems = append(r.Problems, Problem{File: m.name, Fact: "leaves temporary " + names[0] + "; drop it at the end"})
 	}
 	return err
 }
@@ -254,7 +252,7 @@ func (r *replay) warn(s *statement) {
 	stmt, _, err := r.conn.Prepare(s.SQL)
 	stmt.Close()
 	if engine.MeansString(err) {
-		r.warnings = append(r.warnings, s.failure(err))
+		r.Warnings = append(r.Warnings, s.failure(err))
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
-	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // Go migrations run in a program that they are linked into. If that is not this one, it is
@@ -51,27 +50,24 @@ type question struct {
 
 // An outcome is what a replay finds out.
 type outcome struct {
-	Objects            []sqltext.Object
-	Schemas            map[lockstep.Version][]sqltext.Object
-	Problems, Warnings Problems
-	Once               Problems
-	Error              string
+	findings
+	Error string
 }
 
 // replayGo replays migrations of which some are in Go. all includes those that are not to
 // be replayed; load says that it is for Load.
-func (d *directory) replayGo(ctx context.Context, dir string, all []*migration, opts Options, load bool) error {
-	l, err := newLinker(dir, all)
+func (d *directory) replayGo(ctx context.Context, all []*migration, load bool) error {
+	l, err := newLinker(d.dir, all)
 	if err == nil {
 		defer l.close()
 		switch {
 		case l.path == linked.path && linked.outcome != "":
-			d.report(d.replay(ctx, opts))
+			d.report(d.replay(ctx))
 			os.Exit(0) // nobody wants to know more of this program
 		case l.path == linked.path:
-			return d.replay(ctx, opts)
+			return d.replay(ctx)
 		case !load:
-			err = l.replay(ctx, d, opts)
+			err = l.replay(ctx, d)
 		case linked.path == "":
 			err = l.rerun(ctx)
 		default:
@@ -88,7 +84,7 @@ func (d *directory) replayGo(ctx context.Context, dir string, all []*migration, 
 // report writes the outcome of the replay to its file. Without the file, the program that
 // waits has what is printed.
 func (d *directory) report(err error) {
-	o := outcome{Objects: d.objects, Schemas: d.schemas, Once: d.once, Problems: d.problems, Warnings: d.warnings}
+	o := outcome{findings: d.findings}
 	if err != nil {
 		o.Error = err.Error()
 	}
@@ -128,7 +124,8 @@ func again(program string) *exec.Cmd {
 }
 
 // replay has a program replay the migrations of d.
-func (l *linker) replay(ctx context.Context, d *directory, opts Options) error {
+func (l *linker) replay(ctx context.Context, d *directory) error {
+	opts := d.opts
 	program, err := l.build(ctx, opts.Conn != nil)
 	if err != nil {
 		return err
@@ -162,10 +159,9 @@ func (l *linker) replay(ctx context.Context, d *directory, opts Options) error {
 	if err := json.Unmarshal(text, &o); err != nil {
 		return err
 	}
-	if o.Error != "" {
+	if d.findings = o.findings; o.Error != "" {
 		return errors.New(o.Error)
 	}
-	d.objects, d.schemas, d.problems, d.warnings, d.once = o.Objects, o.Schemas, o.Problems, o.Warnings, o.Once
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -55,8 +54,7 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 	var (
 		migrations []*migration
 		problems   Problems
-		taken      = map[lockstep.Version]string{} // the numbers in use, and by which file
-		meant      = map[lockstep.Version]bool{}   // the numbers in names that are not quite right
+		taken      = map[lockstep.Version]string{} // the numbers in use, by which file; "" if its name is not quite right
 	)
 	goPackage := sync.OnceValue(func() string {
 		name, _ := PackageName(dir)
@@ -73,8 +71,8 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 		}
 		if err != nil {
 			report("%v", err)
-			if n := misnamed(name); n > 0 {
-				meant[n] = true
+			if parsed.Version > 0 {
+				taken[parsed.Version] += "" // or the name of another file
 			}
 			continue
 		}
@@ -98,23 +96,16 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 		return nil, Problems{{File: place(dir), Fact: "no migrations; want 0001-….sql", Command: "lockstep new NAME"}}, nil
 	}
 	if !gaps {
-		problems = append(problems, gapsBetween(taken, meant)...)
+		problems = append(problems, gapsBetween(taken)...)
 	}
 	return migrations, problems, nil
 }
 
 // gapsBetween reports the numbers that are missing, at the file after each gap. A
 // number in a name that is not quite right is not missing.
-func gapsBetween(taken map[lockstep.Version]string, meant map[lockstep.Version]bool) (problems Problems) {
-	numbers := slices.Collect(maps.Keys(taken))
-	for n := range meant {
-		if taken[n] == "" {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
+func gapsBetween(taken map[lockstep.Version]string) (problems Problems) {
 	after, want := "first", lockstep.Version(1)
-	for _, n := range numbers {
+	for _, n := range slices.Sorted(maps.Keys(taken)) {
 		if name := taken[n]; name != "" && n != want {
 			problems = append(problems, Problem{File: name, Fact: fmt.Sprintf("found %v %s; want %v", n, after, want)})
 		}
@@ -131,16 +122,6 @@ func place(dir string) string {
 		}
 	}
 	return filepath.ToSlash(dir)
-}
-
-// misnamed returns the number in a name that is not quite right, or 0.
-func misnamed(name string) lockstep.Version {
-	digits := len(name) - len(strings.TrimLeft(name, "0123456789"))
-	n, err := strconv.Atoi(name[:digits])
-	if err != nil || n > 9999 {
-		return 0
-	}
-	return lockstep.Version(n)
 }
 
 // unsuitable says what is wrong with a file that has a migration's name, or "".
@@ -163,9 +144,8 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 	whole := func(fact string) Problems { return Problems{{File: m.name, Fact: fact}} }
 	bytes, err := os.ReadFile(filepath.Join(dir, m.name))
 	if err != nil {
-		var pathErr *fs.PathError
-		if errors.As(err, &pathErr) {
-			err = pathErr.Err // Problem has the path
+		if e := (*fs.PathError)(nil); errors.As(err, &e) {
+			err = e.Err // Problem has the path
 		}
 		return whole(err.Error())
 	}
@@ -175,7 +155,7 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 	text := sqltext.Normalize(bytes)
 	m.script = &sqltext.Script{Text: text}
 	if i := strings.IndexByte(text, 0); i >= 0 {
-		return Problems{m.at(i, "NUL byte; %s would stop reading here", m.reader())}
+		return Problems{m.at(i, "NUL byte; %s would stop reading here", readers[m.Ext])}
 	}
 	if !utf8.ValidString(text) {
 		return Problems{m.at(strings.IndexRune(text, utf8.RuneError), "not UTF-8; save the file as UTF-8")}
@@ -198,16 +178,8 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 
 const noStatement = "no statement; want at least one"
 
-// reader returns what reads the migration.
-func (m *migration) reader() string {
-	switch m.Ext {
-	case ".py":
-		return "Python"
-	case ".sh":
-		return "the shell"
-	}
-	return "SQLite"
-}
+// readers are what reads migrations, by extension.
+var readers = map[string]string{".sql": "SQLite", ".py": "Python", ".sh": "the shell"}
 
 // comments reports whether the script has nothing but blank lines and comments.
 func comments(script string) bool {

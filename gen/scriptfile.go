@@ -51,7 +51,7 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		return false, err
 	}
 	report := func(format string, args ...any) (bool, error) {
-		r.problems = append(r.problems, Problem{File: m.name, Fact: fmt.Sprintf(format, args...)})
+		r.Problems = append(r.Problems, Problem{File: m.name, Fact: fmt.Sprintf(format, args...)})
 		return false, nil
 	}
 	stdout, stderr, err := interpreter.Run(interpreter.Private(ctx), m.name, []byte(m.script.Text), path)
@@ -62,7 +62,7 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		if strings.TrimSpace(stderr) == "" {
 			stderr = stdout
 		}
-		r.problems = append(r.problems, m.scriptFailure(err, stderr))
+		r.Problems = append(r.Problems, m.scriptFailure(err, stderr))
 		return false, nil
 	}
 	if r.opts.Output != nil {

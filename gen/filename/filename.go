@@ -27,7 +27,8 @@ var ErrNotMigration = errors.New("not a migration")
 //
 // A migration is named NNNN-description.ext: four digits, a hyphen, a
 // description of ASCII letters, digits, "-", "_" and ".", and one of .sql, .go,
-// .py and .sh. The error for a name that is almost right says what it should be.
+// .py and .sh. The error for a name that is almost right says what it should be;
+// with it comes the number, unless that is no version.
 func Parse(name string) (Name, error) {
 	digits := 0
 	for digits < len(name) && '0' <= name[digits] && name[digits] <= '9' {
@@ -49,16 +50,17 @@ func Parse(name string) (Name, error) {
 	if err != nil || number > 9999 {
 		return Name{}, fmt.Errorf("number %s is too large; the last is 9999", name[:digits])
 	}
+	almost := Name{Version: lockstep.Version(number)}
 	right := fmt.Sprintf("%04d-%s%s", number, strings.ReplaceAll(plain(description), "_", "-"), strings.ToLower(ext))
 	switch {
 	case description == "":
-		return Name{}, fmt.Errorf("description is empty; name must be four digits, a hyphen and words, as in %04d-add-tags%s", number, strings.ToLower(ext))
+		return almost, fmt.Errorf("description is empty; name must be four digits, a hyphen and words, as in %04d-add-tags%s", number, strings.ToLower(ext))
 	case digits != 4 || name[4] != '-' || len(description) != dot-5:
-		return Name{}, fmt.Errorf("name must be four digits, a hyphen and words, as in %s", right)
+		return almost, fmt.Errorf("name must be four digits, a hyphen and words, as in %s", right)
 	case ext != strings.ToLower(ext):
-		return Name{}, fmt.Errorf("extension must be in lower case, as in %s", right)
+		return almost, fmt.Errorf("extension must be in lower case, as in %s", right)
 	case plain(description) != description:
-		return Name{}, fmt.Errorf("description must be of ASCII letters, digits, '-', '_' and '.', as in %s", right)
+		return almost, fmt.Errorf("description must be of ASCII letters, digits, '-', '_' and '.', as in %s", right)
 	case number == 0:
 		return Name{}, errors.New("numbers start at 0001")
 	}
