@@ -12,9 +12,8 @@ import (
 // An addition is what the SQLite of the replay has, and the default builds of some drivers
 // do not have.
 type addition struct {
-	functions string
-	modules   string
-	tags      map[string]string // driver: the build tag with which it has it; "" if there is none
+	names string            // of functions and modules
+	tags  map[string]string // driver: the build tag with which it has it; "" if there is none
 }
 
 const (
@@ -25,23 +24,20 @@ const (
 // additions is what pragma_function_list and pragma_module_list differ in.
 var additions = []addition{
 	{
-		functions: "acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2 mod pi pow power radians sin sinh sqrt tan tanh trunc",
-		tags:      map[string]string{mattn: "sqlite_math_functions"},
+		names: "acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2 mod pi pow power radians sin sinh sqrt tan tanh trunc",
+		tags:  map[string]string{mattn: "sqlite_math_functions"},
 	},
 	{
-		functions: "bm25 highlight fts5 fts5_get_locale fts5_insttoken fts5_locale fts5_source_id",
-		modules:   "fts5 fts5vocab",
-		tags:      map[string]string{mattn: "sqlite_fts5"},
+		names: "bm25 highlight fts5 fts5vocab fts5_get_locale fts5_insttoken fts5_locale fts5_source_id",
+		tags:  map[string]string{mattn: "sqlite_fts5"},
 	},
 	{
-		functions: "soundex geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point geopoly_debug geopoly_group_bbox geopoly_json geopoly_overlap geopoly_regular geopoly_svg geopoly_within geopoly_xform",
-		modules:   "geopoly",
-		tags:      map[string]string{mattn: ""},
+		names: "soundex geopoly geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point geopoly_debug geopoly_group_bbox geopoly_json geopoly_overlap geopoly_regular geopoly_svg geopoly_within geopoly_xform",
+		tags:  map[string]string{mattn: ""},
 	},
 	{
-		functions: "regexp regexpi generate_series base64 decimal decimal_add decimal_cmp decimal_exp decimal_mul decimal_pow2 decimal_sub decimal_sum ieee754 ieee754_exponent ieee754_from_blob ieee754_from_int ieee754_inc ieee754_mantissa ieee754_to_blob ieee754_to_int",
-		modules:   "generate_series",
-		tags:      map[string]string{mattn: "", modernc: ""},
+		names: "regexp regexpi generate_series base64 decimal decimal_add decimal_cmp decimal_exp decimal_mul decimal_pow2 decimal_sub decimal_sum ieee754 ieee754_exponent ieee754_from_blob ieee754_from_int ieee754_inc ieee754_mantissa ieee754_to_blob ieee754_to_int",
+		tags:  map[string]string{mattn: "", modernc: ""},
 	},
 }
 
@@ -63,20 +59,21 @@ func (d *directory) lacking() (warnings Problems) {
 			break // what is required indirectly may be a tool's
 		}
 	}
+	if len(drivers) == 0 {
+		return nil
+	}
 	for _, m := range d.migrations {
-		if !m.sql() || len(drivers) == 0 {
+		if !m.sql() {
 			continue
 		}
 		said := map[string]bool{}
 		for _, s := range m.statements() {
 			for i := s.First; i < s.End; i++ {
-				name, module := s.uses(i)
+				name := s.uses(i)
 				for _, a := range additions {
-					if name == "" || said[name] || !a.has(name, module) {
+					ours := a.tags[mattn] == "" && d.opts.Conn != nil // it may be the program's own
+					if name == "" || said[name] || ours || !slices.Contains(strings.Fields(a.names), name) {
 						continue
-					}
-					if a.tags[mattn] == "" && d.opts.Conn != nil {
-						continue // it may be the program's own
 					}
 					said[name] = true
 					warnings = append(warnings, a.lackedBy(drivers, m, i, name)...)
@@ -87,57 +84,50 @@ func (d *directory) lacking() (warnings Problems) {
 	return warnings
 }
 
-func (a *addition) has(name string, module bool) bool {
-	names := a.functions
-	if module {
-		names = a.modules
-	}
-	return slices.Contains(strings.Fields(names), name)
-}
-
 // lackedBy returns the warnings about a name at token i of a migration.
 func (a *addition) lackedBy(drivers []string, m *migration, i int, name string) (warnings Problems) {
 	for _, driver := range drivers {
 		tag, lacks := a.tags[driver]
-		switch {
-		case !lacks || tag != "" && strings.Contains(os.Getenv("GOFLAGS"), tag):
-		case tag != "":
-			warnings = append(warnings, m.at(m.script.Tokens[i].Pos, "%s is not in %s, unless it is built with -tags %s", name, driver, tag))
-		default:
-			warnings = append(warnings, m.at(m.script.Tokens[i].Pos, "%s is not in %s, unless the program registers it", name, driver))
+		if !lacks || tag != "" && strings.Contains(os.Getenv("GOFLAGS"), tag) {
+			continue
 		}
+		unless := "the program registers it"
+		if tag != "" {
+			unless = "it is built with -tags " + tag
+		}
+		warnings = append(warnings, m.at(m.script.Tokens[i].Pos, "%s is not in %s, unless %s", name, driver, unless))
 	}
 	return warnings
 }
 
 // uses returns the function or, in CREATE VIRTUAL TABLE, the module that token i names, or
 // "". REGEXP is an operator that calls a function.
-func (s *statement) uses(i int) (name string, module bool) {
+func (s *statement) uses(i int) string {
 	script := s.m.script
 	if kind := script.Tokens[i].Kind; kind != sqltext.Word && kind != sqltext.Quoted {
-		return "", false
+		return ""
 	}
-	name = script.Name(i)
+	name := script.Name(i)
 	before, next := script.Name(i-1), script.Name(i+1)
 	switch {
 	case before == "using" && script.Name(s.First+1) == "virtual":
-		return name, true
+		return name
 	case name == "regexp" && next != "(":
 		operand := i+1 < s.End && script.Tokens[i+1].Kind != sqltext.Punct
 		if operand && before != "." && script.Tokens[i].Kind == sqltext.Word && i > s.First {
-			return name, false
+			return name
 		}
-		return "", false
+		return ""
 	case next != "(":
-		return "", false
+		return ""
 	}
 	switch before {
 	case ".", "table", "exists", "into", "references", "with", "recursive", "view", "update":
-		return "", false // it is a table, with its columns
+		return "" // it is a table, with its columns
 	case "on":
 		if script.Name(s.First) == "create" && script.Name(s.First+1) != "view" {
-			return "", false
+			return ""
 		}
 	}
-	return name, false
+	return name
 }

@@ -28,20 +28,22 @@ type fault struct {
 // faults compiles a statement for every view, trigger and table with foreign keys,
 // with foreign keys on. If all compile, it looks for rows without parents.
 func (r *replay) faults(ctx context.Context, objects []sqltext.Object) (found []fault, err error) {
-	trials, err := r.trials(objects)
-	if err != nil {
-		return nil, err
-	}
 	if err := r.conn.Exec("PRAGMA foreign_keys = ON"); err != nil {
 		return nil, err
 	}
-	for _, t := range trials {
-		fact := r.compiles(t.query)
-		if fact == "" {
+	for _, o := range objects {
+		about, query, err := r.trial(o)
+		if err != nil {
+			return nil, err
+		}
+		stmt, _, err := r.conn.Prepare(query)
+		stmt.Close()
+		if err == nil {
 			continue
 		}
+		fact := sqlite.Sentence(err)
 		if !strings.HasPrefix(fact, "foreign key mismatch") { // shows on both tables
-			fact = t.about + ": " + fact
+			fact = about + ": " + fact
 		}
 		if f := (fault{fact, fact}); !slices.Contains(found, f) {
 			found = append(found, f)
@@ -56,56 +58,30 @@ func (r *replay) faults(ctx context.Context, objects []sqltext.Object) (found []
 	return r.orphans(ctx, objects)
 }
 
-// A trial is a statement that is compiled and never run.
-type trial struct{ about, query string }
-
-func (r *replay) trials(objects []sqltext.Object) (trials []trial, err error) {
-	for _, o := range objects {
-		event := ""
-		switch {
-		case o.Type == "view":
-			trials = append(trials, trial{"view " + o.Name, "SELECT * FROM " + sqltext.Quote(o.Name)})
-			continue
-		case o.Type == "trigger":
-			event = triggerEvent(o.SQL)
-		case o.MayRefer():
-			event = "INSERT"
-		default:
-			continue
-		}
-		query, err := r.write(event, o.Table)
-		if err != nil {
-			return nil, err
-		}
-		trials = append(trials, trial{event + " on " + o.Table, query})
+// trial returns a statement to compile, which uses the object and is never run, and what
+// it is about. The statement is empty if none is worth it.
+func (r *replay) trial(o sqltext.Object) (about, query string, err error) {
+	event := ""
+	switch {
+	case o.Type == "view":
+		return "view " + o.Name, "SELECT * FROM " + sqltext.Quote(o.Name), nil
+	case o.Type == "trigger":
+		event = triggerEvent(o.SQL)
+	case o.MayRefer():
+		event = "INSERT"
 	}
-	return trials, nil
-}
-
-// compiles returns SQLite's sentence about the query, or "".
-func (r *replay) compiles(query string) string {
-	stmt, _, err := r.conn.Prepare(query)
-	stmt.Close()
-	if err != nil {
-		return sqlite.Sentence(err)
-	}
-	return ""
-}
-
-// write returns a statement that causes the event on the table or view.
-func (r *replay) write(event, table string) (string, error) {
-	quoted := sqltext.Quote(table)
+	table := sqltext.Quote(o.Table)
 	switch event {
 	case "INSERT":
-		return "INSERT INTO " + quoted + " DEFAULT VALUES", nil
+		query = "INSERT INTO " + table + " DEFAULT VALUES"
 	case "DELETE":
-		return "DELETE FROM " + quoted, nil
+		query = "DELETE FROM " + table
+	case "UPDATE":
+		var columns []string
+		columns, err = column(r.conn, `SELECT format('"%w" = "%w"', name, name) FROM pragma_table_xinfo(?) WHERE hidden = 0`, o.Table)
+		query = "UPDATE " + table + " SET " + strings.Join(columns, ", ")
 	}
-	columns, err := column(r.conn, "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", table)
-	for i, name := range columns {
-		columns[i] = sqltext.Quote(name) + " = " + sqltext.Quote(name)
-	}
-	return "UPDATE " + quoted + " SET " + strings.Join(columns, ", "), err
+	return event + " on " + o.Table, query, err
 }
 
 // triggerEvent returns the event of a trigger: the first of the three words, which are

@@ -11,7 +11,6 @@ import (
 	"go/token"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen/genfile"
@@ -48,7 +47,7 @@ func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
 		}
 	}
 	for _, spec := range file.Imports {
-		if importPath(spec) == "C" {
+		if spec.Path.Value == `"C"` {
 			report(spec.Pos(), `import "C" needs cgo; `+silence)
 		}
 	}
@@ -57,30 +56,20 @@ func (m *migration) readGo(source []byte, pkg string) (problems Problems) {
 	}
 
 	name := genfile.FuncName(m.Version)
-	want := fmt.Sprintf("want func %s(ctx context.Context, tx lockstep.Tx) error", name)
-	var close *ast.FuncDecl // may have been meant
+	pos, fact := file.Name.Pos(), "no function "+name
 	for _, decl := range file.Decls {
 		f, ok := decl.(*ast.FuncDecl)
-		if !ok {
-			continue
-		}
 		switch {
+		case !ok:
 		case f.Name.Name == name && f.Recv == nil:
 			return problems // its type is for the compiler to check
 		case f.Name.Name == name:
-			close = f
-		case close == nil && nearly.MatchString(f.Name.Name):
-			close = f
+			pos, fact = f.Name.Pos(), name+" is a method"
+		case nearly.MatchString(f.Name.Name) && pos == file.Name.Pos(): // it may have been meant
+			pos, fact = f.Name.Pos(), "func "+f.Name.Name
 		}
 	}
-	switch {
-	case close == nil:
-		report(file.Name.Pos(), "no function %s; %s", name, want)
-	case close.Recv != nil:
-		report(close.Name.Pos(), "%s is a method; %s", close.Name.Name, want)
-	default:
-		report(close.Name.Pos(), "func %s; %s", close.Name.Name, want)
-	}
+	report(pos, "%s; want func %s(ctx context.Context, tx lockstep.Tx) error", fact, name)
 	return problems
 }
 
@@ -88,11 +77,6 @@ const silence = "other builds silently leave it out"
 
 // nearly matches names that may have been meant for a migration's function.
 var nearly = regexp.MustCompile(`(?i)^(migrate|migration|up)_?[0-9]*$`)
-
-func importPath(spec *ast.ImportSpec) string {
-	path, _ := strconv.Unquote(spec.Path.Value)
-	return path
-}
 
 // dropsOut says which ending of its name makes the go command leave a Go file out of some
 // builds, or "". It asks go/build what the endings are.

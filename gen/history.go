@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,15 +171,10 @@ func (h history) enforce(d *directory) (problems Problems) {
 	recorded := map[lockstep.Version]lockstep.Migration{}
 	maps.Copy(recorded, h.file.of)
 	maps.Copy(recorded, h.head.of)
-	isFree := func(v lockstep.Version) bool {
-		_, inHead := h.head.of[v]
-		return v == newest && !inHead
-	}
-
 	const since = " since " + FileName + " was generated; "
 	for v, r := range recorded {
 		m, file, head := current[v], h.file.of[v], h.head.of[v]
-		free, accepted := isFree(v), slices.Contains(d.opts.Accept, v)
+		free, accepted := v == newest && head.File == "", slices.Contains(d.opts.Accept, v)
 		bound := !free && !accepted
 		switch {
 		case m == nil && !free && d.complete: // databases record it, so accepting changes nothing
@@ -213,21 +209,21 @@ func (h history) holes(ctx context.Context, d *directory) (problems Problems) {
 		records = append(records, merging)
 	}
 	for i, m := range migrations {
-		without := func(r record) bool { _, ok := r.of[m.Version]; return !ok }
-		j := slices.IndexFunc(migrations[i+1:], func(later *migration) bool {
-			return slices.ContainsFunc(records, func(r record) bool { return without(r) && r.of[later.Version].File != "" })
-		})
-		if j < 0 {
-			continue
-		}
+		later := ""
 		next := m.Name
 		next.Version = migrations[len(migrations)-1].Version + 1
 		command := "mv " + m.name + " " + next.String()
-		if slices.ContainsFunc(records, func(r record) bool { return !without(r) }) {
-			command = "lockstep renumber" // databases may have run this one, too
+		for _, r := range records {
+			if _, ok := r.of[m.Version]; ok {
+				command = "lockstep renumber" // databases may have run this one, too
+			} else if j := slices.IndexFunc(migrations[i+1:], func(m *migration) bool { return r.of[m.Version].File != "" }); j >= 0 {
+				later = cmp.Or(later, migrations[i+1+j].name)
+			}
 		}
-		fact := fmt.Sprintf("numbered before %s, which databases may have run; they would never run this one", migrations[i+1+j].name)
-		problems = append(problems, Problem{File: m.name, Fact: fact, Command: command})
+		if later != "" {
+			fact := fmt.Sprintf("numbered before %s, which databases may have run; they would never run this one", later)
+			problems = append(problems, Problem{File: m.name, Fact: fact, Command: command})
+		}
 	}
 	return problems
 }

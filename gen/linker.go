@@ -74,7 +74,12 @@ func (l *linker) close() {
 // build builds this program again if self is set, or else one that calls [Serve], and
 // returns its path.
 func (l *linker) build(ctx context.Context, self bool) (program string, err error) {
-	if l.temp, err = os.MkdirTemp(goTemp(), "lockstep-"); err != nil {
+	// Elsewhere, programs may not be allowed to run.
+	temp, err := l.goCommand(ctx, "env", "GOTMPDIR")
+	if err == nil {
+		l.temp, err = os.MkdirTemp(strings.TrimSpace(temp), "lockstep-")
+	}
+	if err != nil {
 		return "", err
 	}
 	main := fmt.Sprintf("package main\n\nimport _ %q\n", l.path+"/"+linkFolder)
@@ -179,7 +184,10 @@ func (l *linker) goCommand(ctx context.Context, args ...string) (string, error) 
 	cmd.Dir = l.dir
 	// "go generate" sets GOOS and GOARCH to what the user builds for, but migrations run
 	// here. Whatever the go command leaves behind when interrupted goes with temp.
-	cmd.Env = append(cmd.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOTMPDIR="+l.temp)
+	cmd.Env = append(cmd.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	if l.temp != "" {
+		cmd.Env = append(cmd.Env, "GOTMPDIR="+l.temp)
+	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -190,26 +198,6 @@ func (l *linker) goCommand(ctx context.Context, args ...string) (string, error) 
 		return "", l.explain(stderr.String(), err)
 	}
 	return stdout.String(), nil
-}
-
-// goTemp returns the folder in which the go command makes its temporary ones, or "" if
-// nobody has set it. Elsewhere, programs may not be allowed to run.
-func goTemp() string {
-	const name = "GOTMPDIR"
-	if dir := os.Getenv(name); dir != "" {
-		return dir
-	}
-	file := os.Getenv("GOENV")
-	if config, err := os.UserConfigDir(); file == "" && err == nil {
-		file = filepath.Join(config, "go", "env") // "go env -w" writes it
-	}
-	settings, _ := os.ReadFile(file)
-	for line := range strings.Lines(string(settings)) {
-		if dir, ok := strings.CutPrefix(strings.TrimSpace(line), name+"="); ok {
-			return dir
-		}
-	}
-	return ""
 }
 
 // explain returns what the go command says when it fails: problems for what it says about

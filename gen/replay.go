@@ -28,39 +28,29 @@ type replay struct {
 }
 
 // newReplay opens the database. The caller closes it.
-func newReplay(ctx context.Context, opts Options) (*replay, error) {
-	r := &replay{opts: opts}
-	if err := r.open(ctx, opts.Conn); err != nil {
-		r.close()
-		return nil, err
-	}
-	if err := engine.DoubleQuotes(r.conn, opts.DQS); err != nil {
-		r.close()
-		return nil, err
-	}
-	return r, nil
-}
-
-func (r *replay) open(ctx context.Context, hook func(*sqlite3.Conn) error) (err error) {
+func newReplay(ctx context.Context, opts Options) (r *replay, err error) {
+	r = &replay{opts: opts}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
 	prepare := func(conn *sqlite3.Conn) error {
 		err := engine.Prepare(conn)
-		if err == nil && hook != nil {
-			err = hook(conn)
+		if err == nil && opts.Conn != nil {
+			err = opts.Conn(conn)
 		}
-		if err == nil {
-			err = conn.Exec("PRAGMA foreign_keys = OFF")
-		}
-		return err
+		return cmp.Or(err, conn.Exec("PRAGMA foreign_keys = OFF"), engine.DoubleQuotes(conn, opts.DQS))
 	}
 	// The driver's own limit is 256 MiB, which a large seed would reach.
 	const memory = 1 << 32
 	if r.db, err = driver.Open(":memory:", prepare); err != nil {
-		return err
+		return r, err
 	}
 	if r.tx, err = r.db.Conn(sqlite3.WithMaxMemory(ctx, memory)); err != nil {
-		return err
+		return r, err
 	}
-	return r.tx.Raw(func(conn any) error {
+	return r, r.tx.Raw(func(conn any) error {
 		r.conn = conn.(driver.Conn).Raw()
 		r.conn.SetInterrupt(ctx)
 		return nil
