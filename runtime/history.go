@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -101,15 +102,15 @@ func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 	var cookie, now int64
 	s, n := g.schema, 0
 	err = g.conn.query(ctx, headQuery, func(scan scanner) error {
-		var version Version
+		var version, meta int64
 		var digest, fingerprint sql.NullString
-		var sealed, meta sql.NullInt64
+		var sealed sql.NullInt64
 		err := scan(&version, &digest, &fingerprint, &sealed, &meta)
 		if n++; n == 1 {
-			head = version == s.Expected && meta.Valid && Version(meta.Int64) == version &&
+			head = version == int64(s.Expected) && meta == version &&
 				sealed.Valid && digest.String == s.Digest && fingerprint.String == s.Fingerprint
 			cookie = sealed.Int64
-		} else if version == s.Expected {
+		} else if version == int64(s.Expected) {
 			head = false // _meta has two rows
 		}
 		return err
@@ -164,9 +165,6 @@ func (st *state) ours() bool {
 }
 
 func (c *conn) readVersion(ctx context.Context, st *state) error {
-	unreadable := func(format string, args ...any) error {
-		return &Error{Kind: ErrUnreadable, DB: c.file, Detail: fmt.Sprintf(format, args...)}
-	}
 	var n int
 	var found any
 	if err := c.QueryRowContext(ctx, "SELECT count(*), version FROM main._meta").Scan(&n, &found); err != nil {
@@ -175,14 +173,27 @@ func (c *conn) readVersion(ctx context.Context, st *state) error {
 	v, ok := found.(int64)
 	switch {
 	case n != 1:
-		return unreadable("_meta has %d rows; want 1", n)
+		return c.unreadable("_meta has %d rows; want 1", n)
 	case !ok:
-		return unreadable("_meta says version %#v; want a whole number", found)
+		return c.unreadable("_meta says version %#v; want a whole number", found)
 	case v < 0:
-		return unreadable("_meta says version %d; want 0 or more", v)
+		return c.unreadable("_meta says version %d; want 0 or more", v)
+	case v > maxVersion:
+		return c.unreadable("_meta says version %d; want at most %d", v, maxVersion)
 	}
 	st.version, st.managed = Version(v), true
 	return nil
+}
+
+// What a database says can be anything, and where an int has 32 bits another number would
+// come of it.
+const (
+	maxVersion  = math.MaxInt32
+	maxDuration = int64(math.MaxInt64 / time.Millisecond)
+)
+
+func (c *conn) unreadable(format string, args ...any) error {
+	return &Error{Kind: ErrUnreadable, DB: c.file, Detail: fmt.Sprintf(format, args...)}
 }
 
 func (c *conn) readHistory(ctx context.Context, st *state) error {
@@ -191,11 +202,17 @@ func (c *conn) readHistory(ctx context.Context, st *state) error {
 		var r row
 		var checksum, digest, fingerprint sql.NullString
 		var applied string
-		var ms int64
-		if err := scan(&r.Version, &r.File, &checksum, &applied, &ms, &r.Program, &digest, &fingerprint, &r.cookie); err != nil {
+		var version, ms int64
+		if err := scan(&version, &r.File, &checksum, &applied, &ms, &r.Program, &digest, &fingerprint, &r.cookie); err != nil {
 			return err
 		}
-		r.Checksum, r.digest, r.fingerprint = checksum.String, digest.String, fingerprint.String
+		if version < 1 || version > maxVersion {
+			return c.unreadable("_lockstep_history has a row of version %d; want 1 to %d", version, maxVersion)
+		}
+		if ms < 0 || ms > maxDuration {
+			return c.unreadable("_lockstep_history has a duration of %d ms; want 0 to %d", ms, maxDuration)
+		}
+		r.Version, r.Checksum, r.digest, r.fingerprint = Version(version), checksum.String, digest.String, fingerprint.String
 		r.At, _ = time.Parse(time.RFC3339, applied)
 		r.Took = time.Duration(ms) * time.Millisecond
 		st.history = append(st.history, r)
