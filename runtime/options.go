@@ -36,8 +36,9 @@ func WithPerMigration() Option { return func(c *config) { c.perMigration = true 
 func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 
 // WithLogger logs at level Info each migration applied, a backup made, what a script wrote,
-// and objects in the database that no migration made; at level Warn foreign keys that were
-// violated before, and a refusal that [WithAllowed] overruled.
+// and objects in the database that no migration made; at level Warn such an object that a
+// migration dropped, as an operator's index goes with a table that is rebuilt, foreign keys
+// that were violated before, and a refusal that [WithAllowed] overruled.
 func WithLogger(l Logger) Option {
 	return func(c *config) {
 		if l != nil {

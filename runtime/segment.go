@@ -18,6 +18,8 @@ type segment struct {
 	overruled  bool              // a refusal was allowed
 	before     *sqlite.OrphanSet // nil if not known
 	rows       []row             // for the history, of those that have run
+	objects    []sqltext.Object  // when a migration last may have dropped some
+	lost       []lostObject
 
 	done  []int // without a transaction: the lines of statements that have taken effect
 	open  []int // of those that will with the COMMIT or RELEASE of the migration's own
@@ -100,6 +102,10 @@ func (u *upgrade) runAlone(ctx context.Context, s *segment) (again bool, err err
 	u.conn.begun = true // the migration may begin a transaction
 	u.alone = s
 	if err := u.apply(ctx, s, s.migrations[0]); err != nil {
+		u.conn.rollback(ctx)
+		if u.findLost(ctx, s, s.migrations[0]) == nil {
+			u.logLost(s)
+		}
 		return false, err
 	}
 	err = u.lock(ctx)
@@ -150,6 +156,9 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 			s.finished(&stmt)
 		}
 		u.progress.report(ctx, p, began, true)
+	}
+	if err := u.findLost(ctx, s, m); err != nil {
+		return err
 	}
 	p.Statement, p.Line = 0, 0
 	u.progress.report(ctx, p, begun, true)

@@ -94,7 +94,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	if u.backup != nil {
 		err = u.backup.before(ctx, u, st)
 	}
-	s := &segment{on: u.conn, from: st, overruled: len(v.allowed) > 0}
+	s := &segment{on: u.conn, from: st, objects: st.objects, overruled: len(v.allowed) > 0}
 	if err == nil {
 		s.migrations, err = u.next(st)
 	}
@@ -170,6 +170,7 @@ func (u *upgrade) take(ctx context.Context, s *segment, commit func(context.Cont
 	for _, r := range s.rows {
 		u.log.Info("migration applied", "database", u.conn.file, "version", r.Version.String(), "file", r.File, "took", r.Took)
 	}
+	u.logLost(s)
 	return u.at.version == u.schema.Expected, nil
 }
 

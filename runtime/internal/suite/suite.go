@@ -52,7 +52,7 @@ func Run(t *testing.T, d Driver) {
 		{"Upgrade", claims{keepsSettings, runsScripts, checksTheResult}},
 		{"ForeignKeys", claims{keepsChildren, namesOrphans, acceptsOldOrphans, refusesNewOrphans, comparesOrphans}},
 		{"Settings", claims{restoresSettings, writesSafely}},
-		{"Bystanders", claims{noticesTriggers, refusesTemporary, acceptsTemporary}},
+		{"Bystanders", claims{noticesTriggers, refusesTemporary, acceptsTemporary, namesTheLost, namesTheLostOnce}},
 		{"Failure", claims{failsInStatements, failsOnDisk, interrupted, failsAnywhere, commits}},
 		{"PerMigration", claims{perMigration}},
 		{"GoMigration", claims{goMigration}},
