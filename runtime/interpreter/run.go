@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -20,32 +21,33 @@ import (
 // Find returns the command that runs a script, by the extension of its name, or an error
 // that says what is missing.
 func Find(file string) (command []string, err error) {
-	commands := [][]string{{"sh"}}
-	name := "sh"
+	var commands [][]string
+	windows := runtime.GOOS == "windows"
 	switch ext := filepath.Ext(file); {
 	case ext == ".sh":
+		commands = [][]string{{"sh"}}
 	case ext != ".py":
 		return nil, fmt.Errorf("cannot run a %s file", ext)
-	case runtime.GOOS == "windows":
+	case windows:
 		commands = [][]string{{"python3"}, {"python"}, {"py", "-3"}}
-		name = "python3, python or py"
 	default:
 		commands = [][]string{{"python3"}}
-		name = "python3"
 	}
+	var names []string
 	for _, c := range commands {
+		names = append(names, c[0])
 		path, err := exec.LookPath(c[0])
 		if err != nil {
 			continue
 		}
 		command = append([]string{path}, c[1:]...)
 		// On Windows, python3 can be a stub that only opens the store.
-		if runtime.GOOS == "windows" && name != "sh" && exec.Command(command[0], append(command[1:], "--version")...).Run() != nil {
+		if windows && c[0] != "sh" && exec.Command(path, append(c[1:], "--version")...).Run() != nil {
 			continue
 		}
 		return command, nil
 	}
-	return nil, fmt.Errorf("needs %s, which is not in PATH", name)
+	return nil, fmt.Errorf("needs %s, which is not in PATH", strings.Join(names, " or "))
 }
 
 // grace is how long a script may take to exit after the context has ended.
@@ -54,8 +56,8 @@ const grace = 2 * time.Second
 // Run runs a script on a database, as a migration. file is its name, and text its
 // content. db is the path of the database, in a folder of the caller's own: Run writes the
 // script beside it, and removes it. Run returns when the script has exited, with the last
-// 64 KiB of each of its outputs, and an error if it could not be run or its exit code is
-// not 0. If ctx has ended, errors.Is finds ctx.Err() in the error.
+// 64 KiB of each of its outputs, and an error if it could not be run, its exit code is not
+// 0, or ctx has ended.
 func Run(ctx context.Context, file string, text []byte, db string) (stdout, stderr string, err error) {
 	command, err := Find(file)
 	if err != nil {
@@ -91,25 +93,13 @@ func Run(ctx context.Context, file string, text []byte, db string) (stdout, stde
 		defer os.RemoveAll(home)
 		cmd.Env = env
 	}
-	out, err := newTail()
-	if err != nil {
-		return "", "", err
-	}
-	defer out.close()
-	errs, err := newTail()
-	if err != nil {
-		return "", "", err
-	}
-	defer errs.close()
-	// The ends of the pipes are files, so that Wait does not wait for processes that the
-	// script started, and that inherited them.
-	cmd.Stdout, cmd.Stderr = out.w, errs.w
+	var out, errs tail
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = run(cmd)
-	stdout, stderr = out.text(), errs.text()
-	if ctx.Err() != nil && err != nil {
+	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return stdout, stderr, err
+	return out.String(), errs.String(), err
 }
 
 // run starts a command, waits for it, and ends what it has started.
@@ -123,7 +113,12 @@ func run(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	err := cmd.Wait()
+	state, err := cmd.Process.Wait()
 	kill(cmd.Process)
+	// What remains is the output, for which a process that escaped is not waited for long.
+	_ = cmd.Wait()
+	if err == nil && !state.Success() {
+		err = &exec.ExitError{ProcessState: state}
+	}
 	return err
 }
