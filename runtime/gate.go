@@ -120,14 +120,14 @@ func (g *gate) wait(ctx context.Context, f func(context.Context) error) error {
 }
 
 // readUnlessHead returns the state of the database, or nil if [gate.atHead] says that there
-// is nothing to do.
+// is nothing to do, and no copies are there to remove.
 func (g *gate) readUnlessHead(ctx context.Context) (*state, error) {
 	head := false
 	err := g.wait(ctx, func(ctx context.Context) (err error) {
 		head, err = g.atHead(ctx)
 		return err
 	})
-	if head || err != nil {
+	if head && !g.hasCopies(ctx) || err != nil {
 		return nil, err
 	}
 	return g.read(ctx)
@@ -193,9 +193,7 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 		err = g.conn.record(ctx, now.version, now.history, rows, g.schema.Digest, g.schema.Fingerprint)
 	}
 	if err == nil {
-		err = g.sweep() // under the lock, which writing has taken
-	}
-	if err == nil {
+		g.sweep() // under the lock, which writing has taken
 		g.conn.commit(ctx)
 	}
 }

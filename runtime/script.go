@@ -130,14 +130,32 @@ func (o onCopy) Replace(ctx context.Context, replace func(context.Context) error
 	return done, o.u.explained(ctx, err)
 }
 
-// sweep removes what killed processes have left beside the database. If one of them had
-// finished its upgrade, the cookie is missing that its last step notes, and so reseal comes
-// by.
-func (g *gate) sweep() error {
+// anyScript returns the program of a script among the migrations, or nil.
+func (g *gate) anyScript() program.Script {
 	for _, m := range g.schema.Migrations {
 		if p, ok := m.Program.(program.Script); ok {
-			return p.Sweep(g.conn.file)
+			return p
 		}
 	}
 	return nil
+}
+
+// hasCopies reports whether there are copies beside the database, of killed processes or of
+// one that upgrades it.
+func (g *gate) hasCopies(ctx context.Context) bool {
+	p := g.anyScript()
+	if p == nil {
+		return false
+	}
+	g.conn.readFile(ctx)
+	return p.HasCopies(g.conn.file)
+}
+
+// sweep removes copies that killed processes left. The caller holds the lock for writing.
+func (g *gate) sweep() {
+	if p := g.anyScript(); p != nil {
+		if err := p.Sweep(g.conn.file); err != nil {
+			g.log.Warn("cannot remove copies that scripts ran on", "database", g.conn.file, "error", err)
+		}
+	}
 }

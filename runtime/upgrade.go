@@ -91,6 +91,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	if err := u.announce(v); !errors.Is(err, ErrBehind) {
 		return err == nil, err // nil: another process has done it
 	}
+	u.sweep() // before a backup needs the room
 	if u.backup != nil {
 		err = u.backup.before(ctx, u, st)
 	}

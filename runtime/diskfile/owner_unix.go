@@ -20,3 +20,10 @@ func own(f *os.File, like fs.FileInfo) bool {
 	}
 	return f.Chown(-1, int(want.Gid)) == nil
 }
+
+// Ours reports whether a file belongs to this process's user, or to the owner of another.
+func Ours(file, other fs.FileInfo) bool {
+	f, ok := file.Sys().(*syscall.Stat_t)
+	o, ok2 := other.Sys().(*syscall.Stat_t)
+	return ok && ok2 && (int(f.Uid) == os.Geteuid() || f.Uid == o.Uid)
+}

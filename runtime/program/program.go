@@ -22,8 +22,11 @@ type Script interface {
 	// there is no error, the upgrade goes on by reading the database again.
 	Upgrade(ctx context.Context, u Upgrade) (done bool, err error)
 
-	// Sweep removes what killed processes have left of copies of the database in file.
-	// The caller holds the lock for writing.
+	// HasCopies reports whether there are copies beside the database in file, of killed
+	// processes or of one that upgrades it.
+	HasCopies(file string) bool
+
+	// Sweep removes these copies. The caller holds the lock for writing, so nobody uses them.
 	Sweep(file string) error
 }
 

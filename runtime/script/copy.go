@@ -7,7 +7,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,31 +18,6 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/program"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
-
-// folder, appended to the name of a database, names the folder for its copies. The name is
-// fixed, so that the next holder of the lock finds what a killed process left. In it, each
-// copy has a folder of its own: a script of the killed process may still run, and must not
-// get at the new copy.
-const folder = ".lockstep"
-
-// sweep removes the copies of a database except one. The caller holds the lock, so nobody
-// uses the others.
-func sweep(db, but string) error {
-	dir := db + folder
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, e := range entries {
-		if e.Name() != but && err == nil {
-			err = os.RemoveAll(filepath.Join(dir, e.Name()))
-		}
-	}
-	if err == nil && but == "" {
-		err = os.Remove(dir)
-	}
-	return err
-}
 
 // privateCopy is the copy of a database that scripts run on.
 type privateCopy struct {
@@ -75,22 +49,16 @@ func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
 		if c.file, err = livecopy.File(conn); err != nil {
 			return err
 		}
-		if c.dir, err = makeDir(c.file + folder); err != nil {
+		if c.dir, err = livecopy.MakeFolder(c.file); err != nil {
 			return err
 		}
-		// Nothing of ours is in the script's folder.
 		c.path = filepath.Join(c.dir, "copy", filepath.Base(c.file))
-		if err := os.Mkdir(filepath.Dir(c.path), 0o700); err != nil {
-			return err
-		}
 		scratch := filepath.Join(c.dir, "scratch")
 		if err := os.WriteFile(scratch, nil, 0o600); err != nil {
 			return err
 		}
-		if c.lock, err = livecopy.Hold(ctx, conn, scratch); err != nil {
-			return err
-		}
-		return sweep(c.file, filepath.Base(c.dir))
+		c.lock, err = livecopy.Hold(ctx, conn, scratch)
+		return err
 	})
 	if errors.Is(err, livecopy.ErrChanged) {
 		return c, nil
@@ -104,31 +72,9 @@ func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
 	}
 	// If a script removes the file, SQLite must not make a new one.
 	name := "file:" + (&url.URL{Path: filepath.ToSlash(c.path)}).EscapedPath() + "?mode=rw&_pragma=busy_timeout(1000)"
-	pool, err := open(db.Driver(), name)
-	if err != nil {
-		return c, err
-	}
-	c.db = sql.OpenDB(&connector{pool, u.Init})
+	c.db = sql.OpenDB(&connector{db.Driver(), name, u.Init})
 	c.db.SetMaxIdleConns(-1) // a script has the copy to itself
 	return c, nil
-}
-
-// makeDir makes a folder with a unique name in dir. The last holder of the lock may be about
-// to remove dir, if it is empty.
-func makeDir(dir string) (name string, err error) {
-	for range 10 {
-		if err = os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return "", err
-		}
-		info, err := os.Lstat(dir)
-		if err == nil && !info.IsDir() {
-			return "", fmt.Errorf("%s is not a folder; scripts need a folder of this name", dir)
-		}
-		if name, err = os.MkdirTemp(dir, ""); !errors.Is(err, fs.ErrNotExist) {
-			return name, err
-		}
-	}
-	return "", fmt.Errorf("%s keeps being removed", dir)
 }
 
 // fill makes the copy.
@@ -158,35 +104,25 @@ func (c *privateCopy) begin(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	var statements []string
-	for _, pragma := range []string{"page_size", "encoding", "auto_vacuum"} {
-		var value string
-		if err := c.live.QueryRowContext(ctx, "PRAGMA main."+pragma).Scan(&value); err != nil {
-			return err
-		}
-		statements = append(statements, "PRAGMA main."+pragma+" = '"+value+"'")
+	var statements string
+	err = c.live.QueryRowContext(ctx, `SELECT format('PRAGMA page_size = %d; PRAGMA encoding = "%s"; PRAGMA auto_vacuum = %d;
+CREATE TABLE lockstep_first (a); DROP TABLE lockstep_first', page_size, encoding, auto_vacuum)
+FROM pragma_page_size, pragma_encoding, pragma_auto_vacuum`).Scan(&statements)
+	if err == nil {
+		_, err = conn.ExecContext(ctx, statements)
 	}
-	return exec(ctx, conn, append(statements, "CREATE TABLE lockstep_first (a)", "DROP TABLE lockstep_first")...)
+	return err
 }
 
 // Open opens the copy. Nobody else uses it, so nothing has to be synchronized.
 func (c *privateCopy) Open(ctx context.Context) (*sql.Conn, error) {
 	conn, err := c.db.Conn(ctx)
 	if err == nil {
-		if err = exec(ctx, conn, "PRAGMA journal_mode = delete", "PRAGMA synchronous = off"); err != nil {
+		if _, err = conn.ExecContext(ctx, "PRAGMA journal_mode = delete; PRAGMA synchronous = off"); err != nil {
 			conn.Close()
 		}
 	}
 	return conn, err
-}
-
-func exec(ctx context.Context, conn *sql.Conn, statements ...string) error {
-	for _, q := range statements {
-		if _, err := conn.ExecContext(ctx, q); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Run runs a script on the copy, and checks what it left.
@@ -254,36 +190,18 @@ func (c *privateCopy) close() error {
 	if c.dir == "" {
 		return nil
 	}
-	err := os.RemoveAll(c.dir)
-	os.Remove(filepath.Dir(c.dir))
-	return err
+	return livecopy.RemoveFolder(c.dir)
 }
 
-// open returns the connector of a driver for a data source.
-func open(d driver.Driver, name string) (driver.Connector, error) {
-	if d, ok := d.(driver.DriverContext); ok {
-		return d.OpenConnector(name)
-	}
-	return plain{d, name}, nil
-}
-
-// plain is a driver that has no connector of its own.
-type plain struct {
+// connector connects to the copy with the program's driver, and calls init.
+type connector struct {
 	driver driver.Driver
 	name   string
+	init   func(driverConn any) error
 }
 
-func (p plain) Connect(context.Context) (driver.Conn, error) { return p.driver.Open(p.name) }
-func (p plain) Driver() driver.Driver                        { return p.driver }
-
-// connector calls init with each connection.
-type connector struct {
-	driver.Connector
-	init func(driverConn any) error
-}
-
-func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+func (c *connector) Connect(context.Context) (driver.Conn, error) {
+	conn, err := c.driver.Open(c.name)
 	if err == nil {
 		if err = c.init(conn); err != nil {
 			conn.Close()
@@ -292,3 +210,5 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	return conn, err
 }
+
+func (c *connector) Driver() driver.Driver { return c.driver }

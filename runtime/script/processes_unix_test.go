@@ -111,27 +111,3 @@ func watch(t *testing.T, path string) (stop func() []string) {
 		return seen
 	}
 }
-
-// A program that was killed after its last step, and before it had tidied up, has left
-// a folder. The next start, which has nothing to do, removes it.
-func TestLeftovers(t *testing.T) {
-	s := schema(t, shop, 6)
-	for start, version := range map[string]int{"ThatUpgrades": 2, "ThatHasNothingToDo": 6} {
-		t.Run("AreRemovedByTheNextStart"+start, func(t *testing.T) {
-			path := shopAt(t, version, "delete")
-			db := connect(t, path)
-			// This is how the last step leaves the history.
-			if _, err := db.Exec("UPDATE _lockstep_history SET cookie = NULL"); err != nil {
-				t.Fatal(err)
-			}
-			db.Close()
-			if err := os.MkdirAll(path+".lockstep/123", 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path+".lockstep/123/data.db", []byte("half a copy"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			again(t, path, s)
-		})
-	}
-}

@@ -49,8 +49,9 @@
 //   - A database in a file, with the default VFS and locking mode. (An encrypted
 //     database would be copied in the clear.)
 //   - Room for the copy, three times over at the end in WAL mode. It is in a
-//     folder beside the database, named after it with .lockstep appended. The
-//     next upgrade removes what a killed program left there.
+//     folder beside the database, named after it with .lockstep appended, that only
+//     the program's user can enter. The next start of a program whose migrations
+//     include scripts removes what a killed one left there, and nothing else.
 //
 // While a script runs, others read as usual; writers wait for their busy timeout.
 // In journal modes other than WAL the final replacement waits for readers.
@@ -61,6 +62,7 @@
 package script
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -170,8 +172,8 @@ func (language) Upgrade(ctx context.Context, u program.Upgrade) (done bool, err 
 	return u.Replace(ctx, c.replace)
 }
 
-// Sweep removes copies that killed processes left.
-func (language) Sweep(file string) error { return sweep(file, "") }
+func (language) HasCopies(file string) bool { return livecopy.HasCopies(file) }
+func (language) Sweep(file string) error    { return livecopy.Sweep(file) }
 
 var _ program.Script = language("")
 
@@ -193,14 +195,11 @@ func raw(c any) (*sqlite3.Conn, error) {
 // driverName names the driver of a pool by its package.
 func driverName(db *sql.DB) string {
 	t := reflect.TypeOf(db.Driver())
-	if t == nil {
+	switch {
+	case t == nil:
 		return "another one"
-	}
-	if t.Kind() == reflect.Pointer {
+	case t.Kind() == reflect.Pointer:
 		t = t.Elem()
 	}
-	if t.PkgPath() == "" {
-		return t.String()
-	}
-	return t.PkgPath()
+	return cmp.Or(t.PkgPath(), t.String())
 }
