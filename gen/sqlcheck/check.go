@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A finding is something that is wrong.
@@ -65,6 +67,12 @@ func (c *checker) unknown(t text, stmts []statement) string {
 		return "SQLite stops reading at a NUL"
 	}
 	for _, s := range stmts {
+		for i, t := range s.Tokens {
+			// SQLite takes $1::text and $$text$$ for the names of parameters.
+			if text := s.Token(i); t.Kind == sqltext.Variable && (strings.Contains(text, "::") || strings.HasSuffix(text, "$")) {
+				return "SQL of another database: " + text
+			}
+		}
 		for _, name := range s.names() {
 			if slices.Contains(c.reach.Owns, name) {
 				return "the program itself creates " + name

@@ -123,6 +123,8 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 		switch {
 		case d.isUnknown(sqltext.Fold(name)) || slices.Contains(c.reach.Owns, sqltext.Fold(name)):
 			return name + " is not in SQLite here" // and in a trigger or a view
+		case sqltext.Fold(name) == "dual" || strings.HasPrefix(sqltext.Fold(name), "pg_"):
+			return name + " is another database's"
 		case strings.HasPrefix(sqltext.Fold(name), "sqlite_") || sqltext.Fold(name) == "dbstat":
 			return name + " is SQLite's"
 		case sqlite.IsLitestream(name):
@@ -134,12 +136,17 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 		}
 		return ""
 	}
+	_, column, missing := strings.Cut(f.sentence, "no such column: ")
+	switch sqltext.Fold(column) {
+	case "current_user", "session_user", "localtime", "localtimestamp", "sysdate", "systimestamp", "rownum", "ctid", "xmin":
+		return column + " is another database's"
+	}
 	if strings.HasSuffix(f.sentence, "syntax error") || strings.HasPrefix(f.sentence, "unrecognized token") {
 		if mark := s.dialect(); mark != "" {
 			return "SQL of another database: " + mark
 		}
 	}
-	if !strings.HasPrefix(f.sentence, "no such column") {
+	if !missing {
 		for _, name := range s.names() {
 			if slices.Contains(d.stubs, name) {
 				return "function " + name + " is not built into SQLite"

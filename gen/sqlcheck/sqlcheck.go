@@ -46,6 +46,7 @@
 // not check, and the reason:
 //
 //   - statements other than SELECT, INSERT, UPDATE, DELETE and VALUES
+//   - SQL of another database: $1::text, DISTINCT ON, INSERT IGNORE
 //   - tables that the program itself creates, schemas other than main, and
 //     table-valued functions
 //   - functions, collations and modules that SQLite lacks here

@@ -25,6 +25,7 @@ func TestAnalyzer(t *testing.T) {
 		"query",            // what SQLite says, arguments, destinations
 		"written",          // how strings are made
 		"paths",            // strings that depend on the way the program takes
+		"dialect",          // SQL of other databases
 		"constant",         // statements that reach no call
 		"wrapper/database", // functions that hand a string on
 		"wrapper/app",      // and those that call them

@@ -1,6 +1,7 @@
 package sqlcheck
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -111,32 +112,40 @@ func (s *statement) inNothing() bool {
 	return false
 }
 
+// dialects matches what is common in the SQL of other databases, and what SQLite does
+// not read, in what [statement.plain] returns.
+var dialects = regexp.MustCompile(`::|:=|=>|<=>|&&|@>|<@|@@|~|#|\?[|&]|\? ?'|\\'|\$\w*\$|\(\+\)|[\w)"]\[|\b[ebnu]&?'` +
+	`|\b(?:ilike|rlike|straight_join|interval|lateral|similar to|unnest|tablesample|extract|overlay|rollup|cube|sets|pivot|binary|div|xor|minus|separator)\b` +
+	`|\b(?:any|all|some|left|right|position|against|row|isnull|convert) ?\(|\btrim ?\( ?(?:both|leading|trailing)\b|\bsubstring ?\([^)]* (?:from|for)\b` +
+	`|\bselect (?:top|distinct on|sql_\w+)\b|\bfor (?:update|share|no key|key share)\b|\block in share\b|\bskip locked\b` +
+	`|\bduplicate key\b|\bon constraint\b|\binsert (?:ignore|low_priority|delayed)\b|\boverriding\b|\binto \S+ set\b|[(,] ?default ?[,)]|= ?default\b` +
+	`|\bat time zone\b|\bfetch (?:first|next)\b|\boffset \S+ rows?\b|\bwith ?\( ?\w*lock|\b(?:cross|outer) apply\b|\boutput (?:inserted|deleted)\b` +
+	`|\b(?:use|force|ignore) (?:index|key)\b|\bconnect by\b|\bwithin group\b|\b(?:update|delete from) only\b` +
+	`|^delete (?:\S+ from|from .* using)\b|^update [^(]* join\b` +
+	`|^(?:call|copy|do|execute|grant|listen|lock|merge|notify|refresh|revoke|set|show|truncate|unlisten|use|describe|declare|exec|start|unlock|comment|optimize)\b`)
+
 // dialect returns what in the statement is common in the SQL of another database and
 // unknown to SQLite, or "".
-func (s *statement) dialect() string {
+func (s *statement) dialect() string { return dialects.FindString(s.plain()) }
+
+// plain returns the statement in lower case, with one space between tokens where there
+// was any, and without what is in quotes.
+func (s *statement) plain() string {
+	var b strings.Builder
 	for i, t := range s.Tokens {
-		switch word := s.Name(i); {
-		case word == ":" && s.Name(i+1) == ":" || strings.HasPrefix(word, "::"):
-			return "::"
-		case t.Kind == sqltext.Illegal && strings.HasPrefix(word, ":"):
-			return "::"
-		case t.Kind != sqltext.Word:
-		case word == "ilike" || word == "straight_join" || word == "interval" || word == "lateral" || word == "similar" || word == "unnest":
-			return word
-		case word == "for" && (s.Name(i+1) == "update" || s.Name(i+1) == "share"):
-			return "for " + s.Name(i+1)
-		case word == "duplicate" && s.Name(i+1) == "key":
-			return "duplicate key"
-		case word == "top" && s.Name(i-1) == "select":
-			return "top"
+		if i > 0 && t.Pos > s.Tokens[i-1].End {
+			b.WriteByte(' ')
+		}
+		switch text := sqltext.Fold(s.Token(i)); {
+		case t.Kind == sqltext.String && strings.HasSuffix(text, `\'`):
+			b.WriteString(`'\'`)
+		case t.Kind == sqltext.String || t.Kind == sqltext.Quoted:
+			b.WriteString(text[:1] + text[len(text)-1:])
+		default:
+			b.WriteString(text)
 		}
 	}
-	switch s.keyword {
-	case "call", "copy", "do", "execute", "grant", "listen", "lock", "merge", "notify", "refresh", "revoke", "set", "show",
-		"truncate", "unlisten", "use", "describe", "declare", "exec", "start", "unlock", "comment", "optimize":
-		return s.keyword
-	}
-	return ""
+	return b.String()
 }
 
 // attached stands for all tables of a database that the program attaches.
