@@ -72,6 +72,8 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		return report("removed the database")
 	}
 	switch fault, err := r.readBack(ctx, path); {
+	case sqlite.IsBusy(err):
+		return report("left a process that has a lock on the database; it must end what it starts: %s", sqlite.Sentence(err))
 	case err != nil:
 		return report("left a database that SQLite cannot read: %s", sqlite.Sentence(err))
 	case fault != "":
@@ -89,13 +91,13 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 
 // readBack makes the database at path that of the replay, or says why it cannot be.
 func (r *replay) readBack(ctx context.Context, path string) (fault string, err error) {
-	file, err := driver.Open("file:" + filepath.ToSlash(path))
+	file, err := driver.Open("file:" + filepath.ToSlash(path) + "?_pragma=busy_timeout(1000)")
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	// A database in memory cannot be in the mode WAL.
-	if _, err := file.ExecContext(ctx, "PRAGMA journal_mode = DELETE"); err != nil {
+	// A database in memory cannot be in the mode WAL. An upgrade needs the copy for itself.
+	if _, err := file.ExecContext(ctx, "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; ROLLBACK"); err != nil {
 		return "", err
 	}
 	damage, err := sqlite.IntegrityCheck(ctx, file, 1)

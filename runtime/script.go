@@ -3,6 +3,7 @@ package lockstep
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/lockstep-db/lockstep/runtime/program"
 )
@@ -77,7 +78,11 @@ func (o onCopy) Run(ctx context.Context, c program.Copy) error {
 	if err == nil {
 		err = ctx.Err()
 	}
-	return o.u.explained(ctx, err)
+	err = o.u.explained(ctx, err)
+	if e := (*MigrationError)(nil); errors.As(err, &e) {
+		e.Err = c.Locked(e.Err) // nobody is to look for who uses the database
+	}
+	return err
 }
 
 // enter opens the copy, with the settings of an upgrade.

@@ -62,6 +62,10 @@ type Copy interface {
 	// ends, the script ends, and what it has started. The error says how it ended, or
 	// what is wrong with what it left. output is the end of what it wrote.
 	Run(ctx context.Context, file string, text []byte) (output string, err error)
+
+	// Locked returns err, or if that says that the copy is locked, an error that says by
+	// whom.
+	Locked(err error) error
 }
 
 // A Go is a lockstep.Program that is a function, as package lockstep has it for the

@@ -28,6 +28,7 @@ type privateCopy struct {
 	dir     string         // of its own
 	path    string
 	db      *sql.DB
+	ran     string // the last script
 }
 
 // hold keeps the lock of the upgrade's connection and prepares a folder for a copy. It
@@ -128,6 +129,7 @@ func (c *privateCopy) Open(ctx context.Context) (*sql.Conn, error) {
 // Run runs a script on the copy, and checks what it left.
 func (c *privateCopy) Run(ctx context.Context, file string, text []byte) (output string, err error) {
 	begun := time.Now()
+	c.ran = file
 	stdout, stderr, err := interpreter.Run(ctx, file, text, c.path)
 	c.upgrade.Info("script ended", "database", c.file, "file", file, "took", time.Since(begun), "error", err, "stdout", stdout, "stderr", stderr)
 	if err == nil {
@@ -138,15 +140,26 @@ func (c *privateCopy) Run(ctx context.Context, file string, text []byte) (output
 
 // inspect returns an error if the copy could not take the place of the live database.
 func (c *privateCopy) inspect(ctx context.Context) error {
+	if info, err := os.Lstat(c.path); err == nil {
+		live, err := os.Stat(c.file)
+		if !info.Mode().IsRegular() || err != nil || os.SameFile(info, live) {
+			return errors.New("the script put something else in the place of its copy; it must be a file of its own")
+		}
+	}
 	conn, err := c.Open(ctx)
 	var faults []string
 	if err == nil {
 		defer conn.Close()
-		faults, err = sqlite.IntegrityCheck(ctx, conn, 1)
+		// Somebody who only reads would be in the way later.
+		if _, err = conn.ExecContext(ctx, "BEGIN EXCLUSIVE; ROLLBACK"); err == nil {
+			faults, err = sqlite.IntegrityCheck(ctx, conn, 1)
+		}
 	}
 	switch {
+	case sqlite.IsBusy(err):
+		return err
 	case err != nil:
-		return &leftError{err}
+		return &copyError{"what the script left", err}
 	case len(faults) > 0:
 		fact := "the script left a damaged database"
 		// It may have been damaged before.
@@ -167,11 +180,25 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 	return err
 }
 
-// leftError is the error for a copy that can no longer be read.
-type leftError struct{ err error }
+// Locked returns err, or if that says that the copy is locked, an error that says by whom.
+func (c *privateCopy) Locked(err error) error {
+	if !sqlite.IsBusy(err) {
+		return err
+	}
+	if c.ran == "" {
+		return &copyError{"another process has a lock on the copy for scripts, " + c.path, err}
+	}
+	return &copyError{"a process that " + c.ran + " left has a lock on its copy, " + c.path + "; the script must end what it starts", err}
+}
 
-func (e *leftError) Error() string { return "what the script left: " + sqlite.Sentence(e.err) }
-func (e *leftError) Unwrap() error { return e.err }
+// A copyError is an error of SQLite for the copy.
+type copyError struct {
+	fact string
+	err  error
+}
+
+func (e *copyError) Error() string { return e.fact + ": " + sqlite.Sentence(e.err) }
+func (e *copyError) Unwrap() error { return e.err }
 
 // replace replaces the live content by that of the copy.
 func (c *privateCopy) replace(ctx context.Context) error {

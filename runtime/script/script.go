@@ -35,11 +35,13 @@
 // run more than once: an upgrade that fails, or that another process has
 // overtaken, starts over, and what a script did elsewhere is not undone.
 //
-// When the context ends, the script and the processes it started get SIGTERM,
-// and SIGKILL two seconds later, unless they lead a process group of their own.
-// Processes still running when the script exits are killed. On Linux a script
-// also dies with the program; elsewhere it may go on, without access to the live
-// database.
+// When the script exits, what is left of its process group is killed. When the
+// context ends, the group gets SIGTERM, and SIGKILL two seconds later. (On Windows
+// only the processes of a script that is interrupted are ended.) A process with a
+// group of its own, such as a daemon, goes on: if it has a lock on the copy, the
+// upgrade fails and names both; what it writes there is not checked. On Linux a
+// script also dies with the program; elsewhere it may go on, without access to
+// the live database.
 //
 // # What it needs
 //
