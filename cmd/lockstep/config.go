@@ -24,8 +24,12 @@ func lookUp(set *flag.FlagSet) (err error) {
 			return
 		}
 		var paths map[string]string
-		paths, err = readConfig(set.Lookup("config").Value.String())
-		p.value = cmp.Or(paths[f.Name], p.value)
+		config := set.Lookup("config").Value.String()
+		paths, err = readConfig(config)
+		p.from = "the default"
+		if path := paths[f.Name]; path != "" {
+			p.value, p.from = path, "from "+cmp.Or(config, configFile)
+		}
 	})
 	return err
 }
@@ -41,7 +45,13 @@ func readConfig(given string) (map[string]string, error) {
 	case err != nil:
 		return nil, gen.FileError(file, err)
 	}
-	return parseConfig(file, string(text))
+	paths, err := parseConfig(file, string(text))
+	for key, path := range paths {
+		if e := checkPath(path); path != "" && e != nil {
+			return nil, fmt.Errorf("%s: %s: %w", file, key, e)
+		}
+	}
+	return paths, err
 }
 
 // parseConfig returns the keys db and migrations of the section [paths]. It reads them as

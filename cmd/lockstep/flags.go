@@ -4,12 +4,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/url"
+	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // jsonFlag defines --json, which all commands have.
@@ -21,15 +25,42 @@ func jsonFlag(fs *flag.FlagSet) *bool {
 type pathFlag struct {
 	value string
 	given bool
+	from  string // "the default" or "from .fastmigrate", if it is not given
 }
 
 func (p *pathFlag) String() string { return p.value }
 
 func (p *pathFlag) Set(s string) error {
+	p.value, p.given = s, true
+	return checkPath(s)
+}
+
+// sourceName matches what programs give to database/sql, and other tools take: the path
+// is in the group.
+var sourceName = regexp.MustCompile(`(?i)^(?:(?:file|sqlite3?):(?://)?)?([^?]*)(?:\?\w+=[^#]*)?$`)
+
+// checkPath returns an error for what was not meant for a path, and names the path. A file
+// may have any name.
+func checkPath(s string) error {
 	if s == "" {
 		return errors.New("path is empty") // such as a variable of the shell that is not set
 	}
-	p.value, p.given = s, true
+	if _, err := os.Lstat(s); err == nil {
+		return nil
+	}
+	m := sourceName.FindStringSubmatch(s)
+	switch {
+	case m != nil && (m[1] == ":memory:" || m[1] != s && strings.Contains(s, "mode=memory")):
+		return errors.New("a database in memory ends with this process; want a path, as in data.db")
+	case strings.HasPrefix(s, "~/"):
+		return errors.New(`the shell left ~ as it is; want a path, as in "$HOME` + s[1:] + `"`)
+	case m != nil && m[1] != s:
+		path, err := url.PathUnescape(m[1])
+		if err != nil {
+			path = m[1]
+		}
+		return errors.New("want a path, as in " + wording.CommandLine(path))
+	}
 	return nil
 }
 
@@ -111,10 +142,16 @@ func directoryArg(args []string, fallback string) (string, error) {
 		return fallback, nil
 	case len(args) > 1:
 		return "", usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))
-	case args[0] == "":
-		return "", usage("path is empty")
 	}
-	return args[0], nil
+	return args[0], pathArg(args[0])
+}
+
+// pathArg is checkPath for an argument.
+func pathArg(s string) error {
+	if err := checkPath(s); err != nil {
+		return usage(strings.TrimPrefix(s+": ", ": ") + err.Error())
+	}
+	return nil
 }
 
 // parse parses flags, which may come before, between and after the arguments, and returns

@@ -108,13 +108,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	name, args := args[0], args[1:]
 	switch name {
 	case "help", "-h", "-help", "--help":
-		return complain(stderr, help(stdout, args), "")
+		return complain(stderr, help(stdout, args), nil)
 	case "-version", "--version":
 		name = "version"
 	}
 	cmd, err := find(name)
 	if err != nil {
-		return complain(stderr, err, "")
+		return complain(stderr, err, nil)
 	}
 
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -143,10 +143,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = fmt.Errorf("%s: interrupted: %w", name, err)
 	}
 	if u := usage(""); errors.As(err, &u) {
-		return complain(stderr, fmt.Errorf("%s: %s\n\tlockstep help %s", name, u, name), "")
+		return complain(stderr, fmt.Errorf("%s: %s\n\tlockstep help %s", name, u, name), nil)
 	}
 	if *asJSON {
-		return reportJSON(stdout, stderr, res, s.warnings, err, whereFlags(fs))
+		return reportJSON(stdout, stderr, res, s.warnings, err, fs)
 	}
 	if res != nil {
 		var text bytes.Buffer
@@ -157,7 +157,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	for _, w := range s.warnings {
 		fmt.Fprintln(stderr, "warning:", w)
 	}
-	return complain(stderr, err, whereFlags(fs))
+	return complain(stderr, err, fs)
 }
 
 // find returns the command of that name. Its error names what else there is that

@@ -26,14 +26,14 @@ import (
 
 // complain prints errors and returns the exit code. A problem in a migration
 // begins with its place, as a compiler's does, so that an editor can go there;
-// any other error begins with the name of the command. where is that of [message].
-func complain(stderr io.Writer, err error, where string) int {
+// any other error begins with the name of the command.
+func complain(stderr io.Writer, err error, fs *flag.FlagSet) int {
 	code := 0
 	for _, err := range flatten(err) {
 		if _, ok := err.(gen.Problem); ok {
 			fmt.Fprintln(stderr, err)
 		} else {
-			fmt.Fprintf(stderr, "lockstep: %s\n", message(err, where))
+			fmt.Fprintf(stderr, "lockstep: %s\n", message(err, fs))
 		}
 		code = max(code, exitCode(err))
 	}
@@ -62,26 +62,31 @@ type both [2]error
 
 func (b both) Error() string { return errors.Join(b[0], b[1]).Error() }
 
-// whereFlags returns the flags that say where the migrations are, if the user gave them.
-// A command that an error suggests needs them too: without them it would use others, or
-// begin new ones.
-func whereFlags(fs *flag.FlagSet) (flags string) {
-	fs.Visit(func(f *flag.Flag) {
-		if f.Name == "config" || f.Name == "migrations" {
-			flags += " " + hyphened(f.Name) + " " + wording.CommandLine(f.Value.String())
-		}
-	})
-	return flags
-}
-
-// message returns the text of an error, with where added to the command in it.
-func message(err error, where string) string {
-	text := err.Error()
-	command := text[strings.LastIndexByte(text, '\n')+1:]
-	if strings.HasPrefix(command, "\tlockstep enroll ") || strings.HasPrefix(command, "\tlockstep migrate ") {
-		text += where
+// message returns the text of an error as the user of the flags needs it.
+func message(err error, fs *flag.FlagSet) string {
+	fact, command, _ := strings.Cut(err.Error(), "\n\tlockstep ")
+	if fs == nil {
+		return err.Error()
 	}
-	return text
+	// A path that was not given may not be the one that was meant.
+	if f := fs.Lookup("db"); f != nil {
+		if p := f.Value.(*pathFlag); p.from != "" && strings.HasPrefix(fact, p.value+": no such file") {
+			fact += "; the path is " + p.from + ": --db FILE names another"
+		}
+	}
+	if command != "" {
+		fact += "\n\tlockstep " + command
+	}
+	// Without the flags that say where the migrations are, if the user gave them, these
+	// commands would use others, or begin new ones.
+	if strings.HasPrefix(command, "enroll ") || strings.HasPrefix(command, "migrate ") {
+		fs.Visit(func(f *flag.Flag) {
+			if f.Name == "config" || f.Name == "migrations" {
+				fact += " " + hyphened(f.Name) + " " + wording.CommandLine(f.Value.String())
+			}
+		})
+	}
+	return fact
 }
 
 // exitCode returns 1 for an error that answers the user's question: a problem in
@@ -157,24 +162,24 @@ type jsonError struct {
 }
 
 // reportJSON prints the document and returns the exit code.
-func reportJSON(stdout, stderr io.Writer, res result, warnings gen.Problems, err error, where string) int {
+func reportJSON(stdout, stderr io.Writer, res result, warnings gen.Problems, err error, fs *flag.FlagSet) int {
 	doc := document{Result: res, Warnings: append(gen.Problems{}, warnings...), Errors: []jsonError{}}
 	code := 0
 	for _, err := range flatten(err) {
-		doc.Errors = append(doc.Errors, describe(err, where))
+		doc.Errors = append(doc.Errors, describe(err, fs))
 		code = max(code, exitCode(err))
 	}
 	enc := json.NewEncoder(stdout)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(doc); err != nil {
-		return complain(stderr, err, where)
+		return complain(stderr, err, fs)
 	}
 	return code
 }
 
-func describe(err error, where string) jsonError {
-	d := jsonError{Kind: kindOf(err), Message: message(err, where)}
+func describe(err error, fs *flag.FlagSet) jsonError {
+	d := jsonError{Kind: kindOf(err), Message: message(err, fs)}
 	errors.As(err, &d.Problem)
 	if e := (*lockstep.Error)(nil); errors.As(err, &e) {
 		d.DB, d.Pending, d.Differences, d.Violations, d.Digest, d.Backup = e.DB, e.Pending, e.Differences, e.Violations, e.Digest, e.Backup

@@ -20,8 +20,8 @@ func restoreCommand(fs *flag.FlagSet) action {
 		if len(args) != 1 {
 			return nil, usage(fmt.Sprintf("found %d arguments; want one, the backup", len(args)))
 		}
-		if args[0] == "" {
-			return nil, usage("the path of the backup is empty")
+		if err := pathArg(args[0]); err != nil {
+			return nil, err
 		}
 		what.DB, what.Backup, what.Timeout = db.value, args[0], *timeout
 		restored, err := database.Restore(ctx, what)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
@@ -18,26 +19,29 @@ func statusCommand(fs *flag.FlagSet) action {
 	noProgramsFlag(fs, &m.opts)
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {
 		out := &statusResult{DB: db.value, Applied: []appliedMigration{}, Pending: []string{}, Extra: []extraObject{}}
-		schema := &lockstep.Schema{}
+		schema, broken := &lockstep.Schema{}, gen.Problems(nil)
 		if _, err := os.Stat(m.value); m.given || !errors.Is(err, os.ErrNotExist) {
-			if schema, err = m.load(interpreter.Private(ctx), s); err != nil {
+			found, err := m.load(interpreter.Private(ctx), s)
+			switch {
+			case err == nil:
+				schema, out.Migrations, out.Expected = found, m.value, &found.Expected
+			case !errors.As(err, &broken):
 				return nil, err
 			}
-			out.Migrations, out.Expected = m.value, &schema.Expected
 		}
 		state, err := inspect(ctx, db.value, schema, lockstep.WithTimeout(*timeout))
 		if err != nil {
-			return nil, err
+			return nil, both{broken, err}
 		}
 		out.Managed, out.Version = state.Managed, state.Version
 		for _, a := range state.Applied {
 			out.Applied = append(out.Applied, appliedMigration{a.Version, a.File, a.Checksum, a.At, a.Took.Milliseconds(), a.Program})
 		}
 		if out.Expected == nil { // only ErrUnmanaged means anything
-			if errors.Is(state.Refusal, lockstep.ErrUnmanaged) {
-				return out, state.Refusal
+			if !errors.Is(state.Refusal, lockstep.ErrUnmanaged) {
+				state.Refusal = nil
 			}
-			return out, nil
+			return out, both{broken, state.Refusal}
 		}
 		for _, m := range state.Pending {
 			out.Pending = append(out.Pending, m.File)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -55,13 +56,17 @@ func OpenUnchanged(path string) (*DB, error) {
 func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, gen.Refuse("missing", "%s: no such file", path)
+		fact, folder := "no such file", filepath.Dir(path)
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			fact += ", nor folder " + folder
+		}
+		return nil, gen.Refuse("missing", "%s: %s", path, fact)
 	}
 	if err != nil {
 		return nil, gen.FileError(path, err)
 	}
 	if info.IsDir() {
-		return nil, gen.FileError(path, errors.New("is a directory; want a database"))
+		return nil, isFolder(path)
 	}
 	mode := "rw"
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -76,9 +81,26 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 	return Connect(path, mode, init)
 }
 
+// isFolder returns the error for a folder in place of a database. It names the first that
+// is in the folder, if one is.
+func isFolder(path string) error {
+	text := "is a directory; want a database"
+	entries, _ := os.ReadDir(path)
+	for _, entry := range entries {
+		file := filepath.Join(path, entry.Name())
+		if slices.Contains([]string{".db", ".sqlite", ".sqlite3"}, filepath.Ext(file)) {
+			return gen.FileError(path, errors.New(text+", as in "+file))
+		}
+	}
+	return gen.FileError(path, errors.New(text))
+}
+
 // Create opens a database, for which it makes the file and the folders above it if they
 // are missing.
 func Create(path string) (*DB, error) {
+	if os.IsPathSeparator(path[len(path)-1]) {
+		return nil, isFolder(path)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return nil, gen.FileError(filepath.Dir(path), err)
 	}
