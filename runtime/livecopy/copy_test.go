@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +72,30 @@ func TestCopy(t *testing.T) {
 	}
 }
 
+func TestCopyHasNoJournal(t *testing.T) {
+	conn, _ := live(t, "delete", 30000) // several steps
+	dir := t.TempDir()
+	seen := ""
+	look := &looks{t.Context(), func() { seen += names(t, dir) + "\n" }}
+	if err := livecopy.Copy(look, conn, filepath.Join(dir, "copy")); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(seen, "copy\ncopy\n") || strings.Contains(seen, "journal") {
+		t.Errorf("there were\n%s", seen)
+	}
+}
+
+// looks is a context that calls a function when somebody looks at it.
+type looks struct {
+	context.Context
+	look func()
+}
+
+func (l *looks) Err() error {
+	l.look()
+	return l.Context.Err()
+}
+
 func TestCopyOfOtherThanADatabase(t *testing.T) {
 	t.Run("OfAnEmptyFileIsAnEmptyDatabase", func(t *testing.T) {
 		conn := connect(t, filepath.Join(t.TempDir(), "data.db"))
@@ -134,28 +158,18 @@ func TestCopyThatFails(t *testing.T) {
 	t.Run("LeavesNothingWhenTheContextEnds", func(t *testing.T) {
 		conn, _ := live(t, "delete", 10)
 		dir := t.TempDir()
-		ctx := &endsAfter{Context: t.Context(), looks: 2}
-		if err := livecopy.Copy(ctx, conn, filepath.Join(dir, "copy")); !errors.Is(err, context.Canceled) {
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		look := &looks{ctx, func() {
+			if n++; n > 2 {
+				cancel()
+			}
+		}}
+		if err := livecopy.Copy(look, conn, filepath.Join(dir, "copy")); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want %v", err, context.Canceled)
 		}
 		if got := names(t, dir); got != "" {
 			t.Errorf("left %s", got)
 		}
 	})
-}
-
-// endsAfter is a context that ends when somebody has looked at it so often.
-type endsAfter struct {
-	context.Context
-	mu    sync.Mutex
-	looks int
-}
-
-func (e *endsAfter) Err() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.looks--; e.looks < 0 {
-		return context.Canceled
-	}
-	return nil
 }

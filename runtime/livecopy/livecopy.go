@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -50,8 +51,7 @@ func File(conn *sqlite3.Conn) (string, error) {
 // is then sqlite3.BUSY.
 //
 // If the file exists, it is left alone, and the error is fs.ErrExist. A copy that cannot be
-// completed is removed. (What a killed process leaves is not a database: the first page is
-// written last.)
+// completed is removed.
 func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 	file, err := File(conn)
 	if err != nil {
@@ -73,13 +73,13 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 	defer func() {
 		if err != nil {
 			os.Remove(path)
-			os.Remove(path + "-journal")
 		}
 	}()
 	if err := f.Close(); err != nil {
 		return err
 	}
-	b, err := src.BackupInit("main", path)
+	// A journal would have nothing to go back to, and permissions of its own.
+	b, err := src.BackupInit("main", URI(path, "_pragma=journal_mode(off)&_pragma=synchronous(off)"))
 	if err != nil {
 		return err
 	}
@@ -95,6 +95,11 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 		return err
 	}
 	return diskfile.SyncFolder(filepath.Dir(path))
+}
+
+// URI returns the URI of a file, in which each character of its path means itself.
+func URI(path, query string) string {
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + query
 }
 
 // pages is how many pages are copied before Copy looks at the context again.

@@ -71,8 +71,10 @@ func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
 	if _, err := os.Stat(c.dir); err != nil {
 		return c, nil
 	}
-	// If a script removes the file, SQLite must not make a new one.
-	name := "file:" + (&url.URL{Path: filepath.ToSlash(c.path)}).EscapedPath() + "?mode=rw&_pragma=busy_timeout(1000)"
+	// If a script removes the file, SQLite must not make a new one. Its journal has the
+	// permissions of the file.
+	modeof := strings.ReplaceAll(url.QueryEscape(c.path), "+", "%20")
+	name := livecopy.URI(c.path, "mode=rw&modeof="+modeof+"&_pragma=busy_timeout(1000)")
 	c.db = sql.OpenDB(&connector{db.Driver(), name, u.Init})
 	c.db.SetMaxIdleConns(-1) // a script has the copy to itself
 	return c, nil

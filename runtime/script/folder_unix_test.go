@@ -187,6 +187,35 @@ sys.exit(1)
 	}
 }
 
+// A journal has pages of the copy.
+func TestPermissionsOfAJournal(t *testing.T) {
+	for _, umask := range []int{0, 0o022} {
+		path := shopAt(t, 2, "wal")
+		if err := os.Chmod(path, 0o640); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		before := syscall.Umask(umask)
+		err := lockstep.Migrate(t.Context(), connect(t, path), schema(t, shop, 6), lockstep.WithProgress(func(p lockstep.Progress) {
+			if p.File == "0004-index.sql" && p.Statement == 2 && p.Done {
+				journals, _ := filepath.Glob(path + ".lockstep/*/copy/data.db-journal")
+				for _, journal := range journals {
+					info, err := os.Stat(journal)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					got += info.Mode().String()
+				}
+			}
+		}))
+		syscall.Umask(before)
+		if err != nil || got != "-rw-r-----" {
+			t.Errorf("umask %o: got %s, %v", umask, got, err)
+		}
+	}
+}
+
 // lay makes files whose text is their name, and their folders.
 func lay(t *testing.T, paths ...string) {
 	t.Helper()

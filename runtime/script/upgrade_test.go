@@ -54,7 +54,7 @@ func TestUpgrade(t *testing.T) {
 
 func TestPath(t *testing.T) {
 	t.Run("MayHaveBlanksAndSigns", func(t *testing.T) {
-		path := filepath.Join(filepath.Dir(shopAt(t, 2, "wal")), "A b#c?d%41 é'", "my data.db")
+		path := filepath.Join(filepath.Dir(shopAt(t, 2, "wal")), "A b#c?d%41 é'&a=b+c", "my data.db")
 		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
