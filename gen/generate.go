@@ -151,8 +151,8 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	if len(problems) > 0 {
 		return nil, problems.err()
 	}
-	result := d.result()
-	if opts.To == 0 {
+	result, err := d.result()
+	if err == nil && opts.To == 0 {
 		result.Source, err = genfile.Emit(pkg, result.Schema)
 	}
 	return result, err
@@ -183,7 +183,7 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	if err := d.Problems.err(); err != nil {
 		return nil, err
 	}
-	return d.result(), nil
+	return d.result()
 }
 
 // Scan reports, as [Generate] does, the problems of dir that show without running
@@ -212,9 +212,10 @@ func Files(dir string) (files []filename.Name, err error) {
 type directory struct {
 	dir        string
 	opts       Options
-	migrations []*migration
-	complete   bool // no migration is missing from migrations
-	unknown    bool // the schema is: see withoutPrograms
+	all        []*migration
+	migrations []*migration // up to Options.To
+	complete   bool         // no migration is missing from migrations
+	unknown    bool         // the schema is: see withoutPrograms
 	findings
 }
 
@@ -231,13 +232,13 @@ type findings struct {
 // migration, those that follow would fail.
 func load(ctx context.Context, dir string, opts Options, whole bool) (d *directory, err error) {
 	d = &directory{dir: dir, opts: opts}
-	if d.migrations, d.Problems, err = scan(dir, opts.Gaps); err != nil {
+	if d.all, d.Problems, err = scan(dir, opts.Gaps); err != nil {
 		return nil, err
 	}
+	d.migrations = d.all
 	if d.complete = len(d.Problems) == 0; !d.complete {
 		return d, nil
 	}
-	all := d.migrations
 	if opts.To > 0 {
 		i := slices.IndexFunc(d.migrations, func(m *migration) bool { return m.Version == opts.To })
 		if i < 0 {
@@ -256,7 +257,7 @@ func load(ctx context.Context, dir string, opts Options, whole bool) (d *directo
 		return d, nil
 	}
 	if slices.ContainsFunc(d.migrations, func(m *migration) bool { return m.Ext == ".go" }) {
-		return d, d.replayGo(ctx, all, whole)
+		return d, d.replayGo(ctx, whole)
 	}
 	return d, d.replay(ctx)
 }
@@ -293,21 +294,13 @@ func (d *directory) replay(ctx context.Context) error {
 	return err
 }
 
-func (d *directory) result() *Result {
-	schema := &lockstep.Schema{
-		Expected:    d.migrations[len(d.migrations)-1].Version,
-		SQL:         sqltext.FormatSchema(d.Objects),
-		Fingerprint: sqltext.Fingerprint(d.Objects),
-	}
-	if d.unknown {
-		schema.SQL, schema.Fingerprint = "", "" // as of lockstep.Schema.At
-	}
+func (d *directory) result() (*Result, error) {
+	whole := &lockstep.Schema{Files: os.DirFS(d.dir)}
 	var digest sqltext.Digest
-	names := map[string]bool{}
-	for _, m := range d.migrations {
+	for _, m := range d.all {
 		digest.Add(int(m.Version), m.checksum)
-		names[m.name] = true
-		schema.Migrations = append(schema.Migrations, lockstep.Migration{
+		whole.Expected = m.Version
+		whole.Migrations = append(whole.Migrations, lockstep.Migration{
 			Version:  m.Version,
 			File:     m.name,
 			Checksum: m.checksum,
@@ -315,10 +308,16 @@ func (d *directory) result() *Result {
 			Program:  d.program(m),
 		})
 	}
-	schema.Digest = digest.String()
-	schema.Files = only{os.DirFS(d.dir), names}
+	whole.Digest = digest.String()
+	schema, err := whole.At(cmp.Or(d.opts.To, whole.Expected))
+	if err != nil {
+		return nil, err
+	}
+	if !d.unknown {
+		schema.SQL, schema.Fingerprint = sqltext.FormatSchema(d.Objects), sqltext.Fingerprint(d.Objects)
+	}
 	d.Warnings.sort()
-	return &Result{Dir: d.dir, Schema: schema, Warnings: d.Warnings}
+	return &Result{Dir: d.dir, Schema: schema, Warnings: d.Warnings}, nil
 }
 
 // program returns what runs a migration that is not SQL.
@@ -332,24 +331,6 @@ func (d *directory) program(m *migration) lockstep.Program {
 	return scriptPrograms[m.Ext]
 }
 
-// only is a directory with the named files only.
-type only struct {
-	fs.FS
-	names map[string]bool
-}
-
-func (o only) Open(name string) (fs.File, error) {
-	if name != "." && !o.names[name] {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	return o.FS.Open(name)
-}
-
-func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(o.FS, name)
-	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !o.names[e.Name()] }), err
-}
-
 // Stale returns "" when lockstep_gen.go is up to date, and otherwise one line that says
 // why it is not.
 func (r *Result) Stale() (string, error) {
@@ -359,17 +340,14 @@ func (r *Result) Stale() (string, error) {
 		return FileName + ": missing; run go generate", nil
 	case err != nil:
 		return "", err
-	case r.same(found):
+	case bytes.Equal(lf(found), r.Source):
 		return "", nil
 	}
-	line := 1
-	want := bytes.Split(r.Source, []byte("\n"))
-	for i, text := range bytes.Split(found, []byte("\n")) {
-		if i == len(want) || !bytes.Equal(bytes.TrimSuffix(text, []byte("\r")), want[i]) {
-			break
-		}
-		line++
+	i := 0
+	for text := lf(found); i < min(len(text), len(r.Source)) && text[i] == r.Source[i]; {
+		i++
 	}
+	line := 1 + bytes.Count(r.Source[:i], []byte("\n"))
 	return fmt.Sprintf("%s:%d: out of date; run go generate", FileName, line), nil
 }
 
@@ -382,7 +360,7 @@ func (r *Result) Commit() error {
 	path := filepath.Join(r.Dir, FileName)
 	found, err := os.ReadFile(path)
 	switch {
-	case err == nil && r.same(found):
+	case err == nil && bytes.Equal(lf(found), r.Source):
 		return nil
 	case err == nil && !genfile.IsGenerated(found):
 		return Problems{{File: FileName, Fact: notGenerated}}
@@ -403,8 +381,6 @@ func (r *Result) Commit() error {
 	return err
 }
 
-// same reports whether the file holds the source. Git may have made its line ends CRLF,
-// which the compiler ignores.
-func (r *Result) same(file []byte) bool {
-	return bytes.Equal(bytes.ReplaceAll(file, []byte("\r\n"), []byte("\n")), r.Source)
-}
+// lf returns the file as it was written: git may have made its line ends CRLF, which the
+// compiler ignores.
+func lf(file []byte) []byte { return bytes.ReplaceAll(file, []byte("\r\n"), []byte("\n")) }

@@ -54,10 +54,9 @@ type outcome struct {
 	Error string
 }
 
-// replayGo replays migrations of which some are in Go. all includes those that are not to
-// be replayed; load says that it is for Load.
-func (d *directory) replayGo(ctx context.Context, all []*migration, load bool) error {
-	l, err := newLinker(d.dir, all)
+// replayGo replays migrations of which some are in Go. load says that it is for Load.
+func (d *directory) replayGo(ctx context.Context, load bool) error {
+	l, err := newLinker(d.dir, d.all)
 	if err == nil {
 		defer l.close()
 		switch {
