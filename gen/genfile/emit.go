@@ -50,13 +50,12 @@ func Emit(pkg string, schema *lockstep.Schema) ([]byte, error) {
 	f.ImportName(scriptPath, "script")
 
 	// const _ = lockstep.Format1
-	comment(f, `
-A compile error in the next line means that the lockstep that generated this file
-and the one that go.mod requires are of different releases. Run:
-
-	go get github.com/lockstep-db/lockstep@latest
-	go generate ./...
-`)
+	comment(f,
+		"A compile error in the next line means that the lockstep that generated this file",
+		"and the one that go.mod requires are of different releases. Run:",
+		"",
+		"\tgo get github.com/lockstep-db/lockstep@latest",
+		"\tgo generate ./...")
 	f.Const().Id("_").Op("=").Qual(RuntimePath, "Format1")
 	f.Line()
 
@@ -74,9 +73,7 @@ and the one that go.mod requires are of different releases. Run:
 	emitSchema(f, schema, names)
 
 	// const SchemaSQL = `CREATE TABLE …`
-	comment(f, `
-SchemaSQL is the schema at ExpectedVersion, in SQLite's own words.
-`)
+	comment(f, "SchemaSQL is the schema at ExpectedVersion, in SQLite's own words.")
 	f.Const().Id("SchemaSQL").Op("=").Op(stringLiteral(schema.SQL))
 
 	var b bytes.Buffer
@@ -86,61 +83,54 @@ SchemaSQL is the schema at ExpectedVersion, in SQLite's own words.
 
 func emitLatest(f *jen.File, pkg string, newest filename.Name) {
 	// const ExpectedVersion lockstep.Version = 11
-	comment(f, `
-ExpectedVersion is the database version that this program expects: the number of its
-last migration.
-`)
+	comment(f,
+		"ExpectedVersion is the database version that this program expects: the number of its",
+		"last migration.")
 	f.Const().Id("ExpectedVersion").Qual(RuntimePath, "Version").Op("=").Lit(int(newest.Version))
 	f.Line()
 
 	// const Latest V0011OneMoreThing = 11
-	comment(f, fmt.Sprintf(`
-Latest is the last migration. This line pins code to it:
-
-	const _ %s.%s = %[1]s.Latest
-
-It stops compiling when a newer migration is added: read that one, review the code,
-and name the newer type in the line.
-`, pkg, PinName(newest)))
+	comment(f,
+		"Latest is the last migration. This line pins code to it:",
+		"",
+		fmt.Sprintf("\tconst _ %s.%s = %[1]s.Latest", pkg, PinName(newest)),
+		"",
+		"It stops compiling when a newer migration is added: read that one, review the code,",
+		"and name the newer type in the line.")
 	f.Const().Id("Latest").Id(PinName(newest)).Op("=").Lit(int(newest.Version))
 	f.Line()
 }
 
 func emitGates(f *jen.File) {
+	gate := func(name string) {
+		f.Func().Id(name).Params(
+			jen.Id("ctx").Qual("context", "Context"),
+			jen.Id("db").Op("*").Qual("database/sql", "DB"),
+			jen.Id("opts").Op("...").Qual(RuntimePath, "Option"),
+		).Error().Block(
+			jen.Return(jen.Qual(RuntimePath, name).Call(jen.Id("ctx"), jen.Id("db"), jen.Id("Schema"), jen.Id("opts").Op("..."))),
+		)
+		f.Line()
+	}
 	// func Migrate(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
 	// 	return lockstep.Migrate(ctx, db, Schema, opts...)
 	// }
-	comment(f, `
-Migrate brings the database to ExpectedVersion, or returns why it cannot. Call it
-before anything else uses db.
-`)
-	emitGate(f, "Migrate")
+	comment(f,
+		"Migrate brings the database to ExpectedVersion, or returns why it cannot. Call it",
+		"before anything else uses db.")
+	gate("Migrate")
 
 	// func Check(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
 	// 	return lockstep.Check(ctx, db, Schema, opts...)
 	// }
-	comment(f, `
-Check returns nil if the database is at ExpectedVersion, and otherwise why the
-program must not use it. It never writes.
-`)
-	emitGate(f, "Check")
-}
-
-func emitGate(f *jen.File, name string) {
-	f.Func().Id(name).Params(
-		jen.Id("ctx").Qual("context", "Context"),
-		jen.Id("db").Op("*").Qual("database/sql", "DB"),
-		jen.Id("opts").Op("...").Qual(RuntimePath, "Option"),
-	).Error().Block(
-		jen.Return(jen.Qual(RuntimePath, name).Call(jen.Id("ctx"), jen.Id("db"), jen.Id("Schema"), jen.Id("opts").Op("..."))),
-	)
-	f.Line()
+	comment(f,
+		"Check returns nil if the database is at ExpectedVersion, and otherwise why the",
+		"program must not use it. It never writes.")
+	gate("Check")
 }
 
 func emitPins(f *jen.File, names []filename.Name) {
-	comment(f, `
-One type for each migration. The compiler names them in its error for an old pin.
-`)
+	comment(f, "One type for each migration. The compiler names them in its error for an old pin.")
 	f.Line()
 	for i, name := range names {
 		pin := f.Type().Id(PinName(name)).Int()
@@ -158,14 +148,13 @@ func emitSchema(f *jen.File, schema *lockstep.Schema, names []filename.Name) {
 	embed := schema.Files != nil
 
 	// var Schema = &lockstep.Schema{
-	comment(f, `
-Schema lists the migrations, and describes the schema that they produce.
-
-  - Checksum identifies the contents of a file. Comments and white space in SQL and
-    Go do not count.
-  - The statements of a file end at its semicolons, but for those inside of triggers.
-  - Digest identifies all the contents together, Fingerprint the schema.
-`)
+	comment(f,
+		"Schema lists the migrations, and describes the schema that they produce.",
+		"",
+		"  - Checksum identifies the contents of a file. Comments and white space in SQL and",
+		"    Go do not count.",
+		"  - The statements of a file end at its semicolons, but for those inside of triggers.",
+		"  - Digest identifies all the contents together, Fingerprint the schema.")
 	f.Var().Id("Schema").Op("=").Op("&").Qual(RuntimePath, "Schema").CustomFunc(lines, func(g *jen.Group) {
 		// Expected: ExpectedVersion,
 		g.Id("Expected").Op(":").Id("ExpectedVersion")
@@ -201,7 +190,11 @@ func emitMigration(g *jen.Group, m lockstep.Migration, ext string) {
 		g.Id("File").Op(":").Lit(m.File)
 		emitString(g, "Checksum", m.Checksum)
 		if m.Program != nil {
-			g.Id("Program").Op(":").Add(program(m.Version, ext))
+			g.Id("Program").Op(":").Add(map[string]jen.Code{
+				".go": jen.Qual(RuntimePath, "Go").Call(jen.Id(FuncName(m.Version))),
+				".py": jen.Qual(scriptPath, "Python"),
+				".sh": jen.Qual(scriptPath, "Shell"),
+			}[ext])
 		}
 		if len(m.Accepted) > 0 {
 			g.Id("Accepted").Op(":").Index().String().ValuesFunc(func(g *jen.Group) {
@@ -220,25 +213,13 @@ func emitString(g *jen.Group, name, value string) {
 	}
 }
 
-func program(v lockstep.Version, ext string) jen.Code {
-	switch ext {
-	case ".go":
-		return jen.Qual(RuntimePath, "Go").Call(jen.Id(FuncName(v)))
-	case ".py":
-		return jen.Qual(scriptPath, "Python")
-	default:
-		return jen.Qual(scriptPath, "Shell")
-	}
-}
-
 func emitEmbed(f *jen.File, names []filename.Name) {
 	// //go:embed 0011-one-more-thing.sql
 	// var files embed.FS
-	comment(f, `
-Naming each file makes deleting or renaming one a compile error. The pattern also
-embeds a file that was added without generating, so that Migrate and Check refuse it.
-
-`)
+	comment(f,
+		"Naming each file makes deleting or renaming one a compile error. The pattern also",
+		"embeds a file that was added without generating, so that Migrate and Check refuse it.",
+		"")
 	for _, name := range names {
 		f.Comment("//go:embed " + name.String())
 	}
@@ -247,37 +228,28 @@ embeds a file that was added without generating, so that Migrate and Check refus
 	f.Line()
 }
 
-// comment adds a comment of as many lines as the text has between its first line
-// end and its last.
-func comment(f *jen.File, text string) {
-	for line := range strings.Lines(strings.TrimPrefix(text, "\n")) {
-		line = strings.TrimRight(line, "\n")
-		if line != "" && line[0] != '\t' {
-			line = " " + line
-		}
-		f.Comment("//" + line)
+// comment adds a comment of these lines.
+func comment(f *jen.File, lines ...string) {
+	for _, line := range lines {
+		f.Comment(strings.TrimSuffix(strings.Replace("// "+line, " \t", "\t", 1), " "))
 	}
 }
 
 // stringLiteral returns an expression with the value s that can be read: raw
 // where a raw string can hold the text, quoted where it cannot.
 func stringLiteral(s string) string {
-	if s == "" {
-		return `""`
-	}
 	var parts []string
-	for s != "" {
+	for s != "" || parts == nil {
 		first, _ := utf8.DecodeRuneInString(s)
 		end := strings.IndexFunc(s, func(r rune) bool { return rawRune(r) != rawRune(first) })
 		if end < 0 {
 			end = len(s)
 		}
+		part := strconv.QuoteToASCII(s[:end])
 		if rawRune(first) {
-			parts = append(parts, "`"+s[:end]+"`")
-		} else {
-			parts = append(parts, strconv.QuoteToASCII(s[:end]))
+			part = "`" + s[:end] + "`"
 		}
-		s = s[end:]
+		parts, s = append(parts, part), s[end:]
 	}
 	return strings.Join(parts, " + ")
 }
