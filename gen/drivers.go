@@ -16,28 +16,23 @@ type addition struct {
 	tags  map[string]string // driver: the build tag with which it has it; "" if there is none
 }
 
-const (
-	mattn   = "github.com/mattn/go-sqlite3"
-	modernc = "modernc.org/sqlite"
-)
-
 // additions is what pragma_function_list and pragma_module_list differ in.
 var additions = []addition{
 	{
 		names: "acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2 mod pi pow power radians sin sinh sqrt tan tanh trunc",
-		tags:  map[string]string{mattn: "sqlite_math_functions"},
+		tags:  map[string]string{gomod.Mattn: "sqlite_math_functions"},
 	},
 	{
 		names: "bm25 highlight fts5 fts5vocab fts5_get_locale fts5_insttoken fts5_locale fts5_source_id",
-		tags:  map[string]string{mattn: "sqlite_fts5"},
+		tags:  map[string]string{gomod.Mattn: "sqlite_fts5"},
 	},
 	{
 		names: "soundex geopoly geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point geopoly_debug geopoly_group_bbox geopoly_json geopoly_overlap geopoly_regular geopoly_svg geopoly_within geopoly_xform",
-		tags:  map[string]string{mattn: ""},
+		tags:  map[string]string{gomod.Mattn: ""},
 	},
 	{
 		names: "regexp regexpi generate_series base64 decimal decimal_add decimal_cmp decimal_exp decimal_mul decimal_pow2 decimal_sub decimal_sum ieee754 ieee754_exponent ieee754_from_blob ieee754_from_int ieee754_inc ieee754_mantissa ieee754_to_blob ieee754_to_int",
-		tags:  map[string]string{mattn: "", modernc: ""},
+		tags:  map[string]string{gomod.Mattn: "", gomod.Modernc: ""},
 	},
 }
 
@@ -48,22 +43,9 @@ func (d *directory) lacking() (warnings Problems) {
 	if err != nil || module == nil {
 		return nil
 	}
-	var drivers []string
-	for _, required := range [][]string{module.Direct, module.Indirect} {
-		for _, driver := range []string{mattn, modernc} {
-			if slices.Contains(required, driver) {
-				drivers = append(drivers, driver)
-			}
-		}
-		if len(drivers) > 0 || slices.Contains(required, "github.com/ncruces/go-sqlite3") {
-			break // what is required indirectly may be a tool's
-		}
-	}
-	if len(drivers) == 0 {
-		return nil
-	}
+	drivers := slices.DeleteFunc(module.Drivers(), func(d string) bool { return d == gomod.Ncruces })
 	for _, m := range d.migrations {
-		if !m.sql() {
+		if !m.sql() || len(drivers) == 0 {
 			continue
 		}
 		said := map[string]bool{}
@@ -71,7 +53,7 @@ func (d *directory) lacking() (warnings Problems) {
 			for i := s.First; i < s.End; i++ {
 				name := s.uses(i)
 				for _, a := range additions {
-					ours := a.tags[mattn] == "" && d.opts.Conn != nil // it may be the program's own
+					ours := a.tags[gomod.Mattn] == "" && d.opts.Conn != nil // it may be the program's own
 					if name == "" || said[name] || ours || !slices.Contains(strings.Fields(a.names), name) {
 						continue
 					}

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/lockstep-db/lockstep/gen/gomod"
 )
 
 // TestWhatDriversLack has migrations with functions and modules that the replay has, and
@@ -18,10 +20,10 @@ func TestWhatDriversLack(t *testing.T) {
 	)
 	of := func(driver string) string { return strings.ReplaceAll(regexp, "%", driver) }
 	for _, test := range []struct{ claim, require, flags, want string }{
-		{"Mattn", "require github.com/mattn/go-sqlite3 v1.14.0", "", mattnOnly + of(mattn)},
-		{"MattnWithItsTags", "require github.com/mattn/go-sqlite3 v1.14.0", "-tags=sqlite_fts5,sqlite_math_functions", of(mattn)},
-		{"Modernc", "require modernc.org/sqlite v1.40.0", "", of(modernc)},
-		{"MattnBelowAWrapper", "require github.com/mattn/go-sqlite3 v1.14.0 // indirect", "", mattnOnly + of(mattn)},
+		{"Mattn", "require github.com/mattn/go-sqlite3 v1.14.0", "", mattnOnly + of(gomod.Mattn)},
+		{"MattnWithItsTags", "require github.com/mattn/go-sqlite3 v1.14.0", "-tags=sqlite_fts5,sqlite_math_functions", of(gomod.Mattn)},
+		{"Modernc", "require modernc.org/sqlite v1.40.0", "", of(gomod.Modernc)},
+		{"MattnBelowAWrapper", "require github.com/mattn/go-sqlite3 v1.14.0 // indirect", "", mattnOnly + of(gomod.Mattn)},
 		{"NcrucesBesideATool", "require github.com/ncruces/go-sqlite3 v0.30.0\nrequire github.com/mattn/go-sqlite3 v1.14.0 // indirect", "", ""},
 		{"NoDriver", "", "", ""},
 	} {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -26,6 +27,26 @@ type Module struct {
 	Tool bool // lockstep is among its tools
 
 	Direct, Indirect []string // paths of the modules that it requires
+}
+
+// Modules of SQLite drivers.
+const (
+	Ncruces = "github.com/ncruces/go-sqlite3"
+	Mattn   = "github.com/mattn/go-sqlite3"
+	Modernc = "modernc.org/sqlite"
+)
+
+// Drivers returns the modules of SQLite drivers that the module requires. Those that it
+// requires as indirect may be its own before "go mod tidy" runs, but for the one that
+// lockstep itself requires.
+func (m *Module) Drivers() (drivers []string) {
+	required := func(in []string, drivers ...string) []string {
+		return slices.DeleteFunc(drivers, func(d string) bool { return !slices.Contains(in, d) })
+	}
+	if drivers = required(m.Direct, Ncruces, Mattn, Modernc); len(drivers) == 0 {
+		drivers = required(m.Indirect, Mattn, Modernc)
+	}
+	return drivers
 }
 
 // Find returns the module that dir is in, or nil if it is in none.

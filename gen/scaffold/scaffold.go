@@ -44,17 +44,15 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 	for _, f := range files {
 		name.Version = max(name.Version, f.Version+1)
 	}
-	var problems, wrong gen.Problems
+	var problems gen.Problems
 	if err := gen.Scan(dir, gen.Options{Gaps: gaps}); err != nil && !errors.As(err, &problems) {
 		return name, err
 	}
-	for _, p := range problems {
-		if none := len(files) == 0 && p.File == filepath.ToSlash(dir); p.Line == 0 && !none {
-			wrong = append(wrong, p)
-		}
-	}
-	if len(wrong) > 0 {
-		return name, wrong
+	problems = slices.DeleteFunc(problems, func(p gen.Problem) bool {
+		return p.Line > 0 || len(files) == 0 && p.File == filepath.ToSlash(dir)
+	})
+	if len(problems) > 0 {
+		return name, problems
 	}
 	if _, err := filename.Parse(name.String()); err != nil {
 		return name, fmt.Errorf("%s: %w", name, err)
@@ -124,32 +122,15 @@ func Init(dir string) (_ *Package, err error) {
 	return p, err
 }
 
-// drivers are the imports that register an SQLite driver, by module. The first is that of
+// driver returns the import that registers the module's SQLite driver, or else that of
 // lockstep's own command.
-var drivers = []struct{ module, pkg string }{
-	{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/driver"},
-	{"github.com/mattn/go-sqlite3", "github.com/mattn/go-sqlite3"},
-	{"modernc.org/sqlite", "modernc.org/sqlite"},
-}
-
-// driver returns the import of the module's SQLite driver. One that is required as
-// indirect may be the program's own before "go mod tidy" runs; but lockstep itself
-// requires the first.
 func driver(m *gomod.Module) string {
-	if m == nil {
-		return drivers[0].pkg
-	}
-	for _, d := range drivers {
-		if slices.Contains(m.Direct, d.module) {
-			return d.pkg
+	if m != nil {
+		if drivers := m.Drivers(); len(drivers) > 0 && drivers[0] != gomod.Ncruces {
+			return drivers[0]
 		}
 	}
-	for _, d := range drivers[1:] {
-		if slices.Contains(m.Indirect, d.module) {
-			return d.pkg
-		}
-	}
-	return drivers[0].pkg
+	return gomod.Ncruces + "/driver"
 }
 
 // WriteNew writes a file that must not exist, and the folders above it. remove removes
