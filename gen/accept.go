@@ -46,7 +46,13 @@ func (h history) prove(ctx context.Context, d *directory) (problems Problems) {
 		}
 		for _, v := range slices.Sorted(maps.Keys(schemas)) {
 			if difference := differ(schemas[v], d.schemaAt(v)); difference != "" {
-				report(last(changed, v), fmt.Sprintf("not accepted: databases that ran the recorded contents have another schema; at %v, %s", v, difference),
+				at := changed[0]
+				for _, c := range changed {
+					if c <= v {
+						at = c
+					}
+				}
+				report(at, fmt.Sprintf("not accepted: databases that ran the recorded contents have another schema; at %v, %s", v, difference),
 					"write the difference as a new migration: lockstep new NAME")
 				break
 			}
@@ -56,15 +62,6 @@ func (h history) prove(ctx context.Context, d *directory) (problems Problems) {
 		}
 	}
 	return problems
-}
-
-// last returns the last of the sorted versions up to v.
-func last(versions []lockstep.Version, v lockstep.Version) lockstep.Version {
-	n, found := slices.BinarySearch(versions, v)
-	if found {
-		return v
-	}
-	return versions[max(n-1, 0)]
 }
 
 // differ returns what the first difference of two schemas is, or "".

@@ -23,12 +23,11 @@ const onceIsRefused = "; without a transaction, it may run again after a crash: 
 func (r *replay) again(ctx context.Context, m *migration, before []byte) error {
 	for _, fill := range []bool{false, true} {
 		problem, err := r.stopAndRun(ctx, m, before, fill)
-		if err != nil {
-			return err
-		}
 		if problem != nil {
 			r.Once = append(r.Once, *problem)
-			return nil
+		}
+		if err != nil || problem != nil {
+			return err
 		}
 	}
 	return nil

@@ -24,8 +24,8 @@ type cascades struct {
 	trigger bool // a trigger may have been created
 	replace bool // a table may have been created with ON CONFLICT REPLACE
 
-	found   []finding       // in this migration
-	dropped map[string]bool // tables that this migration drops
+	found   []finding // in this migration
+	dropped []string  // tables that this migration drops
 }
 
 type finding struct {
@@ -160,10 +160,7 @@ func (c *cascades) learn(s *statement) {
 	c.replace = c.replace || s.replace
 	c.trigger = c.trigger || d.Kind == "trigger"
 	if s.Keyword() == "drop" && d.Kind == "table" {
-		if c.dropped == nil {
-			c.dropped = map[string]bool{}
-		}
-		c.dropped[sqltext.Fold(d.Name)] = true
+		c.dropped = append(c.dropped, sqltext.Fold(d.Name))
 	}
 }
 
@@ -172,7 +169,7 @@ func (c *cascades) learn(s *statement) {
 // it.
 func (c *cascades) end() (problems Problems) {
 	for _, f := range c.found {
-		if !c.dropped[f.parent] {
+		if !slices.Contains(c.dropped, f.parent) {
 			problems = append(problems, f.Problem)
 		}
 	}

@@ -1,13 +1,5 @@
 // Package gen generates lockstep_gen.go, the Go side of a directory of SQLite
-// migrations.
-//
-// Given a directory named migrations with these files,
-//
-//	0001-initialize.sql      CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
-//	0002-add-tags.sql        CREATE TABLE tags (note INTEGER REFERENCES notes, tag TEXT);
-//	migrations.go            package migrations
-//
-// this code writes migrations/lockstep_gen.go:
+// migrations:
 //
 //	result, err := gen.Generate(ctx, "migrations", gen.Options{})
 //	if err != nil {
@@ -320,12 +312,9 @@ func (d *directory) result() (*Result, error) {
 	return &Result{Dir: d.dir, Schema: schema, Warnings: d.Warnings}, nil
 }
 
-// program returns what runs a migration that is not SQL.
+// program returns what runs a migration if it is not SQL.
 func (d *directory) program(m *migration) lockstep.Program {
-	switch {
-	case m.sql():
-		return nil
-	case m.Ext == ".go":
+	if m.Ext == ".go" {
 		return m.program(d.opts.Output, forAllDrivers)
 	}
 	return scriptPrograms[m.Ext]

@@ -106,23 +106,21 @@ func (m *migration) program(output io.Writer, around func(query string, run func
 // wait returns what a function returns, unless it does not soon after its context has
 // ended. It calls flush now and then.
 func wait(ctx context.Context, returned <-chan error, flush func()) error {
-	const grace = 2 * time.Second
-	ticks := time.NewTicker(100 * time.Millisecond)
+	const grace, tick = 2 * time.Second, 100 * time.Millisecond
+	ticks := time.NewTicker(tick)
 	defer ticks.Stop()
 	defer flush()
-	ended, late := ctx.Done(), (<-chan time.Time)(nil)
-	for {
+	for late := time.Duration(0); late < grace; {
 		select {
 		case err := <-returned:
 			return err
 		case <-ticks.C:
-			flush()
-		case <-ended:
-			ended, late = nil, time.After(grace)
-		case <-late:
-			return fmt.Errorf("%w; the function did not return within %v", ctx.Err(), grace)
+			if flush(); ctx.Err() != nil {
+				late += tick
+			}
 		}
 	}
+	return fmt.Errorf("%w; the function did not return within %v", ctx.Err(), grace)
 }
 
 // redirect has the record hold the name of a migration that runs, and what it prints. flush
@@ -174,7 +172,7 @@ func (e *panicError) Error() string { return e.text }
 func panicked(e any, file string) error {
 	p := &panicError{text: fmt.Sprintf("panic: %v", e)}
 	var places []string
-	for f := range frames() {
+	for _, f := range calls() {
 		base := filepath.Base(filepath.FromSlash(f.File))
 		if strings.HasPrefix(f.Function, "runtime.") || f.File == "" {
 			continue
@@ -194,7 +192,7 @@ func panicked(e any, file string) error {
 
 // lineIn returns the line of the file that this goroutine is in, or 0.
 func lineIn(file string) int {
-	for f := range frames() {
+	for _, f := range calls() {
 		if filepath.Base(filepath.FromSlash(f.File)) == file {
 			return f.Line
 		}
@@ -202,19 +200,15 @@ func lineIn(file string) int {
 	return 0
 }
 
-// frames yields the calls of this goroutine, the innermost first, but for the function that
-// calls frames, and its caller.
-func frames() func(yield func(runtime.Frame) bool) {
+// calls returns the calls of this goroutine, the innermost first, but for the function that
+// asks, and its caller.
+func calls() (calls []runtime.Frame) {
 	pc := make([]uintptr, 64)
 	frames := runtime.CallersFrames(pc[:runtime.Callers(4, pc)])
-	return func(yield func(runtime.Frame) bool) {
-		for more := true; more; {
-			var f runtime.Frame
-			if f, more = frames.Next(); !yield(f) {
-				return
-			}
-		}
+	for f, more := frames.Next(); more; f, more = frames.Next() {
+		calls = append(calls, f)
 	}
+	return calls
 }
 
 // A driverError is an error of SQLite that also tells its code to code written for

@@ -51,24 +51,17 @@ func newLinker(dir string, migrations []*migration) (*linker, error) {
 		}
 	}
 	module, err := gomod.Find(dir)
-	if err == nil && module == nil {
-		err = errors.New("no go.mod in the folder or above; Go migrations have to be in a package of a module")
+	switch {
+	case err != nil:
+		return l, err
+	case module == nil:
+		return l, errors.New("no go.mod in the folder or above; Go migrations have to be in a package of a module")
 	}
-	if err == nil {
-		l.root = module.Root
-		l.path, err = module.ImportPath(dir)
-	}
-	if err == nil {
+	l.root = module.Root
+	if l.path, err = module.ImportPath(dir); err == nil {
 		l.dir, err = filepath.Abs(dir)
 	}
 	return l, err
-}
-
-// close removes the program.
-func (l *linker) close() {
-	if l.temp != "" {
-		os.RemoveAll(l.temp)
-	}
 }
 
 // build builds this program again if self is set, or else one that calls [Serve], and

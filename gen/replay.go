@@ -78,19 +78,13 @@ func (r *replay) run(ctx context.Context, migrations []*migration, after func(*m
 		}
 		ok, err := r.step(ctx, m)
 		r.Problems = append(r.Problems, r.cascades.end()...)
-		if err := cmp.Or(ctx.Err(), err); err != nil {
+		if err = cmp.Or(ctx.Err(), err); ok && err == nil && after != nil {
+			if err = r.transaction(false); err == nil {
+				err = after(m)
+			}
+		}
+		if !ok || err != nil {
 			return false, err
-		}
-		if !ok {
-			return false, nil
-		}
-		if after != nil {
-			if err := r.transaction(false); err != nil {
-				return false, err
-			}
-			if err := after(m); err != nil {
-				return false, err
-			}
 		}
 	}
 	return true, r.transaction(false)
@@ -108,22 +102,19 @@ func (r *replay) transaction(open bool) error {
 }
 
 // step replays one migration.
-func (r *replay) step(ctx context.Context, m *migration) (bool, error) {
-	if m.alone {
+func (r *replay) step(ctx context.Context, m *migration) (ok bool, err error) {
+	switch {
+	case m.alone:
 		return r.runAlone(ctx, m)
-	}
-	if m.sql() {
+	case m.sql():
 		return r.migration(m)
-	}
-	run := r.goProgram
-	if m.Ext != ".go" {
-		run = r.script
-	}
-	if ok, err := run(ctx, m); !ok || err != nil {
-		return false, err
+	case m.Ext == ".go":
+		ok, err = r.goProgram(ctx, m)
+	default:
+		ok, err = r.script(ctx, m)
 	}
 	r.cascades.action, r.cascades.trigger, r.cascades.replace = true, true, true // it may have created anything
-	return true, nil
+	return ok, err
 }
 
 // runAlone runs a migration that asks for no transaction, and tries whether it can run
@@ -248,17 +239,11 @@ func (r *replay) warn(s *statement) {
 
 // execute runs the statement to its end, unless an upgrade skips it, and closes it.
 func (r *replay) execute(s *statement, stmt *sqlite3.Stmt) error {
-	skipped := s.Skipped(!s.m.alone)
-	if skipped && s.m.alone {
-		// PRAGMA foreign_keys has acted when it was prepared.
-		if err := r.conn.Exec("PRAGMA foreign_keys = OFF"); err != nil {
-			return err
-		}
+	if !s.Skipped(!s.m.alone) {
+		return cmp.Or(stmt.Exec(), stmt.Close()) // Close repeats the error
 	}
-	if skipped {
-		return stmt.Close()
-	}
-	return cmp.Or(stmt.Exec(), stmt.Close()) // Close repeats the error
+	// PRAGMA foreign_keys may have acted when it was prepared.
+	return cmp.Or(stmt.Close(), r.conn.Exec("PRAGMA foreign_keys = OFF"))
 }
 
 // failure returns SQLite's error at the token that it points to, or at the start of

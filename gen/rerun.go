@@ -58,7 +58,7 @@ type outcome struct {
 func (d *directory) replayGo(ctx context.Context, load bool) error {
 	l, err := newLinker(d.dir, d.all)
 	if err == nil {
-		defer l.close()
+		defer func() { os.RemoveAll(l.temp) }()
 		switch {
 		case l.path == linked.path && linked.outcome != "":
 			d.report(d.replay(ctx))

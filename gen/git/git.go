@@ -78,15 +78,9 @@ func Show(ctx context.Context, dir, rev, name string) (text string, ok bool, err
 	case errors.Is(err, exec.ErrNotFound):
 		return "", false, nil
 	}
-	for _, nothing := range []string{
-		"does not exist in '",
-		"exists on disk, but not in '",
-		"invalid object name '",
-		"not a git repository",
-	} {
-		if strings.Contains(err.Error(), nothing) {
-			return "", false, nil
-		}
+	nothing := []string{"does not exist in '", "exists on disk, but not in '", "invalid object name '", "not a git repository"}
+	if slices.ContainsFunc(nothing, func(s string) bool { return strings.Contains(err.Error(), s) }) {
+		return "", false, nil
 	}
 	return "", false, err
 }
@@ -95,17 +89,10 @@ func Show(ctx context.Context, dir, rev, name string) (text string, ok bool, err
 // longer than everything else that happens where there is none.
 func inWorkTree(dir string) bool {
 	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return false
-	}
-	for {
+	for last := ""; err == nil && dir != last; last, dir = dir, filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
 			return true
 		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return false
-		}
-		dir = parent
 	}
+	return false
 }
