@@ -104,9 +104,9 @@ func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault
 	orphans, err := sqlite.FindOrphans(ctx, r.tx, objects)
 	var found []fault
 	for _, o := range orphans {
-		fact := fmt.Sprintf("%d rows refer to rows of %s that do not exist", o.Count, o.Parent)
+		fact := fmt.Sprintf("table %s: %d rows refer to rows of %s that do not exist", o.Table, o.Count, o.Parent)
 		if o.Count == 1 {
-			fact = fmt.Sprintf("a row refers to a row of %s that does not exist", o.Parent)
+			fact = fmt.Sprintf("table %s: a row refers to a row of %s that does not exist", o.Table, o.Parent)
 		}
 		if len(o.Rows) > 0 {
 			fact += ": " + strings.Join(o.Rows, ", ")
@@ -114,7 +114,7 @@ func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault
 		if o.Count > len(o.Rows) {
 			fact += ", …"
 		}
-		found = append(found, fault{"table " + o.Table + ": " + fact, o.Table + " to " + o.Parent})
+		found = append(found, fault{fact, o.Table + " to " + o.Parent})
 	}
 	return found, err
 }

@@ -23,18 +23,13 @@ type Problem struct {
 // Error returns the problem as "file:line:col: fact", with the command, if there
 // is one, on a second line that begins with a tab.
 func (p Problem) Error() string {
-	var b strings.Builder
-	b.WriteString(p.File)
+	at := p.File
 	for _, n := range []int{p.Line, p.Col} {
 		if n > 0 {
-			b.WriteString(":" + strconv.Itoa(n))
+			at += ":" + strconv.Itoa(n)
 		}
 	}
-	b.WriteString(": " + p.Fact)
-	if p.Command != "" {
-		b.WriteString("\n\t" + p.Command)
-	}
-	return b.String()
+	return strings.TrimSuffix(at+": "+p.Fact+"\n\t"+p.Command, "\n\t")
 }
 
 // Problems are all that a run found, in order of file and line. As an error, they are

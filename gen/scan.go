@@ -183,12 +183,10 @@ var readers = map[string]string{".sql": "SQLite", ".py": "Python", ".sh": "the s
 
 // comments reports whether the script has nothing but blank lines and comments.
 func comments(script string) bool {
-	for line := range strings.Lines(script) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(strings.Split(script, "\n"), func(line string) bool {
+		line = strings.TrimSpace(line)
+		return line != "" && line[0] != '#'
+	})
 }
 
 func (m *migration) parse(text string) {

@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,10 +51,6 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 	if err := r.conn.Backup("main", path); err != nil {
 		return false, err
 	}
-	report := func(format string, args ...any) (bool, error) {
-		r.Problems = append(r.Problems, Problem{File: m.name, Fact: fmt.Sprintf(format, args...)})
-		return false, nil
-	}
 	stdout, stderr, err := interpreter.Run(interpreter.Private(ctx), m.name, []byte(m.script.Text), path)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
@@ -68,29 +65,29 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 	if r.opts.Output != nil {
 		io.WriteString(r.opts.Output, stdout+stderr)
 	}
-	if _, err := os.Stat(path); err != nil {
-		return report("removed the database")
-	}
-	switch fault, err := r.readBack(ctx, path); {
+	fault, err := r.readBack(ctx, path)
+	switch {
 	case sqlite.IsBusy(err):
-		return report("left a process that has a lock on the database; it must end what it starts: %s", sqlite.Sentence(err))
+		fault = "left a process that has a lock on the database; it must end what it starts: " + sqlite.Sentence(err)
 	case err != nil:
-		return report("left a database that SQLite cannot read: %s", sqlite.Sentence(err))
-	case fault != "":
-		return report("%s", fault)
+		fault = "left a database that SQLite cannot read: " + sqlite.Sentence(err)
 	}
-	made, err := r.madeOurs()
-	if err != nil {
+	if made, err := r.madeOurs(); err != nil {
 		return false, err
+	} else if made {
+		fault = oursIsRefused
 	}
-	if made {
-		return report("%s", oursIsRefused)
+	if fault != "" {
+		r.Problems = append(r.Problems, Problem{File: m.name, Fact: fault})
 	}
-	return true, nil
+	return fault == "", nil
 }
 
 // readBack makes the database at path that of the replay, or says why it cannot be.
 func (r *replay) readBack(ctx context.Context, path string) (fault string, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return "removed the database", nil
+	}
 	file, err := driver.Open("file:" + filepath.ToSlash(path) + "?_pragma=busy_timeout(1000)")
 	if err != nil {
 		return "", err
@@ -101,21 +98,15 @@ func (r *replay) readBack(ctx context.Context, path string) (fault string, err e
 		return "", err
 	}
 	damage, err := sqlite.IntegrityCheck(ctx, file, 1)
-	if err != nil {
-		return "", err
-	}
-	if len(damage) > 0 {
+	if err == nil && len(damage) > 0 {
 		return "left a damaged database: " + damage[0], nil
 	}
-	before, err := sqlite.Form(ctx, r.tx)
-	if err != nil {
+	before, errBefore := sqlite.Form(ctx, r.tx)
+	after, errAfter := sqlite.Form(ctx, file)
+	switch err := cmp.Or(err, errBefore, errAfter); {
+	case err != nil:
 		return "", err
-	}
-	after, err := sqlite.Form(ctx, file)
-	if err != nil {
-		return "", err
-	}
-	if after != before {
+	case after != before:
 		return fmt.Sprintf("changed the database from %s to %s; an upgrade must keep both", before, after), nil
 	}
 	return "", r.conn.Restore("main", path)

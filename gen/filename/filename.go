@@ -4,8 +4,10 @@
 package filename
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -30,10 +32,7 @@ var ErrNotMigration = errors.New("not a migration")
 // .py and .sh. The error for a name that is almost right says what it should be;
 // with it comes the number, unless that is no version.
 func Parse(name string) (Name, error) {
-	digits := 0
-	for digits < len(name) && '0' <= name[digits] && name[digits] <= '9' {
-		digits++
-	}
+	digits := len(name) - len(strings.TrimLeft(name, "0123456789"))
 	dot := strings.LastIndexByte(name, '.')
 	if digits == 0 || dot < 0 {
 		return Name{}, ErrNotMigration
@@ -67,26 +66,12 @@ func Parse(name string) (Name, error) {
 	return Name{lockstep.Version(number), description, ext}, nil
 }
 
-// plain returns s with each run of characters that a description cannot have
-// replaced by a hyphen.
+var plainText = regexp.MustCompile(`[-_.0-9A-Za-z]+`)
+
+// plain returns s with each run of characters that a description cannot have replaced by
+// a hyphen.
 func plain(s string) string {
-	var b strings.Builder
-	gap := false
-	for _, r := range s {
-		if r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
-			if gap && b.Len() > 0 {
-				b.WriteByte('-')
-			}
-			b.WriteRune(r)
-			gap = false
-		} else {
-			gap = true
-		}
-	}
-	if b.Len() == 0 {
-		return "add-tags"
-	}
-	return b.String()
+	return cmp.Or(strings.Join(plainText.FindAllString(s, -1), "-"), "add-tags")
 }
 
 // String returns the name of the file.

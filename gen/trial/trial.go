@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -235,17 +234,17 @@ func compareSchemas(before, after []sqltext.Object) []Object {
 
 // compareRows returns all tables by name.
 func compareRows(before, after []sqlite.Count) []Table {
-	tables := map[string]Table{}
+	tables := []Table{}
 	for _, c := range before {
-		tables[sqltext.Fold(c.Table)] = Table{c.Table, &c.Rows, nil}
+		tables = append(tables, Table{c.Table, &c.Rows, nil})
 	}
 	for _, c := range after {
-		t := tables[sqltext.Fold(c.Table)]
-		tables[sqltext.Fold(c.Table)] = Table{cmp.Or(t.Table, c.Table), t.Before, &c.Rows}
+		if i := slices.IndexFunc(tables, func(t Table) bool { return sqltext.Equal(t.Table, c.Table) }); i >= 0 {
+			tables[i].After = &c.Rows
+		} else {
+			tables = append(tables, Table{c.Table, nil, &c.Rows})
+		}
 	}
-	sorted := []Table{}
-	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		sorted = append(sorted, tables[name])
-	}
-	return sorted
+	slices.SortFunc(tables, func(a, b Table) int { return strings.Compare(sqltext.Fold(a.Table), sqltext.Fold(b.Table)) })
+	return tables
 }
