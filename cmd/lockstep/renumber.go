@@ -52,9 +52,12 @@ func runRenumber(ctx context.Context, s *streams, m *migrations, opts renumber.O
 	for i := range plan.Names {
 		plan.Names[i].File = fromHere(plan.Names[i].File)
 	}
+	for i := range plan.Conflicts {
+		plan.Conflicts[i].File = fromHere(plan.Conflicts[i].File)
+	}
 	out := &renumberResult{Dir: m.value, Stays: plan.Stays, Moves: plan.Moves, Names: plan.Names, DryRun: dryRun, Version: plan.Version, Pins: []genfile.Pin{}}
 	if dryRun || len(plan.Moves) == 0 {
-		return out, nil
+		return out, both{plan.Conflicts}
 	}
 	res, err := plan.Apply(ctx, generate)
 	if res, err = s.named(m.value, res, err); res == nil {
@@ -67,7 +70,7 @@ func runRenumber(ctx context.Context, s *streams, m *migrations, opts renumber.O
 	if err == nil {
 		out.Pins, err = brokenPins(ctx, res)
 	}
-	return out, err
+	return out, both{err, plan.Conflicts}
 }
 
 type renumberResult struct {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,7 +133,48 @@ func (p Package) Rename(path string, text []byte, any, pins map[string]string) (
 		return true
 	}
 	ast.Inspect(file, visit)
+	for old, new := range any { // comments name functions, too
+		word := regexp.MustCompile(`\b` + old + `\b`)
+		for _, group := range file.Comments {
+			for _, c := range group.List {
+				for _, at := range word.FindAllStringIndex(c.Text, -1) {
+					pos := fset.PositionFor(c.Pos()+token.Pos(at[0]), false)
+					if bytes.HasPrefix(text[pos.Offset:], []byte(old)) { // no carriage return came before
+						edits = append(edits, Edit{pos, old, new})
+					}
+				}
+			}
+		}
+	}
+	slices.SortFunc(edits, byOffset)
 	return edits
+}
+
+// conflict matches what git leaves where both sides of a merge changed a text.
+var conflict = regexp.MustCompile(`(?ms)^<{7} [^\n]*\n(.*?)(?:^\|{7} [^\n]*\n.*?)?^={7}\r?\n(.*?)^>{7} [^\n]*\n`)
+
+// pinName matches the names of pins.
+var pinName = regexp.MustCompile(`\bV[0-9]{4}\w*`)
+
+// Resolve resolves the conflicts of a Go file in which the sides differ in the names of
+// pins only: it takes the side with one of the names. line is that of the first conflict
+// that remains, or 0.
+func Resolve(text []byte, names map[string]string) (resolved []byte, line int) {
+	resolved = conflict.ReplaceAllFunc(text, func(hunk []byte) []byte {
+		sides := conflict.FindSubmatch(hunk)[1:]
+		if bytes.Equal(pinName.ReplaceAll(sides[0], nil), pinName.ReplaceAll(sides[1], nil)) {
+			for _, side := range sides {
+				if slices.ContainsFunc(pinName.FindAll(side, -1), func(pin []byte) bool { return names[string(pin)] != "" }) {
+					return side
+				}
+			}
+		}
+		return hunk
+	})
+	if at := conflict.FindIndex(resolved); at != nil {
+		line = 1 + bytes.Count(resolved[:at[0]], []byte("\n"))
+	}
+	return resolved, line
 }
 
 // An Edit replaces a name.
@@ -141,9 +183,10 @@ type Edit struct {
 	Old, New string
 }
 
+func byOffset(a, b Edit) int { return a.At.Offset - b.At.Offset }
+
 // Apply returns the text with the names replaced.
 func Apply(text []byte, edits []Edit) (edited []byte) {
-	byOffset := func(a, b Edit) int { return a.At.Offset - b.At.Offset }
 	last := 0
 	for _, e := range slices.SortedFunc(slices.Values(edits), byOffset) {
 		edited = append(append(edited, text[last:e.At.Offset]...), e.New...)
@@ -167,7 +210,7 @@ type qualifiers []string
 // parse reads a Go file. It returns no file if it does not parse: the compiler says why.
 func (p Package) parse(path string, text []byte) (*token.FileSet, *ast.File, qualifiers) {
 	fset := token.NewFileSet()
-	file, err := parser.ParseFile(fset, path, text, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(fset, path, text, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return fset, nil, nil
 	}

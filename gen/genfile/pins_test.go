@@ -55,6 +55,9 @@ func TestRename(t *testing.T) {
 		{"RenamesFunctionsAndPinsInThePackage", "/app/migrations/a.go",
 			"package migrations\n\nfunc migrate0002() { migrate0002() }\n\nvar x = V0002B(Latest) + other.V0002B\n",
 			"package migrations\n\nfunc migrate0003() { migrate0003() }\n\nvar x = V0003B(Latest) + other.V0002B\n"},
+		{"RenamesFunctionsInComments", "/app/migrations/a.go",
+			"package migrations\n\n// migrate0002 goes on from migrate00021, and\r\n// (see migrate0002).\nfunc migrate0002() {} /* migrate0002 */\n",
+			"package migrations\n\n// migrate0003 goes on from migrate00021, and\r\n// (see migrate0003).\nfunc migrate0003() {} /* migrate0003 */\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {

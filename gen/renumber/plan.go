@@ -6,10 +6,12 @@
 package renumber
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,6 +41,10 @@ type Plan struct {
 	Moves   []Move           // by number
 	Names   []Name           // in Go code
 	Version lockstep.Version // of the last migration, afterwards
+
+	// Conflicts are the places in Go files with such names that git could not merge. The
+	// names there stay.
+	Conflicts gen.Problems // absolute
 
 	plain bool
 	edits map[string]edit // of Go files, by absolute path
@@ -125,23 +131,18 @@ func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options
 	if p.Stays == "" {
 		return p.unambiguous(files)
 	}
-	names, err := git.Names(ctx, p.Dir, "ls-tree", "-z", "--name-only", p.Stays)
-	if err != nil {
-		return fmt.Errorf("%s: %w", p.Dir, err)
-	}
 	both, err := addedByBoth(ctx, p.Dir)
 	if err != nil {
 		return err
 	}
-	stay, own := []filename.Name(nil), slices.Clone(both)
-	for _, f := range files {
-		if slices.Contains(names, f.String()) {
-			stay = append(stay, f)
-		} else {
-			own = append(own, f)
-		}
+	stay, own, err := p.sides(ctx, files, both)
+	if err == nil && stays == main && p.unambiguous(own) != nil {
+		p.Stays = "HEAD" // what is not committed moves
+		stay, own, err = p.sides(ctx, files, both)
 	}
-	slices.SortStableFunc(own, byVersion)
+	if err != nil {
+		return err
+	}
 	if err := cmp.Or(p.unambiguous(stay), p.unambiguous(own)); err != nil || len(own) == 0 {
 		return err
 	}
@@ -167,6 +168,24 @@ func (p *Plan) moveSide(ctx context.Context, files []filename.Name, opts Options
 	return nil
 }
 
+// sides returns the migrations of the side that stays, and the others.
+func (p *Plan) sides(ctx context.Context, files, both []filename.Name) (stay, own []filename.Name, err error) {
+	names, err := git.Names(ctx, p.Dir, "ls-tree", "-z", "--name-only", p.Stays)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", p.Dir, err)
+	}
+	own = slices.Clone(both)
+	for _, f := range files {
+		if slices.Contains(names, f.String()) {
+			stay = append(stay, f)
+		} else {
+			own = append(own, f)
+		}
+	}
+	slices.SortStableFunc(own, byVersion)
+	return stay, own, nil
+}
+
 // unambiguous returns an error if two of the files have the same number.
 func (p *Plan) unambiguous(files []filename.Name) error {
 	for _, f := range files {
@@ -177,9 +196,16 @@ func (p *Plan) unambiguous(files []filename.Name) error {
 			}
 		}
 		if len(same) > 1 {
+			generated, _ := os.ReadFile(filepath.Join(p.Dir, genfile.Name))
+			move := same[len(same)-1]
+			for _, name := range same {
+				if !bytes.Contains(generated, []byte(`"`+name+`"`)) { // what is recorded could not move
+					move = name
+				}
+			}
 			return gen.Refuse("ambiguous", "%s: %s have the same number, and %s does not tell which of them moves\n\t%s",
 				p.Dir, strings.Join(same, " and "), cmp.Or(p.Stays, "git"),
-				wording.CommandLine("lockstep", "renumber", "--migrations", p.Dir, "--move", same[len(same)-1]))
+				wording.CommandLine("lockstep", "renumber", "--migrations", p.Dir, "--move", move))
 		}
 	}
 	return nil
@@ -229,9 +255,20 @@ func (p *Plan) rename(ctx context.Context, files []filename.Name) error {
 			}
 			names = functions(name)
 		}
-		edits := pkg.Rename(path, text, names, pins)
+		resolved, line := genfile.Resolve(text, pins)
+		if line > 0 {
+			for _, n := range []map[string]string{pins, names} {
+				for _, old := range slices.Sorted(maps.Keys(n)) {
+					if bytes.Contains(text, []byte(old)) {
+						p.Conflicts = append(p.Conflicts, gen.Problem{File: path, Line: line, Fact: "in conflict; resolve it, and write " + n[old] + " for " + old})
+					}
+				}
+			}
+			return
+		}
+		edits := pkg.Rename(path, resolved, names, pins)
 		if len(edits) > 0 {
-			p.edits[path] = edit{text, genfile.Apply(text, edits)}
+			p.edits[path] = edit{text, genfile.Apply(resolved, edits)}
 		}
 		for _, e := range edits {
 			p.Names = append(p.Names, Name{path, e.At.Line, e.Old, e.New})

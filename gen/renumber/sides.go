@@ -38,6 +38,9 @@ func findSides(ctx context.Context, dir, onto string) (stays, main string, err e
 		}
 		return "HEAD", main, nil
 	}
+	if main == "" && git.HasCommit(ctx, dir, "HEAD") {
+		return "HEAD", "", nil // what is not committed moves
+	}
 	return main, main, nil
 }
 
