@@ -215,44 +215,32 @@ func (p *tableParser) list(item func()) {
 //
 // https://sqlite.org/foreignkeys.html#fk_unsupported
 func (p *tableParser) references(columns []string) {
-	fk := part{name: "FOREIGN KEY", text: "FOREIGN KEY"}
-	names := func(names []string) {
-		forms := make([]string, len(names))
-		for i, name := range names {
-			forms[i] = quoteFolded(name)
-		}
-		fk.write("("+strings.Join(forms, ", ")+")", " ("+strings.Join(names, ", ")+")")
-	}
-	names(columns)
-	parent := p.name()
-	fk.write(quoteFolded(parent), " REFERENCES "+parent)
+	fk := foreignKey{columns: columns, parent: p.name()}
 	if p.peek("(") {
-		names(p.names())
+		fk.to = p.names()
 	}
-	onDelete, onUpdate := "", ""
-	for more := true; more; {
+	for {
 		switch {
 		case p.accept("on", "delete"):
-			onDelete = p.action(" ON DELETE ")
+			fk.actions[0] = p.action(" ON DELETE ")
 		case p.accept("on", "update"):
-			onUpdate = p.action(" ON UPDATE ")
+			fk.actions[1] = p.action(" ON UPDATE ")
 		case p.accept("on", "insert"): // SQLite's grammar has it
 			p.action("")
 		case p.accept("match"):
 			p.name()
 		default:
-			more = false
+			p.t.foreign = append(p.t.foreign, fk)
+			return
 		}
 	}
-	fk.write(onDelete+onUpdate, onDelete+onUpdate)
-	p.t.foreign = append(p.t.foreign, fk)
 }
 
 // action takes an action and returns it after the event, or "" for NO ACTION.
 func (p *tableParser) action(event string) string {
-	for _, action := range []string{"set null", "set default", "cascade", "restrict"} {
-		if p.accept(strings.Fields(action)...) {
-			return event + strings.ToUpper(action)
+	for _, action := range []string{"SET NULL", "SET DEFAULT", "CASCADE", "RESTRICT"} {
+		if p.accept(strings.Fields(Fold(action))...) {
+			return event + action
 		}
 	}
 	p.expect("no", "action")
@@ -264,16 +252,14 @@ func (p *tableParser) action(event string) string {
 //
 // https://sqlite.org/foreignkeys.html#fk_deferred
 func (p *tableParser) deferrable() {
-	const clause = " DEFERRABLE INITIALLY DEFERRED"
+	end := ""
 	not := p.accept("not")
 	p.expect("deferrable")
-	deferred := p.accept("initially", "deferred") && !not
+	if p.accept("initially", "deferred") && !not {
+		end = " DEFERRABLE INITIALLY DEFERRED"
+	}
 	p.accept("initially", "immediate")
 	if n := len(p.t.foreign); n > 0 {
-		fk := &p.t.foreign[n-1]
-		fk.form, fk.text = strings.TrimSuffix(fk.form, clause), strings.TrimSuffix(fk.text, clause)
-		if deferred {
-			fk.write(clause, clause)
-		}
+		p.t.foreign[n-1].end = end
 	}
 }

@@ -18,8 +18,10 @@ type Difference struct {
 //
 // Objects whose texts differ are the same if they have the same structure, because
 // versions of SQLite word the result of ALTER TABLE differently. These do not count:
-// quotes, case, spaces and comments, the order and the names of constraints, and
-// whether a constraint is part of its column or of the table.
+// quotes, case, spaces and comments; the order and the names of constraints, and
+// whether a constraint is part of its column or of the table; what holds without being
+// said; in expressions, parentheses that change nothing, and how operators, numbers and
+// strings are spelled.
 func Diff(want, found []Object) (changed []Difference, extra []Object) {
 	have := make(map[identity]int, len(found))
 	for i, f := range found {

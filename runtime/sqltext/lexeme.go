@@ -67,68 +67,37 @@ func isDefault(lexemes []lexeme) bool {
 // defaultKey returns the key of a word after DEFAULT, where SQLite takes a name for
 // a string.
 func defaultKey(l lexeme) string {
-	if l.kind == Word {
-		switch key := Fold(l.text); key {
-		case "null", "true", "false", "current_time", "current_date", "current_timestamp":
-			return key
-		}
+	if key := Fold(l.text); l.kind == Word && isValue(key) {
+		return key
 	}
 	return "'" + strings.ReplaceAll(Unquote(l.text), "'", "''") + "'"
 }
 
-// form returns the lexemes in a form that is the same for whatever means the same.
-// known reports whether an expression in that place can refer to a name.
-//
-// If known says no, double quotes make a string, and its case counts.
-// https://sqlite.org/quirks.html#dblquote
-func form(lexemes []lexeme, known func(name string) bool) string {
-	var b strings.Builder
-	for i, l := range lexemes {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		if l.text[0] == '"' && l.key[0] != '\'' && !isName(lexemes, i) {
-			if name := Unquote(l.text); Fold(name) != name && !known(name) {
-				b.WriteString(l.text)
-				continue
-			}
-		}
-		b.WriteString(l.key)
+// exact returns the lexemes as they are written, one space between them.
+func exact(lexemes []lexeme) string {
+	var texts []string
+	for _, l := range lexemes {
+		texts = append(texts, l.text)
 	}
-	return b.String()
+	return strings.Join(texts, " ")
 }
 
-// isName reports whether the lexemes beside a quoted one show that it is a name.
-func isName(lexemes []lexeme, i int) bool {
-	if i+1 < len(lexemes) {
-		if next := lexemes[i+1].text; next == "." || next == "(" {
-			return true
-		}
+// keys returns the keys of the lexemes, one space between them.
+func keys(lexemes []lexeme) string {
+	var texts []string
+	for _, l := range lexemes {
+		texts = append(texts, l.key)
 	}
-	if i == 0 {
-		return false
-	}
-	before := lexemes[i-1]
-	switch {
-	case before.text == ".":
-		return true
-	case before.kind != Word:
-		return false
-	}
-	switch before.key {
-	case "as", "from", "join", "into", "update", "collate":
+	return strings.Join(texts, " ")
+}
+
+// isValue reports whether the word, in lower case, is a value.
+func isValue(word string) bool {
+	switch word {
+	case "null", "true", "false", "current_time", "current_date", "current_timestamp":
 		return true
 	}
 	return false
-}
-
-// exact returns the lexemes as they are written, one space between them.
-func exact(lexemes []lexeme) string {
-	texts := make([]string, len(lexemes))
-	for i, l := range lexemes {
-		texts[i] = l.text
-	}
-	return strings.Join(texts, " ")
 }
 
 // show returns the lexemes on one line, for people.

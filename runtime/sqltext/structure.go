@@ -52,26 +52,27 @@ func (s *structure) same(other *structure) bool {
 	return s.kind == other.kind && sameParts(s.columns, other.columns) && sameParts(s.parts, other.parts)
 }
 
-// structure returns the structure of o. If o is an index, its table is among objects:
-// the table's columns decide what the expressions of the index mean.
+// structure returns the structure of o. Other objects decide what names in it mean.
 func (o *Object) structure(objects []Object) structure {
 	lexemes := lex(o.SQL)
 	p := parser{lexemes: lexemes}
 	kind, _, unique := p.create()
 	begin := p.at
-	s, ok := structure{}, !p.failed
+	s, ok := structure{kind: kind}, !p.failed
 	switch kind {
 	case "table":
 		var t *table
 		if t, ok = parseTable(lexemes); ok {
-			s = t.structure()
+			s = t.structure(objects)
 		}
 	case "virtual":
-		s = structure{kind: kind, parts: []part{{form: form(p.rest(), knowsNothing)}}}
+		s.parts = []part{{form: keys(p.rest())}}
 	case "index":
-		s, ok = indexStructure(&p, unique, objects)
+		s.parts, ok = indexParts(&p, unique, objects)
 	case "view", "trigger":
-		s = structure{kind: kind, parts: []part{{form: form(p.rest(), func(name string) bool { return Equal(name, o.Table) })}}}
+		p.accept("before") // which holds without it
+		e := expression{p, false, o.names(objects)}
+		s.parts = []part{{form: e.body()}}
 	}
 	if !ok {
 		return structure{parts: []part{{form: exact(lexemes)}}, text: show(lexemes)}
@@ -83,25 +84,65 @@ func (o *Object) structure(objects []Object) structure {
 	return s
 }
 
-// indexStructure reads what follows the name of the index in a CREATE INDEX statement.
+// indexParts reads what follows the name of the index in a CREATE INDEX statement.
 //
 // https://sqlite.org/lang_createindex.html
-func indexStructure(p *parser, unique bool, objects []Object) (s structure, ok bool) {
+func indexParts(p *parser, unique bool, objects []Object) (parts []part, ok bool) {
 	p.expect("on")
-	name := p.name()
-	t := findTable(objects, name)
-	terms := p.group()
-	s = structure{kind: "index", parts: []part{{name: "ON", form: quoteFolded(name)}}}
+	t := findTable(objects, p.name())
+	parts = []part{{name: "ON", form: quoteFolded(t.name)}}
 	if unique {
-		s.parts = append(s.parts, part{name: "UNIQUE"})
+		parts = append(parts, part{name: "UNIQUE"})
 	}
-	for _, term := range splitTerms(terms) {
-		s.parts = append(s.parts, part{name: "TERM", form: t.termForm(term)})
+	e := expression{parser{lexemes: p.group()}, true, t.knows}
+	for more := true; more; more = e.accept(",") {
+		form, collation := e.expr(1), ""
+		if collated, ok := strings.CutPrefix(form, "(collate "); ok {
+			collation, form, _ = strings.Cut(collated[:len(collated)-1], " ")
+		}
+		// A string that is the name of a column is the column.
+		if name := Unquote(form); t.column(name) != nil {
+			form = quoteFolded(name)
+			collation = cmp.Or(collation, quoteFolded(t.columnCollation(name)))
+		}
+		if form += " COLLATE " + collation; !e.accept("asc") && e.accept("desc") {
+			form += " DESC"
+		}
+		parts = append(parts, part{name: "TERM", form: form})
 	}
 	if p.accept("where") {
-		s.parts = append(s.parts, part{name: "WHERE", form: form(unwrap(p.rest()), t.knows)})
+		parts = append(parts, part{name: "WHERE", form: t.form(p.rest())})
 	}
-	return s, !p.failed && p.done()
+	return parts, !p.failed && p.done() && !e.failed && e.done()
+}
+
+// names returns a function that reports whether a name occurs in the schema where it
+// cannot be a string.
+func (o *Object) names(objects []Object) func(name string) bool {
+	names := map[string]bool{}
+	for _, other := range append([]Object{*o}, objects...) {
+		if !strings.Contains(o.SQL, `"`) {
+			break // nobody asks
+		}
+		lexemes := lex(other.SQL)
+		for i, l := range lexemes {
+			if l.kind == Word || l.kind == Quoted && (other.identity() != o.identity() || !isOperand(lexemes[:i])) {
+				names[Name(l.text)] = true
+			}
+		}
+	}
+	return func(name string) bool { return names[Fold(name)] }
+}
+
+// isOperand reports whether an operand can follow the lexemes, and not only a name.
+func isOperand(before []lexeme) bool {
+	last := before[len(before)-1]
+	switch last.text {
+	case ")", ".":
+		return false
+	}
+	naming := slices.Contains([]string{"as", "from", "into", "join", "on", "update", "with"}, last.key)
+	return last.kind == Punct || last.kind == Word && isKeyword(last.key) && !naming
 }
 
 // findTable returns the table of that name, or an empty one if it is not there.
@@ -112,58 +153,6 @@ func findTable(objects []Object, name string) *table {
 	}
 	t, _ := parseTable(lex(objects[i].SQL))
 	return t
-}
-
-// splitTerms splits the terms of an index at the commas outside of parentheses.
-func splitTerms(lexemes []lexeme) (terms [][]lexeme) {
-	from, depth := 0, 0
-	for i, l := range lexemes {
-		switch {
-		case l.text == "(":
-			depth++
-		case l.text == ")":
-			depth--
-		case l.text == "," && depth == 0:
-			terms = append(terms, lexemes[from:i])
-			from = i + 1
-		}
-	}
-	if from < len(lexemes) {
-		terms = append(terms, lexemes[from:])
-	}
-	return terms
-}
-
-// termForm returns the form of one term of an index: a column or an expression,
-// with its collation and order.
-func (t *table) termForm(term []lexeme) string {
-	order := ""
-	if n := len(term) - 1; n > 0 && term[n].kind == Word {
-		switch term[n].key {
-		case "desc":
-			order = " DESC"
-			term = term[:n]
-		case "asc":
-			term = term[:n]
-		}
-	}
-	collation := ""
-	if n := len(term) - 2; n > 0 && term[n].kind == Word && term[n].key == "collate" {
-		collation = Name(term[n+1].text)
-		term = term[:n]
-	}
-	term = unwrap(term)
-	// A string that is the name of a column is the column.
-	if name := Unquote(term[0].text); len(term) == 1 && t.column(name) != nil {
-		if collation == "" {
-			collation = t.columnCollation(name)
-		}
-		return quoteFolded(name) + " COLLATE " + collation + order
-	}
-	if collation != "" {
-		collation = " COLLATE " + collation
-	}
-	return form(term, t.knows) + collation + order
 }
 
 // differences says how found differs from s, in the words of the clauses.

@@ -122,7 +122,7 @@ var keyPairs = []pair{
 	{"PrimaryKeyIsNotNotNull", "CREATE TABLE t(a TEXT PRIMARY KEY)", "CREATE TABLE t(a TEXT NOT NULL PRIMARY KEY)", !same, !blind},
 	{"PrimaryKeyWithoutRowidIsNotNull", "CREATE TABLE t(a TEXT PRIMARY KEY) WITHOUT ROWID", "CREATE TABLE t(a TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID", same, !blind},
 	{"PrimaryKeyOfStrictIsNotNull", "CREATE TABLE t(a TEXT, b TEXT, PRIMARY KEY (a, b)) STRICT", "CREATE TABLE t(a TEXT NOT NULL, b TEXT NOT NULL, PRIMARY KEY (a, b)) STRICT", same, !blind},
-	{"RowidOfStrictIsNotNotNull", "CREATE TABLE t(a INTEGER PRIMARY KEY) STRICT", "CREATE TABLE t(a INTEGER NOT NULL PRIMARY KEY) STRICT", !same, !blind},
+	{"RowidIsNotNull", "CREATE TABLE t(a INTEGER PRIMARY KEY) STRICT", "CREATE TABLE t(a INTEGER NOT NULL PRIMARY KEY) STRICT", same, blind},
 	{"UniqueOfColumnOrTable", "CREATE TABLE t(a UNIQUE, b)", "CREATE TABLE t(a, b, UNIQUE (a))", same, !blind},
 	{"LostUnique", "CREATE TABLE t(a UNIQUE)", "CREATE TABLE t(a)", !same, !blind},
 	{"UniqueOfTwo", "CREATE TABLE t(a, b, UNIQUE (a, b))", "CREATE TABLE t(a UNIQUE, b UNIQUE)", !same, !blind},
@@ -166,7 +166,8 @@ var foreignKeyPairs = []pair{
 	{"DeferredOfColumnOrTable", "CREATE TABLE t(a REFERENCES p NOT NULL DEFERRABLE INITIALLY DEFERRED, b)", "CREATE TABLE t(a NOT NULL, b, FOREIGN KEY (a) REFERENCES p DEFERRABLE INITIALLY DEFERRED)", same, !blind},
 	{"LastDeferrableCounts", "CREATE TABLE t(a REFERENCES p DEFERRABLE INITIALLY DEFERRED DEFERRABLE INITIALLY DEFERRED, b REFERENCES p DEFERRABLE INITIALLY DEFERRED NOT DEFERRABLE)", "CREATE TABLE t(a REFERENCES p DEFERRABLE INITIALLY DEFERRED, b REFERENCES p)", same, !blind},
 	{"MatchHasNoEffect", "CREATE TABLE t(a REFERENCES p MATCH FULL)", "CREATE TABLE t(a REFERENCES p)", same, !blind},
-	{"CompositeForeignKey", "CREATE TABLE t(a, b, FOREIGN KEY (a, b) REFERENCES p (x, y))", "CREATE TABLE t(a, b, FOREIGN KEY (b, a) REFERENCES p (y, x))", !same, !blind},
+	{"CompositeForeignKey", "CREATE TABLE t(a, b, FOREIGN KEY (a, b) REFERENCES p (x, y))", "CREATE TABLE t(a, b, FOREIGN KEY (b, a) REFERENCES p (y, x))", same, blind},
+	{"PairsOfForeignKey", "CREATE TABLE t(a, b, FOREIGN KEY (a, b) REFERENCES p (x, y))", "CREATE TABLE t(a, b, FOREIGN KEY (a, b) REFERENCES p (y, x))", !same, !blind},
 	{"TwoForeignKeysAreNotOne", "CREATE TABLE t(a, b, FOREIGN KEY (a, b) REFERENCES p (x, y))", "CREATE TABLE t(a REFERENCES p (x), b REFERENCES p (y))", !same, !blind},
 }
 
@@ -395,7 +396,7 @@ func (t *table) info(c *column) string {
 	if c.generated != nil {
 		hidden = 2 + b2i(c.stored)
 	}
-	return fmt.Sprintf("%s|%s|%d|%d|%d", c.name, typ, b2i(t.isNotNull(c)), b2i(t.inKey(c)), hidden)
+	return fmt.Sprintf("%s|%s|%d|%d|%d", c.name, typ, b2i(c.notNull || t.isNotNull(c)), b2i(t.inKey(c)), hidden)
 }
 
 func execute(t testing.TB, conn *sqlite3.Conn, statements ...string) {

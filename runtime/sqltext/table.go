@@ -1,7 +1,9 @@
 package sqltext
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,7 +14,7 @@ type table struct {
 	primary      *key // the PRIMARY KEY, or nil
 	unique       []key
 	checks       [][]lexeme
-	foreign      []part
+	foreign      []foreignKey
 	strict       bool
 	withoutRowid bool
 }
@@ -41,25 +43,36 @@ type keyColumn struct {
 	desc            bool
 }
 
-// structure returns what the table is, whatever its wording.
-func (t *table) structure() structure {
+type foreignKey struct {
+	columns []string
+	parent  string
+	to      []string // columns of the parent, or none for its primary key
+	actions [2]string
+	end     string // DEFERRABLE INITIALLY DEFERRED
+}
+
+// structure returns what the table is, whatever its wording. Its foreign keys refer to
+// tables among objects.
+func (t *table) structure(objects []Object) structure {
 	s := structure{kind: "table"}
 	for i := range t.columns {
 		s.columns = append(s.columns, t.columnPart(&t.columns[i]))
 	}
-	for i, k := range t.keys() {
-		name := "UNIQUE"
-		if i == 0 && t.primary != nil {
-			name = "PRIMARY KEY"
+	if t.primary != nil {
+		s.add(t.keyPart("PRIMARY KEY", t.primary))
+	}
+	for i := range t.unique {
+		p := t.keyPart("UNIQUE", &t.unique[i])
+		// SQLite makes one index for both, and none for a primary key that is the rowid.
+		if t.primary == nil || t.hasRowidAlias() || p.form != s.parts[0].form {
+			s.add(p)
 		}
-		s.add(t.keyPart(name, k))
 	}
 	for _, check := range t.checks {
-		check = unwrap(check)
-		s.add(part{"CHECK", form(check, t.knows), "CHECK (" + show(check) + ")"})
+		s.add(part{"CHECK", t.form(check), "CHECK (" + show(unwrap(check)) + ")"})
 	}
 	for _, fk := range t.foreign {
-		s.add(fk)
+		s.add(t.foreignPart(fk, objects))
 	}
 	if t.strict {
 		s.add(part{"STRICT", "", "STRICT"})
@@ -76,13 +89,13 @@ func (t *table) columnPart(c *column) part {
 	if t.isNotNull(c) {
 		clause("NOT NULL"+onConflict(c.conflict), "NOT NULL"+onConflict(c.conflict))
 	}
-	if c.value != nil {
+	if form := t.defaultForm(c); form != "null" {
 		value := unwrap(c.value)
 		text := show(value)
 		if len(value) > 2 {
 			text = "(" + text + ")"
 		}
-		clause("DEFAULT "+form(value, knowsNothing), "DEFAULT "+text)
+		clause("DEFAULT "+form, "DEFAULT "+text)
 	}
 	if collation := t.columnCollation(c.name); collation != "binary" {
 		clause("COLLATE "+collation, "COLLATE "+c.collation)
@@ -92,8 +105,7 @@ func (t *table) columnPart(c *column) part {
 		if c.stored {
 			end = ") STORED"
 		}
-		generated := unwrap(c.generated)
-		clause("AS ("+form(generated, t.knows)+end, "AS ("+show(generated)+end)
+		clause("AS ("+t.form(c.generated)+end, "AS ("+show(unwrap(c.generated))+end)
 	}
 	p.text = strings.TrimPrefix(p.text, " ")
 	return p
@@ -108,45 +120,58 @@ func (c *column) typeForm() string {
 	return Fold(exact(c.typ))
 }
 
-// keys returns the table's keys, the primary key first. SQLite makes one index for
-// constraints that say the same, and none for a primary key that is the rowid.
-func (t *table) keys() (keys []key) {
-	rowid := 0
-	if t.primary != nil {
-		keys = append(keys, *t.primary)
-		if t.hasRowidAlias() {
-			rowid = 1
-		}
+// defaultForm returns the form of the value that the column has by default, as its type
+// makes SQLite store it.
+//
+// https://sqlite.org/datatype3.html#type_affinity
+func (t *table) defaultForm(c *column) string {
+	if c.value == nil {
+		return "null"
 	}
-	for _, k := range t.unique {
-		indexed := keys[rowid:]
-		i := slices.IndexFunc(indexed, func(earlier key) bool { return t.sameColumns(earlier, k) })
-		if i < 0 {
-			keys = append(keys, k)
-		} else if indexed[i].conflict == "" {
-			indexed[i].conflict = k.conflict
-		}
+	form := (&table{}).form(c.value)
+	n, isNumber := numeral(form)
+	if text := strings.Trim(Unquote(form), " \t\n\v\f\r"); form[0] == '\'' && strings.Trim(text, "0123456789+-.eE") == "" {
+		n, isNumber = numeral(text)
 	}
-	return keys
-}
-
-func (t *table) sameColumns(a, b key) bool {
-	return slices.EqualFunc(a.columns, b.columns, func(a, b keyColumn) bool {
-		return Equal(a.name, b.name) && a.desc == b.desc && t.collation(a) == t.collation(b)
-	})
+	is := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(c.typeForm(), word) })
+	}
+	real, _ := strconv.ParseFloat(n, 64)
+	isReal := strings.Contains(n, "e")
+	switch {
+	case !isNumber:
+	case is("int"):
+	case is("char", "clob", "text"):
+		if isReal || form[0] == '\'' {
+			return form
+		}
+		return "'" + n + "'"
+	case is("blob"), len(c.typ) == 0, t.strict && is("any"):
+		return form
+	case is("real", "floa", "doub"):
+		return strconv.FormatFloat(real, 'e', -1, 64)
+	}
+	if !isNumber {
+		return form
+	}
+	if isReal && real == math.Trunc(real) && math.Abs(real) < 1<<63 {
+		return strconv.FormatInt(int64(real), 10)
+	}
+	return n
 }
 
 // keyPart describes a key. A primary key that is the rowid has no order and no
 // collation.
-func (t *table) keyPart(name string, k key) part {
-	rowid := name == "PRIMARY KEY" && t.hasRowidAlias()
-	p := part{name: name, text: name + " ("}
+func (t *table) keyPart(name string, k *key) part {
+	rowid := k == t.primary && t.hasRowidAlias()
+	p := part{name: name, form: "(", text: name + " ("}
 	for i, c := range k.columns {
 		if i > 0 {
 			p.write(", ", ", ")
 		}
 		p.write(quoteFolded(c.name), c.name)
-		if collation := t.collation(c); collation != t.columnCollation(c.name) && !rowid {
+		collation := Fold(c.collation)
+		if collation != "" && collation != t.columnCollation(c.name) && !rowid {
 			p.write(" COLLATE "+collation, " COLLATE "+c.collation)
 		}
 		if c.desc && !rowid {
@@ -169,6 +194,29 @@ func onConflict(how string) string {
 	return " ON CONFLICT " + strings.ToUpper(how)
 }
 
+// foreignPart describes a foreign key. The order of its columns means nothing.
+func (t *table) foreignPart(fk foreignKey, objects []Object) part {
+	text := "FOREIGN KEY (" + strings.Join(fk.columns, ", ") + ") REFERENCES " + fk.parent
+	if fk.to != nil {
+		text += " (" + strings.Join(fk.to, ", ") + ")"
+	} else if parent := findTable(objects, fk.parent); parent.primary != nil {
+		for _, c := range parent.primary.columns {
+			fk.to = append(fk.to, c.name)
+		}
+	}
+	pairs := make([]string, len(fk.columns))
+	for i, c := range fk.columns {
+		if pairs[i] = quoteFolded(c); len(fk.to) == len(pairs) {
+			pairs[i] += " " + quoteFolded(fk.to[i])
+		}
+	}
+	if len(fk.to) == len(pairs) {
+		slices.Sort(pairs)
+	}
+	end := fk.actions[0] + fk.actions[1] + fk.end
+	return part{"FOREIGN KEY", quoteFolded(fk.parent) + " (" + strings.Join(pairs, ", ") + ")" + end, text + end}
+}
+
 // hasRowidAlias reports whether the primary key is the rowid. DESC after the column
 // itself prevents that; in a constraint of the table it does not.
 //
@@ -183,12 +231,15 @@ func (t *table) hasRowidAlias() bool {
 }
 
 // isNotNull reports whether the column is NOT NULL, because it says so or because it
-// is in the primary key of a table of a kind where that suffices.
+// is in the primary key of a table of a kind where that suffices. A rowid never is NULL.
 //
 // https://sqlite.org/withoutrowid.html
 // https://sqlite.org/stricttables.html
 func (t *table) isNotNull(c *column) bool {
-	return c.notNull || t.inKey(c) && (t.withoutRowid || t.strict && !t.hasRowidAlias())
+	if !t.inKey(c) {
+		return c.notNull
+	}
+	return (c.notNull || t.withoutRowid || t.strict) && !t.hasRowidAlias()
 }
 
 // inKey reports whether c is a column of the primary key.
@@ -205,14 +256,6 @@ func (t *table) column(name string) *column {
 	return &t.columns[i]
 }
 
-// collation returns the collation of a column in a key.
-func (t *table) collation(c keyColumn) string {
-	if c.collation != "" {
-		return Fold(c.collation)
-	}
-	return t.columnCollation(c.name)
-}
-
 func (t *table) columnCollation(name string) string {
 	if c := t.column(name); c != nil && c.collation != "" {
 		return Fold(c.collation)
@@ -226,8 +269,11 @@ func (t *table) knows(name string) bool {
 	case "rowid", "oid", "_rowid_":
 		return true
 	}
-	return t.column(name) != nil || Equal(name, t.name)
+	return t.column(name) != nil
 }
 
-// knowsNothing is for an expression that has no table.
-func knowsNothing(string) bool { return false }
+// form returns the form of an expression in the table.
+func (t *table) form(lexemes []lexeme) string {
+	e := expression{parser{lexemes: lexemes}, true, t.knows}
+	return e.form()
+}

@@ -1,6 +1,10 @@
 package suite
 
-import "github.com/lockstep-db/lockstep/runtime"
+import (
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime"
+)
 
 // drifts are what people do to a database without the program's knowledge.
 var drifts = `
@@ -60,6 +64,50 @@ func drift(t *test) {
 			t.migrate(drifts)
 			t.exec(c.do...)
 			t.refuses(t.schema(drifts), lockstep.ErrDrift, "data.db: at version 0001, but its tables differ: "+c.want+"; to start anyway, allow d1:…")
+		})
+	}
+}
+
+// acceptsRewordings starts with tables that mean the same as those of the migrations, and
+// refuses those that only look like them.
+func acceptsRewordings(t *test) {
+	const columns = "id INTEGER PRIMARY KEY, kind TEXT NOT NULL DEFAULT 'note' CHECK (kind <> 'draft'), owner INTEGER REFERENCES owners, done INTEGER NOT NULL DEFAULT 1, share DEFAULT 0.5"
+	archive := "-- 0001-items.sql --\nCREATE TABLE owners (id INTEGER PRIMARY KEY, name TEXT UNIQUE);\nCREATE TABLE items (" + columns + ");\n"
+	words := func(t *test, old, new string) {
+		t.migrate(archive)
+		reworded := strings.ReplaceAll("CREATE TABLE items ("+strings.Replace(columns, old, new, 1)+")", "'", "''")
+		t.exec("PRAGMA writable_schema = ON", "UPDATE sqlite_master SET sql = '"+reworded+"' WHERE name = 'items'", "PRAGMA schema_version = 1000", "PRAGMA writable_schema = OFF")
+	}
+	for _, c := range [][2]string{
+		{"id INTEGER PRIMARY KEY", "id INTEGER PRIMARY KEY NOT NULL"},
+		{"id INTEGER PRIMARY KEY", `"id" integer CONSTRAINT pk PRIMARY KEY ASC`},
+		{"DEFAULT 'note'", `DEFAULT "note"`},
+		{"DEFAULT 'note'", "DEFAULT ('note')"},
+		{"kind <> 'draft'", `kind <> "draft"`},
+		{"kind <> 'draft'", "items.kind != 'draft'"},
+		{"kind <> 'draft'", "NOT ((kind) = 'draft')"},
+		{"REFERENCES owners", "REFERENCES owners (id) ON DELETE NO ACTION"},
+		{"REFERENCES owners", `REFERENCES "Owners" NOT DEFERRABLE`},
+		{"DEFAULT 1", "DEFAULT true"},
+		{"DEFAULT 1", "DEFAULT (+0x1)"},
+		{"DEFAULT 1", "DEFAULT '1'"},
+		{"DEFAULT 0.5", "DEFAULT .5"},
+		{"DEFAULT 0.5", "DEFAULT +5.0e-1"},
+	} {
+		t.claim("Accepts/"+c[1], func(t *test) {
+			words(t, c[0], c[1])
+			t.accepts(t.schema(archive))
+		})
+	}
+	for _, c := range [][3]string{
+		{"id INTEGER", "id INT", "column id: want INTEGER, found INT"},
+		{"DEFAULT 0.5", "DEFAULT '0.5'", "column share: want DEFAULT 0.5, found DEFAULT '0.5'"},
+		{"kind <> 'draft'", `kind <> "owner"`, `want CHECK (kind <> 'draft'), found CHECK (kind <> "owner")`},
+		{"REFERENCES owners", "REFERENCES owners (name)", "want FOREIGN KEY (owner) REFERENCES owners, found FOREIGN KEY (owner) REFERENCES owners (name)"},
+	} {
+		t.claim("Refuses/"+c[1], func(t *test) {
+			words(t, c[0], c[1])
+			t.refuses(t.schema(archive), lockstep.ErrDrift, "data.db: at version 0001, but its tables differ: table items: "+c[2]+"; to start anyway, allow d1:…")
 		})
 	}
 }

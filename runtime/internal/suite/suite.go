@@ -43,7 +43,7 @@ func Run(t *testing.T, d Driver) {
 	}{
 		{"Start", claims{starts, runsStatements}},
 		{"Refusal", claims{refusesVersions, readsItsOwnVersion, refusesBehind, refusesUnmanaged, refusesDiverged, refusesSkipped, refusesUnreadable, refusesReadOnly}},
-		{"Drift", claims{drift}},
+		{"Drift", claims{drift, acceptsRewordings}},
 		{"Lock", claims{refusesLocked, ignoresWriters, boundsWaits, waits, boundsMoreWaits, startsOnce}},
 		{"Stale", claims{staleCode}},
 		{"Memory", claims{memory}},
