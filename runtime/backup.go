@@ -16,6 +16,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/backupfile"
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // WithBackup has [Migrate] back up a database before upgrading it, unless it is new. The
@@ -71,9 +72,7 @@ func (b *Backup) name() backupfile.Name {
 func Backups(db string) ([]Backup, error) {
 	var backups []Backup
 	err := backupfile.Each(db, func(path string, n backupfile.Name) {
-		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
-			backups = append(backups, Backup{path, Version(n.Version), n.Unmanaged, n.Time, n.Auto})
-		}
+		backups = append(backups, Backup{path, Version(n.Version), n.Unmanaged, n.Time, n.Auto})
 	})
 	slices.SortFunc(backups, func(a, b Backup) int {
 		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Path, b.Path))
@@ -129,7 +128,7 @@ func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error
 	begun := time.Now()
 	b := Backup{Version: st.version, Unmanaged: !st.managed, Time: begun, Auto: a.keep > 0}
 	u.progress.report(ctx, Progress{Backup: b.name().Path(file)}, begun, false)
-	made, err := u.writeBackup(ctx, &b)
+	made, err := a.write(ctx, u, &b)
 	if err != nil {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
 			err = fmt.Errorf("%s: %w", e.Path, e.Err)
@@ -176,91 +175,85 @@ func (a *upgradeBackup) prune(u *upgrade) {
 	}
 }
 
-// writeBackup makes the file that b describes and sets its path. made is false if
-// there is one already.
-func (u *upgrade) writeBackup(ctx context.Context, b *Backup) (made bool, err error) {
-	conn, release, err := u.reader(ctx)
-	if err != nil {
+// write makes the file that b describes and sets its path. made is false if there is one
+// already.
+func (a *upgradeBackup) write(ctx context.Context, u *upgrade, b *Backup) (made bool, err error) {
+	var mode string
+	if err := u.conn.read(ctx, "PRAGMA main.locking_mode", &mode); err != nil {
 		return false, err
 	}
-	defer func() {
-		if e := release(); e != nil && err == nil {
-			if made {
-				os.Remove(b.Path)
-			}
-			made, err = false, e
+	conn := u.conn.Conn
+	if mode == "exclusive" {
+		// Nobody else can read. VACUUM cannot run in a transaction, so that ends, but the
+		// connection still keeps others out.
+		u.conn.rollback(ctx)
+	} else {
+		if conn, err = u.reader(ctx); err != nil {
+			return false, err
 		}
-	}()
+		defer conn.Close()
+	}
 	last := u.lastBackup(b)
-	b.Path, err = backupfile.MakeAlone(u.conn.file, func(part string) (backupfile.Name, error) {
+	b.Path, err = backupfile.Make(u.conn.file, "", func(part string) (backupfile.Name, error) {
 		_, err := conn.ExecContext(ctx, "VACUUM INTO ?", part)
 		if err == nil {
-			err = verify(ctx, conn, part)
+			err = u.verify(ctx, conn, part)
 		}
 		return b.name(), err
 	})
-	if err == nil && last != "" && diskfile.Equal(last, b.Path) && os.Remove(b.Path) == nil {
-		b.Path = last
-		return false, nil
+	if err != nil {
+		return false, err
 	}
-	return err == nil, err
-}
-
-// reader returns a connection that can read the database while the write lock is held, and
-// a function that gives it back.
-func (u *upgrade) reader(ctx context.Context) (*sql.Conn, func() error, error) {
-	var mode string
-	if err := u.conn.read(ctx, "PRAGMA main.locking_mode", &mode); err != nil {
-		return nil, nil, err
+	made = true
+	if last != "" && diskfile.Equal(last, b.Path) && os.Remove(b.Path) == nil {
+		b.Path, made = last, false
 	}
 	if mode == "exclusive" {
-		return u.ownReader(ctx)
+		if err = u.relock(ctx, a.at); err != nil && made {
+			os.Remove(b.Path)
+		}
 	}
+	return made, err
+}
+
+// reader returns another connection of the pool, if need be beyond its limit.
+func (u *upgrade) reader(ctx context.Context) (conn *sql.Conn, err error) {
 	limit := u.db.Stats().MaxOpenConnections
 	if limit > 0 {
 		u.db.SetMaxOpenConns(limit + 1)
 	}
-	var conn *sql.Conn
-	err := u.wait(ctx, func(ctx context.Context) (err error) {
+	err = u.wait(ctx, func(ctx context.Context) (err error) {
 		conn, err = u.db.Conn(ctx)
 		return err
 	})
 	if limit > 0 && u.db.Stats().MaxOpenConnections == limit+1 {
 		u.db.SetMaxOpenConns(limit) // the pool closes the first connection over the limit that comes back
 	}
-	return conn, func() error { conn.Close(); return nil }, err
+	return conn, err
 }
 
-// ownReader returns the upgrade's own connection, which keeps all others from reading.
-// VACUUM cannot run in a transaction, so the transaction ends, and begins again afterwards.
-// In between the connection still keeps others out, which is checked.
-func (u *upgrade) ownReader(ctx context.Context) (*sql.Conn, func() error, error) {
-	var before, after int64
-	const version = "PRAGMA data_version"
-	if err := u.conn.read(ctx, version, &before); err != nil {
-		return nil, nil, err
+// relock begins the transaction again, if nobody has written since.
+func (u *upgrade) relock(ctx context.Context, seen sql.NullInt64) error {
+	var now sql.NullInt64
+	err := u.lock(ctx)
+	if err == nil {
+		err = u.conn.read(ctx, "PRAGMA data_version", &now)
 	}
-	u.conn.rollback(ctx)
-	return u.conn.Conn, func() error {
-		err := u.lock(ctx)
-		if err == nil {
-			err = u.conn.read(ctx, version, &after)
-		}
-		if err == nil && before != after {
-			err = errors.New("another connection has written meanwhile")
-		}
-		return err
-	}, nil
+	if err == nil && now != seen {
+		err = errors.New("another connection has written meanwhile")
+	}
+	return err
 }
 
-// verify has SQLite check every page of a file. It attaches the file to a connection, since
-// this package cannot open databases.
-func verify(ctx context.Context, conn *sql.Conn, path string) (err error) {
-	if _, err := conn.ExecContext(ctx, "ATTACH DATABASE ? AS lockstep_backup", path); err != nil {
+// verify has SQLite check every page of a copy. A fault of rows that the database has, too,
+// is logged. The file is attached to a connection, since this package cannot open databases.
+func (u *upgrade) verify(ctx context.Context, conn *sql.Conn, path string) (err error) {
+	const name = "lockstep_backup"
+	if _, err := conn.ExecContext(ctx, "ATTACH DATABASE ? AS "+name, path); err != nil {
 		return err
 	}
 	defer func() {
-		_, e := conn.ExecContext(context.WithoutCancel(ctx), "DETACH DATABASE lockstep_backup")
+		_, e := conn.ExecContext(context.WithoutCancel(ctx), "DETACH DATABASE "+name)
 		if e != nil { // the application must not find it
 			conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
@@ -268,7 +261,23 @@ func verify(ctx context.Context, conn *sql.Conn, path string) (err error) {
 			err = e
 		}
 	}()
-	return sqlite.Intact(ctx, conn, "lockstep_backup", "1")
+	faults, unchecked, err := sqlite.Check(ctx, conn, name)
+	if err != nil || len(faults)+len(unchecked) == 0 {
+		return err
+	}
+	before, unchecked, err := sqlite.Check(ctx, u.conn, "main")
+	if err != nil {
+		return err
+	}
+	for fault, n := range faults {
+		if n > before[strings.ReplaceAll(fault, name+".", "main.")] {
+			return sqlite.Damage("the database does not have this fault: " + fault)
+		}
+	}
+	list := append(before.List(), unchecked...)
+	u.log.Warn("the database has faults, and so has its backup", "database", u.conn.file,
+		"faults", wording.List(len(list), "; ", func(i int) string { return list[i] }))
+	return nil
 }
 
 // lastBackup returns the path of the last backup of the same version that is kept as long,

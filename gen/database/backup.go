@@ -16,7 +16,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/backupfile"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
-	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A Backup is one that was made, and what is in it.
@@ -25,7 +25,7 @@ type Backup struct {
 	Managed bool             `json:"managed"`
 	Version lockstep.Version `json:"version"`
 
-	Warnings gen.Problems `json:"-"` // tables that could not be checked
+	Warnings gen.Problems `json:"-"` // faults of the database, and tables that could not be checked
 }
 
 // Backup copies the database to a new file while others use it: to the path to, or if that
@@ -57,18 +57,14 @@ func (db *DB) read(ctx context.Context, timeout time.Duration) (*lockstep.State,
 }
 
 // backup makes a backup of the database that conn has open.
-func (db *DB) backup(ctx context.Context, conn *sqlite3.Conn, to string, timeout time.Duration) (*Backup, error) {
+func (db *DB) backup(ctx context.Context, conn *sqlite3.Conn, to string, timeout time.Duration) (b *Backup, err error) {
 	of := db.Path
 	if p, err := filepath.EvalSymlinks(of); err == nil {
 		of = p // a program that has the file open looks for backups beside the file, not beside a link
 	}
-	var b *Backup
 	path, err := backupfile.Make(of, to, func(part string) (name backupfile.Name, err error) {
-		if err = os.Remove(part); err == nil {
-			err = copyTo(ctx, conn, part, timeout)
-		}
-		if err == nil {
-			b, err = check(ctx, part, db.Path, "ro&immutable=1")
+		if err = copyTo(ctx, conn, part, timeout); err == nil {
+			b, err = check(ctx, part, db.Path)
 		}
 		if err != nil {
 			return name, err
@@ -110,51 +106,32 @@ func copyTo(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.D
 	return livecopy.Copy(ctx, conn, path)
 }
 
-// check opens a private copy of the database at the path of, checks it, and returns what is
-// in it. The error is a [sqlite.Damage] if SQLite finds faults.
-func check(ctx context.Context, path, of, mode string) (*Backup, error) {
-	db, err := Connect(path, mode, Prepare)
+// check checks a private copy of the database at the path of, and returns what is in it.
+// The error is a [sqlite.Damage] if pages are damaged. (Other faults can only have been in
+// the database before: the pages were copied.)
+func check(ctx context.Context, path, of string) (*Backup, error) {
+	db, err := Connect(path, "ro&immutable=1", Prepare)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
 	b := &Backup{}
-	switch err := sqlite.Intact(ctx, db, "main", "1"); {
-	case errors.Is(err, sqlite3.ERROR):
-		// It needs functions or collations of the application's own.
-		if b.Warnings, err = db.checkTables(ctx, of); err != nil {
-			return nil, err
-		}
-	case err != nil:
+	faults, unchecked, err := sqlite.Check(ctx, db, "main")
+	if err != nil {
 		return nil, err
+	}
+	for _, table := range unchecked { // they need functions or collations of the application's own
+		b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: "copied but not checked: " + table})
+	}
+	if list := faults.List(); len(list) > 0 {
+		b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: "has faults, and so has the copy: " +
+			wording.List(len(list), "; ", func(i int) string { return list[i] })})
 	}
 	state, err := db.read(ctx, time.Minute)
 	if err == nil && state != nil {
 		b.Managed, b.Version = state.Managed, state.Version
 	}
 	return b, err
-}
-
-// checkTables checks each table, and returns those that need functions or collations that
-// are not known here.
-func (db *DB) checkTables(ctx context.Context, of string) (unchecked gen.Problems, err error) {
-	var tables []string
-	err = sqlite.Each(ctx, db, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", func(scan sqlite.Scan) error {
-		var name string
-		err := scan(&name)
-		tables = append(tables, name)
-		return err
-	})
-	for _, name := range tables {
-		if err != nil {
-			break
-		}
-		if err = sqlite.Intact(ctx, db, "main", sqltext.Quote(name)); errors.Is(err, sqlite3.ERROR) {
-			unchecked = append(unchecked, gen.Problem{File: of, Fact: fmt.Sprintf("copied but not checked: table %s: %s", name, sqlite.Sentence(err))})
-			err = nil
-		}
-	}
-	return unchecked, err
 }
 
 // backupError says in the user's words why there is no backup.

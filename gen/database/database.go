@@ -26,7 +26,14 @@ import (
 // A DB is an open database.
 type DB struct {
 	*sql.DB
-	Path string // as the user wrote it
+	Path  string // as the user wrote it
+	widen func() // undoes narrow
+}
+
+// Close closes the database.
+func (db *DB) Close() error {
+	defer db.widen()
+	return db.DB.Close()
 }
 
 // Open opens a database that exists: for reading only, if it may not be written to.
@@ -68,17 +75,25 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 	if info.IsDir() {
 		return nil, isFolder(path)
 	}
-	mode := "rw"
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		mode = "ro"
-		f, err = os.Open(path)
+	// Only SQLite opens the file: to close it would release the locks of this process.
+	widen := narrow(info)
+	for _, mode := range []string{"rw", "ro"} {
+		db, e := Connect(path, mode, init)
+		if e != nil {
+			return nil, e
+		}
+		var conn *sql.Conn
+		if conn, err = db.Conn(context.Background()); err == nil {
+			conn.Close()
+		}
+		if !errors.Is(err, sqlite3.CANTOPEN) { // what else fails, fails again when it is read
+			db.widen = widen
+			return db, nil
+		}
+		db.Close()
 	}
-	if err != nil {
-		return nil, gen.FileError(path, err)
-	}
-	f.Close()
-	return Connect(path, mode, init)
+	widen()
+	return nil, gen.FileError(path, err)
 }
 
 // isFolder returns the error for a folder in place of a database. It names the first that
@@ -104,11 +119,13 @@ func Create(path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return nil, gen.FileError(filepath.Dir(path), err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
-	if err != nil {
-		return nil, gen.FileError(path, err)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+		if err != nil {
+			return nil, gen.FileError(path, err)
+		}
+		f.Close() // an empty file is an empty database
 	}
-	f.Close() // an empty file is an empty database
 	return Open(path)
 }
 
@@ -126,7 +143,7 @@ func Connect(path, mode string, init func(*sqlite3.Conn) error) (*DB, error) {
 	if err != nil {
 		return nil, gen.FileError(path, err)
 	}
-	return &DB{db, path}, nil
+	return &DB{db, path, func() {}}, nil
 }
 
 // fileURI returns the URI of a file, in which each character of its path stands for

@@ -38,7 +38,7 @@ type Restored struct {
 	Backup   string            `json:"backup"`   // of what the database held, or ""
 	Aside    string            `json:"aside"`    // where a damaged database is, or ""
 
-	Warnings gen.Problems `json:"-"` // tables of the backup that could not be checked
+	Warnings gen.Problems `json:"-"` // faults of the backup and of the database
 }
 
 // Restore replaces the content of a database by that of a backup, in one transaction. With
@@ -49,10 +49,15 @@ func Restore(ctx context.Context, what Restoration) (*Restored, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.createPart(); err != nil {
-		return nil, err
+	part, err := diskfile.MakePart(r.file)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%s: not restored: cannot create a file beside it: %w", r.DB, fs.ErrPermission)
 	}
-	defer removeDatabase(r.part)
+	if err != nil {
+		return nil, gen.FileError(filepath.Dir(r.DB), err)
+	}
+	defer part.Remove()
+	r.part = part.Path
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -65,9 +70,7 @@ func Restore(ctx context.Context, what Restoration) (*Restored, error) {
 			return nil, gen.Refuse("unreadable", "%s: %s; not overwritten\n\t%s",
 				r.DB, string(d), wording.CommandLine("lockstep", "restore", "--force", "--db", r.DB, r.Backup))
 		}
-		if r.out.Aside, err = moveAside(r.file); err == nil {
-			err = r.create()
-		}
+		err = r.displace()
 	}
 	return &r.out, err
 }
@@ -76,7 +79,7 @@ func Restore(ctx context.Context, what Restoration) (*Restored, error) {
 type restoring struct {
 	Restoration
 	file string // path of the database without links
-	part string // path of a private copy of the backup, beside file
+	part string // path of a private copy of the backup
 	out  Restored
 }
 
@@ -116,30 +119,7 @@ func (r *restoring) examineAbsent() error {
 	if _, err := os.Lstat(r.DB); err == nil {
 		return gen.Refuse("missing", "%s: links to a file that does not exist; not restored", r.DB)
 	}
-	for _, suffix := range sideFiles {
-		if _, err := os.Lstat(r.DB + suffix); err == nil {
-			// SQLite would take it for a part of what is restored.
-			return fmt.Errorf("%s: belongs to a database that does not exist; move it away", r.DB+suffix)
-		}
-	}
-	return nil
-}
-
-// sideFiles are the files that SQLite makes beside a database, and reads as a part of it.
-//
-// https://sqlite.org/tempfiles.html
-var sideFiles = []string{"-journal", "-wal", "-shm"}
-
-func (r *restoring) createPart() error {
-	f, err := os.CreateTemp(filepath.Dir(r.file), filepath.Base(r.file)+".*.restore-part")
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%s: not restored: cannot create a file beside it: %w", r.DB, fs.ErrPermission)
-	}
-	if err != nil {
-		return gen.FileError(filepath.Dir(r.DB), err)
-	}
-	r.part = f.Name()
-	return f.Close()
+	return diskfile.Alone(r.DB)
 }
 
 // prepare copies the backup, checks the copy, and makes it what is to be restored.
@@ -152,12 +132,9 @@ func (r *restoring) prepare(ctx context.Context) error {
 	if _, err := from.read(ctx, r.Timeout); err != nil {
 		return err
 	}
-	if err = os.Remove(r.part); err == nil {
-		err = from.CopyTo(ctx, r.part, r.Timeout)
-	}
 	var copied *Backup
-	if err == nil {
-		copied, err = check(ctx, r.part, r.Backup, "ro&immutable=1")
+	if err = from.CopyTo(ctx, r.part, r.Timeout); err == nil {
+		copied, err = check(ctx, r.part, r.Backup)
 	}
 	if d := sqlite.Damage(""); errors.As(err, &d) {
 		return gen.Refuse("unreadable", "%s: damaged; not restored: %v", r.Backup, d)
@@ -284,12 +261,16 @@ func (r *restoring) replaceError(ctx context.Context, err error) error {
 func (r *restoring) failed(ctx context.Context, err error) error {
 	fact := "not restored"
 	if errors.Is(err, livecopy.ErrUndecided) {
-		if fact = "may be restored or not"; r.out.Backup != "" {
-			fact += "; the backup is " + r.out.Backup
-		}
+		fact = "may be restored or not"
 		err = errors.New(strings.TrimPrefix(err.Error(), livecopy.ErrUndecided.Error()+": "))
 	} else if ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
+	}
+	if r.out.Backup != "" {
+		fact += "; the backup is " + r.out.Backup
+	}
+	if r.out.Aside != "" {
+		fact += "; the damaged file is " + r.out.Aside
 	}
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		err = e.Err
@@ -303,10 +284,7 @@ func (r *restoring) failed(ctx context.Context, err error) error {
 // create makes the copy the database, where there is none, with the permissions of the
 // backup.
 func (r *restoring) create() error {
-	info, err := os.Stat(r.Backup)
-	if err == nil {
-		err = os.Chmod(r.part, info.Mode().Perm())
-	}
+	err := r.finish(r.Backup)
 	if err == nil {
 		err = diskfile.Name(r.part, r.file)
 	}
@@ -316,27 +294,75 @@ func (r *restoring) create() error {
 	if err != nil {
 		return r.failed(context.Background(), err)
 	}
+	return r.sync()
+}
+
+// finish completes the file of the copy, with the permissions of another.
+func (r *restoring) finish(like string) error {
+	if err := diskfile.Alone(r.part); err != nil {
+		return err
+	}
+	return diskfile.Finish(r.part, like)
+}
+
+// sync makes what has happened in the database's folder last.
+func (r *restoring) sync() error {
+	if err := diskfile.SyncFolder(filepath.Dir(r.file)); err != nil {
+		return r.failed(context.Background(), fmt.Errorf("%w: %w", livecopy.ErrUndecided, err))
+	}
 	return nil
 }
 
-// moveAside renames a file that is no database, and what belongs to it, so that they still
-// belong together.
-func moveAside(path string) (aside string, err error) {
-	aside = path + "." + time.Now().UTC().Format(backupfile.TimeLayout) + ".damaged"
-	if _, err := os.Lstat(aside); err == nil {
-		return "", gen.Refuse("exists", "%s: exists; not restored", aside)
+// displace makes the copy the database, in the place of a file that is none and goes aside.
+// There is a file at each moment, unless the file system has no links.
+func (r *restoring) displace() error {
+	aside := r.file + "." + time.Now().UTC().Format(backupfile.TimeLayout) + ".damaged"
+	err := r.finish(r.file)
+	var named []string
+	if err == nil {
+		named, err = putAside(r.file, aside)
 	}
-	for _, suffix := range append(sideFiles, "") {
-		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("%s: not restored: %w", path+suffix, err)
+	if err == nil {
+		err = os.Rename(r.part, r.file)
+	}
+	if err == nil {
+		r.out.Aside = aside
+		return r.sync()
+	}
+	for _, suffix := range named {
+		if os.Rename(aside+suffix, r.file+suffix) == nil {
+			os.Remove(aside + suffix) // a file that had both names still has
+		} else {
+			r.out.Aside = aside
 		}
 	}
-	return aside, nil
+	if errors.Is(err, fs.ErrExist) {
+		return gen.Refuse("exists", "%s: exists; not restored", aside)
+	}
+	return r.failed(context.Background(), err)
 }
 
-// removeDatabase removes a file of ours and what SQLite may have made beside it.
-func removeDatabase(path string) {
-	for _, suffix := range append(sideFiles, "") {
-		os.Remove(path + suffix)
+// putAside gives a database, and what belongs to it, new names. The database keeps its old
+// one, too. What belongs to it does not, or SQLite would read it as a part of what comes
+// next. named are the ends of the new names.
+func putAside(path, aside string) (named []string, err error) {
+	for _, suffix := range append(diskfile.SideFiles, "") {
+		err := diskfile.Name(path+suffix, aside+suffix)
+		if suffix != "" && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return named, err
+		}
+		named = append(named, suffix)
 	}
+	if err := diskfile.SyncFolder(filepath.Dir(path)); err != nil {
+		return named, err
+	}
+	for _, suffix := range diskfile.SideFiles {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return named, err
+		}
+	}
+	return named, diskfile.SyncFolder(filepath.Dir(path))
 }

@@ -5,6 +5,7 @@
 package backupfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,9 +37,6 @@ const TimeLayout = "20060102T150405Z"
 const (
 	suffix     = ".backup"
 	autoSuffix = ".auto"
-
-	// PartSuffix ends the name of a backup that is not complete.
-	PartSuffix = ".backup-part"
 )
 
 // Path returns the path of a backup of the database at db.
@@ -80,20 +78,25 @@ func Parse(db, path string) (n Name, ok bool) {
 	return n, n.Path(db) == path // there is one way to write each
 }
 
-// Each calls f for each name of a backup beside the database, in no order. (Sorting takes
-// code that not every program should have to carry.)
+// Each calls f for each backup beside the database, in no order. It opens none: a hard link
+// of the database, whatever its name, is not a backup. (Sorting takes code that not every
+// program should have to carry.)
 func Each(db string, f func(path string, n Name)) error {
 	dir, err := os.Open(filepath.Dir(db))
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
+	self, _ := os.Stat(db)
 	names, err := dir.Readdirnames(-1)
 	for _, name := range names {
 		// The name in the folder is the end of the path as the caller writes it.
 		path := strings.TrimSuffix(db, filepath.Base(db)) + name
 		if n, ok := Parse(db, path); ok {
-			f(path, n)
+			info, err := os.Lstat(path)
+			if err == nil && info.Mode().IsRegular() && !os.SameFile(self, info) {
+				f(path, n)
+			}
 		}
 	}
 	return err
@@ -105,7 +108,8 @@ func Each(db string, f func(path string, n Name)) error {
 func Before(db string, version int) (path string) {
 	var best Name
 	Each(db, func(p string, n Name) {
-		if !n.Unmanaged && n.Version < version && (path == "" || n.Version > best.Version || n.Version == best.Version && n.Time.After(best.Time)) {
+		if !n.Unmanaged && n.Version < version &&
+			(path == "" || cmp.Or(cmp.Compare(n.Version, best.Version), n.Time.Compare(best.Time)) > 0) {
 			path, best = p, n
 		}
 	})
@@ -117,66 +121,42 @@ func Before(db string, version int) (path string) {
 // [fs.ErrExist]. It opens no file but the new one: closing the database's would release
 // the locks that this process holds on it.
 //
-// fill writes the content to the path that it is given, of an empty file in the same
-// folder. It may replace the file, and returns what the name has to say but for the time.
-// The file gets the name of a backup only when fill has succeeded and the content is on
-// the disk. After an error nothing is left. The backup has the permissions of the
+// fill makes the database at the path that it is given, and returns what the name has to
+// say but for the time. The file gets the name of a backup only when fill has succeeded and
+// the content is on the disk. After an error nothing is left, and what is left after a
+// crash, the next backup in the same folder removes. The backup has the permissions of the
 // database, and its owner where the process may give it away; until it is complete,
 // nobody else may read it.
 //
 // https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
 func Make(db, to string, fill func(part string) (Name, error)) (path string, err error) {
-	target := db
 	if to != "" {
-		target = to
 		if _, err := os.Lstat(to); err == nil {
 			return "", &fs.PathError{Op: "create", Path: to, Err: fs.ErrExist}
 		}
+		if err := diskfile.Alone(to); err != nil {
+			return "", err
+		}
 	}
-	f, err := os.CreateTemp(filepath.Dir(target), filepath.Base(target)+".*"+PartSuffix)
+	part, err := diskfile.MakePart(cmp.Or(to, db))
 	if err != nil {
 		return "", err
 	}
-	return makeOf(f, db, to, fill)
-}
-
-// MakeAlone is [Make] beside the database for a caller that nobody else runs beside. What
-// it does not complete because it is killed, its next run removes.
-func MakeAlone(db string, fill func(part string) (Name, error)) (path string, err error) {
-	part := db + PartSuffix
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return "", err
-	}
-	return makeOf(f, db, "", fill)
-}
-
-// makeOf makes a backup of the file part, which is empty.
-func makeOf(part *os.File, db, to string, fill func(path string) (Name, error)) (path string, err error) {
-	defer os.Remove(part.Name())
+	defer part.Remove()
 	begun := time.Now()
-	if err := part.Close(); err != nil {
-		return "", err
-	}
-	name, err := fill(part.Name())
+	name, err := fill(part.Path)
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(part.Name()); err == nil && info.Size() == 0 {
-		return "", &fs.PathError{Op: "write", Path: part.Name(), Err: errors.New("is empty; SQLite has written to another place")}
+	if info, err := os.Stat(part.Path); err != nil || info.Size() == 0 {
+		return "", errors.New("the copy is empty; SQLite has written to another place")
 	}
-	if err := diskfile.Finish(part.Name(), db); err != nil {
+	if err := diskfile.Finish(part.Path, db); err != nil {
 		return "", err
 	}
 	for name.Time = begun; ; name.Time = name.Time.Add(time.Second) {
-		path = to
-		if to == "" {
-			path = name.Path(db)
-		}
-		err := diskfile.Name(part.Name(), path)
+		path = cmp.Or(to, name.Path(db))
+		err := diskfile.Name(part.Path, path)
 		if errors.Is(err, fs.ErrExist) && to == "" {
 			continue // made within the same second
 		}

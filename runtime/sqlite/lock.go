@@ -9,6 +9,7 @@ import (
 
 // Primary result codes. https://sqlite.org/rescode.html
 const (
+	codeError     = 1
 	codeBusy      = 5
 	codeLocked    = 6
 	codeReadOnly  = 8

@@ -240,34 +240,7 @@ func keepsBackups(t *test) {
 	})
 }
 
-func needsBackups(t *test) {
-	t.claim("ThatCannotBeMadeStopsTheUpgrade", func(t *test) {
-		t.migrate(upTo(1, notes))
-		old := t.bytes()
-		// A folder is in the way of the file.
-		if err := os.MkdirAll(filepath.Join(t.path+".backup-part", "x"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		db := t.pool(Settings{ForeignKeys: true})
-		settings := t.settings(db)
-		ran := false
-		err := lockstep.Migrate(t.Context(), db, t.schema(notes), lockstep.WithBackup(1), lockstep.WithProgress(func(p lockstep.Progress) {
-			ran = ran || p.Version > 0
-		}))
-		t.isRefusal(err, lockstep.ErrBackup, "data.db: backup failed, still at 0001: data.db.backup-part: directory not empty")
-		if ran {
-			t.Error("a migration has run")
-		}
-		t.same("settings", t.settings(db), settings)
-		db.Close()
-		t.untouched(old)
-	})
-	t.claim("RemovesWhatADeadProcessLeft", func(t *test) {
-		t.migrate(upTo(1, notes))
-		t.lay(".backup-part")
-		t.migrate(notes, lockstep.WithBackup(0))
-		t.same("files", t.beside(), "data.db.v0001.TIME.backup")
-	})
+func interruptsBackups(t *test) {
 	t.claim("ContextThatEndsInterruptsIt", func(t *test) {
 		t.migrate(upTo(1, notes))
 		t.exec("CREATE TABLE much AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT i, hex(i) AS h FROM n")
