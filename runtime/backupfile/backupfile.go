@@ -34,11 +34,6 @@ type Name struct {
 // TimeLayout is how the time stands in a name.
 const TimeLayout = "20060102T150405Z"
 
-const (
-	suffix     = ".backup"
-	autoSuffix = ".auto"
-)
-
 // Path returns the path of a backup of the database at db.
 func (n Name) Path(db string) string {
 	s := db
@@ -47,34 +42,23 @@ func (n Name) Path(db string) string {
 	}
 	s += "." + n.Time.UTC().Format(TimeLayout)
 	if n.Auto {
-		s += autoSuffix
+		s += ".auto"
 	}
-	return s + suffix
+	return s + ".backup"
 }
 
 // Parse is the inverse of [Name.Path]. It reports false for the name of any other file.
 func Parse(db, path string) (n Name, ok bool) {
-	s, ok := strings.CutPrefix(path, db+".")
-	if ok {
-		s, ok = strings.CutSuffix(s, suffix)
-	}
-	if !ok {
-		return Name{}, false
-	}
-	s, n.Auto = strings.CutSuffix(s, autoSuffix)
 	n.Unmanaged = true
-	if version, rest, found := strings.Cut(s, "."); found {
-		number, err := strconv.Atoi(strings.TrimPrefix(version, "v"))
-		if err != nil {
-			return Name{}, false
+	for field := range strings.SplitSeq(strings.TrimPrefix(path, db+"."), ".") {
+		if v, err := strconv.Atoi(strings.TrimPrefix(field, "v")); err == nil {
+			n.Version, n.Unmanaged = v, false
+		} else if t, err := time.Parse(TimeLayout, field); err == nil {
+			n.Time = t
+		} else if field == "auto" {
+			n.Auto = true
 		}
-		n.Version, n.Unmanaged, s = number, false, rest
 	}
-	t, err := time.Parse(TimeLayout, s)
-	if err != nil {
-		return Name{}, false
-	}
-	n.Time = t
 	return n, n.Path(db) == path // there is one way to write each
 }
 

@@ -1,11 +1,13 @@
 // Package diskfile is not for programs and promises nothing: it may change in any release.
 //
-// It makes new files last, and gives them the owner and permissions of the
-// files that they are copied from.
+// It makes new files that are complete or not there, that last, and that have the owner and
+// permissions of the files that they are copied from.
 package diskfile
 
 import (
+	"crypto/sha256"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -15,12 +17,7 @@ import (
 // the permissions and the owner of the file like. Where the process may not give it the
 // group of like, the group gets no permissions: it would be another group.
 func Finish(path, like string) error {
-	f, err := open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
+	if err := Sync(path); err != nil {
 		return err
 	}
 	info, err := os.Stat(like)
@@ -28,31 +25,22 @@ func Finish(path, like string) error {
 		return err
 	}
 	mode := info.Mode().Perm()
-	if !own(f, info) {
+	if !own(path, info) {
 		mode &^= 0o070
 	}
-	if err := f.Chmod(mode); err != nil {
-		return err
-	}
-	return f.Close()
+	return os.Chmod(path, mode)
 }
 
 // Sync writes the content of the file at path through to the disk.
 func Sync(path string) error {
-	f, err := open(path)
+	f, err := os.OpenFile(path, os.O_RDWR, 0) // some systems want it writable
+	if errors.Is(err, fs.ErrPermission) {
+		f, err = os.Open(path)
+	}
 	if err != nil {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
-}
-
-// open opens a file to be synchronized, for which some systems want it writable.
-func open(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrPermission) {
-		return os.Open(path)
-	}
-	return f, err
 }
 
 // SyncFolder makes new names in a folder survive a loss of power, where the system can do
@@ -68,4 +56,44 @@ func SyncFolder(dir string) error {
 		return nil
 	}
 	return err
+}
+
+// Name gives a file a name that no file has. Otherwise errors.Is finds [fs.ErrExist]. (A
+// rename would replace the other file.) The file may keep its old name, too.
+func Name(file, name string) error {
+	err := os.Link(file, name)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		// Not all file systems have links. Take the name first.
+		f, e := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if e != nil {
+			return e
+		}
+		f.Close()
+		if err = os.Rename(file, name); err != nil {
+			os.Remove(name)
+		}
+	}
+	if e := (*os.LinkError)(nil); errors.As(err, &e) {
+		return &fs.PathError{Op: e.Op, Path: name, Err: e.Err} // the caller knows this name
+	}
+	return err
+}
+
+// Equal reports whether two files have the same bytes. It reports false if one cannot be
+// read.
+func Equal(a, b string) bool {
+	x, err := digest(a)
+	y, e := digest(b)
+	return err == nil && e == nil && x == y
+}
+
+func digest(path string) (sum [sha256.Size]byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sum, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return [sha256.Size]byte(h.Sum(nil)), err
 }

@@ -4,9 +4,23 @@ package diskfile
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
+
+// own gives a file the owner and the group of another, as far as the process may. It
+// reports whether the file has the group.
+func own(path string, like fs.FileInfo) bool {
+	want := like.Sys().(*syscall.Stat_t)
+	return os.Chown(path, int(want.Uid), int(want.Gid)) == nil || os.Chown(path, -1, int(want.Gid)) == nil
+}
+
+// Ours reports whether a file belongs to this process's user, or to the owner of another.
+func Ours(file, other fs.FileInfo) bool {
+	f, o := file.Sys().(*syscall.Stat_t), other.Sys().(*syscall.Stat_t)
+	return int(f.Uid) == os.Geteuid() || f.Uid == o.Uid
+}
 
 // lock takes the lock of a folder, which ends with the process.
 func lock(folder string) (unlock func(), err error) {
