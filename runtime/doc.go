@@ -42,4 +42,10 @@
 // the program's own pool, with any SQLite driver, and never opens the file
 // itself: two SQLite libraries on one file in one process break each other's
 // locks.
+//
+// What SQLite writes beside a database, as data.db-journal and data.db-wal,
+// holds pages of it. Some drivers, github.com/ncruces/go-sqlite3 among them,
+// make these files as readable as the umask allows, whatever the permissions
+// of data.db. A program whose database is private keeps it in a folder that
+// nobody else can enter, or sets its umask before it opens the database.
 package lockstep

@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
@@ -56,5 +59,44 @@ func TestBackupOfApplicationsOwn(t *testing.T) {
 	var first, ok string
 	if err := errors.Join(db.QueryRow("SELECT x FROM a ORDER BY x").Scan(&first), db.QueryRow("PRAGMA integrity_check").Scan(&ok)); err != nil || first+ok != "bok" {
 		t.Errorf("got %s, %s, %v", first, ok, err)
+	}
+}
+
+func TestKilledCommand(t *testing.T) {
+	for _, name := range []string{"backup", "restore"} {
+		t.Run(name+"LeavesNothingThatTheNextBackupDoesNotRemove", func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "data.db")
+			other := filepath.Join(t.TempDir(), "other.db")
+			for _, path := range []string{path, other} {
+				if err := runSQL(path, []string{"CREATE TABLE a (x)", "INSERT INTO a VALUES (zeroblob(50000000))"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			args := []string{name, "--db", path}
+			if name == "restore" {
+				args = append(args, other)
+			}
+			killed := exec.Command("lockstep", args...)
+			if err := killed.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var parts []string
+			for len(parts) == 0 {
+				parts, _ = filepath.Glob(filepath.Join(filepath.Dir(path), "*.backup-part", "part.db"))
+				time.Sleep(time.Millisecond)
+			}
+			killed.Process.Kill()
+			if err := killed.Wait(); err == nil {
+				t.Skip("it was too fast")
+			}
+			var stdout, stderr bytes.Buffer
+			if code := run(t.Context(), []string{"backup", "--db", path, "--to", path + ".copy"}, &stdout, &stderr); code != 0 {
+				t.Errorf("got exit code %d: %s", code, &stderr)
+			}
+			entries, err := os.ReadDir(filepath.Dir(path))
+			if err != nil || len(entries) != 2 {
+				t.Errorf("got files %v, %v", entries, err)
+			}
+		})
 	}
 }

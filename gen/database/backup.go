@@ -81,15 +81,7 @@ func (db *DB) backup(ctx context.Context, conn *sqlite3.Conn, to string, timeout
 // CopyTo copies the database to a new file that its owner may write to. It waits for locks
 // until the timeout.
 func (db *DB) CopyTo(ctx context.Context, path string, timeout time.Duration) error {
-	err := db.Raw(ctx, func(conn *sqlite3.Conn) error { return copyTo(ctx, conn, path, timeout) })
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	return os.Chmod(path, info.Mode().Perm()|0o600)
+	return db.Raw(ctx, func(conn *sqlite3.Conn) error { return copyTo(ctx, conn, path, timeout) })
 }
 
 // copyTo is [livecopy.Copy] with a timeout for the wait alone: copying a large database
@@ -103,14 +95,21 @@ func copyTo(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.D
 		}
 	})
 	defer timer.Stop()
-	return livecopy.Copy(ctx, conn, path)
+	if err := livecopy.Copy(ctx, conn, path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return os.Chmod(path, info.Mode().Perm()|0o600)
 }
 
 // check checks a private copy of the database at the path of, and returns what is in it.
 // The error is a [sqlite.Damage] if pages are damaged. (Other faults can only have been in
 // the database before: the pages were copied.)
 func check(ctx context.Context, path, of string) (*Backup, error) {
-	db, err := Connect(path, "ro&immutable=1", Prepare)
+	db, err := Connect(path, "rw", Prepare) // with "ro", SQLite leaves out the CHECKs
 	if err != nil {
 		return nil, err
 	}

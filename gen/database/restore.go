@@ -233,6 +233,7 @@ func (r *restoring) keep(ctx context.Context, db *DB, conn *sqlite3.Conn) error 
 		return err
 	}
 	r.out.Backup, r.out.From = kept.Path, nil
+	r.out.Warnings = append(r.out.Warnings, kept.Warnings...)
 	if kept.Managed {
 		r.out.From = &kept.Version
 	}
