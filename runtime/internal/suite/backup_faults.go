@@ -149,6 +149,9 @@ func backsUpBesideOthers(t *test) {
 			}
 		})
 	}
+}
+
+func removesParts(t *test) {
 	t.claim("RemovesWhatADeadProcessLeft", func(t *test) {
 		t.migrate(upTo(1, notes))
 		for _, name := range []string{".1.backup-part", ".2.backup-part"} {

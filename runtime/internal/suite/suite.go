@@ -57,7 +57,7 @@ func Run(t *testing.T, d Driver) {
 		{"PerMigration", claims{perMigration}},
 		{"GoMigration", claims{goMigration}},
 		{"NoTransaction", claims{runsAlone, waitsAlone, runsAloneAgain}},
-		{"Backup", claims{backsUp, backsUpFewer, namesBackups, keepsBackups, interruptsBackups, backsUpAgain, backsUpOnAnyConnection, backsUpOnce, backsUpFaults, backsUpBesideOthers}},
+		{"Backup", claims{backsUp, backsUpFewer, namesBackups, keepsBackups, interruptsBackups, backsUpAgain, backsUpOnAnyConnection, backsUpOnce, backsUpFaults, backsUpBesideOthers, removesParts}},
 		{"Report", claims{reportsProgress, logs}},
 		{"Allow", claims{allowsDrift, allowsDivergence}},
 		{"Inspect", claims{inspectsManaged, inspectsOthers}},
