@@ -133,17 +133,55 @@ func (c *checker) statement(q *query, t text, s statement, alone bool) (all []fi
 		if slices.ContainsFunc(readings, func(r *reading) bool { return !slices.Contains(q.findings(t, s, r, alone), f) }) {
 			continue
 		}
-		if f.check == "notnull" {
+		if f.check == "notnull" || f.check == "sql" {
 			f.message = "at " + readings[0].name + ": " + f.message
 		}
-		all = append(all, f)
+		if f.check != "sql" || c.refusesQuotes(q, f) {
+			all = append(all, f)
+		}
 	}
 	return all
+}
+
+// refusesQuotes reports whether the driver refuses what is found, a string in double
+// quotes. If no driver is imported here, that is for the programs to know.
+func (c *checker) refusesQuotes(q *query, f finding) bool {
+	switch {
+	case len(c.reach.Drivers) == 0:
+		c.skip(f.at, noDriver)
+		if len(q.Texts) == 1 && !c.silenced(q, f.check, f.at) {
+			c.reach.Doubts = append(c.reach.Doubts, doubt{f.at, f.message})
+		}
+		return false
+	case !c.ncrucesOnly():
+		c.skip(f.at, "the driver accepts strings in double quotes")
+		return false
+	}
+	return true
+}
+
+const noDriver = "some drivers accept strings in double quotes, and none is imported here"
+
+// doubts reports, in a program, the strings in double quotes of its packages.
+func (c *checker) doubts() {
+	if c.pass.Pkg.Name() != "main" {
+		return
+	}
+	for _, d := range c.reach.Doubts {
+		if len(c.reach.Drivers) == 0 {
+			c.skip(d.At, noDriver)
+		} else if c.ncrucesOnly() {
+			c.report(nil, finding{"sql", d.At, d.Message})
+		}
+	}
 }
 
 // findings returns what is wrong with a statement that SQLite accepts. Unless it is
 // alone in its text, whose the arguments are depends on the driver.
 func (q *query) findings(t text, s statement, r *reading, alone bool) (all []finding) {
+	if r.quoted != nil {
+		all = append(all, finding{"sql", t.place(s.offset + r.quoted.offset), r.quoted.sentence})
+	}
 	for _, m := range r.missing {
 		all = append(all, finding{"notnull", t.place(s.offset), "NOT NULL constraint failed: " + m + ": the INSERT gives it no value"})
 	}

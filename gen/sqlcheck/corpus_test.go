@@ -216,6 +216,7 @@ import "github.com/lockstep-db/lockstep/runtime"
 const ExpectedVersion lockstep.Version = 1
 
 const SchemaSQL = `+strconv.Quote(schema)+"\n")
+	w.add(t, ncrucesPath+"/driver", "/driver", "package driver\n")
 	pkg := w.add(t, "example.com/app", "/app", c.source)
 	said := map[string][]string{}
 	for _, d := range w.analyze(t, Analyzer, pkg) {
@@ -240,7 +241,7 @@ const SchemaSQL = `+strconv.Quote(schema)+"\n")
 func program(t testing.TB, conn *sqlite3.Conn, statements []string) string {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("package app\n\nimport (\n\t\"database/sql\"\n\n\t_ \"example.com/app/migrations\"\n)\n\nvar _ *sql.DB\n")
+	b.WriteString("package app\n\nimport (\n\t\"database/sql\"\n\n\t_ \"example.com/app/migrations\"\n\t_ \"github.com/ncruces/go-sqlite3/driver\"\n)\n\nvar _ *sql.DB\n")
 	for i, statement := range statements {
 		stmt, _, err := conn.Prepare(statement)
 		if err != nil {

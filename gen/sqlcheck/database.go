@@ -144,21 +144,24 @@ type reading struct {
 	params  []string // ":tag", "?5", or "" for one without a name
 	columns int
 	missing []string // columns that are NOT NULL and get no value: "notes.title"
+	quoted  *fault   // a string in double quotes, which not every driver accepts
 }
 
 // read has SQLite prepare a statement.
 func (d *database) read(s statement) (*reading, *fault) {
+	r := &reading{name: d.name}
 	stmt, err := d.prepare(s.Text)
+	if engine.MeansString(err) {
+		r.quoted = newFault(s, err)
+		engine.DoubleQuotes(d.conn, true)
+		stmt, err = d.prepare(s.Text)
+		engine.DoubleQuotes(d.conn, false)
+	}
 	if err != nil {
-		f := &fault{sentence: sqlite.Sentence(err), isString: engine.MeansString(err)}
-		var ok bool
-		if f.offset, ok = engine.Offset(err, s.Text); !ok {
-			f.offset = s.locate(f.sentence)
-		}
-		return nil, f
+		return nil, newFault(s, err)
 	}
 	defer stmt.Close()
-	r := &reading{name: d.name, columns: stmt.ColumnCount()}
+	r.columns = stmt.ColumnCount()
 	for i := range stmt.BindCount() {
 		r.params = append(r.params, stmt.BindName(i+1))
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -14,7 +15,15 @@ import (
 type fault struct {
 	offset   int // in the statement
 	sentence string
-	isString bool // because it has a string in double quotes
+}
+
+func newFault(s statement, err error) *fault {
+	f := &fault{sentence: sqlite.Sentence(err)}
+	var ok bool
+	if f.offset, ok = engine.Offset(err, s.Text); !ok {
+		f.offset = s.locate(f.sentence)
+	}
+	return f
 }
 
 // locate returns the offset of what the sentence is about, for errors of which SQLite
@@ -109,9 +118,6 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 		if strings.HasPrefix(f.sentence, about) {
 			return f.sentence
 		}
-	}
-	if f.isString && len(c.reach.Drivers) > 0 && !slices.Contains(c.reach.Drivers, ncrucesPath) && !slices.Contains(c.reach.Drivers, ncrucesPath+"/driver") {
-		return "the driver accepts strings in double quotes"
 	}
 	if name, ok := strings.CutPrefix(f.sentence, "no such table: "); ok {
 		if schema, rest, ok := strings.Cut(name, "."); ok {

@@ -90,7 +90,10 @@ func (c *checker) inFiles(node ast.Node, find func(inspector.Cursor) *query) (al
 		}
 		var queries []*query
 		for cur := range file.Preorder(node) {
-			if q := find(cur); q != nil {
+			if q := find(cur); q != nil && c.inHistory(cur) {
+				c.silenced(q, "", q.At)
+				c.skip(q.At, "the SQL of a migration is for the schema before it")
+			} else if q != nil {
 				queries = append(queries, q)
 			}
 		}

@@ -3,7 +3,9 @@ package sqlcheck
 import (
 	"go/ast"
 	"go/constant"
+	"go/parser"
 	"go/types"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +26,13 @@ type reach struct {
 	Owns    []string // tables and views that the program itself creates, in lower case
 	Queries []*query // that had no schema in reach
 	Checked []string // packages whose Queries have been checked
+	Doubts  []doubt
+}
+
+// A doubt is a string in double quotes in a package that imports no driver.
+type doubt struct {
+	At      place
+	Message string
 }
 
 func (*reach) AFact() {}
@@ -40,8 +49,9 @@ type schema struct {
 // The schema of a library with a database of its own does not reach other modules:
 // their SQL is about other tables. A module may hold nothing but the schema, so a
 // package that imports the migrations themselves sees them.
-func inherit(pass *analysis.Pass) reach {
+func inherit(pass *analysis.Pass, o options) reach {
 	var r reach
+	own := o.imports(pass)
 	if pass.Module != nil {
 		r.Module = pass.Module.Path
 	}
@@ -54,16 +64,15 @@ func inherit(pass *analysis.Pass) reach {
 		if isDatabase(path) {
 			r.SQL = true
 		}
-		if isDriver(path) {
-			r.SQL = true
-			r.Drivers = merge(r.Drivers, []string{path})
-		}
+		r.SQL = r.SQL || isDriver(path)
 		var from reach
 		if !pass.ImportPackageFact(imported, &from) {
 			continue
 		}
 		r.SQL = r.SQL || from.SQL
-		r.Drivers = merge(r.Drivers, from.Drivers)
+		if slices.Contains(own, path) {
+			r.Drivers = merge(r.Drivers, from.Drivers)
+		}
 		r.Others = r.Others || from.Others
 		for _, s := range from.Schemas {
 			if (s.Package == path || from.Module == r.Module) && !slices.Contains(r.Schemas, s) {
@@ -75,15 +84,42 @@ func inherit(pass *analysis.Pass) reach {
 		}
 		r.Owns = merge(r.Owns, from.Owns)
 		r.Checked = merge(r.Checked, from.Checked)
+		for _, d := range from.Doubts {
+			if !slices.Contains(r.Doubts, d) {
+				r.Doubts = append(r.Doubts, d)
+			}
+		}
 		for _, q := range from.Queries {
 			if !slices.ContainsFunc(r.Queries, q.same) {
 				r.Queries = append(r.Queries, q)
 			}
 		}
 	}
+	r.Drivers = merge(r.Drivers, slices.DeleteFunc(own, func(path string) bool { return !isDriver(path) }))
 	r.Queries = slices.DeleteFunc(r.Queries, func(q *query) bool { return slices.Contains(r.Checked, q.Package) })
 	slices.SortFunc(r.Schemas, func(a, b schema) int { return strings.Compare(a.Package, b.Package) })
 	return r
+}
+
+// imports returns what the files of the package import, in whatever build. Tests can
+// have a driver of their own.
+func (o options) imports(pass *analysis.Pass) (paths []string) {
+	files := slices.Clone(pass.Files)
+	for _, name := range pass.IgnoredFiles {
+		if f, _ := parser.ParseFile(pass.Fset, name, nil, parser.ImportsOnly); f != nil && filepath.Ext(name) == ".go" {
+			files = append(files, f)
+		}
+	}
+	for _, f := range files {
+		if !o.tests && strings.HasSuffix(pass.Fset.Position(f.FileStart).Filename, "_test.go") {
+			continue
+		}
+		for _, spec := range f.Imports {
+			path, _ := strconv.Unquote(spec.Path.Value)
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // schemaOf returns the schema of a migrations package, which it recognizes by the
@@ -118,7 +154,7 @@ func isDriver(path string) bool {
 	case ncrucesPath, ncrucesPath + "/driver", "github.com/mattn/go-sqlite3", "modernc.org/sqlite", "github.com/glebarez/go-sqlite":
 		return true
 	}
-	return false
+	return strings.Contains(path, "sqlcipher") || strings.Contains(path, "libsql")
 }
 
 // otherDriver returns the driver of another database that the file imports, or "".

@@ -52,7 +52,8 @@
 //   - functions, collations and modules that SQLite lacks here
 //   - arguments spread with "..."
 //   - _test.go files, unless -tests is given
-//   - migrations written in Go, whose SQL is for an earlier schema
+//   - migrations written in Go, whose SQL is for an earlier schema: of this tool,
+//     of others, and what has "migrat" in the name of its function or variable
 //   - files that import the driver of another database; and, in a program with
 //     such a driver, packages that import no schema
 //
@@ -68,15 +69,12 @@
 package sqlcheck
 
 import (
-	"fmt"
 	"go/ast"
 	"go/types"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
-
-	"github.com/lockstep-db/lockstep/gen/filename"
 )
 
 // Analyzer checks the SQL of a package.
@@ -103,7 +101,7 @@ type options struct {
 
 func run(pass *analysis.Pass, o options) {
 	stale(pass)
-	r := inherit(pass)
+	r := inherit(pass, o)
 	if !r.SQL && len(r.Schemas) == 0 {
 		return // so that most packages cost nothing
 	}
@@ -122,6 +120,7 @@ func run(pass *analysis.Pass, o options) {
 	queries := c.queries()
 	c.reach.Owns = merge(c.reach.Owns, c.owns())
 	c.join(queries)
+	c.doubts()
 	c.complain()
 	c.reach.export(pass)
 }
@@ -194,17 +193,17 @@ func (c *checker) checked(f *ast.File) bool {
 	if c.leavesOut(name) {
 		return false
 	}
-	if n, err := filename.Parse(filepath.Base(name)); err == nil {
-		if _, ok := schemaOf(c.pass.Pkg); ok {
-			c.skip(c.at(f.Name.Pos()), fmt.Sprintf("migration %v is for the schema before it", n.Version))
-			return false
+	why := c.history(f, filepath.Base(name))
+	if driver := otherDriver(f); why == "" && driver != "" {
+		why = filepath.Base(name) + " imports " + driver
+	}
+	if why != "" {
+		c.skip(c.at(f.Name.Pos()), why)
+		for _, d := range c.directives {
+			d.used = d.used || d.file == name
 		}
 	}
-	if driver := otherDriver(f); driver != "" {
-		c.skip(c.at(f.Name.Pos()), filepath.Base(name)+" imports "+driver)
-		return false
-	}
-	return true
+	return why == ""
 }
 
 // leavesOut reports whether the file is a test that is not checked.

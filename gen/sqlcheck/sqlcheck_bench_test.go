@@ -42,6 +42,7 @@ import "github.com/lockstep-db/lockstep/runtime"
 const ExpectedVersion lockstep.Version = 100
 
 const SchemaSQL = `+strconv.Quote(schema.String())+"\n")
+			w.add(b, ncrucesPath+"/driver", "/driver", "package driver\n")
 			pkg := w.add(b, "example.com/app", "/app", program(b, openSchema(b, schema.String()), statements))
 
 			var checking, preparing []time.Duration

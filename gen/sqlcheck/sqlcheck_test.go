@@ -22,10 +22,11 @@ func TestMain(m *testing.M) {
 // loaded from source, which takes seconds.
 func TestAnalyzer(t *testing.T) {
 	analyze(t, Analyzer,
-		"query",            // what SQLite says, arguments, destinations
-		"written",          // how strings are made
-		"paths",            // strings that depend on the way the program takes
-		"dialect",          // SQL of other databases
+		"query",                      // what SQLite says, arguments, destinations
+		"written",                    // how strings are made
+		"paths",                      // strings that depend on the way the program takes
+		"dialect",                    // SQL of other databases
+		"history", "history/migrate", // migrations of other tools
 		"constant",         // statements that reach no call
 		"wrapper/database", // functions that hand a string on
 		"wrapper/app",      // and those that call them

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 
+	_ "github.com/ncruces/go-sqlite3/driver"
 	_ "migrations"
 )
 
