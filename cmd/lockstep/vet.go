@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -28,8 +29,23 @@ func isVettool(args []string) bool {
 		strings.HasSuffix(last, ".cfg") && (strings.HasPrefix(args[0], "-") || len(args) == 1)
 }
 
-// vettool answers go vet and ends the process.
-func vettool() { unitchecker.Main(sqlcheck.Analyzer) }
+// vettool answers go vet and ends the process. Go vet passes on what the tool says that
+// it has for flags, so the tool can say how they are written.
+func vettool() {
+	sqlcheck.Analyzer.Flags.VisitAll(func(f *flag.Flag) {
+		written := "-" + sqlcheck.Analyzer.Name + "." + f.Name
+		flag.BoolFunc(f.Name, "write "+written, func(string) error {
+			var config unitchecker.Config
+			text, _ := os.ReadFile(os.Args[len(os.Args)-1])
+			if json.Unmarshal(text, &config) == nil && !config.VetxOnly { // not an import
+				fmt.Fprintf(os.Stderr, "lockstep: with go vet, write %s for -%s\n", written, f.Name)
+				os.Exit(2)
+			}
+			return nil
+		})
+	})
+	unitchecker.Main(sqlcheck.Analyzer)
+}
 
 func vetCommand(fs *flag.FlagSet) action {
 	var v vet.Vet
@@ -70,7 +86,7 @@ func findings(s *streams, found []vet.Finding, failure error) error {
 	var problems gen.Problems
 	for _, f := range found {
 		f.File = fromHere(f.File)
-		if f.Category == "why" {
+		if f.Unchecked() {
 			s.warnings = append(s.warnings, f.Problem)
 		} else {
 			problems = append(problems, f.Problem)

@@ -52,7 +52,7 @@ func (c *checker) judge(q *query, t text) (all []finding) {
 	}
 	for _, s := range stmts {
 		if !s.reads() {
-			c.skip(t.place(s.offset), strings.ToUpper(s.keyword)+" statements are not checked")
+			c.leave(s.apart(), t.place(s.offset), strings.ToUpper(s.keyword)+" statements are not checked")
 			continue
 		}
 		all = append(all, c.statement(q, t, s, len(stmts) == 1)...)

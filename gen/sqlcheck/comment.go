@@ -107,13 +107,18 @@ func (c *checker) narrow() {
 // file says so.
 func (c *checker) unlessOff(f *ast.File, queries []*query) []*query {
 	for _, d := range c.directives {
-		if d.verb == "off" && d.file == c.fileName(f) {
+		if d.verb == "off" && d.isIn(f) {
 			d.used = d.used || len(queries) > 0
+			for _, q := range queries {
+				c.skip(q.At, "//lockstep:off")
+			}
 			return nil
 		}
 	}
 	return queries
 }
+
+func (d *directive) isIn(f *ast.File) bool { return f.FileStart <= d.pos && d.pos < f.FileEnd }
 
 // silenced reports whether a directive silences the check of the query at a place.
 func (c *checker) silenced(q *query, check string, at place) bool {

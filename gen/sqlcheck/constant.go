@@ -28,11 +28,11 @@ func (c *checker) constants() []*query {
 	}
 	return c.inFiles((*ast.BasicLit)(nil), func(cur inspector.Cursor) *query {
 		lit := cur.Node().(*ast.BasicLit)
-		if lit.Kind != token.STRING || c.read[lit] || !c.complete(cur, added) || !c.looksLikeSQL(lit) {
+		if lit.Kind != token.STRING || c.read[lit] || !looksLikeSQL(lit) {
 			return nil
 		}
 		q := c.newQuery(lit, lit)
-		q.Several = true
+		q.Several, q.part = true, !c.complete(cur, added)
 		return q
 	})
 }
@@ -89,18 +89,18 @@ func (c *checker) makesStrings(call *ast.CallExpr) bool {
 	return strings.HasPrefix(fn.Name(), "Write") || strings.HasPrefix(fn.Name(), "Append") || strings.HasSuffix(fn.Name(), "f")
 }
 
-// looksLikeSQL reports whether the literal is one statement that reads or writes
-// tables, and neither prose nor a format.
-func (c *checker) looksLikeSQL(lit *ast.BasicLit) bool {
+// looksLikeSQL reports whether the literal begins like a statement that reads or writes
+// tables, and not like prose.
+func looksLikeSQL(lit *ast.BasicLit) bool {
 	sql, _ := strconv.Unquote(lit.Value)
-	stmts := split(sql)
-	if len(stmts) != 1 || strings.Contains(sql, "%") {
+	s := sqltext.Parse(sql)
+	word := s.Name(0)
+	next := map[string]string{"insert": "into or", "replace": "into", "delete": "from"}[word]
+	if word == "values" || !readsOrWrites(word) || s.Name(1) == "" || next != "" && !strings.Contains(next, s.Name(1)) {
 		return false
 	}
-	s := stmts[0]
-	first := s.Text[:len(s.keyword)]
-	lower := first == s.keyword && strings.ContainsAny(s.Text, "*=?(")
-	return s.keyword != "values" && readsOrWrites(s.keyword) && (lower || first == strings.ToUpper(first))
+	first := s.Token(0)
+	return first == strings.ToUpper(first) || first == word && strings.ContainsAny(sql, "*=?(")
 }
 
 // constant checks a string that may not be SQL, or not for this database. It reports
@@ -108,7 +108,15 @@ func (c *checker) looksLikeSQL(lit *ast.BasicLit) bool {
 func (c *checker) constant(q *query) {
 	databases, t := c.open(), q.Texts[0]
 	stmts := split(t.SQL)
-	if len(databases) == 0 || c.unknown(t, stmts) != "" {
+	if len(databases) == 0 {
+		return
+	}
+	if q.part || len(stmts) != 1 || strings.Contains(t.SQL, "%") {
+		c.skip(q.At, "the string reaches no known call")
+		return
+	}
+	if why := c.unknown(t, stmts); why != "" {
+		c.skip(q.At, why)
 		return
 	}
 	s := stmts[0]
@@ -120,18 +128,16 @@ func (c *checker) constant(q *query) {
 	}
 	d := databases[len(databases)-1]
 	name, ok := missingName(last.sentence)
-	if !ok || !c.nowhere(d, s, last) || c.silent(d, s, last) != "" {
-		return
-	}
-	if strings.HasPrefix(last.sentence, "no such table") {
-		others := false
+	certain := ok && c.nowhere(d, s, last) && c.silent(d, s, last) == ""
+	if certain && strings.HasPrefix(last.sentence, "no such table") {
+		certain = false
 		for i := range s.Tokens {
-			others = others || s.afterFrom(i) && s.Name(i) != sqltext.Name(name) && d.known[s.Name(i)]
+			certain = certain || s.afterFrom(i) && s.Name(i) != sqltext.Name(name) && d.known[s.Name(i)]
 		}
-		if !others {
-			c.skip(q.At, last.sentence+", and the string reaches no known call")
-			return
-		}
+	}
+	if !certain {
+		c.skip(q.At, last.sentence+", and the string reaches no known call")
+		return
 	}
 	c.report(q, d.finding(t, s, last))
 }

@@ -25,6 +25,7 @@ type query struct {
 
 	edges []place  // where a directive may be: see [directive.covers]
 	made  *wrapper // what the call does
+	part  bool     // it reaches no call, and is a part of another string
 }
 
 // arguments are those of one call.

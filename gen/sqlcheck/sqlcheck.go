@@ -181,9 +181,13 @@ func (c *checker) report(q *query, f finding) {
 }
 
 // skip reports why something was not checked, for the flag -why.
-func (c *checker) skip(at place, why string) {
+func (c *checker) skip(at place, why string) { c.leave("why", at, why) }
+
+// leave does the same with a category of its own: "apart" is what says nothing about
+// tables.
+func (c *checker) leave(category string, at place, why string) {
 	if c.why {
-		c.report(nil, finding{"why", at, "not checked: " + why})
+		c.report(nil, finding{category, at, "not checked: " + why})
 	}
 }
 
@@ -200,7 +204,7 @@ func (c *checker) checked(f *ast.File) bool {
 	if why != "" {
 		c.skip(c.at(f.Name.Pos()), why)
 		for _, d := range c.directives {
-			d.used = d.used || d.file == name
+			d.used = d.used || d.isIn(f)
 		}
 	}
 	return why == ""

@@ -45,6 +45,20 @@ func (s *statement) reads() bool {
 	return true
 }
 
+// apart reports, as a category for -why, whether no change of the schema can break a
+// statement that is not read.
+func (s *statement) apart() string {
+	switch s.keyword {
+	case "attach", "begin", "commit", "detach", "end", "release", "rollback", "savepoint", "vacuum":
+		return "apart"
+	case "pragma":
+		if !strings.Contains(s.Text, "(") { // PRAGMA table_info(notes)
+			return "apart"
+		}
+	}
+	return "why"
+}
+
 // readsOrWrites reports whether a statement that begins with the word reads or writes
 // rows.
 func readsOrWrites(word string) bool {

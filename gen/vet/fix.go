@@ -16,10 +16,9 @@ import (
 	"github.com/lockstep-db/lockstep/gen/sqlcheck"
 )
 
-// MovePins moves the broken pins of the packages to the newest migration, in files that
-// go vet finds nothing in once they are moved. What it cannot check, such as SQL that is
-// put together at run time, does not keep a pin from moving. It also returns what go vet
-// finds.
+// MovePins moves the broken pins of the packages to the newest migration, in files in
+// which all SQL is checked and right once they are moved. It also returns what go vet
+// finds, and what it cannot check in the files with pins that stay.
 //
 // A package with a broken pin does not compile, and go vet passes no such package to an
 // analyzer. So go vet reads the files as they would be, from an overlay, and only those
@@ -38,15 +37,24 @@ func (v *Vet) MovePins(ctx context.Context) (moved []genfile.Pin, found []Findin
 	if err != nil {
 		return nil, nil, err
 	}
-	all, failure := v.run(ctx, "-overlay="+overlay, "-"+sqlcheck.Analyzer.Name+".tests")
+	why := *v
+	why.Why = true
+	all, failure := why.run(ctx, "-overlay="+overlay, "-"+sqlcheck.Analyzer.Name+".tests")
 
-	wrong, stale := map[string]bool{}, false
+	stay, stale := map[string]bool{}, false
 	for _, f := range all {
-		if _, hasPins := files[f.File]; !hasPins && !v.Tests && strings.HasSuffix(f.File, "_test.go") {
+		_, hasPins := files[f.File]
+		switch {
+		case !hasPins && !v.Tests && strings.HasSuffix(f.File, "_test.go"):
 			continue // only its pins were to be checked
+		case hasPins && f.Category == "why":
+			f.Category = "pin"
+			f.Fact = "pin not moved: " + strings.TrimPrefix(f.Fact, "not checked: ")
+		case f.Unchecked() && !v.Why:
+			continue
 		}
 		found = append(found, f)
-		wrong[f.File] = wrong[f.File] || f.Category != "why"
+		stay[f.File] = stay[f.File] || !f.Unchecked()
 		stale = stale || f.Category == "stale"
 	}
 	slices.SortStableFunc(found, func(a, b Finding) int { return strings.Compare(a.File, b.File) })
@@ -54,7 +62,7 @@ func (v *Vet) MovePins(ctx context.Context) (moved []genfile.Pin, found []Findin
 		return nil, found, failure
 	}
 	for _, file := range slices.Sorted(maps.Keys(files)) {
-		if wrong[file] {
+		if stay[file] {
 			continue
 		}
 		if err := genfile.Rewrite(file, files[file].text); err != nil {

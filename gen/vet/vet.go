@@ -32,9 +32,12 @@ type Vet struct {
 
 // A Finding is what the analyzer says about a place.
 type Finding struct {
-	gen.Problem        // its File is absolute
-	Category    string // "why" for what was not checked
+	gen.Problem // its File is absolute
+	Category    string
 }
+
+// Unchecked reports whether the finding is that something was not checked.
+func (f *Finding) Unchecked() bool { return f.Category == "why" || f.Category == "apart" }
 
 // Run returns what go vet finds, in order of file and line. The error says that some
 // packages could not be checked.
