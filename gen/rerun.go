@@ -104,7 +104,7 @@ func (l *linker) rerun(ctx context.Context) error {
 	}
 	cmd := again(program)
 	if interpreter.IsPrivate(ctx) {
-		if cmd.Env, _, err = interpreter.Environment(l.temp); err != nil {
+		if cmd.Env, err = interpreter.Environment(l.temp); err != nil {
 			return err
 		}
 	}
@@ -142,7 +142,7 @@ func (l *linker) replay(ctx context.Context, d *directory) error {
 			cmd.Stderr = io.MultiWriter(&said, opts.Output)
 		}
 	}
-	if cmd.Env, _, err = interpreter.Environment(l.temp); err != nil {
+	if cmd.Env, err = interpreter.Environment(l.temp); err != nil {
 		return err
 	}
 	file := filepath.Join(l.temp, "outcome")

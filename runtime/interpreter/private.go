@@ -18,11 +18,11 @@ func Private(ctx context.Context) context.Context { return context.WithValue(ctx
 func IsPrivate(ctx context.Context) bool { return ctx.Value(private{}) != nil }
 
 // Environment returns an environment without anything of this process's but PATH. Folders
-// that belong to a user are home, which it makes, in the folder dir.
-func Environment(dir string) (env []string, home string, err error) {
-	home = filepath.Join(dir, "home")
+// that belong to a user are "home" in the folder dir, which it makes.
+func Environment(dir string) (env []string, err error) {
+	home := filepath.Join(dir, "home")
 	if err := os.Mkdir(home, 0o700); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home}
 	if runtime.GOOS == "windows" {
@@ -31,5 +31,5 @@ func Environment(dir string) (env []string, home string, err error) {
 			env = append(env, name+"="+os.Getenv(name))
 		}
 	}
-	return env, home, nil
+	return env, nil
 }

@@ -86,12 +86,9 @@ func Run(ctx context.Context, file string, text []byte, db string) (stdout, stde
 	}
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:], path, db)...)
 	if IsPrivate(ctx) {
-		env, home, err := Environment(filepath.Dir(db))
-		if err != nil {
+		if cmd.Env, err = Environment(filepath.Dir(db)); err != nil {
 			return "", "", err
 		}
-		defer os.RemoveAll(home)
-		cmd.Env = env
 	}
 	var out, errs tail
 	cmd.Stdout, cmd.Stderr = &out, &errs

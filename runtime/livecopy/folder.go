@@ -22,26 +22,25 @@ const folder = ".lockstep"
 // the folder if it was made.
 func MakeFolder(file string) (dir string, err error) {
 	for range 10 {
-		if err := mkdir(file + folder); err != nil && !errors.Is(err, fs.ErrExist) {
-			return "", err
+		err = mkdir(file + folder)
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			var root *os.Root
+			if root, err = openFolder(file); err == nil {
+				root.Close()
+				dir, err = os.MkdirTemp(file+folder, "")
+			}
 		}
-		root, err := openFolder(file)
-		if err == nil {
-			root.Close()
-			dir, err = os.MkdirTemp(file+folder, "")
+		if !errors.Is(err, fs.ErrNotExist) {
+			break // otherwise the last holder of the lock has removed it
 		}
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // the last holder of the lock has removed it, because it was empty
-		}
-		if err == nil {
-			err = os.Chmod(dir, 0o700)
-		}
-		if err == nil {
-			err = mkdir(filepath.Join(dir, "copy"))
-		}
-		return dir, err
 	}
-	return "", fmt.Errorf("%s keeps being removed", file+folder)
+	if err == nil {
+		err = os.Chmod(dir, 0o700)
+	}
+	if err == nil {
+		err = mkdir(filepath.Join(dir, "copy"))
+	}
+	return dir, err
 }
 
 func mkdir(dir string) error {

@@ -1,12 +1,7 @@
 // Package livecopy is not for programs and promises nothing: it may change in any release.
-// (It is not internal because the command is also built as part of other modules: see
-// gen.Load.)
 //
 // It copies the file of an SQLite database while others use it, and replaces the live
-// content by that of such a copy, in one atomic step.
-//
-// It works on connections of github.com/ncruces/go-sqlite3, and does not import the
-// database/sql driver.
+// content by that of such a copy, in one atomic step. It imports no database/sql driver.
 package livecopy
 
 import (
@@ -55,9 +50,6 @@ func File(conn *sqlite3.Conn) (string, error) {
 func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
 	file, err := File(conn)
 	if err != nil {
-		return err
-	}
-	if path, err = filepath.Abs(path); err != nil {
 		return err
 	}
 	src, err := open(ctx, file)

@@ -29,9 +29,8 @@ var ErrUndecided = errors.New("the content may have been replaced")
 type Lock struct {
 	conn    *sqlite3.Conn
 	file    string
-	seen    string        // data_version for conn
-	witness *sqlite3.Conn // counts what conn writes, as conn does not
-	before  string        // data_version for witness
+	witness *sqlite3.Conn // knows what conn has written, as well as others
+	seen    string        // data_version for witness
 	journal string        // the journal mode
 
 	// Only in WAL mode:
@@ -68,13 +67,10 @@ func Hold(ctx context.Context, conn *sqlite3.Conn, from string) (l *Lock, err er
 	if err := l.begin(ctx); err != nil {
 		return l, err
 	}
-	if l.seen, err = dataVersion(ctx, conn); err != nil {
-		return l, err
-	}
 	if l.witness, err = openFile(l.file); err != nil {
 		return l, err
 	}
-	if l.before, err = dataVersion(ctx, l.witness); err != nil {
+	if l.seen, err = dataVersion(ctx, l.witness); err != nil {
 		return l, err
 	}
 	if l.journal, err = text(conn, "PRAGMA main.journal_mode"); err == nil && l.journal == "wal" {
@@ -107,8 +103,12 @@ func (l *Lock) holdWAL(ctx context.Context) (err error) {
 	if err := l.src.Exec("PRAGMA page_size = " + size + "; PRAGMA synchronous = off; BEGIN IMMEDIATE; COMMIT"); err != nil {
 		return err
 	}
-	if err := l.samePageSize(l.src, l.from); err != nil {
+	is, err := text(l.src, "PRAGMA main.page_size")
+	if err != nil {
 		return err
+	}
+	if is != size {
+		return fmt.Errorf("%w: %s bytes, and %s in %s", ErrPageSize, size, is, l.from)
 	}
 	if l.b, err = l.src.BackupInit("main", l.file); err != nil {
 		return err
@@ -126,23 +126,9 @@ func (l *Lock) holdWAL(ctx context.Context) (err error) {
 	return l.unchanged(ctx)
 }
 
-// samePageSize returns an error if the page size would change with the content of the
-// database at path, to which src is a connection.
-func (l *Lock) samePageSize(src *sqlite3.Conn, path string) error {
-	was, err := text(l.conn, "PRAGMA main.page_size")
-	if err != nil {
-		return err
-	}
-	is, err := text(src, "PRAGMA main.page_size")
-	if err == nil && is != was {
-		err = fmt.Errorf("%w: %s bytes, and %s in %s", ErrPageSize, was, is, path)
-	}
-	return err
-}
-
-// unchanged returns ErrChanged if another connection has written to the database.
+// unchanged returns ErrChanged if the database has been written to since Hold.
 func (l *Lock) unchanged(ctx context.Context) error {
-	now, err := dataVersion(ctx, l.conn)
+	now, err := dataVersion(ctx, l.witness)
 	if err == nil && now != l.seen {
 		err = ErrChanged
 	}
@@ -158,7 +144,7 @@ func (l *Lock) unchanged(ctx context.Context) error {
 // content is what it was. Once readers are out of the way, Replace ignores ctx.
 //
 // It keeps the settings of the connection and the journal mode. The page size may change,
-// but not in WAL mode: the error is then [ErrPageSize].
+// but not in WAL mode.
 func (l *Lock) Replace(ctx context.Context, path string) error {
 	defer l.conn.SetInterrupt(l.conn.SetInterrupt(ctx))
 	src, err := open(ctx, path) // it does not change
@@ -168,23 +154,19 @@ func (l *Lock) Replace(ctx context.Context, path string) error {
 	defer src.Close()
 	var begun bool
 	if l.journal == "wal" {
-		begun, err = l.replaceWAL(ctx, src, path)
+		begun, err = l.replaceWAL(ctx, path)
 	} else {
 		begun, err = l.replaceRollback(ctx, path)
 	}
-	// The last that a commit does can fail after it has taken effect.
-	if begun && err != nil && l.changed(ctx) {
-		err = fmt.Errorf("%w: %w", ErrUndecided, err)
+	if begun && err != nil {
+		// The last that a commit does can fail after it has taken effect.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if l.unchanged(ctx) != nil {
+			err = fmt.Errorf("%w: %w", ErrUndecided, err)
+		}
 	}
 	return err
-}
-
-// changed reports whether the content has changed, or cannot be read.
-func (l *Lock) changed(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	now, err := dataVersion(ctx, l.witness)
-	return err != nil || now != l.before
 }
 
 // replaceRollback replaces the content of a database with a rollback journal, on conn
@@ -215,13 +197,13 @@ func (l *Lock) replaceRollback(ctx context.Context, path string) (begun bool, er
 	if err := l.begin(ctx); err != nil {
 		return false, err
 	}
+	if err := l.unchanged(ctx); err != nil {
+		return false, err
+	}
 	if err := l.conn.Exec("PRAGMA main.locking_mode = exclusive; ROLLBACK"); err != nil {
 		return false, err
 	}
 	if err := sqlite.Wait(ctx, func() error { return l.conn.Exec("BEGIN EXCLUSIVE") }); err != nil {
-		return false, err
-	}
-	if err := l.unchanged(ctx); err != nil {
 		return false, err
 	}
 	l.conn.SetInterrupt(context.Background())
@@ -237,16 +219,13 @@ func (l *Lock) replaceRollback(ctx context.Context, path string) (begun bool, er
 
 // replaceWAL takes the remaining steps of the backup that holds the lock, and makes them
 // durable. begun tells whether they can have taken effect.
-func (l *Lock) replaceWAL(ctx context.Context, src *sqlite3.Conn, path string) (begun bool, err error) {
+func (l *Lock) replaceWAL(ctx context.Context, path string) (begun bool, err error) {
 	if err := l.unchanged(ctx); err != nil {
 		return false, err
 	}
 	// A process that had the file at path open may still replace it, so the content comes
 	// from the file that nobody else knows.
 	if path != l.from {
-		if err := l.samePageSize(src, path); err != nil {
-			return false, err
-		}
 		if err := l.src.Restore("main", path); err != nil {
 			return false, err
 		}

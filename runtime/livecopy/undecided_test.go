@@ -68,22 +68,22 @@ func TestDecided(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer witness.Close()
-			before, err := dataVersion(t.Context(), witness)
+			seen, err := dataVersion(t.Context(), witness)
 			if err != nil {
 				t.Fatal(err)
 			}
-			lock := &Lock{witness: witness, before: before}
+			lock := &Lock{witness: witness, seen: seen}
 			for _, step := range []struct {
 				q    string
-				want bool
+				want error
 			}{
-				{"BEGIN; CREATE TABLE new (a); ROLLBACK", false},
-				{"BEGIN; CREATE TABLE new (a); COMMIT", true},
+				{"BEGIN; CREATE TABLE new (a); ROLLBACK", nil},
+				{"BEGIN; CREATE TABLE new (a); COMMIT", ErrChanged},
 			} {
 				if err := conn.Exec(step.q); err != nil {
 					t.Fatal(err)
 				}
-				if got := lock.changed(t.Context()); got != step.want {
+				if got := lock.unchanged(t.Context()); got != step.want {
 					t.Errorf("%s: got %v, want %v", step.q, got, step.want)
 				}
 			}

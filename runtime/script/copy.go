@@ -80,7 +80,8 @@ func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
 	return c, nil
 }
 
-// fill makes the copy.
+// fill makes the copy. That of an empty database becomes what the database would: as long as
+// the file is empty, only the connection knows what the program asked for.
 func (c *privateCopy) fill(ctx context.Context) error {
 	err := c.live.Raw(func(driverConn any) error {
 		conn, err := raw(driverConn)
@@ -89,31 +90,25 @@ func (c *privateCopy) fill(ctx context.Context) error {
 		}
 		return livecopy.Copy(ctx, conn, c.path)
 	})
-	var isNew bool
-	if err == nil {
-		err = c.live.QueryRowContext(ctx, "SELECT NOT EXISTS (SELECT 1 FROM main.sqlite_schema)").Scan(&isNew)
+	if err != nil {
+		return err
 	}
-	if err == nil && isNew {
-		err = c.begin(ctx)
+	var statements string
+	err = c.live.QueryRowContext(ctx, `SELECT format('PRAGMA page_size = %d; PRAGMA encoding = "%s"; PRAGMA auto_vacuum = %d;
+CREATE TABLE lockstep_first (a); DROP TABLE lockstep_first', page_size, encoding, auto_vacuum)
+FROM pragma_page_size, pragma_encoding, pragma_auto_vacuum WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_schema)`).Scan(&statements)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
 	}
-	return err
-}
-
-// begin makes the copy of an empty database what that would become: as long as the file is
-// empty, only the connection knows what the program asked for.
-func (c *privateCopy) begin(ctx context.Context) error {
+	if err != nil {
+		return err
+	}
 	conn, err := c.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	var statements string
-	err = c.live.QueryRowContext(ctx, `SELECT format('PRAGMA page_size = %d; PRAGMA encoding = "%s"; PRAGMA auto_vacuum = %d;
-CREATE TABLE lockstep_first (a); DROP TABLE lockstep_first', page_size, encoding, auto_vacuum)
-FROM pragma_page_size, pragma_encoding, pragma_auto_vacuum`).Scan(&statements)
-	if err == nil {
-		_, err = conn.ExecContext(ctx, statements)
-	}
+	_, err = conn.ExecContext(ctx, statements)
 	return err
 }
 
