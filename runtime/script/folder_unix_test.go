@@ -88,6 +88,45 @@ func TestLeftovers(t *testing.T) {
 	})
 }
 
+// TestFullDisk has a file grow too large, sooner and later.
+func TestFullDisk(t *testing.T) {
+	for _, journal := range []string{"delete", "wal"} {
+		t.Run("LeavesTheDatabaseAndNothingBeside/"+journal, func(t *testing.T) {
+			original := shopAt(t, 2, journal)
+			var before syscall.Rlimit
+			if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+				t.Fatal(err)
+			}
+			failed := 0
+			for limit := uint64(512); ; limit += 12 << 10 {
+				path := copyOf(t, original)
+				db := connect(t, path)
+				if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: before.Max}); err != nil {
+					t.Fatal(err)
+				}
+				err := lockstep.Migrate(t.Context(), db, schema(t, shop, 6))
+				if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+					t.Fatal(err)
+				}
+				db.Close()
+				if got := beside(t, path); got != "data.db" {
+					t.Errorf("%d bytes: beside the database is %s after %v", limit, got, err)
+				}
+				if err == nil {
+					break
+				}
+				failed++
+				if got := look(t, path); got != oldShop {
+					t.Errorf("%d bytes: got %s, want %s", limit, got, oldShop)
+				}
+			}
+			if failed < 3 {
+				t.Errorf("only %d sizes were too small", failed)
+			}
+		})
+	}
+}
+
 // TestFolder has what is somebody else's where the copies go.
 func TestFolder(t *testing.T) {
 	s := schema(t, shop, 6)
