@@ -37,6 +37,7 @@ func (db *DB) Backup(ctx context.Context, to string, timeout time.Duration) (b *
 		return nil, err
 	}
 	err = db.Raw(ctx, func(conn *sqlite3.Conn) error {
+		livecopy.Tidy(conn)
 		b, err = db.backup(ctx, conn, to, timeout)
 		return err
 	})

@@ -189,6 +189,7 @@ func (r *restoring) replace(ctx context.Context) error {
 		r.out.From = &state.Version
 	}
 	return db.Raw(ctx, func(conn *sqlite3.Conn) error {
+		livecopy.Tidy(conn)
 		lock, err := r.hold(ctx, conn)
 		if err != nil {
 			return r.replaceError(ctx, err)

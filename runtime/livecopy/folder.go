@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
 )
 
@@ -139,4 +141,13 @@ func remove(file, name string) error {
 	}
 	os.Remove(file + folder) // unless others use it
 	return nil
+}
+
+// Tidy removes the copies that killed processes left of the main database of conn, unless
+// another connection has the lock.
+func Tidy(conn *sqlite3.Conn) {
+	if file, err := File(conn); err == nil && HasCopies(file) && conn.Exec("BEGIN IMMEDIATE") == nil {
+		Sweep(file)
+		rollback(conn)
+	}
 }
