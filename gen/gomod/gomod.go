@@ -27,6 +27,7 @@ type Module struct {
 	Tool bool // lockstep is among its tools
 
 	Direct, Indirect []string // paths of the modules that it requires
+	Ignore           []string // folders, as the go command reads them
 }
 
 // Modules of SQLite drivers.
@@ -83,6 +84,9 @@ func parse(name string, text []byte) (*Module, error) {
 	if err != nil {
 		return m, nil
 	}
+	for _, i := range file.Ignore {
+		m.Ignore = append(m.Ignore, i.Path)
+	}
 	for _, tool := range file.Tool {
 		m.Tool = m.Tool || tool.Path == CommandPath
 	}
@@ -107,8 +111,8 @@ func (m *Module) ImportPath(dir string) (string, error) {
 }
 
 // GoFiles calls f with the name and text of each Go file of the module. It leaves out
-// the files and folders that it cannot read, and the folders that the go command
-// ignores.
+// the files and folders that it cannot read, the folders that the go command ignores, and
+// node_modules, where another package manager keeps thousands.
 //
 // https://pkg.go.dev/cmd/go#hdr-Package_lists_and_patterns
 func (m *Module) GoFiles(ctx context.Context, f func(path string, text []byte)) error {
@@ -116,7 +120,7 @@ func (m *Module) GoFiles(ctx context.Context, f func(path string, text []byte)) 
 		switch {
 		case err != nil || ctx.Err() != nil:
 			return ctx.Err()
-		case entry.IsDir() && path != m.Root && ignored(path, entry.Name()):
+		case entry.IsDir() && path != m.Root && m.ignored(path, entry.Name()):
 			return fs.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(path, ".go"):
 			return nil
@@ -128,9 +132,16 @@ func (m *Module) GoFiles(ctx context.Context, f func(path string, text []byte)) 
 	})
 }
 
-func ignored(dir, name string) bool {
-	if name == "vendor" || name == "testdata" || name[0] == '.' || name[0] == '_' {
+func (m *Module) ignored(dir, name string) bool {
+	if name == "vendor" || name == "testdata" || name == "node_modules" || name[0] == '.' || name[0] == '_' {
 		return true
+	}
+	below := filepath.ToSlash(strings.TrimPrefix(dir, m.Root))
+	for _, ignore := range m.Ignore {
+		// https://go.dev/ref/mod#go-mod-file-ignore
+		if rooted, ok := strings.CutPrefix(ignore, "./"); below == "/"+rooted || !ok && strings.HasSuffix(below, "/"+ignore) {
+			return true
+		}
 	}
 	_, err := os.Stat(filepath.Join(dir, "go.mod")) // another module
 	return err == nil

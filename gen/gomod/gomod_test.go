@@ -1,8 +1,10 @@
 package gomod
 
 import (
+	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -27,4 +29,50 @@ func TestParseModule(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGoFiles has Go files in folders of a module that the go command would not read.
+func TestGoFiles(t *testing.T) {
+	root := t.TempDir()
+	for _, name := range []string{
+		"a.go", "store/a.go", "store/vendored/a.go", "web/static/a.go", "web/dist/b/a.go", "a.txt",
+		"vendor/x/a.go", "store/vendor/x/a.go", "node_modules/x/a.go", "web/node_modules/@x/y/a.go", ".git/a.go", "store/.cache/a.go",
+		"_old/a.go", "testdata/a.go", "tools/go.mod", "tools/a.go", "tools/x/a.go", "static/a.go", "dist/a.go", "web/dist/a.go", "out/bin/a.go", "web/out/bin/a.go",
+	} {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := func(goMod string) (names []string) {
+		if err := os.WriteFile(filepath.Join(root, "go.mod"), []byte(goMod), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Find(root)
+		if err == nil {
+			err = m.GoFiles(t.Context(), func(path string, _ []byte) {
+				name, _ := filepath.Rel(root, path)
+				names = append(names, filepath.ToSlash(name))
+			})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	t.Run("AreNotThoseOfDependenciesAndOtherModules", func(t *testing.T) {
+		want := []string{"a.go", "dist/a.go", "out/bin/a.go", "static/a.go", "store/a.go", "store/vendored/a.go", "web/dist/a.go", "web/dist/b/a.go", "web/out/bin/a.go", "web/static/a.go"}
+		if got := files("module a\n"); !slices.Equal(got, want) {
+			t.Errorf("got %q; want %q", got, want)
+		}
+	})
+	t.Run("AreNotThoseThatGoModIgnores", func(t *testing.T) {
+		want := []string{"a.go", "store/a.go", "store/vendored/a.go", "web/out/bin/a.go", "web/static/a.go"}
+		if got := files("module a\n\ngo 1.25\n\nignore (\n\t./static\n\tdist\n\t./out/bin\n)\n"); !slices.Equal(got, want) {
+			t.Errorf("got %q; want %q", got, want)
+		}
+	})
 }
