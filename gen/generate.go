@@ -85,6 +85,7 @@ type Options struct {
 	Renumbered lockstep.Version          // the number that two branches used: lockstep_gen.go is a record only of those before; 0 is none
 	To         lockstep.Version          // stop at this version; 0 is the last
 	NoPrograms bool                      // do not run programs: take the schema after them from lockstep_gen.go
+	NoUpgrade  bool                      // nothing will be upgraded with what Load returns
 	Conn       func(*sqlite3.Conn) error // prepares the replay's connection, or nil
 	Output     io.Writer                 // gets what Go migrations and scripts print, or nil
 }
@@ -150,10 +151,10 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	return result, err
 }
 
-// Load reads and replays the migrations of dir, which need not be a Go package. It
-// returns no Source, and does not compare the migrations with those recorded; from
-// lockstep_gen.go it takes the accepted earlier checksums. Its errors are those of
-// [Generate].
+// Load reads the migrations of dir, which need not be a Go package, and replays them
+// unless lockstep_gen.go records just these. It returns no Source, and refuses none for
+// being others than those recorded; from lockstep_gen.go it takes the accepted earlier
+// checksums. Its errors are those of [Generate].
 //
 // The Schema can migrate a database. If it has Go migrations that are not linked into
 // the program, the error is an [Exit].
@@ -162,14 +163,9 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := os.ReadFile(filepath.Join(dir, FileName))
-	var recorded record
-	if err == nil && genfile.IsGenerated(source) {
-		if recorded, err = parseRecord(source); err == nil {
-			for _, m := range d.migrations {
-				m.accepted = earlier(m.checksum, recorded.of[m.Version].Accepted)
-			}
-		}
+	recorded := recordIn(dir)
+	for _, m := range d.all {
+		m.accepted = earlier(m.checksum, recorded.of[m.Version].Accepted)
 	}
 	d.Problems = append(d.Problems, d.refuseOnce(recorded)...)
 	if err := d.Problems.err(); err != nil {
@@ -245,10 +241,14 @@ func load(ctx context.Context, dir string, opts Options, whole bool) (d *directo
 	if opts.NoPrograms && program >= 0 {
 		return d, d.withoutPrograms(ctx, program)
 	}
+	inGo := slices.ContainsFunc(d.migrations, func(m *migration) bool { return m.Ext == ".go" })
+	if whole && (!inGo || opts.NoUpgrade) && d.isRecorded() {
+		return d, nil
+	}
 	if d.Problems = interpreters(d.migrations); len(d.Problems) > 0 {
 		return d, nil
 	}
-	if slices.ContainsFunc(d.migrations, func(m *migration) bool { return m.Ext == ".go" }) {
+	if inGo {
 		return d, d.replayGo(ctx, whole)
 	}
 	return d, d.replay(ctx)

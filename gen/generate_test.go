@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
 	"golang.org/x/tools/txtar"
 
@@ -142,6 +144,85 @@ func TestCommitAndStale(t *testing.T) {
 			t.Errorf("got %s; want %s", got, want)
 		}
 		stale(t, "")
+	})
+}
+
+// TestLoadOfWhatIsGenerated counts the replays, each of which prepares a connection, and
+// compares what Load returns with the same file and without.
+func TestLoadOfWhatIsGenerated(t *testing.T) {
+	for _, test := range []struct {
+		claim  string
+		change func(dir string) Options
+		want   int
+	}{
+		{"ReplaysNothing", func(string) Options { return Options{} }, 0},
+		{"ReplaysNothingAfterAComment", func(dir string) Options {
+			writeFile(t, filepath.Join(dir, "0001-a.sql"), "-- Tables\r\nCREATE TABLE a(a);\r\n")
+			return Options{}
+		}, 0},
+		{"ReplaysNothingUpToTheLast", func(string) Options { return Options{To: 2} }, 0},
+		{"ReplaysUpToAnEarlierOne", func(string) Options { return Options{To: 1} }, 1},
+		{"ReplaysAChange", func(dir string) Options {
+			writeFile(t, filepath.Join(dir, "0002-b.sql"), "CREATE TABLE c(c);\n")
+			return Options{}
+		}, 1},
+		{"ReplaysWhatIsNew", func(dir string) Options {
+			writeFile(t, filepath.Join(dir, "0003-c.sql"), "CREATE TABLE c(c);\n")
+			return Options{}
+		}, 1},
+		{"ReplaysWhenTheSchemaIsNotThatOfItsFingerprint", func(dir string) Options {
+			source, err := os.ReadFile(filepath.Join(dir, FileName))
+			if err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, filepath.Join(dir, FileName), strings.Replace(string(source), "CREATE TABLE b(", "CREATE TABLE other(", 1))
+			return Options{}
+		}, 1},
+		{"ReplaysWhenItCannotBeRead", func(dir string) Options {
+			writeFile(t, filepath.Join(dir, FileName), "<<<<<<< HEAD\n")
+			return Options{}
+		}, 1},
+	} {
+		t.Run(test.claim, func(t *testing.T) {
+			dir := t.TempDir()
+			writeFile(t, filepath.Join(dir, "0001-a.sql"), "CREATE TABLE a(a);\n")
+			writeFile(t, filepath.Join(dir, "0002-b.sql"), "CREATE TABLE b(b);\nCREATE TRIGGER t AFTER INSERT ON b BEGIN SELECT 1; END;\n")
+			r, err := Generate(t.Context(), dir, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			got, opts := 0, test.change(dir)
+			opts.Conn = func(*sqlite3.Conn) error { got++; return nil }
+			found, err := Load(t.Context(), dir, opts)
+			if err != nil || got != test.want {
+				t.Fatalf("%d replays, %v; want %d", got, err, test.want)
+			}
+			if err := os.Remove(filepath.Join(dir, FileName)); err != nil {
+				t.Fatal(err)
+			}
+			want, err := Load(t.Context(), dir, opts)
+			if err != nil || !reflect.DeepEqual(found, want) {
+				t.Errorf("got %+v, want %+v, %v", found, want, err)
+			}
+		})
+	}
+	t.Run("LinksNoGoMigrationForAReader", func(t *testing.T) {
+		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
+		r, err := Generate(t.Context(), dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", t.TempDir()) // without a go command
+		found, err := Load(t.Context(), dir, Options{NoUpgrade: true})
+		if err != nil || found.Schema.Fingerprint != r.Schema.Fingerprint {
+			t.Errorf("got %v, %v; want %s", found, err, r.Schema.Fingerprint)
+		}
 	})
 }
 

@@ -25,6 +25,7 @@ const FileName = genfile.Name
 type record struct {
 	of  map[lockstep.Version]lockstep.Migration // nil if there is no file
 	sql string                                  // the schema after the last of them, or ""
+	sum string                                  // its fingerprint
 }
 
 // parseRecord reads the source of a generated file.
@@ -33,11 +34,20 @@ func parseRecord(source []byte) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	r := record{map[lockstep.Version]lockstep.Migration{}, file.SQL}
+	r := record{map[lockstep.Version]lockstep.Migration{}, file.SQL, file.Fingerprint}
 	for _, m := range file.Migrations {
 		r.of[m.Version] = m.Migration
 	}
 	return r, nil
+}
+
+// recordIn returns the record of the generated file in dir, if there is one that can be read.
+func recordIn(dir string) (r record) {
+	source, err := os.ReadFile(filepath.Join(dir, FileName))
+	if err == nil && genfile.IsGenerated(source) {
+		r, _ = parseRecord(source)
+	}
+	return r
 }
 
 // before returns the record of the migrations before v.

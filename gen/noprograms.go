@@ -2,8 +2,6 @@ package gen
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -19,29 +17,26 @@ func (d *directory) withoutPrograms(ctx context.Context, first int) error {
 	d.findings = before.findings
 	d.unknown = true
 	fact := "not run, because of --no-programs; what it does to the schema is not known"
-	if r, ok := d.recordedWhole(); ok {
-		if objects, err := sqltext.ParseSchema(r.sql); err == nil {
-			d.Objects, d.unknown = objects, false
-			fact = "not run, because of --no-programs; the schema is the one that " + FileName + " records"
-		}
+	if d.isRecorded() {
+		d.unknown = false
+		fact = "not run, because of --no-programs; the schema is the one that " + FileName + " records"
 	}
 	d.Warnings = append(d.Warnings, Problem{File: d.migrations[first].name, Fact: fact})
 	return nil
 }
 
-// recordedWhole returns the record in the directory if it is of these migrations.
-func (d *directory) recordedWhole() (r record, ok bool) {
-	source, err := os.ReadFile(filepath.Join(d.dir, FileName))
-	if err == nil {
-		r, err = parseRecord(source)
-	}
-	if err != nil || !d.complete || len(r.of) != len(d.migrations) {
-		return r, false
+// isRecorded takes the schema from lockstep_gen.go if that records just these migrations.
+func (d *directory) isRecorded() bool {
+	r := recordIn(d.dir)
+	objects, err := sqltext.ParseSchema(r.sql)
+	if err != nil || !d.complete || len(r.of) != len(d.migrations) || sqltext.Fingerprint(objects) != r.sum {
+		return false
 	}
 	for _, m := range d.migrations {
 		if recorded := r.of[m.Version]; recorded.File != m.name || recorded.Checksum != m.checksum {
-			return r, false
+			return false
 		}
 	}
-	return r, true
+	d.Objects = objects
+	return true
 }

@@ -34,7 +34,7 @@ func migrateCommand(fs *flag.FlagSet) action {
 		if *keep < 0 || *keep > 0 && !*backup {
 			return nil, usage("--keep: want --backup too, and a number from 1")
 		}
-		if *dryRun {
+		if u.opts.NoUpgrade = *dryRun; *dryRun {
 			ctx = interpreter.Private(ctx)
 		}
 		schema, err := u.load(ctx, s)

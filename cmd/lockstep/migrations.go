@@ -46,6 +46,7 @@ func (m *migrations) load(ctx context.Context, s *streams) (*lockstep.Schema, er
 // loadSchema is load for commands that want to know the schema, and run no programs but
 // for that.
 func (m *migrations) loadSchema(ctx context.Context, s *streams) (*lockstep.Schema, error) {
+	m.opts.NoUpgrade = true
 	schema, err := m.load(interpreter.Private(ctx), s)
 	if err == nil && schema.Fingerprint == "" {
 		return nil, fmt.Errorf("%s: the schema at version %v is not known: a program was not run, and %s does not record these migrations", m.value, schema.Expected, gen.FileName)

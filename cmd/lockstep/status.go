@@ -21,6 +21,7 @@ func statusCommand(fs *flag.FlagSet) action {
 		out := &statusResult{DB: db.value, Applied: []appliedMigration{}, Pending: []string{}, Extra: []extraObject{}}
 		schema, broken := &lockstep.Schema{}, gen.Problems(nil)
 		if _, err := os.Stat(m.value); m.given || !errors.Is(err, os.ErrNotExist) {
+			m.opts.NoUpgrade = true
 			found, err := m.load(interpreter.Private(ctx), s)
 			switch {
 			case err == nil:

@@ -12,11 +12,13 @@ import (
 
 // A File is what a generated file says.
 type File struct {
-	Package    string
-	Latest     string // the type of the constant, or "": V0011OneMoreThing
-	SQL        string // the schema after the last migration
-	Schema     *ast.CompositeLit
-	Migrations []Migration // in the order of the file
+	Package string
+	Latest  string // the type of the constant, or "": V0011OneMoreThing
+	Schema  *ast.CompositeLit
+	// Of Schema:
+	Migrations  []Migration // in the order of the file
+	SQL         string      // the schema after the last migration
+	Fingerprint string      // of SQL
 }
 
 // A Migration is what a line of Schema says of one: everything but its Program.
@@ -67,6 +69,7 @@ func Read(file *ast.File) (*File, error) {
 	if f.Schema == nil {
 		return f, errors.New("it has no variable Schema")
 	}
+	f.Fingerprint = literal(field(f.Schema, "Fingerprint"))
 	list, _ := field(f.Schema, "Migrations").(*ast.CompositeLit)
 	if list == nil {
 		return f, errors.New("its Schema has no Migrations")
