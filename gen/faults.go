@@ -25,14 +25,14 @@ type fault struct {
 	key  string // what makes it the same fault in another version
 }
 
-// faults compiles a statement for every view, trigger and table with foreign keys,
-// with foreign keys on. If all compile, it looks for rows without parents.
+// faults compiles a statement for every object that may be broken, with foreign keys on.
+// If all compile, it looks for rows without parents.
 func (r *replay) faults(ctx context.Context, objects []sqltext.Object) (found []fault, err error) {
 	if err := r.conn.Exec("PRAGMA foreign_keys = ON"); err != nil {
 		return nil, err
 	}
 	for _, o := range objects {
-		about, query, err := r.trial(o)
+		about, query, err := sqlite.Trial(ctx, r.tx, o)
 		if err != nil {
 			return nil, err
 		}
@@ -56,47 +56,6 @@ func (r *replay) faults(ctx context.Context, objects []sqltext.Object) (found []
 		return found, nil
 	}
 	return r.orphans(ctx, objects)
-}
-
-// trial returns a statement to compile, which uses the object and is never run, and what
-// it is about. The statement is empty if none is worth it.
-func (r *replay) trial(o sqltext.Object) (about, query string, err error) {
-	event := ""
-	switch {
-	case o.Type == "view":
-		return "view " + o.Name, "SELECT * FROM " + sqltext.Quote(o.Name), nil
-	case o.Type == "trigger":
-		event = triggerEvent(o.SQL)
-	case o.MayRefer():
-		event = "INSERT"
-	}
-	table := sqltext.Quote(o.Table)
-	switch event {
-	case "INSERT":
-		query = "INSERT INTO " + table + " DEFAULT VALUES"
-	case "DELETE":
-		query = "DELETE FROM " + table
-	case "UPDATE":
-		var columns []string
-		columns, err = column(r.conn, `SELECT format('"%w" = "%w"', name, name) FROM pragma_table_xinfo(?) WHERE hidden = 0`, o.Table)
-		query = "UPDATE " + table + " SET " + strings.Join(columns, ", ")
-	}
-	return event + " on " + o.Table, query, err
-}
-
-// triggerEvent returns the event of a trigger: the first of the three words, which are
-// not names unless they are quoted.
-func triggerEvent(create string) string {
-	script := sqltext.Parse(create)
-	for i, t := range script.Tokens {
-		if t.Kind == sqltext.Word {
-			switch word := strings.ToUpper(script.Token(i)); word {
-			case "INSERT", "UPDATE", "DELETE":
-				return word
-			}
-		}
-	}
-	return ""
 }
 
 // orphans returns the rows that refer to a row that does not exist.

@@ -196,6 +196,7 @@ type MigrationError struct {
 	unstarted bool    // nothing has run
 	committed Version // the version if the COMMIT that failed took effect; 0 if none failed
 	ended     error   // why the context ended, if it did
+	reason    string  // that it may have failed for
 }
 
 // Unwrap lets errors.Is and errors.As find the driver's error, the context's if the context
@@ -237,6 +238,9 @@ func (e *MigrationError) Error() string {
 	}
 	if e.Backup != "" {
 		s += "; the backup is " + e.Backup
+	}
+	if e.reason != "" {
+		s += "; " + e.reason
 	}
 	switch output := strings.TrimSpace(e.Output); {
 	case strings.Contains(output, "\n"):

@@ -26,16 +26,17 @@ func (u *upgrade) findLost(ctx context.Context, s *segment, m *pending) error {
 	if err != nil {
 		return err
 	}
-	_, gone := sqltext.Diff(objects, s.objects)
-	if s.objects = objects; len(gone) == 0 {
+	_, gone := sqltext.Diff(objects, s.had)
+	if len(gone) == 0 {
 		return nil
 	}
 	all, err := u.schema.prepare(0)
 	for _, o := range gone {
+		known := func(l lostObject) bool { return l.Object == o }
 		named := func(p *pending) bool {
 			return p.Program != nil && strings.Contains(sqltext.Fold(string(p.text)), sqltext.Fold(o.Name))
 		}
-		if !defined(o.Name, all) && !slices.ContainsFunc(all, named) {
+		if !defined(o.Name, all) && !slices.ContainsFunc(all, named) && !slices.ContainsFunc(s.lost, known) {
 			s.lost = append(s.lost, lostObject{o, m.File})
 		}
 	}

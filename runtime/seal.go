@@ -24,6 +24,9 @@ func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) 
 		return false, err
 	}
 	again, err = u.sealForeignKeys(ctx, s, objects)
+	if err == nil && !again {
+		err = u.tryMade(ctx, s, objects)
+	}
 	if again || err != nil {
 		return again, err
 	}

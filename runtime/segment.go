@@ -18,7 +18,7 @@ type segment struct {
 	overruled  bool              // a refusal was allowed
 	before     *sqlite.OrphanSet // nil if not known
 	rows       []row             // for the history, of those that have run
-	objects    []sqltext.Object  // when a migration last may have dropped some
+	had        []sqltext.Object  // before it ran
 	lost       []lostObject
 
 	done  []int // without a transaction: the lines of statements that have taken effect
@@ -123,9 +123,13 @@ func (u *upgrade) runAlone(ctx context.Context, s *segment) (again bool, err err
 
 // apply runs one migration.
 func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
-	fail := func(line int, output string, err error) error {
+	fail := func(n int, output string, err error) error { // of m.statements before it
 		e := u.failed(ctx, err)
-		e.File, e.Line, e.Output = m.File, line, output
+		e.File, e.Output = m.File, output
+		if m.Program == nil {
+			e.Line = m.statements[n].Line
+		}
+		u.explain(ctx, s, m, n, e)
 		return e
 	}
 	begun := time.Now()
@@ -150,7 +154,7 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 			execute = u.executeAlone
 		}
 		if err := execute(ctx, &stmt); err != nil {
-			return fail(stmt.Line, "", err)
+			return fail(i, "", err)
 		}
 		if m.noTransaction {
 			s.finished(&stmt)

@@ -52,14 +52,9 @@ func (c *conn) refuseTemporary(ctx context.Context, st *state, migrations []*pen
 
 // defined reports whether migrations make, alter or drop something of this name.
 func defined(name string, migrations []*pending) bool {
-	for _, m := range migrations {
-		for _, stmt := range m.statements {
-			if d, ok := stmt.Definition(); ok && (sqltext.Equal(d.Name, name) || sqltext.Equal(d.NewName, name)) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(migrations, func(m *pending) bool {
+		return slices.ContainsFunc(m.statements, func(s sqltext.Statement) bool { return s.Defines(name) })
+	})
 }
 
 // mentioned reports whether migrations have the name anywhere, or may have it.

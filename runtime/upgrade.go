@@ -95,7 +95,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	if u.backup != nil {
 		err = u.backup.before(ctx, u, st)
 	}
-	s := &segment{on: u.conn, from: st, objects: st.objects, overruled: len(v.allowed) > 0}
+	s := &segment{on: u.conn, from: st, had: st.objects, overruled: len(v.allowed) > 0}
 	if err == nil {
 		s.migrations, err = u.next(st)
 	}

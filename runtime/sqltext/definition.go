@@ -36,6 +36,13 @@ func (s *Statement) Definition() (d Definition, ok bool) {
 	return d, !p.failed
 }
 
+// Defines reports whether the statement creates, alters or drops something of this name, or
+// gives something the name.
+func (s *Statement) Defines(name string) bool {
+	d, ok := s.Definition()
+	return ok && (Equal(d.Name, name) || Equal(d.NewName, name))
+}
+
 // head returns the lexemes of Tokens[from:end] that can be part of a definition:
 // those before the first parenthesis, AS or semicolon.
 func (s *Script) head(from, end int) []lexeme {

@@ -18,6 +18,7 @@ type tracer struct {
 	statements []string
 	before     func(n int) error // called before statement n, from 1; its error is the statement's
 	swallow    string            // errors of statements that contain this are not passed on
+	version    string            // that SQLite is to say it has, unless ""
 }
 
 // trace opens a pool on the file and records its statements.
@@ -47,6 +48,14 @@ func (tr *tracer) note(q string) error {
 		return before(n)
 	}
 	return nil
+}
+
+// pretend returns the statement to execute.
+func (tr *tracer) pretend(q string) string {
+	if q == "SELECT sqlite_version()" && tr.version != "" {
+		return "SELECT '" + tr.version + "'"
+	}
+	return q
 }
 
 // interfere calls f before each statement. A nil f ends that.
@@ -103,7 +112,7 @@ func (c *tracedConn) QueryContext(ctx context.Context, q string, args []driver.N
 	if err := c.tr.note(q); err != nil {
 		return nil, err
 	}
-	rows, err := inner.QueryContext(ctx, q, args)
+	rows, err := inner.QueryContext(ctx, c.tr.pretend(q), args)
 	if errors.Is(err, driver.ErrSkip) {
 		c.tr.forget()
 	}
@@ -114,7 +123,7 @@ func (c *tracedConn) PrepareContext(ctx context.Context, q string) (driver.Stmt,
 	if err := c.tr.note(q); err != nil {
 		return nil, err
 	}
-	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, q)
+	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, c.tr.pretend(q))
 }
 
 func (c *tracedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {

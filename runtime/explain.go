@@ -1,0 +1,106 @@
+package lockstep
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
+)
+
+// explain adds to the error of a migration why it may have failed here and not in the
+// generator: the tables that it found are not those that the migrations before it make, or
+// this SQLite lacks something. n statements came before the one that failed; a program has
+// none.
+func (u *upgrade) explain(ctx context.Context, s *segment, m *pending, n int, e *MigrationError) {
+	all, err := u.schema.prepare(0)
+	if err != nil || ctx.Err() != nil || sqlite.IsBusy(e.Err) {
+		return
+	}
+	sentence := sqlite.Sentence(e.Err)
+	text := sentence + " " + e.Output
+	if m.Program == nil {
+		text += " " + m.statements[n].SQL
+	}
+	var earlier []*pending
+	if m.noTransaction { // an earlier start may have run these
+		earlier = []*pending{{statements: m.statements[:n]}}
+	}
+	if want := u.replay(ctx, s, all); want != nil {
+		changes := sqltext.Changes(want, s.had, text, func(name string) bool { return defined(name, earlier) })
+		if len(changes) > 0 {
+			e.reason = "tables were changed since " + s.from.version.String() + ": " + wording.List(len(changes), "; ", func(i int) string { return changes[i] })
+			return
+		}
+	}
+	lacks, code := sqlite.Lacks(sentence) || lacksTable(sentence, all), sqlite.Code(e.Err)&0xff
+	unknown := code == 0 && m.Program == nil && !strings.Contains(sentence, "constraint failed") // mattn tells no code
+	if lacks || unknown || code == 1 {
+		e.reason = sqlite.Versions(ctx, s.on.Conn, lacks)
+	}
+}
+
+// lacksTable reports whether SQLite says in a sentence that it lacks a table that comes with
+// it, and that no migration makes: a function that returns one, say.
+func lacksTable(sentence string, all []*pending) bool {
+	_, name, ok := strings.Cut(sentence, "no such table: ")
+	return ok && !defined(strings.TrimPrefix(name, "main."), all)
+}
+
+// tryMade returns an error if SQLite lacks something for an object that the migrations have
+// made: later, a statement of the program would fail.
+func (u *upgrade) tryMade(ctx context.Context, s *segment, objects []sqltext.Object) error {
+	for _, o := range objects {
+		if slices.Contains(s.had, o) {
+			continue
+		}
+		about, err := sqlite.Try(ctx, s.on.Conn, o)
+		if err == nil {
+			continue
+		}
+		sentence := sqlite.Sentence(err)
+		if all, _ := u.schema.prepare(0); !sqlite.Lacks(sentence) && !lacksTable(sentence, all) {
+			continue // an operator's trigger may be broken
+		}
+		e := u.failed(ctx, &explainedError{about + ": " + sentence, err, nil})
+		for _, m := range s.migrations {
+			for _, stmt := range m.statements {
+				if stmt.Defines(o.Name) {
+					e.File, e.Line = m.File, stmt.Line
+				}
+			}
+		}
+		e.reason = sqlite.Versions(ctx, s.on.Conn, true)
+		return e
+	}
+	return nil
+}
+
+// replay returns the schema that the migrations before a segment make in an empty database, or
+// nil if that is not known, or the database has just this one. Programs are not replayed, so
+// after one the recorded fingerprint has to prove the result.
+func (u *upgrade) replay(ctx context.Context, s *segment, all []*pending) []sqltext.Object {
+	recorded, _ := s.from.newest()
+	if _, err := os.Stat(u.conn.file); err != nil || s.overruled || recorded.fingerprint == sqltext.Fingerprint(s.had) {
+		return nil // not a file: a server's, perhaps, whose driver has no database in memory
+	}
+	var statements []sqltext.Statement
+	programs := false
+	for _, m := range all {
+		if m.Version <= s.from.version {
+			statements = append(statements, m.statements...)
+			programs = programs || m.Program != nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // the database is locked
+	defer cancel()
+	want, err := sqlite.Replay(ctx, u.db.Driver(), u.connected, statements)
+	if err != nil || programs && sqltext.Fingerprint(want) != recorded.fingerprint {
+		return nil
+	}
+	return want
+}

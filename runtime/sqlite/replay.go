@@ -1,0 +1,41 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// Replay returns the schema that the statements of migrations make in an empty database in
+// memory. connected is called with its connection, unless it is nil.
+func Replay(ctx context.Context, d driver.Driver, connected func(driverConn any) error, statements []sqltext.Statement) ([]sqltext.Object, error) {
+	db := sql.OpenDB(memory{d})
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if connected != nil {
+		if err := conn.Raw(connected); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range statements {
+		if s.Skipped(true) {
+			continue
+		}
+		if _, err := conn.ExecContext(ctx, s.SQL); err != nil {
+			return nil, err
+		}
+	}
+	return Objects(ctx, conn)
+}
+
+// memory is a driver.Connector.
+type memory struct{ driver driver.Driver }
+
+func (m memory) Connect(context.Context) (driver.Conn, error) { return m.driver.Open(":memory:") }
+func (m memory) Driver() driver.Driver                        { return m.driver }

@@ -1,0 +1,34 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// Generator is the version of the SQLite that replays migrations when code is generated.
+const Generator = "3.54.1"
+
+// Versions returns which SQLite db is, and which one the generator has, as part of a sentence.
+// It returns "" if they are the same, unless force is set.
+func Versions(ctx context.Context, db DB, force bool) (text string) {
+	Each(ctx, db, "SELECT sqlite_version()", func(scan Scan) error {
+		var here string
+		err := scan(&here)
+		if force || here != Generator {
+			text = "SQLite is " + here + " here, " + Generator + " in the generator"
+		}
+		return err
+	})
+	return text
+}
+
+// Lacks reports whether SQLite says in a sentence that it does not know what another release
+// or another build knows.
+func Lacks(sentence string) bool {
+	return slices.ContainsFunc([]string{
+		"no such function", "unknown function", "no such module", "no such collation", "no such tokenizer", "unknown tokenizer",
+		"wrong number of arguments to function", "as a window function",
+		"syntax error", "unrecognized token", "unknown table option", "unknown datatype", "not currently supported",
+	}, func(words string) bool { return strings.Contains(sentence, words) })
+}
