@@ -237,7 +237,7 @@ func (u *upgrade) reader(ctx context.Context) (conn *sql.Conn, err error) {
 // relock begins the transaction again, if nobody has written since.
 func (u *upgrade) relock(ctx context.Context, seen sql.NullInt64) error {
 	var now sql.NullInt64
-	err := u.lock(ctx)
+	_, err := u.lock(ctx)
 	if err == nil {
 		err = u.conn.read(ctx, "PRAGMA data_version", &now)
 	}

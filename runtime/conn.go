@@ -14,10 +14,11 @@ import (
 // A conn is a connection that lockstep works on.
 type conn struct {
 	*sql.Conn
-	file    string // the database, as SQLite names it, or ":memory:"; "" until it is known
-	begun   bool   // a transaction may be open
-	changed []changedSetting
-	faults  map[string]int // before a migration that could get past checks; nil if none did
+	file     string  // the database, as SQLite names it, or ":memory:"; "" until it is known
+	begun    bool    // a transaction may be open
+	expected Version // by the program
+	changed  []changedSetting
+	faults   map[string]int // before a migration that could get past checks; nil if none did
 }
 
 // scanner is (*sql.Rows).Scan.

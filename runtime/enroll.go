@@ -66,7 +66,7 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 
 // enroll does the work under the lock.
 func (g *gate) enroll(ctx context.Context) error {
-	st, err := g.readState(ctx)
+	st, err := g.conn.readState(ctx)
 	if err != nil {
 		return err
 	}

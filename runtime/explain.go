@@ -98,7 +98,7 @@ func (u *upgrade) replay(ctx context.Context, s *segment, all []*pending) []sqlt
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // the database is locked
 	defer cancel()
-	want, err := sqlite.Replay(ctx, u.db.Driver(), u.connected, statements)
+	want, err := sqlite.Replay(ctx, u.db.Driver(), statements)
 	if err != nil || programs && sqltext.Fingerprint(want) != recorded.fingerprint {
 		return nil
 	}

@@ -86,7 +86,7 @@ type gate struct {
 // open takes a connection from the pool. It goes back there, so that SQLite need not
 // parse the schema again for the application.
 func open(ctx context.Context, db *sql.DB, s *Schema, opts []Option) (*gate, error) {
-	g := &gate{config: configure(opts), db: db, schema: s, conn: &conn{}}
+	g := &gate{config: configure(opts), db: db, schema: s, conn: &conn{expected: s.Expected}}
 	if err := s.stale(); err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (g *gate) read(ctx context.Context) (st *state, err error) {
 		if err := g.conn.begin(ctx, "BEGIN"); err != nil {
 			return err
 		}
-		st, err = g.readState(ctx)
+		st, err = g.conn.readState(ctx)
 		return err
 	})
 	if err != nil {
@@ -184,7 +184,7 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 	if err := g.conn.begin(ctx, "BEGIN"); err != nil {
 		return
 	}
-	now, err := g.readState(ctx)
+	now, err := g.conn.readState(ctx)
 	if err != nil || now.version != st.version || now.cookie != st.cookie {
 		return
 	}

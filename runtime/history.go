@@ -127,15 +127,6 @@ func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 	return head && cookie == now, nil
 }
 
-// readState reads the state of the database, for a program that expects a version.
-func (g *gate) readState(ctx context.Context) (*state, error) {
-	st, err := g.conn.readState(ctx)
-	if e, ok := err.(*Error); ok {
-		e.Expected = g.schema.Expected
-	}
-	return st, err
-}
-
 // readState reads the state of the database. It is called in a transaction, so
 // that what it reads belongs together.
 func (c *conn) readState(ctx context.Context) (*state, error) {
@@ -154,7 +145,7 @@ func (c *conn) readState(ctx context.Context) (*state, error) {
 	if _, ok := err.(*Error); ok || err == nil || sqlite.IsBusy(err) || ctx.Err() != nil {
 		return st, err
 	}
-	return st, &Error{Kind: ErrUnreadable, DB: c.file, Err: err}
+	return st, &Error{Kind: ErrUnreadable, DB: c.file, Expected: c.expected, Err: err}
 }
 
 // ours reports whether _meta is the table that fastmigrate and lockstep make. A different
@@ -193,7 +184,7 @@ const (
 )
 
 func (c *conn) unreadable(format string, args ...any) error {
-	return &Error{Kind: ErrUnreadable, DB: c.file, Detail: fmt.Sprintf(format, args...)}
+	return &Error{Kind: ErrUnreadable, DB: c.file, Expected: c.expected, Detail: fmt.Sprintf(format, args...)}
 }
 
 func (c *conn) readHistory(ctx context.Context, st *state) error {

@@ -17,8 +17,8 @@ import (
 // WithConn has f called with each connection that an upgrade opens besides the
 // application's own, as (*sql.Conn).Raw gives it: those to the private copy that
 // migrations run on when there are scripts among them. Functions, collations and virtual
-// tables that migrations use have to be registered there, too. With
-// github.com/ncruces/go-sqlite3, script.WithConn is the same with its type.
+// tables that migrations use, or their views and triggers, have to be registered there,
+// too. With github.com/ncruces/go-sqlite3, script.WithConn is the same with its type.
 func WithConn(f func(driverConn any) error) Option { return func(c *config) { c.connected = f } }
 
 // onCopy is a segment that package script runs. (Without that package, the linker drops

@@ -108,11 +108,7 @@ func (u *upgrade) runAlone(ctx context.Context, s *segment) (again bool, err err
 		}
 		return false, err
 	}
-	err = u.lock(ctx)
-	var now *state
-	if err == nil {
-		now, err = u.readLocked(ctx)
-	}
+	now, err := u.lock(ctx)
 	if err != nil {
 		return false, err
 	}

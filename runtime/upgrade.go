@@ -55,6 +55,7 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 	}
 	for done := false; !done && err == nil; {
 		done, err = u.step(ctx)
+		err = u.explained(ctx, err)
 	}
 	if sqlite.IsReadOnly(err) && u.ran == 0 {
 		e := judge(g.schema, seen, g.allow).refusal
@@ -75,18 +76,14 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	u.alone = nil
 	defer u.conn.rollback(ctx)
-	err = u.conn.enter(ctx) // anew: what was rolled back has left its settings
-	if err = u.explained(ctx, err); err == nil {
-		err = u.lock(ctx)
+	if err := u.conn.enter(ctx); err != nil { // anew: what was rolled back has left its settings
+		return false, err
 	}
+	st, err := u.lock(ctx)
 	if err != nil {
 		return false, err
 	}
 	u.progress.count(ctx, u.conn, u.rows)
-	st, err := u.readLocked(ctx)
-	if err != nil {
-		return false, u.explained(ctx, err)
-	}
 	v := judge(u.schema, st, u.allow)
 	if err := u.announce(v); !errors.Is(err, ErrBehind) {
 		return err == nil, err // nil: another process has done it
@@ -105,22 +102,21 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	if err == nil {
 		done, err = u.runSegment(ctx, s)
 	}
-	return done, u.explained(ctx, err)
+	return done, err
 }
 
-// lock begins a transaction that can write.
+// lock begins a transaction that can write, and reads the state of the database.
 //
 // BEGIN IMMEDIATE takes the write lock before anything is read. A transaction that began
 // by reading could not be sure of getting it later: if another process had written in
 // between, SQLite would have to refuse.
 // https://sqlite.org/lang_transaction.html#immediate
-func (u *upgrade) lock(ctx context.Context) error {
-	return u.wait(ctx, func(ctx context.Context) error { return u.conn.begin(ctx, "BEGIN IMMEDIATE") })
-}
-
-// readLocked reads the state of the database under the lock.
-func (u *upgrade) readLocked(ctx context.Context) (*state, error) {
-	st, err := u.readState(ctx)
+func (u *upgrade) lock(ctx context.Context) (*state, error) {
+	err := u.wait(ctx, func(ctx context.Context) error { return u.conn.begin(ctx, "BEGIN IMMEDIATE") })
+	if err != nil {
+		return nil, err
+	}
+	st, err := u.conn.readState(ctx)
 	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
 		u.at = st
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/migratetest"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -228,7 +229,7 @@ var fails = []struct {
 --- FAIL: TestFailing
     --- FAIL: TestFailing/TheModuleIsTheProgramsOwn
         --- FAIL: TestFailing/TheModuleIsTheProgramsOwn/NewDatabase
-            x.go: new.db: 0001-search.sql:1: no such module: fts5; rolled back, still at 0000
+            x.go: new.db: 0001-search.sql:1: no such module: fts5; rolled back, still at 0000; SQLite is ` + sqlite.Generator + ` here, ` + sqlite.Generator + ` in the generator
                 	if the program adds it to SQLite, have the test do so: migratetest.Open
 `},
 	{"AnEarlierMigrationWasEdited", func(t *testing.T) {

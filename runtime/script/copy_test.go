@@ -65,7 +65,7 @@ func TestCopy(t *testing.T) {
 		}
 		db.Close()
 		err := lockstep.Migrate(t.Context(), connect(t, path), s)
-		const want = "data.db: 0003-cents.py: the database was damaged before the script ran: integrity_check: CHECK constraint failed in orders; rolled back, still at 0002: done"
+		const want = "data.db: 0003-cents.py: the database was damaged before the script ran: integrity_check: CHECK constraint failed in orders; rolled back, still at 0002; tables were changed since 0002: table orders: column n: not expected; CHECK (n > 0): not expected: done"
 		if got := message(err, path); got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}

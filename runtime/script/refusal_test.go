@@ -17,6 +17,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // TestRefusals are what stops an upgrade with scripts before anything runs.
@@ -128,7 +129,7 @@ func TestWithConn(t *testing.T) {
 		}
 		defer db.Close()
 		err = lockstep.Migrate(t.Context(), db, other)
-		const want = "data.db: 0004-index.sql:2: no such function: twice; rolled back, still at 0002"
+		const want = "data.db: 0004-index.sql:2: no such function: twice; rolled back, still at 0002; SQLite is " + sqlite.Generator + " here, " + sqlite.Generator + " in the generator"
 		if got := message(err, path); got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}

@@ -9,8 +9,8 @@ import (
 )
 
 // Replay returns the schema that the statements of migrations make in an empty database in
-// memory. connected is called with its connection, unless it is nil.
-func Replay(ctx context.Context, d driver.Driver, connected func(driverConn any) error, statements []sqltext.Statement) ([]sqltext.Object, error) {
+// memory.
+func Replay(ctx context.Context, d driver.Driver, statements []sqltext.Statement) ([]sqltext.Object, error) {
 	db := sql.OpenDB(memory{d})
 	defer db.Close()
 	conn, err := db.Conn(ctx)
@@ -18,11 +18,6 @@ func Replay(ctx context.Context, d driver.Driver, connected func(driverConn any)
 		return nil, err
 	}
 	defer conn.Close()
-	if connected != nil {
-		if err := conn.Raw(connected); err != nil {
-			return nil, err
-		}
-	}
 	for _, s := range statements {
 		if s.Skipped(true) {
 			continue

@@ -149,7 +149,7 @@ func failsOnDisk(t *test) {
 	t.claim("UnexpectedColumnChangesNothing", func(t *test) {
 		t.stocked()
 		t.exec("ALTER TABLE goods RENAME COLUMN name TO title")
-		t.fails(t.schema(shop), "data.db: 0003-tidy.sql:1: no such column: name; rolled back, still at 0001")
+		t.fails(t.schema(shop), "data.db: 0003-tidy.sql:1: no such column: name; rolled back, still at 0001; tables were changed since 0001: table goods: column name: missing; column title: not expected")
 	})
 	// Without a journal SQLite cannot roll back. With one in memory, it cannot if the
 	// process is killed.

@@ -83,7 +83,7 @@ func reportsProgress(t *test) {
 		t.exec("CREATE TABLE tags (tag TEXT)")
 		var got []string
 		db := t.open(Settings{})
-		t.says(lockstep.Migrate(t.Context(), db, t.schema(pending), progress(&got)), "data.db: 0002-tags.sql:1: table tags already exists; rolled back, still at 0001")
+		t.says(lockstep.Migrate(t.Context(), db, t.schema(pending), progress(&got)), "data.db: 0002-tags.sql:1: table tags already exists; rolled back, still at 0001; tables were changed since 0001: table tags was added")
 		t.same("progress", strings.Join(got, "\n"), "0002 0002-tags.sql 1/2 0/4\n0002 0002-tags.sql 1/2 1/4")
 	})
 }
