@@ -1,9 +1,11 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/program"
 )
@@ -39,14 +41,44 @@ func (o onCopy) Init(driverConn any) error {
 	return o.u.connected(driverConn)
 }
 
-func (o onCopy) Info(msg string, args ...any) { o.u.log.Info(msg, args...) }
-func (o onCopy) Warn(msg string, args ...any) { o.u.log.Warn(msg, args...) }
-
-func (o onCopy) Wait(ctx context.Context, f func(context.Context) error) error {
-	return o.u.rolledBack(o.u.wait(ctx, f))
+func (o onCopy) On(ctx context.Context, hold func(context.Context) (program.Copy, error)) (done bool, err error) {
+	var c program.Copy
+	err = o.u.wait(ctx, func(ctx context.Context) (err error) {
+		c, err = hold(ctx)
+		return err
+	})
+	if err != nil {
+		return false, o.u.rolledBack(err)
+	}
+	if c == nil {
+		o.u.log.Info("started over, because another connection wrote to the database")
+		return false, nil
+	}
+	defer func() {
+		if e := c.Close(); e != nil {
+			o.u.log.Warn("cannot remove the copy that scripts ran on", "database", o.u.conn.file, "error", e)
+		}
+	}()
+	if err = c.Fill(ctx); err == nil {
+		err = o.run(ctx, c)
+	}
+	if err == nil {
+		done, err = o.u.take(ctx, o.s, c.Replace)
+	}
+	if done {
+		// Until somebody notes the schema cookie, every start compares the schema.
+		ctx := context.WithoutCancel(ctx)
+		if st, err := o.u.read(ctx); err == nil {
+			if v := judge(o.u.schema, st, o.u.allow); v.refusal == nil && len(v.allowed) == 0 {
+				o.u.reseal(ctx, st)
+			}
+		}
+	}
+	return done, o.u.explained(ctx, err)
 }
 
-func (o onCopy) Run(ctx context.Context, c program.Copy) error {
+// run runs the migrations on the copy, and records them there.
+func (o onCopy) run(ctx context.Context, c program.Copy) error {
 	s, on := o.s, &conn{file: o.u.conn.file}
 	s.on = on
 	s.script = func(ctx context.Context, m *pending) (output string, err error) {
@@ -112,27 +144,16 @@ func (o onCopy) script(ctx context.Context, c program.Copy, m *pending) (output 
 		err = o.s.on.commit(ctx)
 	}
 	o.leave(ctx)
-	if err == nil {
-		output, err = c.Run(ctx, m.File, m.text)
+	if err != nil {
+		return "", err
 	}
+	begun := time.Now()
+	stdout, stderr, err := c.Run(ctx, m.File, m.text)
+	o.u.log.Info("script ended", "database", o.u.conn.file, "file", m.File, "took", time.Since(begun), "error", err, "stdout", stdout, "stderr", stderr)
 	if err == nil {
 		err = o.enter(ctx, c)
 	}
-	return output, err
-}
-
-func (o onCopy) Replace(ctx context.Context, replace func(context.Context) error) (done bool, err error) {
-	done, err = o.u.take(ctx, o.s, replace)
-	if done {
-		// Until somebody notes the schema cookie, every start compares the schema.
-		ctx := context.WithoutCancel(ctx)
-		if st, err := o.u.read(ctx); err == nil {
-			if v := judge(o.u.schema, st, o.u.allow); v.refusal == nil && len(v.allowed) == 0 {
-				o.u.reseal(ctx, st)
-			}
-		}
-	}
-	return done, o.u.explained(ctx, err)
+	return cmp.Or(stderr, stdout), err
 }
 
 // anyScript returns the program of a script among the migrations, or nil.

@@ -39,33 +39,35 @@ type Upgrade interface {
 	// Init is to be called with each connection to the copy, as (*sql.Conn).Raw gives it.
 	Init(driverConn any) error
 
-	// Wait calls f until it no longer finds the database locked.
-	Wait(ctx context.Context, f func(context.Context) error) error
-
-	// Run runs the migrations on the copy, and records them there. It leaves it closed.
-	Run(ctx context.Context, c Copy) error
-
-	// Replace calls replace, which is to replace the live content, as Wait does.
-	Replace(ctx context.Context, replace func(context.Context) error) (done bool, err error)
-
-	// Info and Warn log as a *slog.Logger does.
-	Info(msg string, args ...any)
-	Warn(msg string, args ...any)
+	// On calls hold until it no longer finds the database locked. It runs the migrations
+	// on the copy that hold returns, records them there, and has the copy replace the
+	// database. A nil copy means that another connection has written to the database.
+	On(ctx context.Context, hold func(context.Context) (Copy, error)) (done bool, err error)
 }
 
-// A Copy is a copy of a database that nobody else uses.
+// A Copy is a copy of a database that nobody else uses. As long as there is one, nobody else
+// writes to the database.
 type Copy interface {
+	// Fill makes the copy.
+	Fill(ctx context.Context) error
+
 	// Open opens the copy. It is not open.
 	Open(ctx context.Context) (*sql.Conn, error)
 
 	// Run runs a script on the copy, which is not open. file is its name. When the context
-	// ends, the script ends, and what it has started. The error says how it ended, or
-	// what is wrong with what it left. output is the end of what it wrote.
-	Run(ctx context.Context, file string, text []byte) (output string, err error)
+	// ends, the script ends, and what it has started. It returns the end of what the
+	// script wrote, and an error that says how it ended, or what is wrong with what it left.
+	Run(ctx context.Context, file string, text []byte) (stdout, stderr string, err error)
 
 	// Locked returns err, or if that says that the copy is locked, an error that says by
 	// whom.
 	Locked(err error) error
+
+	// Replace replaces the content of the database by that of the copy.
+	Replace(ctx context.Context) error
+
+	// Close removes the copy.
+	Close() error
 }
 
 // A Go is a lockstep.Program that is a function, as package lockstep has it for the

@@ -1,7 +1,6 @@
 package script
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
@@ -21,25 +19,23 @@ import (
 
 // privateCopy is the copy of a database that scripts run on.
 type privateCopy struct {
-	upgrade program.Upgrade
-	live    *sql.Conn
-	file    string         // the database of live
-	lock    *livecopy.Lock // on it
-	dir     string         // of its own
-	path    string
-	db      *sql.DB
-	ran     string // the last script
+	live *sql.Conn
+	file string         // the database of live
+	lock *livecopy.Lock // on it
+	dir  string         // of its own
+	path string
+	db   *sql.DB
+	ran  string // the last script
 }
 
 // hold keeps the lock of the upgrade's connection and prepares a folder for a copy. It
 // returns nil if another connection has written meanwhile.
-func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
+func hold(ctx context.Context, u program.Upgrade) (held program.Copy, err error) {
 	db, live := u.Live()
-	c = &privateCopy{upgrade: u, live: live}
+	c := &privateCopy{live: live}
 	defer func() {
-		if err != nil || c.db == nil {
-			c.close()
-			c = nil
+		if held == nil {
+			c.Close()
 		}
 	}()
 	err = live.Raw(func(driverConn any) error {
@@ -62,14 +58,14 @@ func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
 		return err
 	})
 	if errors.Is(err, livecopy.ErrChanged) {
-		return c, nil
+		return nil, nil
 	}
 	if err != nil {
-		return c, err
+		return nil, err
 	}
 	// Another holder of the lock may have removed the folder.
 	if _, err := os.Stat(c.dir); err != nil {
-		return c, nil
+		return nil, nil
 	}
 	// If a script removes the file, SQLite must not make a new one. Its journal has the
 	// permissions of the file.
@@ -80,9 +76,9 @@ func hold(ctx context.Context, u program.Upgrade) (c *privateCopy, err error) {
 	return c, nil
 }
 
-// fill makes the copy. That of an empty database becomes what the database would: as long as
+// Fill makes the copy. That of an empty database becomes what the database would: as long as
 // the file is empty, only the connection knows what the program asked for.
-func (c *privateCopy) fill(ctx context.Context) error {
+func (c *privateCopy) Fill(ctx context.Context) error {
 	err := c.live.Raw(func(driverConn any) error {
 		conn, err := raw(driverConn)
 		if err != nil {
@@ -124,15 +120,13 @@ func (c *privateCopy) Open(ctx context.Context) (*sql.Conn, error) {
 }
 
 // Run runs a script on the copy, and checks what it left.
-func (c *privateCopy) Run(ctx context.Context, file string, text []byte) (output string, err error) {
-	begun := time.Now()
+func (c *privateCopy) Run(ctx context.Context, file string, text []byte) (stdout, stderr string, err error) {
 	c.ran = file
-	stdout, stderr, err := interpreter.Run(ctx, file, text, c.path)
-	c.upgrade.Info("script ended", "database", c.file, "file", file, "took", time.Since(begun), "error", err, "stdout", stdout, "stderr", stderr)
+	stdout, stderr, err = interpreter.Run(ctx, file, text, c.path)
 	if err == nil {
 		err = c.inspect(ctx)
 	}
-	return cmp.Or(stderr, stdout), err
+	return stdout, stderr, err
 }
 
 // inspect returns an error if the copy could not take the place of the live database.
@@ -197,14 +191,14 @@ type copyError struct {
 func (e *copyError) Error() string { return e.fact + ": " + sqlite.Sentence(e.err) }
 func (e *copyError) Unwrap() error { return e.err }
 
-// replace replaces the live content by that of the copy.
-func (c *privateCopy) replace(ctx context.Context) error {
+// Replace replaces the live content by that of the copy.
+func (c *privateCopy) Replace(ctx context.Context) error {
 	return c.live.Raw(func(any) error { return c.lock.Replace(ctx, c.path) })
 }
 
-// close removes the copy and releases the lock. It leaves alone what others have in the
+// Close removes the copy and releases the lock. It leaves alone what others have in the
 // folder around it: they may have the lock by now.
-func (c *privateCopy) close() error {
+func (c *privateCopy) Close() error {
 	if c.db != nil {
 		c.db.Close()
 	}

@@ -148,30 +148,7 @@ func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
 
 // Upgrade runs a part of an upgrade on a private copy of the database.
 func (language) Upgrade(ctx context.Context, u program.Upgrade) (done bool, err error) {
-	var c *privateCopy
-	err = u.Wait(ctx, func(ctx context.Context) (err error) {
-		c, err = hold(ctx, u)
-		return err
-	})
-	if err != nil {
-		return false, err
-	}
-	if c == nil {
-		u.Info("started over, because another connection wrote to the database")
-		return false, nil
-	}
-	defer func() {
-		if e := c.close(); e != nil {
-			u.Warn("cannot remove the copy that scripts ran on", "database", c.file, "error", e)
-		}
-	}()
-	if err := c.fill(ctx); err != nil {
-		return false, err
-	}
-	if err := u.Run(ctx, c); err != nil {
-		return false, err
-	}
-	return u.Replace(ctx, c.replace)
+	return u.On(ctx, func(ctx context.Context) (program.Copy, error) { return hold(ctx, u) })
 }
 
 func (language) HasCopies(file string) bool { return livecopy.HasCopies(file) }
