@@ -32,7 +32,7 @@ func checkCommand(fs *flag.FlagSet) action {
 			return out, err
 		}
 		state, refusal := inspect(ctx, db.value, res.Schema,
-			lockstep.WithTimeout(*timeout), lockstep.WithAllowed(*allow), warningsOf(db.value, s))
+			append(*allow, lockstep.WithTimeout(*timeout), warningsOf(db.value, s))...)
 		if refusal == nil {
 			refusal = state.Refusal
 		}

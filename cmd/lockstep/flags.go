@@ -131,8 +131,15 @@ func timeoutFlag(fs *flag.FlagSet) *time.Duration {
 }
 
 // allowFlag defines --allow.
-func allowFlag(fs *flag.FlagSet) *string {
-	return fs.String("allow", "", "`DIGEST`: accept a diverged or drifted database that reports this digest")
+func allowFlag(fs *flag.FlagSet) *[]lockstep.Option {
+	var allowed []lockstep.Option
+	fs.Func("allow", "`DIGEST`: accept a diverged or drifted database that reports this digest (may be repeated)", func(s string) error {
+		for _, digest := range strings.Split(s, ",") {
+			allowed = append(allowed, lockstep.WithAllowed(digest))
+		}
+		return nil
+	})
+	return &allowed
 }
 
 // directoryArg returns the one argument of a command, or the fallback.

@@ -57,7 +57,7 @@ type upgrade struct {
 	*migrations
 	db      *pathFlag
 	timeout *time.Duration
-	allow   *string
+	allow   *[]lockstep.Option
 }
 
 func upgradeFlags(fs *flag.FlagSet) *upgrade {
@@ -68,7 +68,7 @@ func upgradeFlags(fs *flag.FlagSet) *upgrade {
 
 // runtimeOptions returns the options of the upgrade.
 func (u *upgrade) runtimeOptions(s *streams) []lockstep.Option {
-	return []lockstep.Option{lockstep.WithTimeout(*u.timeout), lockstep.WithAllowed(*u.allow), script.WithConn(database.Prepare), warningsOf(u.db.value, s)}
+	return append(*u.allow, lockstep.WithTimeout(*u.timeout), script.WithConn(database.Prepare), warningsOf(u.db.value, s))
 }
 
 // backward rewords the refusal of a database that is past a version that was asked for.
