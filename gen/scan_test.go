@@ -70,7 +70,7 @@ func scanCases() []scanCase {
 		{"AcceptsByteOrderMark", file("0002-add.sql", "\uFEFFSELECT 1;"), ""},
 		{"AcceptsCRLF", file("0002-add.sql", "SELECT 1;\r\nSELECT 2;\r\n"), ""},
 		{"LeavesOtherFilesAlone", func(t *testing.T, dir string) {
-			for _, name := range []string{"README.md", "migrations.sql", "0002-x.sql.bak", ".0002-x.sql.swp", "0002-x.sql~", "0009-x.txt", "sub/0007-x.sql"} {
+			for _, name := range []string{"README.md", "migrations.go.txt", "0002-x.sql.bak", ".0002-x.sql.swp", "0002-x.sql~", "0009-x.txt", "sub/0007-x.sql"} {
 				file(name, "x")(t, dir)
 			}
 		}, ""},

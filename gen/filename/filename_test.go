@@ -50,6 +50,19 @@ func TestParse(t *testing.T) {
 		{"RefusesNothingButOtherLetters", "0004-日本.sql", "description must be of ASCII letters, digits, '-', '_' and '.', as in 0004-add-tags.sql"},
 		{"RefusesANumberOfFiveDigits", "10000-add-tags.sql", "number 10000 is too large; the last is 9999"},
 		{"RefusesANumberThatNoIntegerHolds", "99999999999999999999-x.sql", "number 99999999999999999999 is too large; the last is 9999"},
+		{"RefusesNoNumber", "users.sql", "name must be four digits, a hyphen and words, as in 0001-users.sql; what is no migration belongs elsewhere"},
+		{"RefusesAScriptWithoutANumber", "fill_slugs.PY", "name must be four digits, a hyphen and words, as in 0001-fill-slugs.py; what is no migration belongs elsewhere"},
+		{"RefusesALetterBeforeTheNumber", "V4-x.sql", "name must be four digits, a hyphen and words, as in 0004-x.sql"},
+		{"RefusesThoseOfOtherTools", "V12__add_users.sql", "name must be four digits, a hyphen and words, as in 0012-add-users.sql"},
+		{"RefusesAnUnderscoreBeforeTheNumber", "_0002-x.sql", "name must be four digits, a hyphen and words, as in 0002-x.sql"},
+		{"RefusesAHyphenBeforeTheNumber", "-0002-x.sh", "name must be four digits, a hyphen and words, as in 0002-x.sh"},
+		{"RefusesABlankBeforeTheNumber", " 0002-x.sql", "name must be four digits, a hyphen and words, as in 0002-x.sql"},
+		{"RefusesAMisspelledNumber", "x0002-x.sql", "name must be four digits, a hyphen and words, as in 0002-x.sql"},
+		{"RefusesFullWidthDigits", "０００２-x.sql", "name must be four digits, a hyphen and words, as in 0002-x.sql"},
+		{"RefusesOtherDigits", "٠٠٠١-x.sql", "name must be four digits, a hyphen and words, as in 0001-x.sql; what is no migration belongs elsewhere"},
+		{"RefusesANumberAtTheEnd", "x-0002.sql", "name must be four digits, a hyphen and words, as in 0001-x-0002.sql; what is no migration belongs elsewhere"},
+		{"RefusesBash", "0002-x.bash", "extension must be .sh, because sh runs it, as in 0002-x.sh"},
+		{"RefusesBashWithoutANumber", "x.bash", "name must be four digits, a hyphen and words, as in 0001-x.sh; what is no migration belongs elsewhere"},
 		{"RefusesANumberBeyond32Bits", "4294967296-x.sql", "number 4294967296 is too large; the last is 9999"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -66,7 +79,7 @@ func TestParse(t *testing.T) {
 	t.Run("LeavesOtherFilesAlone", func(t *testing.T) {
 		for _, name := range []string{
 			"README.md", "migrations.go", "lockstep_gen.go", ".0002-x.sql.swp", "0002-x.sql.bak", "0002-x.sql~", "0002-x", "0002-x.txt",
-			"x-0002.sql", "", ".", ".sql", "-0002-x.sql", "٠٠٠١-x.sql",
+			"", ".", ".sql", "._0001-x.sql", ".#0002-x.sql", "x.go", "x.sql.bak", "x.sql~", "config.py", "__init__.py",
 		} {
 			if got, err := filename.Parse(name); !errors.Is(err, filename.ErrNotMigration) {
 				t.Errorf("%s: got %+v, %v; want ErrNotMigration", name, got, err)
