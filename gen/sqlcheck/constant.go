@@ -96,7 +96,7 @@ func looksLikeSQL(lit *ast.BasicLit) bool {
 	s := sqltext.Parse(sql)
 	word := s.Name(0)
 	next := map[string]string{"insert": "into or", "replace": "into", "delete": "from"}[word]
-	if word == "values" || !readsOrWrites(word) || s.Name(1) == "" || next != "" && !strings.Contains(next, s.Name(1)) {
+	if word == "values" || !begins(word, rowWords) || s.Name(1) == "" || next != "" && !strings.Contains(next, s.Name(1)) {
 		return false
 	}
 	first := s.Token(0)

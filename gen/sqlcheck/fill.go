@@ -74,16 +74,9 @@ func (t *text) late() bool {
 		}
 		s, late := stmts[0], false
 		for i := range s.Tokens {
-			switch s.Name(i) {
-			case "where", "order", "group", "having", "limit", "values", "set", "returning":
-				late = true
-			}
+			late = late || begins(s.Name(i), " where order group having limit values set returning ")
 		}
-		if !late {
-			return false
-		}
-		switch s.Name(len(s.Tokens) - 1) {
-		case "from", "join", "into", "update", "as", ".", "select", "union", "all", "except", "intersect":
+		if !late || begins(s.Name(len(s.Tokens)-1), " from join into update as . select union all except intersect ") {
 			return false
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/types"
 	"regexp"
-	"strconv"
 
 	"golang.org/x/tools/go/ast/inspector"
 
@@ -27,8 +26,9 @@ var (
 	migrationLists = regexp.MustCompile(`(?i:migrations?$)`)
 )
 
-// history returns why the file is for schemas before this one, or "".
-func (c *checker) history(f *ast.File, name string) string {
+// leftOut returns why the file is for a schema before this one, or another database, or
+// "".
+func (c *checker) leftOut(f *ast.File, name string) string {
 	_, ours := schemaOf(c.pass.Pkg)
 	if n, err := filename.Parse(name); ours && err == nil {
 		return fmt.Sprintf("migration %v is for the schema before it", n.Version)
@@ -36,8 +36,8 @@ func (c *checker) history(f *ast.File, name string) string {
 	if !ours && (migrationFiles.MatchString(name) || migrationCode.MatchString(f.Name.Name)) {
 		return name + " is a migration, for the schema before it"
 	}
-	for _, spec := range f.Imports {
-		if path, _ := strconv.Unquote(spec.Path.Value); migrationTools.MatchString(path) {
+	for _, pattern := range []*regexp.Regexp{migrationTools, otherDrivers} {
+		if path := importing(f, pattern); path != "" {
 			return name + " imports " + path
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/types"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,11 +61,8 @@ func inherit(pass *analysis.Pass, o options) reach {
 	}
 	for _, imported := range pass.Pkg.Imports() {
 		path := imported.Path()
-		r.Others = r.Others || isOtherDriver(path)
-		if isDatabase(path) {
-			r.SQL = true
-		}
-		r.SQL = r.SQL || isDriver(path)
+		r.Others = r.Others || otherDrivers.MatchString(path)
+		r.SQL = r.SQL || databases.MatchString(path) || drivers.MatchString(path)
 		var from reach
 		if !pass.ImportPackageFact(imported, &from) {
 			continue
@@ -95,7 +93,7 @@ func inherit(pass *analysis.Pass, o options) reach {
 			}
 		}
 	}
-	r.Drivers = merge(r.Drivers, slices.DeleteFunc(own, func(path string) bool { return !isDriver(path) }))
+	r.Drivers = merge(r.Drivers, slices.DeleteFunc(own, func(path string) bool { return !drivers.MatchString(path) }))
 	r.Queries = slices.DeleteFunc(r.Queries, func(q *query) bool { return slices.Contains(r.Checked, q.Package) })
 	slices.SortFunc(r.Schemas, func(a, b schema) int { return strings.Compare(a.Package, b.Package) })
 	return r
@@ -144,43 +142,24 @@ func (r *reach) export(pass *analysis.Pass) {
 	}
 }
 
-func isDatabase(path string) bool {
-	return path == "database/sql" || path == "github.com/jmoiron/sqlx"
-}
+var (
+	// databases, drivers and otherDrivers match the import paths of what runs SQL, of
+	// drivers of SQLite, and of drivers of other databases or parts of them.
+	databases    = regexp.MustCompile(`^(?:database/sql|github\.com/jmoiron/sqlx)$`)
+	drivers      = regexp.MustCompile(`^(?:github\.com/ncruces/go-sqlite3(?:/driver)?|github\.com/mattn/go-sqlite3|modernc\.org/sqlite|github\.com/glebarez/go-sqlite)$|sqlcipher|libsql`)
+	otherDrivers = regexp.MustCompile(`^(?:github\.com/(?:lib/pq|jackc/pgx|jackc/pgconn|go-sql-driver/mysql|microsoft/go-mssqldb|denisenkom/go-mssqldb|` +
+		`sijms/go-ora|godror/godror|ClickHouse/clickhouse-go|marcboeker/go-duckdb|duckdb/duckdb-go|snowflakedb/gosnowflake)|` +
+		`cloud\.google\.com/go/spanner)(?:/|$)`)
+)
 
-// isDriver reports whether the package is a driver of SQLite.
-func isDriver(path string) bool {
-	switch path {
-	case ncrucesPath, ncrucesPath + "/driver", "github.com/mattn/go-sqlite3", "modernc.org/sqlite", "github.com/glebarez/go-sqlite":
-		return true
-	}
-	return strings.Contains(path, "sqlcipher") || strings.Contains(path, "libsql")
-}
-
-// otherDriver returns the driver of another database that the file imports, or "".
-func otherDriver(f *ast.File) string {
+// importing returns the first path that the file imports and the pattern matches, or "".
+func importing(f *ast.File, pattern *regexp.Regexp) string {
 	for _, spec := range f.Imports {
-		if path, _ := strconv.Unquote(spec.Path.Value); isOtherDriver(path) {
+		if path, _ := strconv.Unquote(spec.Path.Value); pattern.MatchString(path) {
 			return path
 		}
 	}
 	return ""
-}
-
-// isOtherDriver reports whether the package is a driver of another database, or a
-// part of one.
-func isOtherDriver(path string) bool {
-	for _, other := range [...]string{
-		"github.com/lib/pq", "github.com/jackc/pgx", "github.com/jackc/pgconn", "github.com/go-sql-driver/mysql",
-		"github.com/microsoft/go-mssqldb", "github.com/denisenkom/go-mssqldb", "github.com/sijms/go-ora",
-		"github.com/godror/godror", "github.com/ClickHouse/clickhouse-go", "github.com/marcboeker/go-duckdb",
-		"github.com/duckdb/duckdb-go", "github.com/snowflakedb/gosnowflake", "cloud.google.com/go/spanner",
-	} {
-		if path == other || strings.HasPrefix(path, other+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // isNamed reports whether t is the named type, or a pointer to it.

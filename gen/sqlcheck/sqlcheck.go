@@ -197,10 +197,7 @@ func (c *checker) checked(f *ast.File) bool {
 	if c.leavesOut(name) {
 		return false
 	}
-	why := c.history(f, filepath.Base(name))
-	if driver := otherDriver(f); why == "" && driver != "" {
-		why = filepath.Base(name) + " imports " + driver
-	}
+	why := c.leftOut(f, filepath.Base(name))
 	if why != "" {
 		c.skip(c.at(f.Name.Pos()), why)
 		for _, d := range c.directives {

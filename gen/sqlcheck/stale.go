@@ -49,9 +49,9 @@ func staleFile(pass *analysis.Pass, file *ast.File, generated *genfile.File) {
 		pass.Report(analysis.Diagnostic{Pos: at.Pos(), End: at.End(), Category: "stale",
 			Message: fmt.Sprintf("%s: %s since %s was generated; run go generate", migration, what, filepath.Base(name))})
 	}
-	recorded := map[string]bool{}
+	unrecorded := maps.Clone(sums)
 	for _, m := range generated.Migrations {
-		recorded[m.File] = true
+		delete(unrecorded, m.File)
 	}
 	for _, m := range generated.Migrations {
 		sum, ok := sums[m.File]
@@ -62,19 +62,25 @@ func staleFile(pass *analysis.Pass, file *ast.File, generated *genfile.File) {
 			continue
 		}
 		what, now := "removed", m.File
-		for other, sum := range sums {
-			if n, err := filename.Parse(other); err == nil && n.Version == m.Version && sum == m.Checksum && !recorded[other] {
+		for other, sum := range unrecorded {
+			if n, err := filename.Parse(other); err == nil && n.Version == m.Version && sum == m.Checksum {
 				what, now = "renamed from "+m.File, other
 			}
 		}
-		recorded[now] = true
+		delete(unrecorded, now)
 		report(m.Line, now, what)
 	}
-	at := embedded(file, generated.Schema)
-	for _, added := range slices.Sorted(maps.Keys(sums)) {
-		if !recorded[added] {
-			report(at, added, "added")
+	// Added ones are in the last go:embed line of the file.
+	at := analysis.Range(generated.Schema.Type)
+	for _, group := range file.Comments {
+		for _, comment := range group.List {
+			if strings.HasPrefix(comment.Text, "//go:embed ") {
+				at = comment
+			}
 		}
+	}
+	for _, added := range slices.Sorted(maps.Keys(unrecorded)) {
+		report(at, added, "added")
 	}
 }
 
@@ -82,13 +88,10 @@ func staleFile(pass *analysis.Pass, file *ast.File, generated *genfile.File) {
 // wrong with the names of others.
 func checksums(dir string) (map[string]string, error) {
 	files, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
 	sums := map[string]string{}
 	for _, f := range files {
-		name, err := filename.Parse(f.Name())
-		if err != nil || !f.Type().IsRegular() {
+		name, unlike := filename.Parse(f.Name())
+		if unlike != nil || !f.Type().IsRegular() {
 			continue
 		}
 		// pass.ReadFile knows the package's Go files only.
@@ -105,18 +108,5 @@ func checksums(dir string) (map[string]string, error) {
 			sums[f.Name()] = script.Python.Checksum(text)
 		}
 	}
-	return sums, nil
-}
-
-// embedded returns the last go:embed line of the file, or the schema's type.
-func embedded(file *ast.File, schema *ast.CompositeLit) (at analysis.Range) {
-	at = schema.Type
-	for _, group := range file.Comments {
-		for _, comment := range group.List {
-			if strings.HasPrefix(comment.Text, "//go:embed ") {
-				at = comment
-			}
-		}
-	}
-	return at
+	return sums, err
 }

@@ -26,59 +26,50 @@ func split(query string) []statement {
 	return all
 }
 
+// The first words of statements.
+const (
+	rowWords   = " select values with insert replace update delete " // reads or writes rows
+	tableWords = " alter analyze create drop reindex "               // may name tables
+	otherWords = " attach begin commit detach end pragma release rollback savepoint vacuum "
+)
+
 // reads reports whether SQLite may prepare the statement. Some pragmas act when they
 // are prepared.
 func (s *statement) reads() bool {
-	switch s.keyword {
-	case "explain":
+	if s.keyword == "explain" {
 		rest := *s
-		rest.keyword = s.Name(1)
-		if rest.keyword == "query" {
+		if rest.keyword = s.Name(1); rest.keyword == "query" {
 			rest.keyword = s.Name(3)
 		}
 		return rest.keyword != "explain" && rest.reads()
-	case "alter", "analyze", "attach", "begin", "commit", "create", "detach", "drop", "end", "pragma",
-		"reindex", "release", "rollback", "savepoint", "vacuum":
-		return false
 	}
 	// A word that begins no statement is a mistake, unless it is of another dialect.
-	return true
+	return !begins(s.keyword, tableWords+otherWords)
 }
 
-// apart reports, as a category for -why, whether no change of the schema can break a
-// statement that is not read.
+func begins(word, words string) bool { return word != "" && strings.Contains(words, " "+word+" ") }
+
+// apart returns a category for -why: whether no change of the schema can break a
+// statement that is not read, as it can PRAGMA table_info(notes).
 func (s *statement) apart() string {
-	switch s.keyword {
-	case "attach", "begin", "commit", "detach", "end", "release", "rollback", "savepoint", "vacuum":
+	if begins(s.keyword, otherWords) && (s.keyword != "pragma" || !strings.Contains(s.Text, "(")) {
 		return "apart"
-	case "pragma":
-		if !strings.Contains(s.Text, "(") { // PRAGMA table_info(notes)
-			return "apart"
-		}
 	}
 	return "why"
 }
 
-// readsOrWrites reports whether a statement that begins with the word reads or writes
-// rows.
-func readsOrWrites(word string) bool {
-	switch word {
-	case "select", "values", "with", "insert", "replace", "update", "delete":
-		return true
-	}
-	return false
-}
-
 // inserts reports whether the statement puts rows into a table.
 func (s *statement) inserts() bool {
-	if s.keyword == "with" {
-		for i := range s.Tokens {
-			if s.Name(i) == "insert" || s.Name(i) == "replace" {
-				return true
-			}
+	return begins(s.keyword, " insert replace ") || s.keyword == "with" && (s.has("insert") || s.has("replace"))
+}
+
+func (s *statement) has(word string) bool {
+	for i := range s.Tokens {
+		if s.Name(i) == word {
+			return true
 		}
 	}
-	return s.keyword == "insert" || s.keyword == "replace"
+	return false
 }
 
 // names returns the words of the statement that may be names, in lower case.
@@ -97,11 +88,7 @@ func (s *statement) afterFrom(i int) bool {
 	if s.Name(i-1) == "." {
 		i -= 2
 	}
-	switch s.Name(i - 1) {
-	case "from", "join", "into", "update":
-		return true
-	}
-	return false
+	return i > 0 && begins(s.Name(i-1), " from join into update ")
 }
 
 // isCalled reports whether a parenthesis follows the name at the offset, which is not
@@ -128,12 +115,12 @@ func (s *statement) inNothing() bool {
 
 // dialects matches what is common in the SQL of other databases, and what SQLite does
 // not read, in what [statement.plain] returns.
-var dialects = regexp.MustCompile(`::|:=|=>|<=>|&&|@>|<@|@@|~|#|\?[|&]|\? ?'|\\'|\$\w*\$|\(\+\)|[\w)"]\[|\b[ebnu]&?'` +
+var dialects = regexp.MustCompile(`::|:=|=>|<=>|&&|@>|<@|@@|~|#|\^|\?[|&]|\? ?'|\\'|\$\w*\$|\(\+\)|[\w)"]\[|\b[ebnu]&?'` +
 	`|\b(?:ilike|rlike|straight_join|interval|lateral|similar to|unnest|tablesample|extract|overlay|rollup|cube|sets|pivot|binary|div|xor|minus|separator)\b` +
 	`|\b(?:any|all|some|left|right|position|against|row|isnull|convert) ?\(|\btrim ?\( ?(?:both|leading|trailing)\b|\bsubstring ?\([^)]* (?:from|for)\b` +
 	`|\bselect (?:top|distinct on|sql_\w+)\b|\bfor (?:update|share|no key|key share)\b|\block in share\b|\bskip locked\b` +
 	`|\bduplicate key\b|\bon constraint\b|\binsert (?:ignore|low_priority|delayed)\b|\boverriding\b|\binto \S+ set\b|[(,] ?default ?[,)]|= ?default\b` +
-	`|\bat time zone\b|\bfetch (?:first|next)\b|\boffset \S+ rows?\b|\bwith ?\( ?\w*lock|\b(?:cross|outer) apply\b|\boutput (?:inserted|deleted)\b` +
+	`|\bat time zone\b|\b(?:limit|except|intersect) all\b|\b(?:date|time|timestamp(?:tz)?|jsonb?|uuid) ?'|\bfetch (?:first|next)\b|\boffset \S+ rows?\b|\bwith ?\( ?\w*lock|\b(?:cross|outer) apply\b|\boutput (?:inserted|deleted)\b` +
 	`|\b(?:use|force|ignore) (?:index|key)\b|\bconnect by\b|\bwithin group\b|\b(?:update|delete from) only\b` +
 	`|^delete (?:\S+ from|from .* using)\b|^update [^(]* join\b` +
 	`|^(?:call|copy|do|execute|grant|listen|lock|merge|notify|refresh|revoke|set|show|truncate|unlisten|use|describe|declare|exec|start|unlock|comment|optimize)\b`)
