@@ -120,13 +120,14 @@ func (c *checker) unlessOff(f *ast.File, queries []*query) []*query {
 
 func (d *directive) isIn(f *ast.File) bool { return f.FileStart <= d.pos && d.pos < f.FileEnd }
 
-// silenced reports whether a directive silences the check of the query at a place.
+// silenced reports whether a directive silences the check, or any if that is "", of the
+// query at a place.
 func (c *checker) silenced(q *query, check string, at place) bool {
 	if slices.Contains(q.Ignored, "") || slices.Contains(q.Ignored, check) {
 		return true
 	}
 	for _, d := range c.directives {
-		if (d.subject == "" || d.subject == check) && d.covers(q, at) {
+		if (d.subject == "" || check == "" || d.subject == check) && d.covers(q, at) {
 			d.used = true
 			return true
 		}

@@ -67,7 +67,8 @@ func (c *checker) complete(cur inspector.Cursor, added map[types.Object]bool) bo
 	case edge.KeyValueExpr_Value, edge.CompositeLit_Elts:
 		return true
 	case edge.CallExpr_Args:
-		return !c.isAdded(cur)
+		fn := callee(c.pass.TypesInfo, cur.Parent().Node().(*ast.CallExpr))
+		return !c.isAdded(cur) && !otherDrivers.MatchString(fn.Pkg().Path())
 	default:
 		return false
 	}

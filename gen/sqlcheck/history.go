@@ -3,8 +3,10 @@ package sqlcheck
 import (
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/types"
 	"regexp"
+	"strings"
 
 	"golang.org/x/tools/go/ast/inspector"
 
@@ -36,12 +38,46 @@ func (c *checker) leftOut(f *ast.File, name string) string {
 	if !ours && (migrationFiles.MatchString(name) || migrationCode.MatchString(f.Name.Name)) {
 		return name + " is a migration, for the schema before it"
 	}
-	for _, pattern := range []*regexp.Regexp{migrationTools, otherDrivers} {
-		if path := importing(f, pattern); path != "" {
-			return name + " imports " + path
-		}
+	if _, path := importing(f, migrationTools); path != "" {
+		return name + " imports " + path
+	}
+	if spec, path := importing(f, otherDrivers); spec != nil && spec.Name != nil && spec.Name.Name == "_" {
+		return name + " imports " + path // others may use pq.Array
 	}
 	return ""
+}
+
+// otherNames matches the names that drivers of other databases register.
+var otherNames = regexp.MustCompile(`postgres|pgx|mysql|sqlserver|mssql|oracle|godror|clickhouse|duckdb|snowflake|spanner`)
+
+// ofOther returns why the query is for another database, or "": the call is on what its
+// driver opened, or the file imports it and the parameters are as it has them.
+func (c *checker) ofOther(f *ast.File, cur inspector.Cursor, q *query) string {
+	if call, ok := cur.Node().(*ast.CallExpr); ok {
+		if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+			if open := c.origin(sel.X); open != nil && c.opensOther(open) {
+				return "another database was opened"
+			}
+		}
+	}
+	if _, path := importing(f, otherDrivers); path != "" && strings.Contains(q.Texts[0].SQL, "$1") {
+		return "SQL of another database: $1"
+	}
+	return ""
+}
+
+// opensOther reports whether the call is sql.Open or sql.OpenDB with the driver of another
+// database, or a function of that driver.
+func (c *checker) opensOther(call *ast.CallExpr) bool {
+	fn := callee(c.pass.TypesInfo, call)
+	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != "database/sql" || len(call.Args) == 0 {
+		return fn != nil && fn.Pkg() != nil && otherDrivers.MatchString(fn.Pkg().Path())
+	}
+	if made := c.origin(call.Args[0]); made != nil {
+		return c.opensOther(made)
+	}
+	v := c.pass.TypesInfo.Types[call.Args[0]].Value
+	return v != nil && v.Kind() == constant.String && otherNames.MatchString(constant.StringVal(v))
 }
 
 // inHistory reports whether the node is in what the program calls a migration.

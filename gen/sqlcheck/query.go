@@ -91,12 +91,20 @@ func (c *checker) inFiles(node ast.Node, find func(inspector.Cursor) *query) (al
 		}
 		var queries []*query
 		for cur := range file.Preorder(node) {
-			if q := find(cur); q != nil && c.inHistory(cur) {
-				c.silenced(q, "", q.At)
-				c.skip(q.At, "the SQL of a migration is for the schema before it")
-			} else if q != nil {
-				queries = append(queries, q)
+			q := find(cur)
+			if q == nil {
+				continue
 			}
+			why := c.ofOther(f, cur, q)
+			if c.inHistory(cur) {
+				why = "the SQL of a migration is for the schema before it"
+			}
+			if why == "" {
+				queries = append(queries, q)
+				continue
+			}
+			c.silenced(q, "", q.At)
+			c.skip(q.At, why)
 		}
 		all = append(all, c.unlessOff(f, queries)...)
 	}

@@ -152,14 +152,15 @@ var (
 		`cloud\.google\.com/go/spanner)(?:/|$)`)
 )
 
-// importing returns the first path that the file imports and the pattern matches, or "".
-func importing(f *ast.File, pattern *regexp.Regexp) string {
+// importing returns the first import of the file whose path the pattern matches, and its
+// path, or nil.
+func importing(f *ast.File, pattern *regexp.Regexp) (*ast.ImportSpec, string) {
 	for _, spec := range f.Imports {
 		if path, _ := strconv.Unquote(spec.Path.Value); pattern.MatchString(path) {
-			return path
+			return spec, path
 		}
 	}
-	return ""
+	return nil, ""
 }
 
 // isNamed reports whether t is the named type, or a pointer to it.
