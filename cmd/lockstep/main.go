@@ -33,11 +33,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 func main() {
@@ -127,7 +129,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		printManual(stdout, cmd)
 		return 0
 	case err == nil && len(args) > 0 && !cmd.takesArgs:
-		err = usage(fmt.Sprintf("found argument %q; want flags only", args[0]))
+		text := fmt.Sprintf("found argument %q; want flags only", args[0])
+		if name == "create" {
+			text += "; to begin a migration: " + wording.CommandLine(append([]string{"lockstep", "new"}, args...)...)
+		}
+		err = usage(text)
 	case err == nil:
 		err = lookUp(fs)
 	}
@@ -171,7 +177,12 @@ func find(name string, topics ...string) (command, error) {
 		names = append(names, cmd.name)
 	}
 	hint := didYouMean(name, names)
-	if hint == "" && len(topics) > 0 {
+	switch {
+	case strings.HasPrefix(name, "-"):
+		hint = "; flags come after the command, as in lockstep status --db FILE"
+	case otherNames[name] == "restore":
+		hint = "; there is no way down but a backup" + hint
+	case hint == "" && len(topics) > 0:
 		hint = "; topics are " + strings.Join(topics, ", ")
 	}
 	return command{}, fmt.Errorf("%s: no such command%s\n\tlockstep help", name, hint)
@@ -182,11 +193,38 @@ type usage string
 
 func (u usage) Error() string { return string(u) }
 
-// didYouMean returns "; did you mean X?" if one of names is close to name.
+// otherNames has what other tools call commands and flags.
+var otherNames = map[string]string{
+	"setup": "init", "install": "init",
+	"add": "new", "make": "new", "migration": "new",
+	"lint": "check", "validate": "check", "verify": "check",
+	"dry-run": "try", "plan": "try", "test": "try",
+	"up": "migrate", "apply": "migrate", "deploy": "migrate", "latest": "migrate", "run": "migrate", "upgrade": "migrate",
+	"info": "status", "history": "status", "list": "status", "log": "status", "ls": "status",
+	"down": "restore", "downgrade": "restore", "redo": "restore", "reset": "restore", "revert": "restore", "rollback": "restore", "undo": "restore",
+	"baseline": "enroll", "force": "enroll", "mark": "enroll", "stamp": "enroll",
+	"fix": "renumber", "rebase": "renumber", "rename": "renumber",
+	"diff": "schema", "dump": "schema",
+	"database": "--db", "dsn": "--db", "url": "--db", "path": "--migrations", "dir": "--migrations", "source": "--migrations",
+	"target": "--to", "config_path": "--config", "verbose": "-v --json", "v": "--json",
+}
+
+// didYouMean returns "; did you mean X?" if name is another one for X, one of names, or
+// begins it or is close to it.
 func didYouMean(name string, names []string) string {
+	name = strings.ToLower(name)
+	for _, n := range strings.Fields(otherNames[strings.TrimLeft(name, "-")]) {
+		if slices.Contains(names, n) {
+			return "; did you mean " + n + "?"
+		}
+	}
 	best, least := "", min(2, len(name)/2)+1
 	for _, n := range names {
-		if d := distance(name, n); d < least {
+		d := distance(name, n)
+		if len(name) > 2 && strings.HasPrefix(n, name) {
+			d = 0
+		}
+		if d < least {
 			best, least = n, d
 		}
 	}

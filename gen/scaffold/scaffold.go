@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,6 +32,9 @@ func text(template string, words ...string) string {
 	}
 	return strings.NewReplacer(words...).Replace(string(b))
 }
+
+// leadingZero matches a number that the user meant to give to a migration.
+var leadingZero = regexp.MustCompile(`^0[0-9]{3}$`)
 
 // Migration writes the next migration of dir, and returns its name. It refuses if the
 // files are not named and numbered as they should be. What is wrong in their SQL does not
@@ -54,6 +58,11 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 	if len(problems) > 0 {
 		return name, problems
 	}
+	if number, words, _ := strings.Cut(description, "-"); number == name.Version.String() {
+		name.Description = words
+	} else if leadingZero.MatchString(number) {
+		return name, gen.Refuse("problem", "%s: the next number is %v; leave the number out", description, name.Version)
+	}
 	if _, err := filename.Parse(name.String()); err != nil {
 		return name, fmt.Errorf("%s: %w", name, err)
 	}
@@ -63,7 +72,7 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 	}
 	pkg, _ := gen.PackageName(dir)
 	_, err = WriteNew(filepath.Join(dir, name.String()), text(template,
-		"{TITLE}", name.Version.String()+": "+strings.ReplaceAll(description, "-", " "),
+		"{TITLE}", name.Version.String()+": "+strings.ReplaceAll(name.Description, "-", " "),
 		"{FROM}", (name.Version-1).String(),
 		"{TO}", name.Version.String(),
 		"{FILE}", name.String(),
