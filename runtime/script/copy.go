@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
@@ -143,22 +144,18 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 		defer conn.Close()
 		// Somebody who only reads would be in the way later.
 		if _, err = conn.ExecContext(ctx, "BEGIN EXCLUSIVE; ROLLBACK"); err == nil {
-			faults, err = sqlite.IntegrityCheck(ctx, conn, 1)
+			faults, err = sqlite.IntegrityCheck(ctx, conn, most)
 		}
 	}
 	switch {
+	case len(faults) > 0: // before any error
+		if err := c.blame(ctx, faults); err != nil {
+			return err
+		}
 	case sqlite.IsBusy(err):
 		return err
 	case err != nil:
 		return &copyError{"what the script left", err}
-	case len(faults) > 0:
-		fact := "the script left a damaged database"
-		// It may have been damaged before.
-		before, err := sqlite.IntegrityCheck(ctx, c.live, 1)
-		if err == nil && len(before) > 0 {
-			fact, faults = "the database was damaged before the script ran", before
-		}
-		return errors.New(fact + ": integrity_check: " + strings.ReplaceAll(faults[0], "\n", ": "))
 	}
 	before, err := sqlite.Form(ctx, c.live)
 	if err != nil {
@@ -169,6 +166,34 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 		err = fmt.Errorf("the script changed the database from %s to %s; an upgrade must keep both", before, after)
 	}
 	return err
+}
+
+// most is how many faults are compared.
+const most = 1000000
+
+// blame returns an error if pages are damaged, or if the copy has more faults than the live
+// database: rows that violated a constraint before do no new harm.
+func (c *privateCopy) blame(ctx context.Context, faults []string) error {
+	before, err := sqlite.IntegrityCheck(ctx, c.live, most)
+	if err != nil && len(before) == 0 {
+		return err
+	}
+	old := make(map[string]int)
+	for _, fault := range before {
+		old[fault]++
+	}
+	isDamage := func(fault string) bool { return strings.HasPrefix(fault, "*** in database") }
+	fact := "the script left a damaged database"
+	switch {
+	case slices.ContainsFunc(before, isDamage):
+		fact, faults = "the database was damaged before the script ran", before
+	case !slices.ContainsFunc(faults, isDamage) && len(faults) <= len(before):
+		return nil // though an earlier migration may have given the table another name
+	default:
+		faults = faults[slices.IndexFunc(faults, func(fault string) bool { old[fault]--; return old[fault] < 0 }):]
+	}
+	lines := strings.Split(faults[0], "\n") // of damaged pages, the first says where
+	return errors.New(fact + ": integrity_check: " + strings.Join(lines[:min(2, len(lines))], ": "))
 }
 
 // Locked returns err, or if that says that the copy is locked, an error that says by whom.

@@ -2,7 +2,9 @@ package script_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,19 +59,46 @@ func TestCopy(t *testing.T) {
 	}
 	t.Run("IsNotBlamedOnTheScriptWhenTheDatabaseIsDamaged", func(t *testing.T) {
 		path := shopAt(t, 2, "delete")
-		db := connect(t, path, "_pragma=ignore_check_constraints(1)")
-		for _, q := range []string{"ALTER TABLE orders ADD COLUMN n CHECK (n > 0)", "UPDATE orders SET n = -1"} {
-			if _, err := db.Exec(q); err != nil {
-				t.Fatal(err)
-			}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
 		}
-		db.Close()
-		err := lockstep.Migrate(t.Context(), connect(t, path), s)
-		const want = "data.db: 0003-cents.py: the database was damaged before the script ran: integrity_check: CHECK constraint failed in orders; rolled back, still at 0002; tables were changed since 0002: table orders: column n: not expected; CHECK (n > 0): not expected: done"
+		// A page that nothing refers to. https://sqlite.org/fileformat.html#the_database_header
+		text = append(text, make([]byte, 4096)...)
+		binary.BigEndian.PutUint32(text[28:], uint32(len(text)/4096))
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err = lockstep.Migrate(t.Context(), connect(t, path), s)
+		const want = "data.db: 0003-cents.py: the database was damaged before the script ran: integrity_check: *** in database main ***: Page 10: never used; rolled back, still at 0002: done"
 		if got := message(err, path); got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
 	})
+}
+
+// A script is to blame for the rows that violate a constraint only if they did not before.
+func TestFaultyRows(t *testing.T) {
+	archive := with(shop, "0002-orders.sql", "CREATE TABLE orders (id INTEGER PRIMARY KEY, item INTEGER NOT NULL REFERENCES items, n CHECK (n > 0));\n"+
+		"INSERT INTO orders VALUES (1, 10, 1), (2, 20, 1);\nINSERT INTO runs VALUES (2);\n")
+	s := schema(t, archive, 6)
+	for statement, want := range map[string]string{
+		"SELECT 1": "<nil>", "UPDATE orders SET n = 1": "<nil>", "UPDATE orders SET n = -n": "<nil>",
+		"UPDATE orders SET n = -1": "data.db: 0003-cents.py: the script left a damaged database: integrity_check: CHECK constraint failed in orders; rolled back, still at 0002",
+	} {
+		t.Run(statement, func(t *testing.T) {
+			path := shopAt(t, 0, "wal")
+			if err := lockstep.Migrate(t.Context(), connect(t, path), schema(t, archive, 2)); err != nil {
+				t.Fatal(err)
+			}
+			execute(t, path, "PRAGMA ignore_check_constraints = 1; UPDATE orders SET n = -1 WHERE id = 1")
+			s := withScript(s, "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\ndb.execute('PRAGMA ignore_check_constraints = 1')\n"+
+				"db.execute('ALTER TABLE items ADD COLUMN cents INTEGER')\ndb.execute('"+statement+"')\ndb.commit()\n")
+			if got := message(lockstep.Migrate(t.Context(), connect(t, path), s), path); got != want {
+				t.Errorf("got %s\nwant %s", got, want)
+			}
+		})
+	}
 }
 
 // As long as a database is empty, only the program's connection knows what it shall become.
