@@ -18,7 +18,8 @@ type tableParser struct {
 }
 
 func (p *tableParser) table() {
-	kind, name, _ := p.create()
+	p.expect("create")
+	kind, name, _ := p.object()
 	p.failed = p.failed || kind != "table"
 	p.t.name = name
 	p.expect("(")
@@ -26,7 +27,7 @@ func (p *tableParser) table() {
 		p.column()
 	}
 	for !p.failed && !p.peek(")") {
-		p.constraint()
+		p.constraint(nil)
 		p.accept(",") // optional between constraints
 	}
 	p.expect(")")
@@ -60,7 +61,7 @@ func (p *tableParser) column() {
 	}
 	c.typ = p.lexemes[begin:p.at]
 	for !p.failed && !p.peek(",") && !p.peek(")") {
-		p.columnConstraint(&c)
+		p.constraint(&c)
 	}
 	p.t.columns = append(p.t.columns, c)
 }
@@ -85,8 +86,26 @@ func (p *tableParser) atType() bool {
 	return false
 }
 
-func (p *tableParser) columnConstraint(c *column) {
+// constraint takes a constraint of a column, or of the table if c is nil.
+func (p *tableParser) constraint(c *column) {
 	switch {
+	case p.accept("constraint"):
+		p.name()
+	case p.accept("check"):
+		p.t.checks = append(p.t.checks, p.group())
+		p.conflict() // has no effect
+	case p.accept("primary", "key"):
+		p.t.primary = p.key(c)
+	case p.accept("unique"):
+		p.t.unique = append(p.t.unique, p.key(c))
+	case c == nil && p.accept("foreign", "key"):
+		columns := p.names()
+		p.expect("references")
+		p.references(columns)
+	case c == nil:
+		p.deferrable()
+	case p.accept("references"):
+		p.references([]string{c.name})
 	case p.accept("null"):
 		p.conflict()
 	case p.accept("not", "null"):
@@ -100,46 +119,6 @@ func (p *tableParser) columnConstraint(c *column) {
 		if c.stored = p.accept("stored"); !c.stored {
 			p.accept("virtual")
 		}
-	case p.accept("primary", "key"):
-		p.t.primary = &key{
-			columns:       []keyColumn{{name: c.name, desc: p.desc()}},
-			conflict:      p.conflict(),
-			autoincrement: p.accept("autoincrement"),
-			inline:        true,
-		}
-	case p.accept("unique"):
-		p.t.unique = append(p.t.unique, key{columns: []keyColumn{{name: c.name}}, conflict: p.conflict()})
-	case p.accept("references"):
-		p.references([]string{c.name})
-	default:
-		p.eitherConstraint()
-	}
-}
-
-func (p *tableParser) constraint() {
-	switch {
-	case p.accept("primary", "key"):
-		k := p.key()
-		p.t.primary = &k
-	case p.accept("unique"):
-		p.t.unique = append(p.t.unique, p.key())
-	case p.accept("foreign", "key"):
-		columns := p.names()
-		p.expect("references")
-		p.references(columns)
-	default:
-		p.eitherConstraint()
-	}
-}
-
-// eitherConstraint takes what can be part of a column and of the table.
-func (p *tableParser) eitherConstraint() {
-	switch {
-	case p.accept("constraint"):
-		p.name()
-	case p.accept("check"):
-		p.t.checks = append(p.t.checks, p.group())
-		p.conflict() // has no effect
 	default:
 		p.deferrable()
 	}
@@ -180,35 +159,39 @@ func (p *tableParser) desc() bool {
 	return p.accept("desc")
 }
 
-// key takes the columns of a key of the table.
-func (p *tableParser) key() (k key) {
-	p.expect("(")
-	p.list(func() {
-		c := keyColumn{name: p.name()}
-		if p.accept("collate") {
-			c.collation = p.name()
-		}
-		c.desc = p.desc()
-		k.columns = append(k.columns, c)
-	})
-	k.autoincrement = p.accept("autoincrement")
-	p.expect(")")
+// key takes the rest of a key: of a column, or of the table if c is nil.
+func (p *tableParser) key(c *column) *key {
+	k := &key{inline: c != nil}
+	if c != nil {
+		k.columns = []keyColumn{{name: c.name, desc: p.desc()}}
+	} else {
+		p.list(func() {
+			c := keyColumn{name: p.name()}
+			if p.accept("collate") {
+				c.collation = p.name()
+			}
+			c.desc = p.desc()
+			k.columns = append(k.columns, c)
+			k.autoincrement = p.accept("autoincrement")
+		})
+	}
 	k.conflict = p.conflict()
+	k.autoincrement = p.accept("autoincrement") || k.autoincrement
 	return k
 }
 
 // names takes names in parentheses.
 func (p *tableParser) names() (names []string) {
-	p.expect("(")
 	p.list(func() { names = append(names, p.name()) })
-	p.expect(")")
 	return names
 }
 
-// list takes items with commas between them.
+// list takes items in parentheses.
 func (p *tableParser) list(item func()) {
+	p.expect("(")
 	for item(); p.accept(","); item() {
 	}
+	p.expect(")")
 }
 
 // references takes what follows REFERENCES. MATCH has no effect.

@@ -11,26 +11,24 @@ type Definition struct {
 // Definition returns what the statement creates, alters or drops. ok is false if it
 // is another statement, or one that SQLite refuses.
 func (s *Statement) Definition() (d Definition, ok bool) {
-	p := parser{lexemes: s.script.head(s.First, s.End)}
-	switch s.keyword {
-	case "create", "alter", "drop":
-		p.next()
-	default:
+	keyword := s.Keyword()
+	if keyword != "create" && keyword != "alter" && keyword != "drop" {
 		return d, false
 	}
+	p := parser{lexemes: lex(s.SQL)[1:]}
 	d.Kind, d.Name, _ = p.object()
 	d.Table = d.Name
 	switch {
 	case d.Kind == "virtual":
 		d.Kind = "table"
-	case s.keyword == "create" && (d.Kind == "index" || d.Kind == "trigger"):
+	case keyword == "create" && (d.Kind == "index" || d.Kind == "trigger"):
 		// ON comes before the table and nowhere else: as a column after UPDATE OF it is
 		// in quotes.
 		for !p.accept("on") && !p.failed {
 			p.next()
 		}
 		d.Table = p.qualified()
-	case s.keyword == "alter" && p.accept("rename", "to"):
+	case keyword == "alter" && p.accept("rename", "to"):
 		d.NewName = p.name()
 	}
 	return d, !p.failed
@@ -41,23 +39,6 @@ func (s *Statement) Definition() (d Definition, ok bool) {
 func (s *Statement) Defines(name string) bool {
 	d, ok := s.Definition()
 	return ok && (Equal(d.Name, name) || Equal(d.NewName, name))
-}
-
-// head returns the lexemes of Tokens[from:end] that can be part of a definition:
-// those before the first parenthesis, AS or semicolon.
-func (s *Script) head(from, end int) []lexeme {
-	lexemes := make([]lexeme, 0, 12)
-	for i, t := range s.Tokens[from:end] {
-		if t.Kind == Directive {
-			continue
-		}
-		l := lexeme{kind: t.Kind, text: s.Token(from + i)}
-		if l.kind == Semicolon || l.text == "(" || l.kind == Word && Equal(l.text, "as") {
-			break
-		}
-		lexemes = append(lexemes, l)
-	}
-	return lexemes
 }
 
 // A parser goes through the lexemes of a statement that SQLite accepts. At what it
@@ -152,16 +133,12 @@ func (p *parser) rest() []lexeme {
 	return rest
 }
 
-// create takes the beginning of a CREATE statement, as [parser.object] does.
-func (p *parser) create() (kind, name string, unique bool) {
-	p.expect("create")
-	return p.object()
-}
-
 // object takes what follows CREATE, ALTER or DROP, up to and including the name of
 // the object. The kind of a virtual table is "virtual".
 func (p *parser) object() (kind, name string, unique bool) {
-	p.temporary()
+	if !p.accept("temp") {
+		p.accept("temporary")
+	}
 	unique = p.accept("unique")
 	switch {
 	case p.accept("virtual", "table"):
@@ -175,10 +152,4 @@ func (p *parser) object() (kind, name string, unique bool) {
 		p.accept("if", "exists")
 	}
 	return kind, p.qualified(), unique
-}
-
-func (p *parser) temporary() {
-	if !p.accept("temp") {
-		p.accept("temporary")
-	}
 }

@@ -13,10 +13,10 @@ import (
 func Fingerprint(objects []Object) string {
 	h := sha256.New()
 	var buf []byte
-	for _, e := range inOrder(objects) {
-		buf = append(append(buf[:0], e.Type...), 0)
-		buf = append(append(buf, e.name...), 0)
-		for _, l := range lex(e.SQL) {
+	for _, o := range inOrder(objects) {
+		buf = append(append(buf[:0], o.Type...), 0)
+		buf = append(append(buf, Fold(o.Name)...), 0)
+		for _, l := range lex(o.SQL) {
 			buf = append(append(buf, l.key...), 0)
 		}
 		h.Write(append(buf, 0, 0))

@@ -28,55 +28,39 @@ func (o *Object) MayRefer() bool {
 // SQLite's own tables and lockstep's.
 func FormatSchema(objects []Object) string {
 	var b strings.Builder
-	for i, e := range inOrder(objects) {
-		if i > 0 && e.first {
+	table := ""
+	for i, o := range inOrder(objects) {
+		if i > 0 && Fold(o.Table) != table {
 			b.WriteByte('\n')
 		}
-		b.WriteString(e.SQL)
-		b.WriteString(closeComment(e.SQL))
-		b.WriteString(";\n")
+		table = Fold(o.Table)
+		b.WriteString(o.SQL + closeComment(o.SQL) + ";\n")
 	}
 	return b.String()
 }
 
-// An entry is an object and what decides its place in a schema.
-type entry struct {
-	*Object
-	name, table string // in lower case
-	rank        int    // among what belongs to the same table or view
-	view        int    // 1 if it is a view, or belongs to one
-	first       bool   // of what belongs to the same table or view
-}
-
 // inOrder returns the objects that are part of a written schema, in its order.
-func inOrder(objects []Object) []entry {
+func inOrder(objects []Object) []Object {
 	views := map[string]int{}
+	var written []Object
 	for _, o := range objects {
+		if o.SQL != "" && !isInternal(o.Name) {
+			written = append(written, o)
+		}
 		if o.Type == "view" {
 			views[Fold(o.Name)] = 1
 		}
 	}
-	entries := make([]entry, 0, len(objects))
-	for i := range objects {
-		o := &objects[i]
-		if o.SQL == "" || isInternal(o.Name) {
-			continue
-		}
-		rank := slices.Index([]string{"index", "trigger"}, o.Type)
-		entries = append(entries, entry{o, Fold(o.Name), Fold(o.Table), rank, views[Fold(o.Table)], false})
-	}
-	slices.SortFunc(entries, func(a, b entry) int {
+	kinds := []string{"index", "trigger"}
+	slices.SortFunc(written, func(a, b Object) int {
 		return cmp.Or(
-			cmp.Compare(a.view, b.view),
-			cmp.Compare(a.table, b.table),
-			cmp.Compare(a.rank, b.rank),
-			cmp.Compare(a.name, b.name),
+			cmp.Compare(views[Fold(a.Table)], views[Fold(b.Table)]),
+			cmp.Compare(Fold(a.Table), Fold(b.Table)),
+			cmp.Compare(slices.Index(kinds, a.Type), slices.Index(kinds, b.Type)),
+			cmp.Compare(Fold(a.Name), Fold(b.Name)),
 			cmp.Compare(a.Name, b.Name))
 	})
-	for i := range entries {
-		entries[i].first = i == 0 || entries[i].table != entries[i-1].table
-	}
-	return entries
+	return written
 }
 
 // closeComment returns what must come between the statement and a semicolon, so that
@@ -101,7 +85,7 @@ func ParseSchema(schema string) ([]Object, error) {
 		}
 		sql := strings.TrimSuffix(strings.TrimSuffix(stmt.SQL, ";"), "\n")
 		d, ok := stmt.Definition()
-		if !ok || stmt.keyword != "create" {
+		if !ok || stmt.Keyword() != "create" {
 			return nil, fmt.Errorf("line %d: found %.40q; want CREATE TABLE, INDEX, VIEW or TRIGGER", stmt.Line, sql)
 		}
 		objects = append(objects, Object{d.Kind, d.Name, d.Table, sql})

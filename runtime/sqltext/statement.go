@@ -2,6 +2,7 @@ package sqltext
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,12 +14,8 @@ type Statement struct {
 
 	First, End int // it is the script's Tokens[First:End]
 
-	script   *Script
-	keyword  string
-	pragma   string
-	argument bool // of the pragma
-	rows     bool
-	open     bool // the script ends before the statement does
+	script *Script
+	open   bool // the script ends before the statement does
 }
 
 // Statements cuts the script into statements. ends has, for each, the number of
@@ -96,86 +93,73 @@ func (s *Script) end(from int) (end int, open bool) {
 // createsTrigger reports whether the statement at from is a CREATE TRIGGER, or the
 // EXPLAIN of one.
 func (s *Script) createsTrigger(from int) bool {
-	if word := s.Token(from); !Equal(word, "create") && !Equal(word, "explain") {
-		return false
+	words := s.explained(from)
+	if Equal(words[1], "temp") || Equal(words[1], "temporary") {
+		return Equal(words[0], "create") && Equal(words[2], "trigger")
 	}
-	p := parser{lexemes: s.head(from, len(s.Tokens))}
-	if p.accept("explain") && p.accept("query") {
-		p.accept("plan")
+	return Equal(words[0], "create") && Equal(words[1], "trigger")
+}
+
+// explained returns the beginning of the statement at from, after EXPLAIN and
+// EXPLAIN QUERY PLAN.
+func (s *Script) explained(from int) []string {
+	words := make([]string, 0, 8)
+	for ; len(words) < cap(words); from++ {
+		if from >= len(s.Tokens) {
+			words = append(words, "")
+		} else if s.Tokens[from].Kind != Directive {
+			words = append(words, s.Token(from))
+		}
 	}
-	if !p.accept("create") {
-		return false
+	switch {
+	case !Equal(words[0], "explain"):
+		return words
+	case Equal(words[1], "query"):
+		return words[3:]
 	}
-	p.temporary()
-	return p.peek("trigger")
+	return words[1:]
 }
 
 // append appends the statement that is Tokens[from:end]. It begins after those in
 // stmts.
 func (s *Script) append(stmts []Statement, from, end int) []Statement {
-	pos, line := 0, 1
+	begin, line := 0, 1
 	if n := len(stmts); n > 0 {
-		pos, line = stmts[n-1].Pos, stmts[n-1].Line
+		begin, line = stmts[n-1].Pos, stmts[n-1].Line
 	}
-	begin := s.Tokens[from].Pos
-	line += strings.Count(s.Text[pos:begin], "\n")
-	return append(stmts, s.statement(from, end, line))
-}
-
-func (s *Script) statement(from, end, line int) Statement {
 	pos := s.Tokens[from].Pos
-	stmt := Statement{SQL: s.Text[pos:s.Tokens[end-1].End], Pos: pos, Line: line, First: from, End: end, script: s}
-	stmt.keyword = Fold(s.Token(from))
-	switch stmt.keyword {
-	case "select", "values", "with", "explain":
-		stmt.rows = true
-	case "pragma":
-		stmt.rows = true
-		stmt.readPragma()
-	case "insert", "replace", "update", "delete":
-		for i := from + 1; i < end && !stmt.rows; i++ {
-			stmt.rows = s.Tokens[i].Kind == Word && Equal(s.Token(i), "returning")
-		}
-	}
-	return stmt
-}
-
-// readPragma reads "PRAGMA schema.name = argument" or "PRAGMA schema.name(argument)".
-func (s *Statement) readPragma() {
-	var words [3]string // after PRAGMA
-	n := 0
-	for i := s.First + 1; i < s.End; i++ {
-		text := s.script.Token(i)
-		switch s.script.Tokens[i].Kind {
-		case Directive:
-			continue
-		case Punct:
-			s.argument = s.argument || text != "."
-		}
-		if n < len(words) {
-			words[n] = text
-			n++
-		}
-	}
-	name := words[0]
-	if words[1] == "." {
-		name = words[2]
-	}
-	s.pragma = Name(name)
+	line += strings.Count(s.Text[begin:pos], "\n")
+	return append(stmts, Statement{SQL: s.Text[pos:s.Tokens[end-1].End], Pos: pos, Line: line, First: from, End: end, script: s})
 }
 
 // Keyword returns the statement's first word in lower case.
-func (s *Statement) Keyword() string { return s.keyword }
+func (s *Statement) Keyword() string { return Fold(s.script.Token(s.First)) }
 
 // ReturnsRows reports whether the statement may return rows, which must be read to
 // the end for the statement to have its whole effect.
-func (s *Statement) ReturnsRows() bool { return s.rows }
+func (s *Statement) ReturnsRows() bool {
+	switch s.Keyword() {
+	case "select", "values", "with", "explain", "pragma":
+		return true
+	case "insert", "replace", "update", "delete":
+		return slices.ContainsFunc(s.script.Tokens[s.First:s.End], func(t Token) bool {
+			return t.Kind == Word && Equal(s.script.Text[t.Pos:t.End], "returning")
+		})
+	}
+	return false
+}
 
 // Pragma returns the name of the pragma, in lower case and without a schema name,
 // or "" if the statement is no PRAGMA.
 //
 // https://sqlite.org/pragma.html#syntax
-func (s *Statement) Pragma() string { return s.pragma }
+func (s *Statement) Pragma() string {
+	if s.Keyword() != "pragma" {
+		return ""
+	}
+	name, _ := s.SetsConnection()
+	return name
+}
 
 // Skipped reports whether an upgrade skips the statement because lockstep does its
 // work: PRAGMA foreign_keys and PRAGMA foreign_key_check and, in the upgrade's
@@ -184,11 +168,12 @@ func (s *Statement) Pragma() string { return s.pragma }
 //
 // https://sqlite.org/lang_altertable.html#otheralter
 func (s *Statement) Skipped(transaction bool) bool {
-	switch s.keyword {
+	switch s.Keyword() {
 	case "begin", "commit", "end":
 		return transaction
 	}
-	return s.pragma == "foreign_keys" || s.pragma == "foreign_key_check"
+	pragma := s.Pragma()
+	return pragma == "foreign_keys" || pragma == "foreign_key_check"
 }
 
 // SetsConnection returns the pragma that the statement is, or explains: EXPLAIN
@@ -198,20 +183,15 @@ func (s *Statement) Skipped(transaction bool) bool {
 //
 // https://sqlite.org/pragma.html
 func (s *Statement) SetsConnection() (pragma string, sets bool) {
-	if s.keyword != "explain" {
-		return s.pragma, s.argument && !inDatabase(s.pragma)
+	words := s.script.explained(s.First)
+	if !Equal(words[0], "pragma") {
+		return "", false
 	}
-	for i := s.First + 1; i < s.End; i++ {
-		switch word := s.script.Name(i); {
-		case s.script.Tokens[i].Kind == Directive || word == "query" || word == "plan":
-		case word == "pragma":
-			explained := s.script.statement(i, s.End, s.Line)
-			return explained.SetsConnection()
-		default:
-			return "", false
-		}
+	if words[2] == "." {
+		words = words[2:]
 	}
-	return "", false
+	pragma = Name(words[1])
+	return pragma, words[2] != "" && words[2] != ";" && !inDatabase(pragma)
 }
 
 // inDatabase reports whether a pragma is about the contents of the database, or is

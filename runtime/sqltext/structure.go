@@ -42,21 +42,18 @@ func rank(name string) int {
 	return slices.Index([]string{"PRIMARY KEY", "UNIQUE", "CHECK", "FOREIGN KEY", "STRICT", "WITHOUT ROWID"}, name)
 }
 
-func (p *part) same(other *part) bool { return Equal(p.name, other.name) && p.form == other.form }
-
-func sameParts(a, b []part) bool {
-	return slices.EqualFunc(a, b, func(p, q part) bool { return p.same(&q) })
-}
+func samePart(a, b part) bool { return Equal(a.name, b.name) && a.form == b.form }
 
 func (s *structure) same(other *structure) bool {
-	return s.kind == other.kind && sameParts(s.columns, other.columns) && sameParts(s.parts, other.parts)
+	return s.kind == other.kind && slices.EqualFunc(s.columns, other.columns, samePart) && slices.EqualFunc(s.parts, other.parts, samePart)
 }
 
 // structure returns the structure of o. Other objects decide what names in it mean.
 func (o *Object) structure(objects []Object) structure {
 	lexemes := lex(o.SQL)
 	p := parser{lexemes: lexemes}
-	kind, _, unique := p.create()
+	p.expect("create")
+	kind, _, unique := p.object()
 	begin := p.at
 	s, ok := structure{kind: kind}, !p.failed
 	switch kind {
@@ -182,8 +179,8 @@ func (s *structure) differences(found *structure) (lines []string) {
 	if !slices.EqualFunc(wantOrder, foundOrder, Equal) {
 		lines = append(lines, "columns: want "+strings.Join(wantOrder, ", ")+", found "+strings.Join(foundOrder, ", "))
 	}
-	unexpected := found.without(s)
-	for _, missing := range s.without(found) {
+	unexpected := without(found.parts, s.parts)
+	for _, missing := range without(s.parts, found.parts) {
 		i := slices.IndexFunc(unexpected, func(u part) bool { return u.name == missing.name })
 		if i < 0 {
 			lines = append(lines, "want "+missing.text+", found none")
@@ -200,22 +197,18 @@ func (s *structure) differences(found *structure) (lines []string) {
 
 // column returns the column of that name, or nil.
 func (s *structure) column(name string) *part {
-	for i := range s.columns {
-		if Equal(s.columns[i].name, name) {
-			return &s.columns[i]
-		}
+	i := slices.IndexFunc(s.columns, func(p part) bool { return Equal(p.name, name) })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &s.columns[i]
 }
 
-// without returns the parts of s that are not in other.
-func (s *structure) without(other *structure) (parts []part) {
-	for _, p := range s.parts {
-		if !slices.ContainsFunc(other.parts, func(q part) bool { return p.same(&q) }) {
-			parts = append(parts, p)
-		}
-	}
-	return parts
+// without returns the parts that are not among others.
+func without(parts, others []part) []part {
+	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool {
+		return slices.ContainsFunc(others, func(o part) bool { return samePart(p, o) })
+	})
 }
 
 // body returns the text to show of s beside other.

@@ -12,7 +12,7 @@ type table struct {
 	name         string
 	columns      []column
 	primary      *key // the PRIMARY KEY, or nil
-	unique       []key
+	unique       []*key
 	checks       [][]lexeme
 	foreign      []foreignKey
 	strict       bool
@@ -61,8 +61,8 @@ func (t *table) structure(objects []Object) structure {
 	if t.primary != nil {
 		s.add(t.keyPart("PRIMARY KEY", t.primary))
 	}
-	for i := range t.unique {
-		p := t.keyPart("UNIQUE", &t.unique[i])
+	for _, k := range t.unique {
+		p := t.keyPart("UNIQUE", k)
 		// SQLite makes one index for both, and none for a primary key that is the rowid.
 		if t.primary == nil || t.hasRowidAlias() || p.form != s.parts[0].form {
 			s.add(p)
