@@ -126,14 +126,15 @@ func (p *tableParser) constraint(c *column) {
 
 // value takes what follows DEFAULT.
 func (p *tableParser) value() []lexeme {
-	if p.peek("(") {
-		return p.group()
-	}
 	begin := p.at
-	if !p.accept("+") {
-		p.accept("-")
+	if p.peek("(") {
+		p.group()
+	} else {
+		if !p.accept("+") {
+			p.accept("-")
+		}
+		p.next()
 	}
-	p.next()
 	return p.lexemes[begin:p.at]
 }
 

@@ -123,16 +123,6 @@ func (p *parser) group() []lexeme {
 	return nil
 }
 
-// rest takes all that is left.
-func (p *parser) rest() []lexeme {
-	if p.failed {
-		return nil
-	}
-	rest := p.lexemes[p.at:]
-	p.at = len(p.lexemes)
-	return rest
-}
-
 // object takes what follows CREATE, ALTER or DROP, up to and including the name of
 // the object. The kind of a virtual table is "virtual".
 func (p *parser) object() (kind, name string, unique bool) {

@@ -83,7 +83,7 @@ func diffCases() []diffCase {
 		{"ShowsViews", list(notes, view), list(notes, "CREATE VIEW titles AS\n\tSELECT title, id -- too\n\tFROM notes"),
 			"view titles: want SELECT title FROM notes, found SELECT title, id FROM notes", ""},
 		{"ShowsColumnsOfViews", list(notes, view), list(notes, "CREATE VIEW titles(t) AS SELECT title FROM notes"),
-			"view titles: want AS SELECT title FROM notes, found (t) AS SELECT title FROM notes", ""},
+			"view titles: want SELECT title FROM notes, found (t) AS SELECT title FROM notes", ""},
 		{"ShowsTriggers", list(notes, tags, touch), list(notes, tags, strings.Replace(touch, "AFTER UPDATE", "AFTER DELETE", 1)),
 			"trigger touch: want AFTER UPDATE ON notes BEGIN DELETE FROM tags WHERE note = new.id; END, found AFTER DELETE ON notes BEGIN DELETE FROM tags WHERE note = new.id; END", ""},
 		{"NarrowsLongTexts", list(notes, tags, long("10")), list(notes, tags, long("100")),

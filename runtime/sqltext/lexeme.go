@@ -112,14 +112,6 @@ func show(lexemes []lexeme) string {
 	return b.String()
 }
 
-// unwrap takes off the parentheses around a whole expression.
-func unwrap(lexemes []lexeme) []lexeme {
-	for len(lexemes) > 2 && lexemes[0].text == "(" && closing(lexemes, 0) == len(lexemes)-1 {
-		lexemes = lexemes[1 : len(lexemes)-1]
-	}
-	return lexemes
-}
-
 // closing returns the index of the parenthesis that closes the one at i, or -1.
 func closing(lexemes []lexeme, i int) int {
 	depth := 0

@@ -13,7 +13,7 @@ import (
 type structure struct {
 	kind    string // "table", "virtual", "index", "view", "trigger", or "" if not understood
 	columns []part // of a table, in order
-	parts   []part // the rest
+	parts   []part // the rest, in any order
 	text    string // the statement without CREATE and the name, for people
 }
 
@@ -27,25 +27,18 @@ type part struct {
 // write appends to the part.
 func (p *part) write(form, text string) { p.form, p.text = p.form+form, p.text+text }
 
-// add adds a part of a table, whose order in the statement means nothing and which
-// means nothing more if it is there twice.
+// add adds a part of a table, which means nothing more if it is there twice.
 func (s *structure) add(p part) {
-	i, found := slices.BinarySearchFunc(s.parts, p, func(a, b part) int {
-		return cmp.Or(cmp.Compare(rank(a.name), rank(b.name)), cmp.Compare(a.form, b.form))
-	})
-	if !found {
-		s.parts = slices.Insert(s.parts, i, p)
+	if !slices.ContainsFunc(s.parts, func(q part) bool { return samePart(p, q) }) {
+		s.parts = append(s.parts, p)
 	}
-}
-
-func rank(name string) int {
-	return slices.Index([]string{"PRIMARY KEY", "UNIQUE", "CHECK", "FOREIGN KEY", "STRICT", "WITHOUT ROWID"}, name)
 }
 
 func samePart(a, b part) bool { return Equal(a.name, b.name) && a.form == b.form }
 
 func (s *structure) same(other *structure) bool {
-	return s.kind == other.kind && slices.EqualFunc(s.columns, other.columns, samePart) && slices.EqualFunc(s.parts, other.parts, samePart)
+	return s.kind == other.kind && slices.EqualFunc(s.columns, other.columns, samePart) &&
+		len(s.parts) == len(other.parts) && len(without(s.parts, other.parts)) == 0
 }
 
 // structure returns the structure of o. Other objects decide what names in it mean.
@@ -54,63 +47,70 @@ func (o *Object) structure(objects []Object) structure {
 	p := parser{lexemes: lexemes}
 	p.expect("create")
 	kind, _, unique := p.object()
+	text := ""
+	if unique {
+		text = "UNIQUE "
+	}
+	if kind == "view" {
+		p.accept("as")
+	}
 	begin := p.at
-	s, ok := structure{kind: kind}, !p.failed
+	s, form := structure{}, ""
 	switch kind {
 	case "table":
-		var t *table
-		if t, ok = parseTable(lexemes); ok {
+		if t, ok := parseTable(lexemes); ok {
 			s = t.structure(objects)
 		}
 	case "virtual":
-		s.parts = []part{{form: keys(p.rest())}}
+		form = keys(lexemes[begin:])
 	case "index":
-		s.parts, ok = indexParts(&p, unique, objects)
+		form = indexForm(&p, objects)
 	case "view", "trigger":
 		p.accept("before") // which holds without it
 		e := expression{p, false, o.names(objects)}
-		s.parts = []part{{form: e.body()}}
+		form = e.body()
 	}
-	if !ok {
-		return structure{parts: []part{{form: exact(lexemes)}}, text: show(lexemes)}
+	if form != "" {
+		s = structure{kind: kind, parts: []part{{form: text + form}}}
+	} else if s.kind == "" {
+		s.parts = []part{{form: exact(lexemes)}}
 	}
-	s.text = show(lexemes[begin:])
-	if unique {
-		s.text = "UNIQUE " + s.text
-	}
+	s.text = text + show(lexemes[begin:])
 	return s
 }
 
-// indexParts reads what follows the name of the index in a CREATE INDEX statement.
+// indexForm reads what follows the name of the index in a CREATE INDEX statement. It returns
+// "" if it does not understand it.
 //
 // https://sqlite.org/lang_createindex.html
-func indexParts(p *parser, unique bool, objects []Object) (parts []part, ok bool) {
+func indexForm(p *parser, objects []Object) string {
 	p.expect("on")
 	t := findTable(objects, p.name())
-	parts = []part{{name: "ON", form: quoteFolded(t.name)}}
-	if unique {
-		parts = append(parts, part{name: "UNIQUE"})
-	}
+	form := quoteFolded(t.name)
 	e := expression{parser{lexemes: p.group()}, true, t.knows}
 	for more := true; more; more = e.accept(",") {
-		form, collation := e.expr(1), ""
-		if collated, ok := strings.CutPrefix(form, "(collate "); ok {
-			collation, form, _ = strings.Cut(collated[:len(collated)-1], " ")
+		term, collation := e.expr(1), ""
+		if collated, ok := strings.CutPrefix(term, "(collate "); ok {
+			collation, term, _ = strings.Cut(collated[:len(collated)-1], " ")
 		}
 		// A string that is the name of a column is the column.
-		if name := Unquote(form); t.column(name) != nil {
-			form = quoteFolded(name)
+		if name := Unquote(term); t.column(name) != nil {
+			term = quoteFolded(name)
 			collation = cmp.Or(collation, quoteFolded(t.columnCollation(name)))
 		}
-		if form += " COLLATE " + collation; !e.accept("asc") && e.accept("desc") {
+		form += ", " + term + " COLLATE " + collation
+		if !e.accept("asc") && e.accept("desc") {
 			form += " DESC"
 		}
-		parts = append(parts, part{name: "TERM", form: form})
 	}
 	if p.accept("where") {
-		parts = append(parts, part{name: "WHERE", form: t.form(p.rest())})
+		form += " WHERE " + t.form(p.lexemes[p.at:])
+		p.at = len(p.lexemes)
 	}
-	return parts, !p.failed && p.done() && !e.failed && e.done()
+	if p.failed || p.at < len(p.lexemes) || e.failed || e.at < len(e.lexemes) {
+		return ""
+	}
+	return form
 }
 
 // names returns a function that reports whether a name occurs in the schema where it
@@ -155,7 +155,7 @@ func findTable(objects []Object, name string) *table {
 // differences says how found differs from s, in the words of the clauses.
 func (s *structure) differences(found *structure) (lines []string) {
 	if s.kind != "table" || found.kind != "table" {
-		return []string{wantFound(s.body(found), found.body(s))}
+		return []string{wantFound(s.text, found.text)}
 	}
 	var wantOrder, foundOrder []string // of the columns that both have
 	for _, w := range s.columns {
@@ -209,15 +209,6 @@ func without(parts, others []part) []part {
 	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool {
 		return slices.ContainsFunc(others, func(o part) bool { return samePart(p, o) })
 	})
-}
-
-// body returns the text to show of s beside other.
-func (s *structure) body(other *structure) string {
-	const as = "AS "
-	if s.kind == "view" && strings.HasPrefix(s.text, as) && strings.HasPrefix(other.text, as) {
-		return s.text[len(as):]
-	}
-	return s.text
 }
 
 // wantFound shows two texts. Of long ones it cuts the words that both have at their

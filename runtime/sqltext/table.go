@@ -69,7 +69,7 @@ func (t *table) structure(objects []Object) structure {
 		}
 	}
 	for _, check := range t.checks {
-		s.add(part{"CHECK", t.form(check), "CHECK (" + show(unwrap(check)) + ")"})
+		s.add(part{"CHECK", t.form(check), "CHECK (" + show(check) + ")"})
 	}
 	for _, fk := range t.foreign {
 		s.add(t.foreignPart(fk, objects))
@@ -90,12 +90,7 @@ func (t *table) columnPart(c *column) part {
 		clause("NOT NULL"+onConflict(c.conflict), "NOT NULL"+onConflict(c.conflict))
 	}
 	if form := t.defaultForm(c); form != "null" {
-		value := unwrap(c.value)
-		text := show(value)
-		if len(value) > 2 {
-			text = "(" + text + ")"
-		}
-		clause("DEFAULT "+form, "DEFAULT "+text)
+		clause("DEFAULT "+form, "DEFAULT "+show(c.value))
 	}
 	if collation := t.columnCollation(c.name); collation != "binary" {
 		clause("COLLATE "+collation, "COLLATE "+c.collation)
@@ -105,7 +100,7 @@ func (t *table) columnPart(c *column) part {
 		if c.stored {
 			end = ") STORED"
 		}
-		clause("AS ("+t.form(c.generated)+end, "AS ("+show(unwrap(c.generated))+end)
+		clause("AS ("+t.form(c.generated)+end, "AS ("+show(c.generated)+end)
 	}
 	p.text = strings.TrimPrefix(p.text, " ")
 	return p
