@@ -7,14 +7,14 @@ import "strings"
 //
 // https://sqlite.org/lang_createtable.html
 func parseTable(lexemes []lexeme) (t *table, ok bool) {
-	p := &tableParser{parser: parser{lexemes: lexemes}}
+	p := &tableParser{parser{lexemes: lexemes}, &table{}}
 	p.table()
-	return &p.t, !p.failed
+	return p.t, !p.failed
 }
 
 type tableParser struct {
 	parser
-	t table
+	t *table
 }
 
 func (p *tableParser) table() {
@@ -71,19 +71,14 @@ func (p *tableParser) atType() bool {
 	if p.done() {
 		return false
 	}
-	switch l := p.lexemes[p.at]; l.kind {
-	case Quoted, String:
-		return true
-	case Word:
-		switch Fold(l.text) {
-		case "constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "deferrable", "as":
-			return false
-		case "generated":
-			return !p.peek("generated", "always", "as")
-		}
-		return true
+	l := p.lexemes[p.at]
+	switch Fold(l.text) {
+	case "constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "deferrable", "as":
+		return false
+	case "generated":
+		return !p.peek("generated", "always", "as")
 	}
-	return false
+	return l.kind == Word || l.kind == Quoted || l.kind == String
 }
 
 // constraint takes a constraint of a column, or of the table if c is nil.
@@ -138,27 +133,18 @@ func (p *tableParser) value() []lexeme {
 	return p.lexemes[begin:p.at]
 }
 
-// conflict takes an ON CONFLICT clause. ABORT is the default.
+// conflict takes an ON CONFLICT clause and returns it, or "" for ABORT, the default.
 //
 // https://sqlite.org/lang_conflict.html
 func (p *tableParser) conflict() string {
-	if !p.accept("on", "conflict") {
+	if !p.accept("on", "conflict") || p.accept("abort") {
 		return ""
 	}
-	how := p.next().key
-	if how == "abort" {
-		return ""
-	}
-	return how
+	return " ON CONFLICT " + strings.ToUpper(p.next().text)
 }
 
 // desc takes the order of a column. ASC is the default.
-func (p *tableParser) desc() bool {
-	if p.accept("asc") {
-		return false
-	}
-	return p.accept("desc")
-}
+func (p *tableParser) desc() bool { return !p.accept("asc") && p.accept("desc") }
 
 // key takes the rest of a key: of a column, or of the table if c is nil.
 func (p *tableParser) key(c *column) *key {

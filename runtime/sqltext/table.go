@@ -87,7 +87,7 @@ func (t *table) columnPart(c *column) part {
 	p := part{name: c.name, form: c.typeForm(), text: show(c.typ)}
 	clause := func(form, text string) { p.write("\n"+form, " "+text) }
 	if t.isNotNull(c) {
-		clause("NOT NULL"+onConflict(c.conflict), "NOT NULL"+onConflict(c.conflict))
+		clause("NOT NULL"+c.conflict, "NOT NULL"+c.conflict)
 	}
 	if form := t.defaultForm(c); form != "null" {
 		clause("DEFAULT "+form, "DEFAULT "+show(c.value))
@@ -173,20 +173,12 @@ func (t *table) keyPart(name string, k *key) part {
 			p.write(" DESC", " DESC")
 		}
 	}
-	end := ")"
+	end := ")" + k.conflict
 	if k.autoincrement {
-		end = " AUTOINCREMENT)"
+		end = " AUTOINCREMENT" + end
 	}
-	end += onConflict(k.conflict)
 	p.write(end, end)
 	return p
-}
-
-func onConflict(how string) string {
-	if how == "" {
-		return ""
-	}
-	return " ON CONFLICT " + strings.ToUpper(how)
 }
 
 // foreignPart describes a foreign key. The order of its columns means nothing.
