@@ -25,12 +25,14 @@ func lex(sql string) []lexeme {
 		if t.Kind == Semicolon && strings.TrimSpace(sql[pos:]) == "" {
 			break
 		}
+		n := len(lexemes)
+		isDefault := table && n > 0 && lexemes[n-1].kind == Word && lexemes[n-1].key == "default"
 		l := lexeme{kind: t.Kind, space: space, text: sql[t.Pos:t.End]}
 		space = false
 		switch {
 		case module || l.kind == String:
 			l.key = l.text
-		case table && isDefault(lexemes) && (l.kind == Word || l.kind == Quoted):
+		case isDefault && (l.kind == Word || l.kind == Quoted):
 			l.key = defaultKey(l)
 		case l.kind == Quoted:
 			l.key = nameKey(l.text)
@@ -38,8 +40,8 @@ func lex(sql string) []lexeme {
 			l.key = Fold(l.text)
 		}
 		lexemes = append(lexemes, l)
-		switch n := len(lexemes); {
-		case n == 2:
+		switch {
+		case n == 1:
 			table, virtual = l.key == "table", l.key == "virtual"
 		case virtual && l.text == "(":
 			module = true
@@ -58,12 +60,6 @@ func nameKey(text string) string {
 	return quoteFolded(Unquote(text))
 }
 
-// isDefault reports whether what follows the lexemes is a column's default.
-func isDefault(lexemes []lexeme) bool {
-	n := len(lexemes)
-	return n > 0 && lexemes[n-1].kind == Word && lexemes[n-1].key == "default"
-}
-
 // defaultKey returns the key of a word after DEFAULT, where SQLite takes a name for
 // a string.
 func defaultKey(l lexeme) string {
@@ -78,15 +74,6 @@ func exact(lexemes []lexeme) string {
 	var texts []string
 	for _, l := range lexemes {
 		texts = append(texts, l.text)
-	}
-	return strings.Join(texts, " ")
-}
-
-// keys returns the keys of the lexemes, one space between them.
-func keys(lexemes []lexeme) string {
-	var texts []string
-	for _, l := range lexemes {
-		texts = append(texts, l.key)
 	}
 	return strings.Join(texts, " ")
 }

@@ -412,3 +412,33 @@ func TestParentheses(t *testing.T) {
 		t.Errorf("got %d without parentheses; want more", shared)
 	}
 }
+
+// TestDefaults compares what SQLite stores by default in columns of each affinity.
+func TestDefaults(t *testing.T) {
+	literals := []string{"1", "+1", "-1", "1.0", "'1'", "'1.0'", "' 1 '", "'+1'", "'1.'", "1.", "'.5'", ".5", "0.50", "'0.5'", "5e-1", "'5E-1'", "1e2", "100", "'1e2'", "'1e'", "'1 2'",
+		"0x10", "'0x10'", "16", "1_6", "'1_6'", "''", "' '", "'-'", "'.'", "'e5'", "'a'", "x'31'", "TRUE", "'TRUE'", "FALSE", "0", "-0", "'-0'", "NULL", "(NULL)", "(1)", "(-(1))", "(+'1')",
+		"9223372036854775807", "9223372036854775808", "-9223372036854775808", "'9223372036854775808'", "9.223372036854775807e18", "1e18", "1000000000000000000", "1e19", "10000000000000000000",
+		"4503599627370497.5", "9007199254740993", "9007199254740993.0", "'9007199254740993'", "'1e400'", "'inf'", "'nan'", "'\t1\n'"}
+	for _, typ := range []string{"", "INTEGER", "TEXT", "VARCHAR(9)", "BLOB", "REAL", "DOUBLE PRECISION", "NUMERIC", "BOOLEAN", "ANY", "POINT", "XBLOBREAL"} {
+		conn := open(t)
+		seen := map[string][2]string{} // by what is stored
+		for i, literal := range literals {
+			sql := fmt.Sprintf("CREATE TABLE t%d(a %s DEFAULT %s)", i, typ, literal)
+			execute(t, conn, sql, fmt.Sprintf("INSERT INTO t%d DEFAULT VALUES", i))
+			stored := rows(t, conn, fmt.Sprintf("SELECT typeof(a), quote(a) FROM t%d", i))[0]
+			of, _ := parseTable(lex(sql))
+			form := of.defaultForm(&of.columns[0])
+			for other, had := range seen {
+				if other != stored && had[0] == form {
+					t.Errorf("%s DEFAULT %s and %s: got %s, of both; want %s and %s", typ, literal, had[1], form, stored, other)
+				}
+			}
+			// How a real number becomes a text depends on SQLite's version.
+			text := strings.HasPrefix(stored, "text|") && strings.Contains(form+seen[stored][0], "e")
+			if had, ok := seen[stored]; ok && had[0] != form && !text {
+				t.Errorf("%s DEFAULT %s and %s: got %s and %s; want one form, of %s", typ, literal, had[1], form, had[0], stored)
+			}
+			seen[stored] = [2]string{form, literal}
+		}
+	}
+}

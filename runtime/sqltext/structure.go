@@ -62,7 +62,9 @@ func (o *Object) structure(objects []Object) structure {
 			s = t.structure(objects)
 		}
 	case "virtual":
-		form = keys(lexemes[begin:])
+		for _, l := range lexemes[begin:] {
+			form += l.key + " "
+		}
 	case "index":
 		form = indexForm(&p, objects)
 	case "view", "trigger":
@@ -94,7 +96,7 @@ func indexForm(p *parser, objects []Object) string {
 			collation, term, _ = strings.Cut(collated[:len(collated)-1], " ")
 		}
 		// A string that is the name of a column is the column.
-		if name := Unquote(term); t.column(name) != nil {
+		if name := Unquote(term); name != term && t.column(name) != nil {
 			term = quoteFolded(name)
 			collation = cmp.Or(collation, quoteFolded(t.columnCollation(name)))
 		}
@@ -116,7 +118,7 @@ func indexForm(p *parser, objects []Object) string {
 // names returns a function that reports whether a name occurs in the schema where it
 // cannot be a string.
 func (o *Object) names(objects []Object) func(name string) bool {
-	names := map[string]bool{}
+	names := map[string]bool{"rowid": true, "oid": true, "rank": true, "key": true, "value": true} // which no table declares
 	for _, other := range append([]Object{*o}, objects...) {
 		if !strings.Contains(o.SQL, `"`) {
 			break // nobody asks
