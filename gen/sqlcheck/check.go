@@ -22,19 +22,41 @@ func (c *checker) check(q *query) {
 		c.skip(q.At, "SchemaSQL cannot be read")
 		return
 	}
+	var texts []text
 	var all [][]finding
 	for _, t := range q.Texts {
-		if len(q.Texts) > 1 && len(t.Holes) == 0 && strings.TrimSpace(t.SQL) == "" {
-			continue // nobody means to run nothing
+		if len(q.Texts) == 1 || len(t.Holes) > 0 || strings.TrimSpace(t.SQL) != "" { // nobody means to run nothing
+			texts = append(texts, t)
+			all = append(all, c.judge(q, t))
 		}
-		all = append(all, c.judge(q, t))
 	}
 	for _, f := range slices.Concat(all...) {
-		same := func(other finding) bool { return other.check == f.check }
-		if !slices.ContainsFunc(all, func(found []finding) bool { return !slices.ContainsFunc(found, same) }) {
+		holds := true
+		for i, found := range all {
+			holds = holds && f.holds(found, texts[i])
+		}
+		if holds {
 			c.report(q, f)
 		}
 	}
+}
+
+// holds reports whether the text, in which something was found, is as wrong: in the same
+// way where it has the same place, unless it is no SQL at all.
+func (f *finding) holds(found []finding, t text) bool {
+	same := func(other finding) bool { return other.check == f.check }
+	broken := slices.ContainsFunc(found, isSyntax)
+	switch {
+	case !slices.ContainsFunc(found, same) || isSyntax(*f) && !broken:
+		return false
+	case broken && !isSyntax(*f):
+		return true
+	}
+	return slices.Contains(found, *f) || !t.has(f.at)
+}
+
+func isSyntax(f finding) bool {
+	return strings.HasSuffix(f.message, "syntax error") || strings.HasSuffix(f.message, "incomplete input") || strings.Contains(f.message, "unrecognized token")
 }
 
 // judge has SQLite read a text, and compares that with what the program does with it.

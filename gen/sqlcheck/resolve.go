@@ -23,14 +23,21 @@ type resolver struct {
 	values map[types.Object][]value // what variables and constants are set to
 	embeds map[types.Object]string  // the file that go:embed puts into a string
 	read   map[ast.Node]bool        // literals that are part of a query
-	texts  map[token.Pos][]text     // of the variables used at positions; nil while they are read
+	texts  map[use][]text           // nil while they are read
 	graphs map[ast.Node]*graph      // of functions
+}
+
+// A use of a variable is where it is used, and what is put between the strings of a list.
+type use struct {
+	pos     token.Pos
+	between string
 }
 
 func newResolver(pass *analysis.Pass) *resolver {
 	p := &resolver{pass, inspector.New(pass.Files), map[types.Object][]value{}, map[types.Object]string{},
-		map[ast.Node]bool{}, map[token.Pos][]text{}, map[ast.Node]*graph{}}
+		map[ast.Node]bool{}, map[use][]text{}, map[ast.Node]*graph{}}
 	p.findValues()
+	p.findWrites()
 	return p
 }
 
@@ -97,6 +104,14 @@ func (p *resolver) fold(e ast.Expr) (all []text) {
 		all = p.name(e.Sel)
 	case *ast.CallExpr:
 		all = p.call(e)
+	case *ast.CompositeLit: // of a builder
+		if len(e.Elts) == 0 {
+			all = []text{p.constantAt(e.Pos(), "")}
+		}
+	case *ast.UnaryExpr:
+		if e.Op == token.AND {
+			return p.fold(e.X)
+		}
 	}
 	// The type checker has the last word on what a constant is.
 	if v := p.pass.TypesInfo.Types[e].Value; v != nil && v.Kind() == constant.String &&
@@ -139,36 +154,42 @@ func (p *resolver) name(id *ast.Ident) []text {
 			}
 			return file(name)
 		}
-		return p.variable(obj, id.Pos())
+		return p.variable(obj, id.Pos(), "", p.fold)
 	}
 	return nil
 }
 
-// variable returns what a variable may be where it is used.
-func (p *resolver) variable(v *types.Var, use token.Pos) (all []text) {
-	if all, ok := p.texts[use]; ok {
+// variable returns what a variable may be where it is used, by what the expressions may be
+// that it is set to. A list of strings is what they are with something between them.
+func (p *resolver) variable(v *types.Var, pos token.Pos, between string, expr func(ast.Expr) []text) (all []text) {
+	at := use{pos, between}
+	if all, ok := p.texts[at]; ok {
 		return all // nothing, if it depends on itself
 	}
-	p.texts[use] = nil
+	p.texts[at] = nil
 	grows := false
-	for _, x := range p.reaching(v, use) {
+	for _, x := range p.reaching(v, pos) {
 		switch {
 		case x.does == zero:
-			all = append(all, p.constantAt(use, ""))
+			all = append(all, p.constantAt(pos, ""))
 		case x.does == set && x.result == 0:
-			all = append(all, p.fold(x.expr)...)
+			values := expr(x.expr)
+			if len(values) == 0 {
+				values = []text{p.unknown(pos)}
+			}
+			all = append(all, values...)
 		case x.does == add:
-			before := p.variable(v, x.at)
+			before := p.variable(v, x.at, between, expr)
 			grows = grows || before == nil
-			all = append(all, joined(before, p.fold(x.expr))...)
+			all = append(all, joined(before, expr(x.expr))...)
 		default:
-			all = append(all, p.unknown(use))
+			all = append(all, p.unknown(pos))
 		}
 	}
 	if grows || len(all) > most {
-		all = p.beginning(all, use)
+		all = p.beginning(all, pos)
 	}
-	p.texts[use] = all
+	p.texts[at] = all
 	return all
 }
 
@@ -189,22 +210,25 @@ func (p *resolver) beginning(all []text, pos token.Pos) []text {
 	return []text{begin}
 }
 
-// call returns what the result of a conversion or of fmt.Sprintf may be.
-func (p *resolver) call(call *ast.CallExpr) (all []text) {
-	if len(call.Args) == 0 || call.Ellipsis.IsValid() {
-		return nil
-	}
+// call returns what the result of a conversion, or of a function that makes strings, may
+// be.
+func (p *resolver) call(call *ast.CallExpr) []text {
 	if tv := p.pass.TypesInfo.Types[call.Fun]; tv.IsType() {
 		if isString(tv.Type) && isString(p.pass.TypesInfo.TypeOf(call.Args[0])) {
 			return p.fold(call.Args[0])
 		}
 		return nil
 	}
-	if !calls(p.pass.TypesInfo, call, "fmt.Sprintf") {
-		return nil
+	if fn := callee(p.pass.TypesInfo, call); fn != nil && fn.Pkg() != nil && begins(fn.Pkg().Path(), stringPackages) && !call.Ellipsis.IsValid() {
+		return p.written(call, fn)
 	}
-	for _, format := range p.fold(call.Args[0]) {
-		formatted := p.sprintf(format, call.Args[1:])
+	return nil
+}
+
+// sprintf formats. It does not know verbs other than %s, %d, %v and %q.
+func (p *resolver) sprintf(format ast.Expr, args []ast.Expr) (all []text) {
+	for _, t := range p.fold(format) {
+		formatted := p.formatted(t, args)
 		if formatted == nil {
 			return nil
 		}
@@ -213,8 +237,7 @@ func (p *resolver) call(call *ast.CallExpr) (all []text) {
 	return all
 }
 
-// sprintf formats. It does not know verbs other than %s, %d, %v and %q.
-func (p *resolver) sprintf(format text, args []ast.Expr) []text {
+func (p *resolver) formatted(format text, args []ast.Expr) []text {
 	if len(format.Holes) > 0 {
 		return nil
 	}

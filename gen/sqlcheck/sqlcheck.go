@@ -32,13 +32,14 @@
 //
 // It reads the SQL passed to the methods of database/sql, to interfaces that
 // have such methods, to sqlx, to github.com/ncruces/go-sqlite3, and to functions
-// that pass a parameter on to one of these. The SQL may be a constant, a
-// concatenation or fmt.Sprintf of constants, a variable, or an embedded file.
-// A variable may have been assigned in several ways on the way to the call: then
-// only what is wrong with each of them is reported. Of a string with parts known
-// only at run time, and of a constant that looks like SQL but reaches no such
-// call, it reports only names that the schema does not have. SQL in a package
-// that imports no schema is checked in the packages that import both.
+// that pass a parameter on to one of these. The SQL may be a constant, a variable,
+// an embedded file, or made of such by "+", fmt.Sprintf, strings.Join,
+// strings.Replace or a strings.Builder. A variable may have been assigned in
+// several ways on the way to the call: then only what is wrong with each of them
+// is reported. Of a string with parts known only at run time, and of a constant
+// that looks like SQL but reaches no such call, it reports only names that the
+// schema does not have. SQL in a package that imports no schema is checked in
+// the packages that import both.
 //
 // # What it leaves out
 //
@@ -54,8 +55,8 @@
 //   - _test.go files, unless -tests is given
 //   - migrations written in Go, whose SQL is for an earlier schema: of this tool,
 //     of others, and what has "migrat" in the name of its function or variable
-//   - files that import the driver of another database; and, in a program with
-//     such a driver, packages that import no schema
+//   - files that import the driver of another database for its name alone, and
+//     what such a driver opened; in a program with one, packages without a schema
 //
 // # Directives
 //

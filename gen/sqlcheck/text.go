@@ -84,6 +84,16 @@ func (t *text) place(offset int) place {
 	return p.Place
 }
 
+// has reports whether the place is in the text.
+func (t *text) has(at place) bool {
+	for i := range len(t.SQL) + 1 {
+		if t.place(i) == at {
+			return true
+		}
+	}
+	return false
+}
+
 // add appends another text.
 func (t *text) add(other text) {
 	for _, p := range other.Pieces {

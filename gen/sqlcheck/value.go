@@ -70,7 +70,7 @@ func (p *resolver) findValues() {
 			note(n.Key, unknown, nil, 0)
 			note(n.Value, unknown, nil, 0)
 		case *ast.UnaryExpr:
-			if n.Op == token.AND {
+			if n.Op == token.AND && !isBuilder(p.pass.TypesInfo.TypeOf(n.X)) {
 				note(n.X, unknown, nil, 0)
 			}
 		case *ast.GenDecl:
@@ -104,6 +104,8 @@ func (p *resolver) reaching(v *types.Var, use token.Pos) []value {
 	switch {
 	case has[unknown] || v.Exported() && v.Kind() == types.PackageVar: // which another package may set
 		return []value{{}}
+	case !anywhere && len(all) == 0:
+		return []value{initial}
 	case !anywhere:
 		return p.graph(fn).reaching(all, use, initial)
 	case has[add] || v.Kind() != types.PackageVar && v.Kind() != types.LocalVar:

@@ -1,0 +1,213 @@
+package sqlcheck
+
+import (
+	"go/ast"
+	"go/constant"
+	"go/types"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
+	"golang.org/x/tools/go/types/typeutil"
+)
+
+// stringPackages make strings.
+const stringPackages = " fmt strings bytes "
+
+// isBuilder reports whether a string is built in values of the type.
+func isBuilder(t types.Type) bool {
+	return t != nil && (isNamed(t, "strings", "Builder") || isNamed(t, "bytes", "Buffer"))
+}
+
+// findWrites notes what the package does to its builders of strings and lists of strings,
+// other than to set them.
+func (p *resolver) findWrites() {
+	for cur := range p.in.Root().Preorder((*ast.Ident)(nil)) {
+		id := cur.Node().(*ast.Ident)
+		v, ok := p.pass.TypesInfo.Uses[id].(*types.Var)
+		if !ok || cur.ParentEdgeKind() == edge.AssignStmt_Lhs {
+			continue
+		}
+		var expr ast.Expr
+		does := set // nothing
+		if isBuilder(v.Type()) {
+			expr, does = p.write(cur)
+		} else if types.Identical(v.Type().Underlying(), stringSlice) && !p.keeps(cur) {
+			does = unknown
+		}
+		if does != set {
+			p.values[v] = append(p.values[v], value{does, expr, 0, id.Pos(), function(cur)})
+		}
+	}
+}
+
+var stringSlice = types.NewSlice(types.Typ[types.String])
+
+// keeps reports whether a list is the same after it is used as it is here.
+func (p *resolver) keeps(cur inspector.Cursor) bool {
+	switch cur.ParentEdgeKind() {
+	case edge.RangeStmt_X:
+		return true
+	case edge.CallExpr_Args:
+		name := ""
+		switch fn := typeutil.Callee(p.pass.TypesInfo, cur.Parent().Node().(*ast.CallExpr)).(type) {
+		case *types.Builtin:
+			name = fn.Name()
+		case *types.Func:
+			name = fn.FullName()
+		}
+		return begins(name, " append len cap strings.Join ")
+	}
+	return false
+}
+
+// write returns what is done to the builder, and the call that does it.
+func (p *resolver) write(cur inspector.Cursor) (ast.Expr, action) {
+	if cur.ParentEdgeKind() == edge.UnaryExpr_X {
+		cur = cur.Parent()
+	} else if cur.ParentEdgeKind() == edge.SelectorExpr_X {
+		cur = cur.Parent()
+	}
+	call, ok := cur.Parent().Node().(*ast.CallExpr)
+	if !ok || len(call.Args) > 0 && cur.ParentEdgeKind() == edge.CallExpr_Args && call.Args[0] != cur.Node() {
+		return nil, unknown
+	}
+	fn := callee(p.pass.TypesInfo, call)
+	if fn == nil || fn.Pkg() == nil || !begins(fn.Pkg().Path(), stringPackages) {
+		return nil, unknown
+	}
+	switch fn.Name() {
+	case "String", "Len", "Cap", "Grow":
+		return nil, set
+	}
+	switch cur.Parent().Parent().Node().(type) {
+	case *ast.ExprStmt, *ast.AssignStmt: // and neither go nor defer
+		switch fn.Name() {
+		case "Reset":
+			return nil, zero
+		case "WriteString", "WriteByte", "WriteRune", "Fprint", "Fprintf":
+			return call, add
+		}
+	}
+	return nil, unknown
+}
+
+// written returns what a function of strings, bytes or fmt may return, or write.
+func (p *resolver) written(call *ast.CallExpr, fn *types.Func) []text {
+	args := call.Args
+	switch fn.Name() {
+	case "String":
+		if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
+			if id, ok := sel.X.(*ast.Ident); ok {
+				if v, ok := p.pass.TypesInfo.Uses[id].(*types.Var); ok && isBuilder(v.Type()) {
+					return p.variable(v, id.Pos(), "", p.fold)
+				}
+			}
+		}
+	case "WriteString":
+		return p.fold(args[0])
+	case "WriteByte", "WriteRune":
+		if v := p.pass.TypesInfo.Types[args[0]].Value; v != nil && v.Kind() == constant.Int {
+			char, _ := constant.Int64Val(v)
+			if char >= utf8.RuneSelf && fn.Name() == "WriteByte" {
+				return nil
+			}
+			return []text{p.constantAt(args[0].Pos(), string(rune(char)))}
+		}
+	case "Sprint", "Sprintf", "Fprint", "Fprintf":
+		if strings.HasPrefix(fn.Name(), "F") {
+			args = args[1:]
+		}
+		if strings.HasSuffix(fn.Name(), "f") {
+			return p.sprintf(args[0], args[1:])
+		} else if len(args) == 1 && isString(p.pass.TypesInfo.TypeOf(args[0])) {
+			return p.fold(args[0])
+		}
+	case "Join":
+		if between := p.fold(args[1]); len(between) == 1 {
+			return p.list(args[0], between)
+		}
+	case "TrimSpace":
+		return p.fold(args[0]) // which is the same to SQLite
+	case "Replace", "ReplaceAll":
+		n := int64(-1)
+		if len(args) == 4 {
+			v := p.pass.TypesInfo.Types[args[3]].Value
+			if v == nil {
+				return nil
+			}
+			n, _ = constant.Int64Val(v)
+		}
+		return p.replace(args[0], args[1], args[2], n)
+	}
+	return nil
+}
+
+// list returns what the strings of a list may be, with what is between them.
+func (p *resolver) list(e ast.Expr, between []text) (all []text) {
+	var more []ast.Expr
+	switch e := ast.Unparen(e).(type) {
+	case *ast.CompositeLit:
+		all, more = []text{p.constantAt(e.Pos(), "")}, e.Elts
+	case *ast.Ident:
+		if v, ok := p.pass.TypesInfo.Uses[e].(*types.Var); ok {
+			return p.variable(v, e.Pos(), between[0].SQL, func(e ast.Expr) []text { return p.list(e, between) })
+		}
+	case *ast.CallExpr:
+		fn, ok := typeutil.Callee(p.pass.TypesInfo, e).(*types.Builtin)
+		switch {
+		case ok && fn.Name() == "append" && !e.Ellipsis.IsValid():
+			all, more = p.list(e.Args[0], between), e.Args[1:]
+		case ok && fn.Name() == "make":
+			if n := p.pass.TypesInfo.Types[e.Args[1]].Value; n != nil && n.ExactString() == "0" {
+				all = []text{p.constantAt(e.Pos(), "")}
+			}
+		}
+	}
+	for _, e := range more {
+		added := p.fold(e)
+		if slices.ContainsFunc(added, isEmpty) {
+			return nil // which would look like the end of the list
+		}
+		var longer []text
+		for _, t := range all {
+			// A hole at the end may be a list without strings.
+			if t.SQL != "" && !slices.Contains(t.Holes, len(t.SQL)) {
+				t = joined([]text{t}, between)[0]
+			}
+			longer = append(longer, joined([]text{t}, added)...)
+		}
+		if all = longer; len(all) > most {
+			return nil
+		}
+	}
+	return all
+}
+
+func isEmpty(t text) bool { return t.SQL == "" && len(t.Holes) == 0 }
+
+// replace returns what strings.Replace may return.
+func (p *resolver) replace(s, old, with ast.Expr, n int64) (all []text) {
+	olds, withs := p.fold(old), p.fold(with)
+	if len(olds) != 1 || len(olds[0].Holes) > 0 || olds[0].SQL == "" {
+		return nil
+	}
+	for _, t := range p.fold(s) {
+		if len(t.Holes) > 0 {
+			return nil
+		}
+		replaced, from := []text{{Pieces: t.Pieces[:1]}}, 0
+		for n := n; n != 0 && len(replaced) <= most; n-- {
+			i := strings.Index(t.SQL[from:], olds[0].SQL)
+			if i < 0 {
+				break
+			}
+			replaced = joined(joined(replaced, []text{t.slice(from, from+i)}), withs)
+			from += i + len(olds[0].SQL)
+		}
+		all = append(all, joined(replaced, []text{t.slice(from, len(t.SQL))})...)
+	}
+	return all
+}
