@@ -1,6 +1,7 @@
 package database_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -241,6 +242,38 @@ func TestRestoreByForce(t *testing.T) {
 			t.Errorf("got %s, want %s", got, before)
 		}
 	})
+}
+
+func TestRestoreOnlyReadsTheBackup(t *testing.T) {
+	path, backup := account(t, "delete"), account(t, "delete")
+	runOn(t, backup, "PRAGMA journal_mode = wal")
+	db := openOther(t, backup)
+	if _, err := db.Exec("UPDATE a SET balance = 400"); err != nil {
+		t.Fatal(err)
+	}
+	var before [2][]byte
+	copied := filepath.Join(t.TempDir(), "copied")
+	for i, suffix := range []string{"", "-wal"} { // as a copy of the files has them
+		text, err := os.ReadFile(backup + suffix)
+		if err == nil {
+			err = os.WriteFile(copied+suffix, text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		before[i] = text
+	}
+	if _, err := force(t, path, copied); err != nil {
+		t.Fatal(err)
+	}
+	if sum, _, err := balances(openOther(t, path)); err != nil || sum != 450 {
+		t.Errorf("got the sum %d, %v", sum, err)
+	}
+	for i, suffix := range []string{"", "-wal"} {
+		if text, err := os.ReadFile(copied + suffix); err != nil || !bytes.Equal(text, before[i]) {
+			t.Errorf("copied%s is another, or %v", suffix, err)
+		}
+	}
 }
 
 func TestRestoreOfADatabaseThatDoesNotExist(t *testing.T) {

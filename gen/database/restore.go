@@ -62,7 +62,7 @@ func Restore(ctx context.Context, what Restoration) (*Restored, error) {
 		return nil, err
 	}
 	if !exists {
-		return &r.out, r.create()
+		return &r.out, r.put(r.Backup, func() error { return diskfile.Name(r.part, r.file) })
 	}
 	err = r.replace(ctx)
 	if d := sqlite.Damage(""); errors.As(err, &d) {
@@ -70,7 +70,7 @@ func Restore(ctx context.Context, what Restoration) (*Restored, error) {
 			return nil, gen.Refuse("unreadable", "%s: %s; not overwritten\n\t%s",
 				r.DB, string(d), wording.CommandLine("lockstep", "restore", "--force", "--db", r.DB, r.Backup))
 		}
-		err = r.displace()
+		err = r.put(r.file, r.displace)
 	}
 	return &r.out, err
 }
@@ -96,35 +96,25 @@ func (r *restoring) examineFiles() (exists bool, err error) {
 	case from.Size() == 0:
 		return false, gen.Refuse("unreadable", "%s: is empty; want a backup", r.Backup)
 	}
-	r.file = r.DB
-	if p, err := filepath.EvalSymlinks(r.DB); err == nil {
-		r.file = p // what is beside it is beside the file, not beside a link
+	if r.file, err = filepath.EvalSymlinks(r.DB); err != nil {
+		r.file = r.DB
 	}
 	info, err := os.Stat(r.DB)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return false, r.examineAbsent()
-	case err != nil:
-		return false, gen.FileError(r.DB, err)
-	case info.IsDir():
-		return false, gen.FileError(r.DB, errors.New("is a directory; want a database"))
-	case os.SameFile(from, info):
-		return false, fmt.Errorf("%s: is the database itself; want a backup of it", r.Backup)
+	if !errors.Is(err, fs.ErrNotExist) {
+		if os.SameFile(from, info) {
+			err = fmt.Errorf("%s: is the database itself; want a backup of it", r.Backup)
+		}
+		return true, err
 	}
-	return true, nil
-}
-
-// examineAbsent looks at what there may be instead of the database.
-func (r *restoring) examineAbsent() error {
 	if _, err := os.Lstat(r.DB); err == nil {
-		return gen.Refuse("missing", "%s: links to a file that does not exist; not restored", r.DB)
+		return false, gen.Refuse("missing", "%s: links to a file that does not exist; not restored", r.DB)
 	}
-	return diskfile.Alone(r.DB)
+	return false, diskfile.Alone(r.DB)
 }
 
 // prepare copies the backup, checks the copy, and makes it what is to be restored.
 func (r *restoring) prepare(ctx context.Context) error {
-	from, err := Open(r.Backup)
+	from, err := OpenUnchanged(r.Backup)
 	if err != nil {
 		return err
 	}
@@ -140,7 +130,7 @@ func (r *restoring) prepare(ctx context.Context) error {
 		return gen.Refuse("unreadable", "%s: damaged; not restored: %v", r.Backup, d)
 	}
 	if err == nil {
-		err = r.clearCookie(ctx)
+		err = clearCookie(ctx, r.part)
 	}
 	if err != nil {
 		return r.failed(ctx, err)
@@ -154,17 +144,16 @@ func (r *restoring) prepare(ctx context.Context) error {
 
 // clearCookie makes the next start of a program compare the schema of what is restored. The
 // number by which it recognizes the schema could come back with another schema.
-func (r *restoring) clearCookie(ctx context.Context) error {
-	db, err := Connect(r.part, "rw", Prepare)
+func clearCookie(ctx context.Context, path string) error {
+	db, err := Connect(path, "rw", Prepare)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	state, err := db.read(ctx, r.Timeout)
-	if err != nil || state == nil || len(state.Applied) == 0 {
-		return err
-	}
 	_, err = db.ExecContext(ctx, "UPDATE _lockstep_history SET cookie = NULL WHERE cookie IS NOT NULL")
+	if errors.Is(err, sqlite3.ERROR) { // there is no history
+		err = nil
+	}
 	return err
 }
 
@@ -192,7 +181,7 @@ func (r *restoring) replace(ctx context.Context) error {
 		livecopy.Tidy(conn)
 		lock, err := r.hold(ctx, conn)
 		if err != nil {
-			return r.replaceError(ctx, err)
+			return r.failed(ctx, err)
 		}
 		defer lock.Release()
 		if !r.NoBackup && (state == nil || len(state.Objects) > 0) {
@@ -207,7 +196,7 @@ func (r *restoring) replace(ctx context.Context) error {
 			os.Remove(r.out.Backup) // of what is still there
 			r.out.Backup = ""
 		}
-		return r.replaceError(ctx, err)
+		return r.failed(ctx, err)
 	})
 }
 
@@ -241,12 +230,18 @@ func (r *restoring) keep(ctx context.Context, db *DB, conn *sqlite3.Conn) error 
 	return nil
 }
 
-// replaceError says in the user's words why the content was not replaced.
-func (r *restoring) replaceError(ctx context.Context, err error) error {
+// failed says in the user's words why the database is not restored, or that this is not
+// known. It names each file that holds data of it.
+func (r *restoring) failed(ctx context.Context, err error) error {
+	fact := "not restored"
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil, errors.Is(err, livecopy.ErrUndecided):
+	case errors.Is(err, livecopy.ErrUndecided):
+		fact = "may be restored or not"
+		err = errors.New(strings.TrimPrefix(err.Error(), livecopy.ErrUndecided.Error()+": "))
+	case ctx.Err() != nil:
+		err = fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
 	case errors.Is(err, livecopy.ErrChanged):
 		return &lockstep.Error{Kind: lockstep.ErrBusy, DB: r.DB, Detail: "database keeps changing; not restored"}
 	case errors.Is(err, sqlite3.BUSY):
@@ -255,19 +250,6 @@ func (r *restoring) replaceError(ctx context.Context, err error) error {
 	case errors.Is(err, livecopy.ErrPageSize):
 		return fmt.Errorf("%s: %w", r.DB, livecopy.ErrPageSize)
 	}
-	return r.failed(ctx, err)
-}
-
-// failed names the database in an error after which it is not restored, or after which that
-// is not known.
-func (r *restoring) failed(ctx context.Context, err error) error {
-	fact := "not restored"
-	if errors.Is(err, livecopy.ErrUndecided) {
-		fact = "may be restored or not"
-		err = errors.New(strings.TrimPrefix(err.Error(), livecopy.ErrUndecided.Error()+": "))
-	} else if ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
-	}
 	if r.out.Backup != "" {
 		fact += "; the backup is " + r.out.Backup
 	}
@@ -275,7 +257,9 @@ func (r *restoring) failed(ctx context.Context, err error) error {
 		fact += "; the damaged file is " + r.out.Aside
 	}
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		err = e.Err
+		if err = e.Err; errors.Is(err, fs.ErrExist) {
+			fact += ": " + e.Path
+		}
 	}
 	if text, ok := strings.CutPrefix(err.Error(), "sqlite3: "); ok {
 		err = errors.New(text) // SQLite's own sentence
@@ -283,88 +267,59 @@ func (r *restoring) failed(ctx context.Context, err error) error {
 	return fmt.Errorf("%s: %s: %w", r.DB, fact, err)
 }
 
-// create makes the copy the database, where there is none, with the permissions of the
-// backup.
-func (r *restoring) create() error {
-	err := r.finish(r.Backup)
+// put makes the copy the database, by a call of f, with the permissions of the file like.
+func (r *restoring) put(like string, f func() error) error {
+	err := diskfile.Finish(r.part, like)
 	if err == nil {
-		err = diskfile.Name(r.part, r.file)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s: created by another process meanwhile; not restored", r.DB)
-	}
-	if err != nil {
-		return r.failed(context.Background(), err)
-	}
-	return r.sync()
-}
-
-// finish completes the file of the copy, with the permissions of another.
-func (r *restoring) finish(like string) error {
-	if err := diskfile.Alone(r.part); err != nil {
-		return err
-	}
-	return diskfile.Finish(r.part, like)
-}
-
-// sync makes what has happened in the database's folder last.
-func (r *restoring) sync() error {
-	if err := diskfile.SyncFolder(filepath.Dir(r.file)); err != nil {
-		return r.failed(context.Background(), fmt.Errorf("%w: %w", livecopy.ErrUndecided, err))
-	}
-	return nil
-}
-
-// displace makes the copy the database, in the place of a file that is none and goes aside.
-// There is a file at each moment, unless the file system has no links.
-func (r *restoring) displace() error {
-	aside := r.file + "." + time.Now().UTC().Format(backupfile.TimeLayout) + ".damaged"
-	err := r.finish(r.file)
-	var named []string
-	if err == nil {
-		named, err = putAside(r.file, aside)
+		err = f()
 	}
 	if err == nil {
-		err = os.Rename(r.part, r.file)
-	}
-	if err == nil {
-		r.out.Aside = aside
-		return r.sync()
-	}
-	for _, suffix := range named {
-		if os.Rename(aside+suffix, r.file+suffix) == nil {
-			os.Remove(aside + suffix) // a file that had both names still has
-		} else {
-			r.out.Aside = aside
+		if err = diskfile.SyncFolder(filepath.Dir(r.file)); err != nil {
+			err = fmt.Errorf("%w: %w", livecopy.ErrUndecided, err)
 		}
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return gen.Refuse("exists", "%s: exists; not restored", aside)
 	}
 	return r.failed(context.Background(), err)
 }
 
-// putAside gives a database, and what belongs to it, new names. The database keeps its old
-// one, too. What belongs to it does not, or SQLite would read it as a part of what comes
-// next. named are the ends of the new names.
-func putAside(path, aside string) (named []string, err error) {
+// displace gives the copy the name of a file that is no database. That file and what belongs
+// to it get other names: SQLite would read its journal as that of the copy. At each moment
+// there is a file of the name, unless the file system has no links.
+func (r *restoring) displace() (err error) {
+	aside := r.file + "." + time.Now().UTC().Format(backupfile.TimeLayout) + ".damaged"
+	var named []string
+	defer func() {
+		if err == nil {
+			r.out.Aside = aside
+			return
+		}
+		for _, suffix := range named {
+			if os.Rename(aside+suffix, r.file+suffix) != nil {
+				r.out.Aside = aside
+			} else {
+				os.Remove(aside + suffix) // of a file that had both names, it is still one
+			}
+		}
+	}()
 	for _, suffix := range append(diskfile.SideFiles, "") {
-		err := diskfile.Name(path+suffix, aside+suffix)
+		err := diskfile.Name(r.file+suffix, aside+suffix)
 		if suffix != "" && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return named, err
+			return err
 		}
 		named = append(named, suffix)
 	}
-	if err := diskfile.SyncFolder(filepath.Dir(path)); err != nil {
-		return named, err
+	if err := diskfile.SyncFolder(filepath.Dir(r.file)); err != nil {
+		return err
 	}
 	for _, suffix := range diskfile.SideFiles {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return named, err
+		if err := os.Remove(r.file + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
-	return named, diskfile.SyncFolder(filepath.Dir(path))
+	if err := diskfile.SyncFolder(filepath.Dir(r.file)); err != nil {
+		return err
+	}
+	return os.Rename(r.part, r.file)
 }

@@ -13,11 +13,11 @@ import (
 	"syscall"
 )
 
-// Finish writes the content of the file at path through to the disk, and gives the file
+// Finish writes the content of the database at path through to the disk, and gives the file
 // the permissions and the owner of the file like. Where the process may not give it the
 // group of like, the group gets no permissions: it would be another group.
 func Finish(path, like string) error {
-	if err := Sync(path); err != nil {
+	if err := errors.Join(Alone(path), Sync(path)); err != nil {
 		return err
 	}
 	info, err := os.Stat(like)
