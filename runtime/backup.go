@@ -24,11 +24,12 @@ import (
 // with the permissions of the database. Before any migration runs, it is on the disk, and
 // PRAGMA integrity_check has found no damaged page. (Rows that violate a constraint, and
 // indexes that lack rows, are copied as they are; [WithLogger] logs them.) It holds exactly
-// what the upgrade begins with. When many processes start at once, the one that upgrades makes it; the others may
-// read the database meanwhile. If the upgrade fails, its error names the file
-// ([Error.Backup], [MigrationError.Backup]). If no backup can be made, because the disk is
-// full or the folder is not writable, nothing is upgraded and the error is an [ErrBackup].
-// What a process that is killed leaves of one, the next backup in the folder removes.
+// what the upgrade begins with. When many processes start at once, the one that upgrades
+// makes it; the others may read the database meanwhile. If the upgrade fails, its error
+// names the file ([Error.Backup], [MigrationError.Backup]). If no backup can be made,
+// because the disk is full or the folder is not writable, nothing is upgraded and the error
+// is an [ErrBackup]. What a killed process leaves of one, the next backup in the folder
+// removes.
 //
 // After an upgrade that succeeds, the last keep backups remain and older ones are removed:
 // of those with "auto" in their names, which WithBackup gives them if keep is above 0.
@@ -63,10 +64,6 @@ type Backup struct {
 	Unmanaged bool      // it had none
 	Time      time.Time // UTC, in seconds
 	Auto      bool      // [WithBackup] removes it when there are enough newer ones
-}
-
-func (b *Backup) name() backupfile.Name {
-	return backupfile.Name{Version: int(b.Version), Unmanaged: b.Unmanaged, Time: b.Time, Auto: b.Auto}
 }
 
 // Backups returns the backups beside the database at the path db, oldest first. It goes by
@@ -128,22 +125,22 @@ func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error
 		return nil
 	}
 	begun := time.Now()
-	b := Backup{Version: st.version, Unmanaged: !st.managed, Time: begun, Auto: a.keep > 0}
-	u.progress.report(ctx, Progress{Backup: b.name().Path(file)}, begun, false)
-	made, err := a.write(ctx, u, &b)
+	name := backupfile.Name{Version: int(st.version), Unmanaged: !st.managed, Time: begun, Auto: a.keep > 0}
+	u.progress.report(ctx, Progress{Backup: name.Path(file)}, begun, false)
+	path, made, err := u.writeBackup(ctx, name)
 	if err != nil {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
 			err = fmt.Errorf("%s: %w", e.Path, e.Err)
 		}
 		return fail(err)
 	}
-	if a.made && a.path != b.Path {
+	if a.made && a.path != path {
 		os.Remove(a.path) // no upgrade began with its content
 		a.made = false
 	}
-	a.path, a.made = b.Path, a.made || made
-	u.log.Info("backup made", "database", file, "version", st.version.String(), "file", b.Path, "took", time.Since(begun))
-	u.progress.report(ctx, Progress{Backup: b.Path}, begun, true)
+	a.path, a.made = path, a.made || made
+	u.log.Info("backup made", "database", file, "version", st.version.String(), "file", path, "took", time.Since(begun))
+	u.progress.report(ctx, Progress{Backup: path}, begun, true)
 	return nil
 }
 
@@ -177,45 +174,41 @@ func (a *upgradeBackup) prune(u *upgrade) {
 	}
 }
 
-// write makes the file that b describes and sets its path. made is false if there is one
-// already.
-func (a *upgradeBackup) write(ctx context.Context, u *upgrade, b *Backup) (made bool, err error) {
+// writeBackup makes a backup and returns its path. made is false if there is one already with
+// the same content.
+func (u *upgrade) writeBackup(ctx context.Context, name backupfile.Name) (path string, made bool, err error) {
 	var mode string
 	if err := u.conn.read(ctx, "PRAGMA main.locking_mode", &mode); err != nil {
-		return false, err
+		return "", false, err
 	}
 	conn := u.conn.Conn
 	if mode == "exclusive" {
-		// Nobody else can read. VACUUM cannot run in a transaction, so that ends, but the
-		// connection still keeps others out.
+		// Nobody else can read. VACUUM cannot run in a transaction, so that ends. The
+		// connection keeps its lock. https://sqlite.org/pragma.html#pragma_locking_mode
 		u.conn.rollback(ctx)
 	} else {
 		if conn, err = u.reader(ctx); err != nil {
-			return false, err
+			return "", false, err
 		}
 		defer conn.Close()
 	}
-	last := u.lastBackup(b)
-	b.Path, err = backupfile.Make(u.conn.file, "", func(part string) (backupfile.Name, error) {
+	last := backupfile.Last(u.conn.file, name)
+	path, err = backupfile.Make(u.conn.file, "", func(part string) (backupfile.Name, error) {
 		_, err := conn.ExecContext(ctx, "VACUUM INTO ?", part)
 		if err == nil {
 			err = u.verify(ctx, conn, part)
 		}
-		return b.name(), err
+		return name, err
 	})
-	if err != nil {
-		return false, err
-	}
-	made = true
-	if last != "" && diskfile.Equal(last, b.Path) && os.Remove(b.Path) == nil {
-		b.Path, made = last, false
-	}
-	if mode == "exclusive" {
-		if err = u.relock(ctx, a.at); err != nil && made {
-			os.Remove(b.Path)
+	if err == nil && mode == "exclusive" {
+		if _, err = u.lock(ctx); err != nil {
+			os.Remove(path)
 		}
 	}
-	return made, err
+	if err == nil && last != "" && diskfile.Equal(last, path) && os.Remove(path) == nil {
+		return last, false, nil
+	}
+	return path, err == nil, err
 }
 
 // reader returns another connection of the pool, if need be beyond its limit.
@@ -232,19 +225,6 @@ func (u *upgrade) reader(ctx context.Context) (conn *sql.Conn, err error) {
 		u.db.SetMaxOpenConns(limit) // the pool closes the first connection over the limit that comes back
 	}
 	return conn, err
-}
-
-// relock begins the transaction again, if nobody has written since.
-func (u *upgrade) relock(ctx context.Context, seen sql.NullInt64) error {
-	var now sql.NullInt64
-	_, err := u.lock(ctx)
-	if err == nil {
-		err = u.conn.read(ctx, "PRAGMA data_version", &now)
-	}
-	if err == nil && now != seen {
-		err = errors.New("another connection has written meanwhile")
-	}
-	return err
 }
 
 // verify has SQLite check every page of a copy. A fault of rows that the database has, too,
@@ -280,24 +260,4 @@ func (u *upgrade) verify(ctx context.Context, conn *sql.Conn, path string) (err 
 	u.log.Warn("the database has faults, and so has its backup", "database", u.conn.file,
 		"faults", wording.List(len(list), "; ", func(i int) string { return list[i] }))
 	return nil
-}
-
-// lastBackup returns the path of the last backup of the same version that is kept as long,
-// or "".
-func (u *upgrade) lastBackup(of *Backup) (path string) {
-	backups, _ := Backups(u.conn.file)
-	for _, b := range backups {
-		if b.Version == of.Version && b.Unmanaged == of.Unmanaged && (of.Auto || !b.Auto) {
-			path = b.Path
-		}
-	}
-	return path
-}
-
-// findWayBack sets the Backup of a divergence: the newest one of the highest version before
-// the first migration that differs.
-func (e *Error) findWayBack() {
-	if e.Kind == ErrDiverged {
-		e.Backup = backupfile.Before(e.DB, int(e.since))
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/lockstep-db/lockstep/runtime/backupfile"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
@@ -160,7 +161,9 @@ func (g *gate) announce(v verdict) error {
 	if v.refusal == nil {
 		return nil
 	}
-	v.refusal.findWayBack()
+	if v.refusal.Kind == ErrDiverged {
+		v.refusal.Backup = backupfile.Before(g.conn.file, int(v.refusal.since))
+	}
 	return v.refusal
 }
 

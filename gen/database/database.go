@@ -21,13 +21,14 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
 )
 
 // A DB is an open database.
 type DB struct {
 	*sql.DB
 	Path  string // as the user wrote it
-	widen func() // undoes narrow
+	widen func() // the umask
 }
 
 // Close closes the database.
@@ -76,7 +77,7 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 		return nil, isFolder(path)
 	}
 	// Only SQLite opens the file: to close it would release the locks of this process.
-	widen := narrow(info)
+	widen := diskfile.Narrow(info) // for what SQLite makes beside it
 	for _, mode := range []string{"rw", "ro"} {
 		db, e := Connect(path, mode, init)
 		if e != nil {

@@ -105,20 +105,20 @@ func TestBackupRemovesWhatDeadProcessesLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	living, err := diskfile.MakePart(filepath.Join(filepath.Dir(path), "living"))
+	living, remove, err := diskfile.MakePart(filepath.Join(filepath.Dir(path), "living"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(living.Path, nil, 0o600); err != nil {
+	if err := os.WriteFile(living, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := backUp(t.Context(), path, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(living.Path); err != nil {
+	if _, err := os.Stat(living); err != nil {
 		t.Error(err)
 	}
-	living.Remove()
+	remove()
 	if got, want := listing(t, path), "data.db data.db.T.backup"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

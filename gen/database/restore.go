@@ -49,15 +49,15 @@ func Restore(ctx context.Context, what Restoration) (*Restored, error) {
 	if err != nil {
 		return nil, err
 	}
-	part, err := diskfile.MakePart(r.file)
+	part, remove, err := diskfile.MakePart(r.file)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("%s: not restored: cannot create a file beside it: %w", r.DB, fs.ErrPermission)
 	}
 	if err != nil {
 		return nil, gen.FileError(filepath.Dir(r.DB), err)
 	}
-	defer part.Remove()
-	r.part = part.Path
+	defer remove()
+	r.part = part
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}

@@ -90,10 +90,21 @@ func Each(db string, f func(path string, n Name)) error {
 // version: of those beside it, the newest of the highest earlier version. "" means that
 // there is none.
 func Before(db string, version int) (path string) {
+	return last(db, func(n Name) bool { return !n.Unmanaged && n.Version < version })
+}
+
+// Last returns the path of the newest backup of the same version that is kept as long, or "".
+func Last(db string, of Name) (path string) {
+	return last(db, func(n Name) bool {
+		return n.Version == of.Version && n.Unmanaged == of.Unmanaged && (of.Auto || !n.Auto)
+	})
+}
+
+// last returns the path of the newest of the highest version among backups, or "".
+func last(db string, among func(Name) bool) (path string) {
 	var best Name
 	Each(db, func(p string, n Name) {
-		if !n.Unmanaged && n.Version < version &&
-			(path == "" || cmp.Or(cmp.Compare(n.Version, best.Version), n.Time.Compare(best.Time)) > 0) {
+		if among(n) && (path == "" || cmp.Or(cmp.Compare(n.Version, best.Version), n.Time.Compare(best.Time)) > 0) {
 			path, best = p, n
 		}
 	})
@@ -122,25 +133,25 @@ func Make(db, to string, fill func(part string) (Name, error)) (path string, err
 			return "", err
 		}
 	}
-	part, err := diskfile.MakePart(cmp.Or(to, db))
+	part, remove, err := diskfile.MakePart(cmp.Or(to, db))
 	if err != nil {
 		return "", err
 	}
-	defer part.Remove()
+	defer remove()
 	begun := time.Now()
-	name, err := fill(part.Path)
+	name, err := fill(part)
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(part.Path); err != nil || info.Size() == 0 {
+	if info, err := os.Stat(part); err != nil || info.Size() == 0 {
 		return "", errors.New("the copy is empty; SQLite has written to another place")
 	}
-	if err := diskfile.Finish(part.Path, db); err != nil {
+	if err := diskfile.Finish(part, db); err != nil {
 		return "", err
 	}
 	for name.Time = begun; ; name.Time = name.Time.Add(time.Second) {
 		path = cmp.Or(to, name.Path(db))
-		err := diskfile.Name(part.Path, path)
+		err := diskfile.Name(part, path)
 		if errors.Is(err, fs.ErrExist) && to == "" {
 			continue // made within the same second
 		}

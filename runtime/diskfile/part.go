@@ -9,29 +9,25 @@ import (
 	"strings"
 )
 
-// partSuffix ends the name of a folder for a database that is not complete.
-const partSuffix = ".backup-part"
+const (
+	partSuffix = ".backup-part" // of a folder for a database that is not complete
+	partName   = "part.db"      // in there
+)
 
-// A Part is a database that is not complete, in a folder of its own beside the place where
-// it will be. Nobody else can read what is in there, whatever permissions SQLite gives to
-// its journals.
-type Part struct {
-	Path   string // of the database, which the caller makes
-	unlock func()
-}
-
-// MakePart makes a part of the database at path. It first removes from the same folder the
-// parts of processes that have died: those whose lock is free.
-func MakePart(path string) (*Part, error) {
+// MakePart makes a folder for a database that is not complete, beside the path where that
+// will be. Nobody else can read what is in there, whatever permissions SQLite gives to its
+// journals. part is the path of the database, which the caller makes. remove removes both.
+//
+// MakePart first removes from the same folder the parts of processes that have died: those
+// whose lock is free. (Where the system has no such locks, they stay.)
+func MakePart(path string) (part string, remove func(), err error) {
 	dir := filepath.Dir(path)
 	entries, _ := os.ReadDir(dir) // a folder may be writable and not readable
 	for _, e := range entries {
-		folder := filepath.Join(dir, e.Name())
-		if !e.IsDir() || !strings.HasSuffix(folder, partSuffix) {
-			continue
-		}
-		if unlock, err := lock(folder); err == nil {
-			newPart(folder, unlock).Remove()
+		if folder := filepath.Join(dir, e.Name()); e.IsDir() && strings.HasSuffix(folder, partSuffix) {
+			if unlock, err := lock(folder); err == nil {
+				removePart(folder, unlock)
+			}
 		}
 	}
 	for tries := 1; ; tries++ {
@@ -40,33 +36,29 @@ func MakePart(path string) (*Part, error) {
 			err = &fs.PathError{Op: e.Op, Path: dir, Err: e.Err}
 		}
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		unlock, err := lock(folder)
 		if errors.Is(err, errors.ErrUnsupported) {
 			unlock, err = func() {}, nil
 		}
 		if err == nil {
-			return newPart(folder, unlock), nil
+			return filepath.Join(folder, partName), func() { removePart(folder, unlock) }, nil
 		}
 		os.Remove(folder)
 		if tries == 10 { // others take it for that of a dead process, until it is locked
-			return nil, err
+			return "", nil, err
 		}
 	}
 }
 
-func newPart(folder string, unlock func()) *Part {
-	return &Part{filepath.Join(folder, "part.db"), unlock}
-}
-
-// Remove removes the part, and nothing that is not one.
-func (p *Part) Remove() {
+// removePart removes a part, and nothing that is not one.
+func removePart(folder string, unlock func()) {
 	for _, suffix := range append(SideFiles, "") {
-		os.Remove(p.Path + suffix)
+		os.Remove(filepath.Join(folder, partName+suffix))
 	}
-	os.Remove(filepath.Dir(p.Path))
-	p.unlock()
+	os.Remove(folder)
+	unlock()
 }
 
 // SideFiles are the ends of the names of what SQLite makes beside a database, and reads as

@@ -1,4 +1,4 @@
-//go:build !windows && (!unix || aix || solaris)
+//go:build !unix || aix || solaris
 
 package diskfile
 
@@ -7,11 +7,9 @@ import (
 	"io/fs"
 )
 
-// own does nothing here, and so the group of a file may be another.
-func own(string, fs.FileInfo) bool { return false }
+// Nothing here is known of owners, groups and the umask.
 
-// Ours reports true, because a file has no owner that this package knows.
-func Ours(file, other fs.FileInfo) bool { return true }
-
-// lock takes no lock: here, what dead processes leave stays.
+func own(string, fs.FileInfo) bool           { return false }
+func Ours(file, other fs.FileInfo) bool      { return true }
+func Narrow(like fs.FileInfo) (widen func()) { return func() {} }
 func lock(string) (unlock func(), err error) { return nil, errors.ErrUnsupported }

@@ -22,6 +22,18 @@ func Ours(file, other fs.FileInfo) bool {
 	return int(f.Uid) == os.Geteuid() || f.Uid == o.Uid
 }
 
+// Narrow sets the umask so that new files are not more readable than the file like. (SQLite
+// has drivers that make journals with all permissions that the umask leaves.)
+func Narrow(like fs.FileInfo) (widen func()) {
+	mode := int(like.Mode().Perm())
+	if int(like.Sys().(*syscall.Stat_t).Gid) != os.Getegid() {
+		mode &^= 0o070 // it would be another group
+	}
+	was := syscall.Umask(0o077)
+	syscall.Umask(was | 0o077&^mode)
+	return func() { syscall.Umask(was) }
+}
+
 // lock takes the lock of a folder, which ends with the process.
 func lock(folder string) (unlock func(), err error) {
 	f, err := os.Open(folder)

@@ -178,18 +178,18 @@ func removesParts(t *test) {
 		}
 		t.lay(".2.backup-part/photo")
 		t.lay(".3.backup-part")
-		living, err := diskfile.MakePart(t.path)
+		living, remove, err := diskfile.MakePart(t.path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer living.Remove()
-		if err := os.WriteFile(living.Path, nil, 0o600); err != nil {
+		defer remove()
+		if err := os.WriteFile(living, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		t.migrate(notes, lockstep.WithBackup(0))
 		for _, path := range []string{
 			filepath.Join(elsewhere, "part.db"), t.path + ".1.backup-part", t.path + ".2.backup-part/photo",
-			t.path + ".3.backup-part", living.Path,
+			t.path + ".3.backup-part", living,
 		} {
 			if _, err := os.Lstat(path); err != nil {
 				t.Error(err)
