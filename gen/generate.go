@@ -326,7 +326,7 @@ func (r *Result) Stale() (string, error) {
 	found, err := os.ReadFile(filepath.Join(r.Dir, FileName))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return FileName + ": missing; run go generate", nil
+		return FileName + ": missing; " + wording.Generate(r.Dir), nil
 	case err != nil:
 		return "", err
 	case bytes.Equal(lf(found), r.Source):
@@ -337,7 +337,7 @@ func (r *Result) Stale() (string, error) {
 		i++
 	}
 	line := 1 + bytes.Count(r.Source[:i], []byte("\n"))
-	return fmt.Sprintf("%s:%d: out of date; run go generate", FileName, line), nil
+	return fmt.Sprintf("%s:%d: out of date; %s", FileName, line, wording.Generate(r.Dir)), nil
 }
 
 // Commit writes lockstep_gen.go, by renaming a new file. It does not touch a file that

@@ -73,6 +73,7 @@ func TestCommitAndStale(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, FileName)
 	writeFile(t, filepath.Join(dir, "0001-a.sql"), "CREATE TABLE a(a);\n")
+	writeFile(t, filepath.Join(dir, "migrations.go"), "//go:generate go tool lockstep generate\npackage migrations\n")
 	r, err := Generate(t.Context(), dir, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +134,7 @@ func TestCommitAndStale(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := fmt.Sprint(entries), "[- 0001-a.sql - lockstep_gen.go]"; got != want {
+		if got, want := fmt.Sprint(entries), "[- 0001-a.sql - lockstep_gen.go - migrations.go]"; got != want {
 			t.Errorf("got %s; want %s", got, want)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/genfile"
@@ -70,7 +71,7 @@ func generate(ctx context.Context, s *streams, dir string, opts gen.Options) (*g
 }
 
 func refuseStale(dir, why string) error {
-	return gen.Refuse("stale", "%s", filepath.Join(dir, why))
+	return gen.Refuse("stale", "%s%s", filepath.Join(dir, gen.FileName), strings.TrimPrefix(why, gen.FileName))
 }
 
 type generateResult struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // stale reports the migrations of the package that are no longer what its generated
@@ -47,7 +48,7 @@ func staleFile(pass *analysis.Pass, file *ast.File, generated *genfile.File) {
 	}
 	report := func(at analysis.Range, migration, what string) {
 		pass.Report(analysis.Diagnostic{Pos: at.Pos(), End: at.End(), Category: "stale",
-			Message: fmt.Sprintf("%s: %s since %s was generated; run go generate", migration, what, filepath.Base(name))})
+			Message: fmt.Sprintf("%s: %s since %s was generated; %s", migration, what, filepath.Base(name), wording.Generate(filepath.Dir(name)))})
 	}
 	unrecorded := maps.Clone(sums)
 	for _, m := range generated.Migrations {

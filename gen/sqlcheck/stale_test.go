@@ -88,7 +88,8 @@ func TestStale(t *testing.T) {
 	for _, test := range staleTests {
 		t.Run(test.claim, func(t *testing.T) {
 			dir := t.TempDir()
-			files := map[string]string{"0001-initialize.sql": staleFirst, "0002-add-tags.sql": staleSecond, "0003-slugs.go": staleSlugs, "0004-import.py": staleImports}
+			files := map[string]string{"0001-initialize.sql": staleFirst, "0002-add-tags.sql": staleSecond, "0003-slugs.go": staleSlugs, "0004-import.py": staleImports,
+				"migrations.go": "//go:generate go tool lockstep generate\npackage migrations\n"}
 			for name, text := range test.change {
 				files[name] = text
 			}

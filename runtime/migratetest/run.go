@@ -14,6 +14,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // reach is how many versions a database is upgraded at once. If there are more to go, it
@@ -43,6 +44,9 @@ func Run(t *testing.T, s *lockstep.Schema, opts ...Option) {
 	// If one of these two fails, all others would.
 	ok := t.Run("GeneratedCodeIsCurrent", func(t *testing.T) {
 		if err := s.Stale(); err != nil {
+			if _, e := os.Stat("lockstep_gen.go"); e == nil { // the test is in the package
+				err = fmt.Errorf("%w\n\t%s", err, wording.Generate("."))
+			}
 			t.Fatal(err)
 		}
 	}) && t.Run("NewDatabase", func(t *testing.T) { reaches(t, open, file("new"), s, want) })

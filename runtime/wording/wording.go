@@ -4,6 +4,8 @@
 package wording
 
 import (
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -46,4 +48,16 @@ func CommandLine(args ...string) string {
 		}
 	}
 	return strings.Join(quoted, " ")
+}
+
+// Generate says how to generate the code of a migrations package again. Without a
+// go:generate line, go generate would do nothing.
+func Generate(dir string) string {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if text, err := os.ReadFile(filepath.Join(dir, entry.Name())); err == nil && filepath.Ext(entry.Name()) == ".go" && strings.Contains("\n"+string(text), "\n//go:generate ") {
+			return "run go generate"
+		}
+	}
+	return "add the line //go:generate go tool lockstep generate to a Go file beside it, and run go generate"
 }
