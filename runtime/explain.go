@@ -66,7 +66,7 @@ func (u *upgrade) tryMade(ctx context.Context, s *segment, objects []sqltext.Obj
 		if all, _ := u.schema.prepare(0); !sqlite.Lacks(sentence) && !lacksTable(sentence, all) {
 			continue // an operator's trigger may be broken
 		}
-		e := u.failed(ctx, &explainedError{about + ": " + sentence, err, nil})
+		e := u.failed(ctx, &sqlite.Reworded{Text: about + ": " + sentence, Cause: err})
 		for _, m := range s.migrations {
 			for _, stmt := range m.statements {
 				if stmt.Defines(o.Name) {

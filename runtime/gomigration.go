@@ -7,8 +7,8 @@ import (
 	"encoding/hex"
 	goscanner "go/scanner"
 	"go/token"
-	"io"
 
+	"github.com/lockstep-db/lockstep/runtime/gotx"
 	"github.com/lockstep-db/lockstep/runtime/program"
 )
 
@@ -102,8 +102,14 @@ func (p goProgram) Replay(ctx context.Context, inner *sql.Conn) error {
 
 // run calls the function in the transaction of the upgrade.
 func (p goProgram) run(ctx context.Context, on *conn, progress *reporter) error {
+	u := gotx.Upgrade{InTransaction: on.inTransaction, Setting: on.noteBefore, Around: p.around, Executed: progress.again}
+	if u.Around == nil {
+		u.Around = func(_ string, run func() error) error { return run() }
+	}
 	return on.keepsOwn(ctx, func() error {
-		err := p.call(ctx, on, progress)
+		err := gotx.Call(ctx, on.Conn, u, func(ctx context.Context, tx *sql.Tx) error {
+			return p.migrate(ctx, struct{ Tx }{tx}) // which has no other methods: no type assertion finds a Commit
+		})
 		if err == nil {
 			err = ctx.Err() // the function may have ignored it
 		}
@@ -112,28 +118,4 @@ func (p goProgram) run(ctx context.Context, on *conn, progress *reporter) error 
 		}
 		return err
 	})
-}
-
-// call calls the function. However that ends, even in a panic, the migration is off the
-// connection before anything else uses it.
-func (p goProgram) call(ctx context.Context, on *conn, progress *reporter) (err error) {
-	g := &guard{conn: on, progress: progress, around: p.around, open: make(map[io.Closer]bool)}
-	g.ctx, g.cancel = context.WithCancel(ctx)
-	pool := sql.OpenDB(g)
-	// The end of the context is looked at in [guard.do], which can return its error.
-	inner, err := pool.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
-		g.cancel()
-		pool.Close()
-		return err
-	}
-	defer func() {
-		g.end(func() {
-			inner.Rollback() // of nothing: it closes what database/sql holds
-			pool.Close()
-		})
-		err = g.result(err)
-	}()
-	// It has the methods of a Tx and no others: no type assertion finds a Commit.
-	return p.migrate(g.ctx, struct{ Tx }{inner})
 }

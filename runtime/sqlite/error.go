@@ -65,6 +65,16 @@ func Sentence(err error) string {
 	return s
 }
 
+// A Reworded is the error of a statement, or that and the one that was made of it, with a
+// text of its own.
+type Reworded struct {
+	Text       string
+	Cause, Err error
+}
+
+func (e *Reworded) Error() string   { return e.Text }
+func (e *Reworded) Unwrap() []error { return []error{e.Cause, e.Err} }
+
 // codeNames is what sqlite3_errstr says. https://sqlite.org/c3ref/errcode.html
 var codeNames = [...]string{
 	1:  "SQL logic error",

@@ -1,0 +1,230 @@
+// Package gotx is not for programs and promises nothing: it may change in any release.
+//
+// It keeps a migration in Go inside the transaction of the upgrade.
+package gotx
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// An Upgrade is what a migration runs in.
+type Upgrade struct {
+	InTransaction func(ctx context.Context) error                // returns nil if the transaction is open
+	Setting       func(ctx context.Context, pragma string) error // is called before a PRAGMA
+	Around        func(query string, run func() error) error     // executes each statement, by calling run
+	Executed      func(ctx context.Context)                      // is called after a statement
+}
+
+// Call calls the function of a migration with a transaction that is the one that is open on a
+// connection. However that ends, even in a panic, the migration is off the connection before
+// anything else uses it.
+func Call(ctx context.Context, on *sql.Conn, u Upgrade, migrate func(context.Context, *sql.Tx) error) (err error) {
+	g := &guard{Upgrade: u, on: on, open: make(map[io.Closer]bool)}
+	g.ctx, g.cancel = context.WithCancel(ctx)
+	pool := sql.OpenDB(g)
+	// The end of the context is looked at in [guard.do], which can return its error.
+	inner, err := pool.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		g.cancel()
+		pool.Close()
+		return err
+	}
+	defer func() {
+		g.end(func() {
+			inner.Rollback() // of nothing: it closes what database/sql holds
+			pool.Close()
+		})
+		err = g.result(err)
+	}()
+	return migrate(g.ctx, inner)
+}
+
+// A guard keeps a Go migration inside the upgrade's transaction. To package database/sql it
+// is a driver's connection, with a pool of its own. It passes calls on to the upgrade's
+// connection while the transaction is open.
+//
+// A wrapper around *sql.Conn would not be enough: it has to return *sql.Stmt and *sql.Rows,
+// which go on working when an error has ended the transaction, and SQLite commits each
+// statement by itself, and when the function has returned. And after a panic in a Scan,
+// database/sql does not let anybody close the rows, or the connection that they are of.
+type guard struct {
+	Upgrade
+	on        *sql.Conn
+	ctx       context.Context // of the migration; ends with it
+	cancel    context.CancelFunc
+	users     atomic.Int32 // calls that have not returned
+	over      atomic.Bool  // the function has returned
+	abandoned bool         // when there were users
+
+	mu     sync.Mutex         // held while the upgrade's connection is in use
+	open   map[io.Closer]bool // its statements and rows
+	last   *sqlite.Reworded   // of the last call, nil if it succeeded
+	failed *sqlite.Reworded   // why nothing is executed anymore
+}
+
+// do calls f, which executes query on the upgrade's connection, unless the function has
+// returned or nothing is to be executed anymore.
+func (g *guard) do(query string, f func() error) error {
+	g.users.Add(1)
+	defer g.users.Add(-1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.over.Load():
+		return sql.ErrTxDone
+	case g.failed != nil:
+		return fmt.Errorf("not executed, because an earlier statement failed: %w", g.failed)
+	}
+	err := g.ctx.Err()
+	if err == nil {
+		err = f()
+	}
+	g.last = nil
+	g.note(query, err)
+	if err == nil {
+		g.Executed(g.ctx)
+	}
+	return err
+}
+
+// note notes an error and, if it ended the transaction, that nothing is to be executed
+// anymore.
+func (g *guard) note(query string, err error) {
+	if err == nil || err == io.EOF {
+		return
+	}
+	g.last = statementError(query, err)
+	if r := refusal(""); errors.As(err, &r) {
+		g.failed = &sqlite.Reworded{Text: string(r), Cause: err}
+	} else if g.InTransaction(context.WithoutCancel(g.ctx)) != nil {
+		g.failed = g.last
+	}
+}
+
+// A refusal is an error that names the statement.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// check returns a refusal if the query has a statement that no migration may execute. It
+// notes settings that the query changes, so that they are restored.
+func (g *guard) check(query string) error {
+	for _, stmt := range sqltext.Parse(query).Cut() {
+		switch keyword := stmt.Keyword(); keyword {
+		case "begin", "commit", "end", "rollback", "savepoint", "release":
+			return refusal(strings.ToUpper(keyword) + ": the upgrade is one transaction; return nil to keep the migration's changes, an error to roll back")
+		case "attach", "detach":
+			return refusal(strings.ToUpper(keyword) + ": a migration changes one database; copy between files in the program")
+		case "vacuum":
+			return refusal(`VACUUM: cannot run inside a transaction; put it in an SQL migration of its own whose first line is "-- lockstep: no-transaction"`)
+		}
+		name, sets := stmt.SetsConnection()
+		switch {
+		case sets && name == "foreign_keys":
+			return refusal("PRAGMA foreign_keys does nothing inside a transaction; foreign keys are off during an upgrade, and checked at its end")
+		case sets:
+			return refusal("PRAGMA " + name + " changes the connection, not the database; set it where the program opens the database")
+		}
+		if err := g.Setting(g.ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// within returns a context that ends with ctx, and with the migration's.
+func (g *guard) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(g.ctx, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
+// release closes rows or a statement of the upgrade's connection.
+func (g *guard) release(c io.Closer, query string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.open[c] {
+		return nil
+	}
+	delete(g.open, c)
+	err := c.Close()
+	g.note(query, err)
+	return err
+}
+
+// end takes the connection away from the migration and disposes of the migration's pool.
+func (g *guard) end(dispose func()) {
+	g.over.Store(true)
+	if g.users.Load() > 0 {
+		g.abandoned = true
+		g.cancel()
+	}
+	g.mu.Lock()
+	reading := false
+	for c := range g.open {
+		if rows, ok := c.(*sql.Rows); ok {
+			reading = true
+			rows.Close()
+		}
+	}
+	for c := range g.open {
+		c.Close()
+	}
+	g.open = nil
+	g.mu.Unlock()
+	g.cancel()
+	if reading {
+		go dispose() // waits for rows that a panic in Scan or an sql.RawBytes has locked
+	} else {
+		dispose()
+	}
+}
+
+// result returns the error of a migration whose function returned err.
+func (g *guard) result(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	failed := cmp.Or(g.failed, g.last)
+	switch {
+	case g.abandoned:
+		return errors.New("the function returned while one of its goroutines was using lockstep.Tx; wait for the goroutine")
+	case g.failed != nil && (err == nil || errors.Unwrap(err) == error(g.failed)): // see do
+		return g.failed
+	case err == nil || failed == nil:
+		return err
+	case err.Error() == failed.Cause.Error():
+		return failed
+	case errors.Is(err, failed.Cause):
+		return err
+	}
+	// The function has replaced the error of the statement, but perhaps kept its text.
+	text := err.Error()
+	if !strings.Contains(text, sqlite.Sentence(failed.Cause)) {
+		text += ": " + failed.Text
+	}
+	return &sqlite.Reworded{Text: text, Cause: failed.Cause, Err: err}
+}
+
+// statementError returns an error that names the statement.
+func statementError(query string, err error) *sqlite.Reworded {
+	const limit = 80
+	text := strings.Join(strings.Fields(query), " ")
+	if short := []rune(text); len(short) > limit {
+		text = string(short[:limit]) + "…"
+	}
+	return &sqlite.Reworded{Text: text + ": " + sqlite.Sentence(err), Cause: err}
+}
