@@ -3,7 +3,6 @@ package sqltext
 import (
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Changes says how a schema differs from what was wanted: what is missing or different, and
@@ -20,7 +19,7 @@ func Changes(want, found []Object, text string, ignored func(name string) bool) 
 			changes = append(changes, d.Detail)
 		}
 	}
-	words := strings.FieldsFunc(Fold(text), func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	words := strings.FieldsFunc(Fold(text), func(r rune) bool { return r < 0x80 && !isWord(byte(r)) })
 	for _, o := range extra {
 		acts := o.Type == "trigger" || strings.HasPrefix(o.SQL, "CREATE UNIQUE")
 		if !ignored(o.Name) && (slices.Contains(words, Fold(o.Name)) || acts && slices.Contains(words, Fold(o.Table))) {
