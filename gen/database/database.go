@@ -9,7 +9,6 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +21,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/livecopy"
 )
 
 // A DB is an open database.
@@ -136,29 +136,15 @@ func Create(path string) (*DB, error) {
 //
 // https://sqlite.org/uri.html
 func Connect(path, mode string, init func(*sqlite3.Conn) error) (*DB, error) {
-	uri, err := fileURI(path, "mode="+mode)
+	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	db, err := driver.Open(uri, init)
+	db, err := driver.Open(livecopy.URI(abs, "mode="+mode+"&_pragma=busy_timeout(0)"), init)
 	if err != nil {
 		return nil, gen.FileError(path, err)
 	}
 	return &DB{db, path, func() {}}, nil
-}
-
-// fileURI returns the URI of a file, in which each character of its path stands for
-// itself.
-func fileURI(path, query string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	abs = filepath.ToSlash(abs)
-	if abs[0] != '/' { // C:/data.db
-		abs = "/" + abs
-	}
-	return (&url.URL{Scheme: "file", Path: abs, RawQuery: query + "&_pragma=busy_timeout(0)"}).String(), nil
 }
 
 // Prepare makes a connection accept what other builds of SQLite accept: the migrations may

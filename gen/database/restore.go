@@ -44,6 +44,7 @@ type Restored struct {
 // Restore replaces the content of a database by that of a backup, in one transaction. With
 // an error the database is as it was, unless the error says that this is not known.
 func Restore(ctx context.Context, what Restoration) (*Restored, error) {
+	var damage sqlite.Damage
 	r := &restoring{Restoration: what, out: Restored{DB: what.DB, Restored: what.Backup}}
 	exists, err := r.examineFiles()
 	if err != nil {
@@ -62,17 +63,22 @@ func Restore(ctx context.Context, what Restoration) (*Restored, error) {
 		return nil, err
 	}
 	if !exists {
-		return &r.out, r.put(r.Backup, func() error { return diskfile.Name(r.part, r.file) })
-	}
-	err = r.replace(ctx)
-	if d := sqlite.Damage(""); errors.As(err, &d) {
+		err = r.put(r.Backup, func() error { return diskfile.Name(r.part, r.file) })
+	} else if err = r.replace(ctx); errors.As(err, &damage) {
 		if !r.Force {
 			return nil, gen.Refuse("unreadable", "%s: %s; not overwritten\n\t%s",
-				r.DB, string(d), wording.CommandLine("lockstep", "restore", "--force", "--db", r.DB, r.Backup))
+				r.DB, string(damage), wording.CommandLine("lockstep", "restore", "--force", "--db", r.DB, r.Backup))
 		}
 		err = r.put(r.file, r.displace)
 	}
-	return &r.out, err
+	if err != nil {
+		return nil, err
+	}
+	// A power loss must not bring back what was there, with or without its journal.
+	if err := diskfile.SyncFolder(filepath.Dir(r.file)); err != nil {
+		return nil, r.failed(ctx, fmt.Errorf("%w: %w", livecopy.ErrUndecided, err))
+	}
+	return &r.out, nil
 }
 
 // restoring is one call of Restore.
@@ -272,11 +278,6 @@ func (r *restoring) put(like string, f func() error) error {
 	err := diskfile.Finish(r.part, like)
 	if err == nil {
 		err = f()
-	}
-	if err == nil {
-		if err = diskfile.SyncFolder(filepath.Dir(r.file)); err != nil {
-			err = fmt.Errorf("%w: %w", livecopy.ErrUndecided, err)
-		}
 	}
 	return r.failed(context.Background(), err)
 }
