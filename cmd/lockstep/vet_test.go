@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/lockstep-db/lockstep/runtime/interpreter/realpython"
 )
 
 // TestVet runs testdata/vet: modules in which the real go vet is run, with the real
@@ -55,10 +53,17 @@ func moduleSetup(t *testing.T) (setup func(*testscript.Env) error, root string) 
 	}
 	return func(e *testscript.Env) error {
 		e.Vars = append(e.Vars, env...)
-		e.Setenv("PATH", filepath.Dir(e.Getenv("LOCKSTEP"))+string(os.PathListSeparator)+realpython.First(e.Getenv("PATH")))
+		e.Setenv("PATH", filepath.Dir(e.Getenv("LOCKSTEP"))+string(os.PathListSeparator)+realPython()+e.Getenv("PATH"))
 		return addRuntime(e.WorkDir, root)
 	}, root
 }
+
+// realPython returns what to have before PATH, so that python3 is not a shell script that
+// looks for the real one, as pyenv's is, and takes twice as long as Python itself.
+var realPython = sync.OnceValue(func() string {
+	out, _ := exec.Command("python3", "-c", "import os, sys; print(os.path.dirname(sys.executable), end=os.pathsep)").Output()
+	return string(out)
+})
 
 // moduleEnv returns variables for the go command in such a module. Linking costs less
 // without symbols for a debugger, and compiling and linking with fewer collections of

@@ -24,7 +24,6 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/barrier"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
-	"github.com/lockstep-db/lockstep/runtime/interpreter/realpython"
 	"github.com/lockstep-db/lockstep/runtime/script"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -41,8 +40,22 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Setenv("PATH", realpython.First(os.Getenv("PATH")))
-	os.Exit(m.Run())
+	python, err := newPython()
+	if err == nil {
+		os.Setenv("PATH", filepath.Join(python, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
+	code := m.Run()
+	os.RemoveAll(python)
+	os.Exit(code)
+}
+
+// newPython returns a folder with a python3 that starts in a fraction of the time: it is no
+// shell script that looks for the real one, as pyenv's is, and has no packages.
+func newPython() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", ""); err == nil {
+		err = exec.Command("python3", "-m", "venv", "--without-pip", dir).Run()
+	}
+	return dir, err
 }
 
 // shop has two scripts among its migrations. What is in NAME.sql is SQL that makes the

@@ -4,6 +4,7 @@ package script_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -207,21 +208,20 @@ for at, dirs, files in os.walk(folder):
 sys.exit(1)
 `
 	s := withScript(schema(t, shop, 6), text)
-	for _, journal := range []string{"delete", "wal"} {
-		path := shopAt(t, 2, journal)
-		for mode, file := range map[fs.FileMode]string{0o600: "600", 0o640: "640", 0o666: "666"} {
-			for _, umask := range []int{0, 0o022, 0o077, 0o177} {
-				if err := os.Chmod(path, mode); err != nil {
-					t.Fatal(err)
-				}
-				before := syscall.Umask(umask)
-				err := lockstep.Migrate(t.Context(), connect(t, path), s)
-				syscall.Umask(before)
-				want := "data.db: 0003-cents.py: exit status 1; rolled back, still at 0002:\n700 folder\n700 N\n700 copy\n600 scratch\n600 0003-cents.py\n" + file + " data.db"
-				if got := message(err, path); got != want {
-					t.Errorf("%s, %o, umask %o: got %s\nwant %s", journal, mode, umask, got, want)
-				}
-			}
+	path := shopAt(t, 2, "wal")
+	for _, test := range []struct {
+		mode  fs.FileMode
+		umask int
+	}{{0o600, 0}, {0o640, 0}, {0o666, 0}, {0o600, 0o022}, {0o644, 0o077}, {0o600, 0o177}} {
+		if err := os.Chmod(path, test.mode); err != nil {
+			t.Fatal(err)
+		}
+		before := syscall.Umask(test.umask)
+		err := lockstep.Migrate(t.Context(), connect(t, path), s)
+		syscall.Umask(before)
+		want := fmt.Sprintf("data.db: 0003-cents.py: exit status 1; rolled back, still at 0002:\n700 folder\n700 N\n700 copy\n600 scratch\n600 0003-cents.py\n%o data.db", test.mode)
+		if got := message(err, path); got != want {
+			t.Errorf("%o, umask %o: got %s\nwant %s", test.mode, test.umask, got, want)
 		}
 	}
 }
