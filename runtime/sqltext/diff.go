@@ -23,11 +23,11 @@ type Difference struct {
 // said; in expressions, parentheses that change nothing, and how operators, numbers and
 // strings are spelled.
 func Diff(want, found []Object) (changed []Difference, extra []Object) {
-	have := make(map[identity]int, len(found))
+	have := make(map[string]int, len(found))
 	for i, f := range found {
 		have[f.identity()] = i
 	}
-	wanted := make(map[identity]bool, len(want))
+	wanted := make(map[string]bool, len(want))
 	for _, w := range want {
 		wanted[w.identity()] = true
 		d := Difference{Type: w.Type, Name: w.Name, Want: w.SQL}
@@ -60,12 +60,12 @@ func Diff(want, found []Object) (changed []Difference, extra []Object) {
 
 // identity tells the objects of a schema apart. A trigger can have the name of a
 // table.
-type identity struct {
-	trigger bool
-	name    string
+func (o *Object) identity() string {
+	if o.Type == "trigger" {
+		return "\x00" + Fold(o.Name)
+	}
+	return Fold(o.Name)
 }
-
-func (o *Object) identity() identity { return identity{o.Type == "trigger", Fold(o.Name)} }
 
 func article(kind string) string {
 	if kind == "index" {

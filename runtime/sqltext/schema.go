@@ -80,12 +80,13 @@ func closeComment(sql string) string {
 func ParseSchema(schema string) ([]Object, error) {
 	objects := make([]Object, 0, strings.Count(schema, ";\n"))
 	for _, stmt := range Parse(schema).Cut() {
-		if stmt.open {
-			return nil, fmt.Errorf("line %d: statement has no end; want a semicolon", stmt.Line)
-		}
-		sql := strings.TrimSuffix(strings.TrimSuffix(stmt.SQL, ";"), "\n")
+		sql, ended := strings.CutSuffix(stmt.SQL, ";")
+		sql = strings.TrimSuffix(sql, "\n")
 		d, ok := stmt.Definition()
-		if !ok || stmt.Keyword() != "create" {
+		switch {
+		case !ended || d.Kind == "trigger" && !strings.HasSuffix(Fold(sql), "end"):
+			return nil, fmt.Errorf("line %d: statement has no end; want a semicolon", stmt.Line)
+		case !ok || stmt.Keyword() != "create":
 			return nil, fmt.Errorf("line %d: found %.40q; want CREATE TABLE, INDEX, VIEW or TRIGGER", stmt.Line, sql)
 		}
 		objects = append(objects, Object{d.Kind, d.Name, d.Table, sql})

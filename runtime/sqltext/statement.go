@@ -15,7 +15,6 @@ type Statement struct {
 	First, End int // it is the script's Tokens[First:End]
 
 	script *Script
-	open   bool // the script ends before the statement does
 }
 
 // Statements cuts the script into statements. ends has, for each, the number of
@@ -52,9 +51,8 @@ func (s *Script) Statements(ends []int) ([]Statement, error) {
 func (s *Script) Cut() []Statement {
 	var stmts []Statement
 	for from := s.skip(0); from < len(s.Tokens); {
-		end, open := s.end(from)
+		end := s.end(from)
 		stmts = s.append(stmts, from, end)
-		stmts[len(stmts)-1].open = open
 		from = s.skip(end)
 	}
 	return stmts
@@ -69,25 +67,24 @@ func (s *Script) skip(i int) int {
 	return i
 }
 
-// end returns the index after the token that ends the statement at from. open
-// reports that the script ends first; a directive after its last word is then no
-// part of the statement.
-func (s *Script) end(from int) (end int, open bool) {
+// end returns the index after the token that ends the statement at from. If the script ends
+// first, a directive after its last word is no part of the statement.
+func (s *Script) end(from int) int {
 	// The body of a trigger ends with "; END ;". No statement in it begins with END.
 	trigger := s.createsTrigger(from)
 	before, last := "", "" // the last two tokens
-	end = from
+	end := from
 	for i := from; i < len(s.Tokens); i++ {
 		switch t := s.Tokens[i]; {
 		case t.Kind == Directive:
 			continue
 		case t.Kind == Semicolon && (!trigger || before == ";" && Equal(last, "end")):
-			return i + 1, false
+			return i + 1
 		}
 		before, last = last, s.Token(i)
 		end = i + 1
 	}
-	return end, true
+	return end
 }
 
 // createsTrigger reports whether the statement at from is a CREATE TRIGGER, or the
