@@ -172,7 +172,11 @@ func flat(op, operand string) string {
 
 // operand takes what comes between operators.
 func (e *expression) operand() string {
-	switch l := e.next(); {
+	l, word := e.next(), ""
+	if l.kind == Word {
+		word = l.key
+	}
+	switch {
 	case e.failed:
 	case l.text == "(":
 		s, one := e.list()
@@ -199,17 +203,19 @@ func (e *expression) operand() string {
 		return s
 	case l.kind == Blob, l.key[0] == '\'':
 		return l.key
-	case l.kind == Word && l.key == "not":
+	case word == "not":
 		return node("not", e.expr(precedence["not"]))
-	case l.kind == Word && l.key == "exists" && e.accept("("):
+	case word == "exists" && e.accept("("):
 		s, _ := e.list()
 		return node("exists", s)
-	case l.kind == Word && l.key == "case":
+	case word == "case":
 		return e.cases()
-	case l.kind == Word && (l.key == "true" || l.key == "false") && !e.known(l.key):
-		return map[string]string{"true": "1", "false": "0"}[l.key]
-	case l.kind == Word && isValue(l.key) && l.key != "true" && l.key != "false":
-		return l.key
+	case word == "true" && !e.known(word):
+		return "1"
+	case word == "false" && !e.known(word):
+		return "0"
+	case isValue(word) && word != "true" && word != "false":
+		return word
 	case l.kind == Word, l.kind == Quoted:
 		return e.reference(l)
 	}
@@ -219,8 +225,7 @@ func (e *expression) operand() string {
 
 // list takes expressions and the parenthesis that closes them. one reports that it is one.
 func (e *expression) list() (s string, one bool) {
-	switch {
-	case e.peek("select"), e.peek("with"), e.peek("values"), e.peek(")"):
+	if e.peek("select") || e.peek("with") || e.peek("values") || e.peek(")") {
 		s = e.body()
 		e.expect(")")
 		return s, false
