@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
@@ -15,11 +13,10 @@ import (
 func createCommand(fs *flag.FlagSet) action {
 	path, timeout := dbFlag(fs), timeoutFlag(fs)
 	return func(ctx context.Context, _ *streams, _ []string) (result, error) {
-		open := database.Open
-		if _, err := os.Stat(path.value); errors.Is(err, os.ErrNotExist) {
-			open = database.Create
+		db, err := database.Open(path.value)
+		if kindOf(err) == "missing" {
+			db, err = database.Create(path.value)
 		}
-		db, err := open(path.value)
 		if err != nil {
 			return nil, err
 		}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"flag"
 	"io"
 	"os"
@@ -25,8 +23,8 @@ func directive(dir string) (gen.Options, bool) {
 			continue
 		}
 		text, _ := os.ReadFile(filepath.Join(dir, entry.Name()))
-		for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-			if opts, ok := parseDirective(lines.Text()); ok {
+		for line := range strings.Lines(string(text)) {
+			if opts, ok := parseDirective(line); ok {
 				return opts, true
 			}
 		}

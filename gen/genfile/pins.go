@@ -41,15 +41,11 @@ func (p Pin) Edit() Edit { return Edit{p.typ, p.Pinned, p.Newest} }
 // Nothing is type-checked: a pin that goes through an alias is left to the compiler.
 func BrokenPins(ctx context.Context, dir string, source []byte) (pins []Pin, err error) {
 	file, _ := Parse(source)
-	module, err := gomod.Find(dir)
-	if err != nil || module == nil || file == nil {
-		return nil, err
+	if file == nil {
+		return nil, nil
 	}
-	p := Package{Name: file.Package}
-	if p.Dir, err = filepath.Abs(dir); err != nil {
-		return nil, err
-	}
-	if p.Path, err = module.ImportPath(dir); err != nil {
+	p, module, err := FindPackage(dir, file.Package)
+	if err != nil || module == nil {
 		return nil, err
 	}
 	err = module.GoFiles(ctx, func(path string, text []byte) {
@@ -63,6 +59,19 @@ type Package struct {
 	Dir  string // absolute
 	Path string // its import path
 	Name string
+}
+
+// FindPackage returns the package of that name in dir, and its module, or nil if it is in
+// none.
+func FindPackage(dir, name string) (p Package, module *gomod.Module, err error) {
+	p.Name = name
+	if module, err = gomod.Find(dir); module == nil || err != nil {
+		return p, nil, err
+	}
+	if p.Dir, err = filepath.Abs(dir); err == nil {
+		p.Path, err = module.ImportPath(dir)
+	}
+	return p, module, err
 }
 
 // BrokenPins returns the pins of a Go file to others than the newest migration.

@@ -49,9 +49,6 @@ func (p *Plan) generate(ctx context.Context, opts gen.Options) (*gen.Result, err
 		return gen.Load(ctx, p.Dir, opts)
 	}
 	opts.Renumbered = p.Moves[0].from.Version
-	for _, m := range p.Moves {
-		opts.Renumbered = min(opts.Renumbered, m.from.Version)
-	}
 	res, err := gen.Generate(ctx, p.Dir, opts)
 	if err == nil {
 		err = res.Commit()

@@ -20,7 +20,6 @@ import (
 	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/git"
-	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -101,20 +100,15 @@ func byVersion(a, b filename.Name) int { return int(a.Version - b.Version) }
 
 // moveNamed plans to move the files that the user named.
 func (p *Plan) moveNamed(files []filename.Name, names []string) error {
-	var stay, moving []filename.Name
+	var moving []filename.Name
+	stay := slices.Clone(files)
 	for _, name := range names {
-		i := slices.IndexFunc(files, func(f filename.Name) bool { return f.String() == filepath.Base(name) })
+		i := slices.IndexFunc(stay, func(f filename.Name) bool { return f.String() == filepath.Base(name) })
 		if i < 0 {
 			return gen.Refuse("missing", "%s: no migration %s", p.Dir, filepath.Base(name))
 		}
-		if !slices.Contains(moving, files[i]) {
-			moving = append(moving, files[i])
-		}
-	}
-	for _, f := range files {
-		if !slices.Contains(moving, f) {
-			stay = append(stay, f)
-		}
+		moving = append(moving, stay[i])
+		stay = slices.Delete(stay, i, i+1)
 	}
 	slices.SortStableFunc(moving, byVersion)
 	return p.moveAfter(last(stay), moving)
@@ -228,16 +222,9 @@ func (p *Plan) moveAfter(next lockstep.Version, moving []filename.Name) error {
 // rename plans the changes to Go code: the functions of Go migrations get the numbers of
 // their files, and pins the numbers of their migrations.
 func (p *Plan) rename(ctx context.Context, files []filename.Name) error {
-	module, err := gomod.Find(p.Dir)
+	name, _ := gen.PackageName(p.Dir)
+	pkg, module, err := genfile.FindPackage(p.Dir, name)
 	if err != nil || module == nil {
-		return err
-	}
-	var pkg genfile.Package
-	pkg.Name, _ = gen.PackageName(p.Dir)
-	if pkg.Dir, err = filepath.Abs(p.Dir); err != nil {
-		return err
-	}
-	if pkg.Path, err = module.ImportPath(p.Dir); err != nil {
 		return err
 	}
 	pins := map[string]string{}
