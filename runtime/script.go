@@ -3,7 +3,6 @@ package lockstep
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -32,19 +31,10 @@ type onCopy struct {
 
 var _ program.Upgrade = onCopy{}
 
-func (o onCopy) Live() (*sql.DB, *sql.Conn) { return o.u.db, o.u.conn.Conn }
-
-func (o onCopy) Init(driverConn any) error {
-	if o.u.connected == nil {
-		return nil
-	}
-	return o.u.connected(driverConn)
-}
-
-func (o onCopy) On(ctx context.Context, hold func(context.Context) (program.Copy, error)) (done bool, err error) {
+func (o onCopy) On(ctx context.Context, hold program.Hold) (done bool, err error) {
 	var c program.Copy
 	err = o.u.wait(ctx, func(ctx context.Context) (err error) {
-		c, err = hold(ctx)
+		c, err = hold(ctx, o.u.db, o.u.conn.Conn, o.u.connected)
 		return err
 	})
 	if err != nil {

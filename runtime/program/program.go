@@ -32,18 +32,16 @@ type Script interface {
 
 // An Upgrade is what package lockstep does in [Script.Upgrade]. Its errors are complete.
 type Upgrade interface {
-	// Live returns a connection of db, to the database. It is in a transaction that
-	// began with BEGIN IMMEDIATE.
-	Live() (db *sql.DB, conn *sql.Conn)
-
-	// Init is to be called with each connection to the copy, as (*sql.Conn).Raw gives it.
-	Init(driverConn any) error
-
 	// On calls hold until it no longer finds the database locked. It runs the migrations
 	// on the copy that hold returns, records them there, and has the copy replace the
-	// database. A nil copy means that another connection has written to the database.
-	On(ctx context.Context, hold func(context.Context) (Copy, error)) (done bool, err error)
+	// database.
+	On(ctx context.Context, hold Hold) (done bool, err error)
 }
+
+// Hold returns a copy of the database, or nil if another connection has written to it. conn
+// is a connection of db, in a transaction that began with BEGIN IMMEDIATE. init, unless it
+// is nil, is called with each connection to the copy, as (*sql.Conn).Raw gives it.
+type Hold func(ctx context.Context, db *sql.DB, conn *sql.Conn, init func(driverConn any) error) (Copy, error)
 
 // A Copy is a copy of a database that nobody else uses. As long as there is one, nobody else
 // writes to the database.

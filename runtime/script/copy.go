@@ -29,10 +29,8 @@ type privateCopy struct {
 	ran  string // the last script
 }
 
-// hold keeps the lock of the upgrade's connection and prepares a folder for a copy. It
-// returns nil if another connection has written meanwhile.
-func hold(ctx context.Context, u program.Upgrade) (held program.Copy, err error) {
-	db, live := u.Live()
+// hold keeps the lock of live and prepares a folder for a copy.
+func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(any) error) (held program.Copy, err error) {
 	c := &privateCopy{live: live}
 	defer func() {
 		if held == nil {
@@ -72,7 +70,7 @@ func hold(ctx context.Context, u program.Upgrade) (held program.Copy, err error)
 	// permissions of the file.
 	modeof := strings.ReplaceAll(url.QueryEscape(c.path), "+", "%20")
 	name := livecopy.URI(c.path, "mode=rw&modeof="+modeof+"&_pragma=busy_timeout(1000)")
-	c.db = sql.OpenDB(&connector{db.Driver(), name, u.Init})
+	c.db = sql.OpenDB(&connector{db.Driver(), name, init})
 	c.db.SetMaxIdleConns(-1) // a script has the copy to itself
 	return c, nil
 }
@@ -245,7 +243,7 @@ type connector struct {
 
 func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	conn, err := c.driver.Open(c.name)
-	if err == nil {
+	if err == nil && c.init != nil {
 		if err = c.init(conn); err != nil {
 			conn.Close()
 			return nil, err

@@ -148,7 +148,7 @@ func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
 
 // Upgrade runs a part of an upgrade on a private copy of the database.
 func (language) Upgrade(ctx context.Context, u program.Upgrade) (done bool, err error) {
-	return u.On(ctx, func(ctx context.Context) (program.Copy, error) { return hold(ctx, u) })
+	return u.On(ctx, hold)
 }
 
 func (language) HasCopies(file string) bool { return livecopy.HasCopies(file) }
