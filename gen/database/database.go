@@ -76,6 +76,9 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 	if info.IsDir() {
 		return nil, isFolder(path)
 	}
+	if file, err := filepath.EvalSymlinks(path); err == nil {
+		diskfile.Tidy(filepath.Dir(file))
+	}
 	// Only SQLite opens the file: to close it would release the locks of this process.
 	widen := diskfile.Narrow(info) // for what SQLite makes beside it
 	for _, mode := range []string{"rw", "ro"} {

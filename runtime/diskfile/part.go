@@ -17,19 +17,10 @@ const (
 // MakePart makes a folder for a database that is not complete, beside the path where that
 // will be. Nobody else can read what is in there, whatever permissions SQLite gives to its
 // journals. part is the path of the database, which the caller makes. remove removes both.
-//
-// MakePart first removes from the same folder the parts of processes that have died: those
-// whose lock is free. (Where the system has no such locks, they stay.)
+// Of dead processes' parts in the same folder, it makes room first.
 func MakePart(path string) (part string, remove func(), err error) {
 	dir := filepath.Dir(path)
-	entries, _ := os.ReadDir(dir) // a folder may be writable and not readable
-	for _, e := range entries {
-		if folder := filepath.Join(dir, e.Name()); e.IsDir() && strings.HasSuffix(folder, partSuffix) {
-			if unlock, err := lock(folder); err == nil {
-				removePart(folder, unlock)
-			}
-		}
-	}
+	Tidy(dir)
 	for tries := 1; ; tries++ {
 		folder, err := os.MkdirTemp(dir, filepath.Base(path)+".*"+partSuffix)
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
@@ -48,6 +39,19 @@ func MakePart(path string) (part string, remove func(), err error) {
 		os.Remove(folder)
 		if tries == 10 { // others take it for that of a dead process, until it is locked
 			return "", nil, err
+		}
+	}
+}
+
+// Tidy removes the parts in a folder of processes that have died: those whose lock is free.
+// (Where the system has no such locks, they stay.)
+func Tidy(dir string) {
+	entries, _ := os.ReadDir(dir) // a folder may be writable and not readable
+	for _, e := range entries {
+		if folder := filepath.Join(dir, e.Name()); e.IsDir() && strings.HasSuffix(folder, partSuffix) {
+			if unlock, err := lock(folder); err == nil {
+				removePart(folder, unlock)
+			}
 		}
 	}
 }
