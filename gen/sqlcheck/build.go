@@ -97,6 +97,9 @@ func (p *resolver) write(cur inspector.Cursor) (ast.Expr, action) {
 // written returns what a function of strings, bytes or fmt may return, or write.
 func (p *resolver) written(call *ast.CallExpr, fn *types.Func) []text {
 	args := call.Args
+	if recv := fn.Signature().Recv(); recv != nil && !isBuilder(recv.Type()) {
+		return nil // strings.Replacer
+	}
 	switch fn.Name() {
 	case "String":
 		if sel, ok := call.Fun.(*ast.SelectorExpr); ok {

@@ -137,7 +137,7 @@ func (c *checker) query(call *ast.CallExpr) *query {
 
 // addArguments adds what is known of the arguments of a call, from the given one on.
 func (c *checker) addArguments(q *query, call *ast.CallExpr, from int) {
-	if from > len(call.Args) || call.Ellipsis.IsValid() {
+	if from > len(call.Args) || c.spread(call) {
 		return
 	}
 	args := call.Args[from:]
@@ -181,7 +181,7 @@ func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 		return
 	}
 	// The receiver of the method itself, which may be promoted.
-	if fn.Name() != "Scan" || !isScanner(fn.Signature().Recv().Type()) || call.Ellipsis.IsValid() {
+	if fn.Name() != "Scan" || !isScanner(fn.Signature().Recv().Type()) || c.spread(call) {
 		return
 	}
 	from := c.origin(sel.X)

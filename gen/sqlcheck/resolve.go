@@ -219,10 +219,20 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 		}
 		return nil
 	}
-	if fn := callee(p.pass.TypesInfo, call); fn != nil && fn.Pkg() != nil && begins(fn.Pkg().Path(), stringPackages) && !call.Ellipsis.IsValid() {
+	if fn := callee(p.pass.TypesInfo, call); fn != nil && fn.Pkg() != nil && begins(fn.Pkg().Path(), stringPackages) && !p.spread(call) {
 		return p.written(call, fn)
 	}
 	return nil
+}
+
+// spread reports whether the arguments of the call are not in it one by one.
+func (p *resolver) spread(call *ast.CallExpr) bool {
+	if len(call.Args) == 1 {
+		if _, ok := p.pass.TypesInfo.TypeOf(call.Args[0]).(*types.Tuple); ok {
+			return true // f(g())
+		}
+	}
+	return call.Ellipsis.IsValid()
 }
 
 // sprintf formats. It does not know verbs other than %s, %d, %v and %q.

@@ -42,9 +42,14 @@ func prepared(ctx context.Context, db *sql.DB) {
 	later, _ = db.Prepare("SELECT ?")
 	later.Query() // want "call has 0 arguments for 1 parameter"
 
+	later.Query(both())
+	later.QueryRow(1).Scan(both())
+
 	either, _ := db.Prepare("SELECT 1")
 	if ctx.Err() != nil {
 		either, _ = db.Prepare("SELECT ?")
 	}
 	either.Query(1, 2, 3)
 }
+
+func both() (any, any) { return 1, 2 }
