@@ -38,8 +38,8 @@ func (u *upgrade) explain(ctx context.Context, s *segment, m *pending, n int, e 
 		}
 	}
 	lacks, code := sqlite.Lacks(sentence) || lacksTable(sentence, all), sqlite.Code(e.Err)&0xff
-	unknown := code == 0 && m.Program == nil && !strings.Contains(sentence, "constraint failed") // mattn tells no code
-	if lacks || unknown || code == 1 {
+	statement := code == 1 || code == 19 || code == 20 || code == 0 && m.Program == nil // mattn does not tell them
+	if lacks || statement {
 		e.reason = sqlite.Versions(ctx, s.on.Conn, lacks)
 	}
 }
@@ -63,8 +63,12 @@ func (u *upgrade) tryMade(ctx context.Context, s *segment, objects []sqltext.Obj
 			continue
 		}
 		sentence := sqlite.Sentence(err)
-		if all, _ := u.schema.prepare(0); !sqlite.Lacks(sentence) && !lacksTable(sentence, all) {
-			continue // an operator's trigger may be broken
+		all, _ := u.schema.prepare(0)
+		stray := func(t sqltext.Object) bool { // which may have been broken before
+			return t.Type == "trigger" && sqltext.Equal(t.Table, o.Table) && !defined(t.Name, all)
+		}
+		if !sqlite.Lacks(sentence) && !lacksTable(sentence, all) || slices.ContainsFunc(s.had, stray) {
+			continue
 		}
 		e := u.failed(ctx, &sqlite.Reworded{Text: about + ": " + sentence, Cause: err})
 		for _, m := range s.migrations {
