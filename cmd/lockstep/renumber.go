@@ -70,7 +70,10 @@ func runRenumber(ctx context.Context, s *streams, m *migrations, opts renumber.O
 	if err == nil {
 		out.Pins, err = brokenPins(ctx, res)
 	}
-	return out, both{err, plan.Conflicts}
+	if len(plan.Conflicts) > 0 {
+		err = both{err, plan.Conflicts}
+	}
+	return out, err
 }
 
 type renumberResult struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/git"
+	"github.com/lockstep-db/lockstep/gen/scaffold"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -86,7 +87,28 @@ func New(ctx context.Context, dir string, opts Options) (*Plan, error) {
 		return p, err
 	}
 	p.Version = max(last(files), p.Moves[len(p.Moves)-1].to.Version)
+	if err := p.comment(); err != nil {
+		return nil, err
+	}
 	return p, p.rename(ctx, files)
+}
+
+// comment plans to change the numbers in the comments that "lockstep new" wrote.
+func (p *Plan) comment() error {
+	for _, m := range p.Moves {
+		path, err := filepath.Abs(filepath.Join(p.Dir, m.From))
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return gen.FileError(filepath.Join(p.Dir, m.From), err)
+		}
+		if now := scaffold.Renumber(string(text), m.from, m.to); now != string(text) && !m.both {
+			p.edits[path] = edit{text, []byte(now)}
+		}
+	}
+	return nil
 }
 
 func last(files []filename.Name) (last lockstep.Version) {
@@ -242,7 +264,11 @@ func (p *Plan) rename(ctx context.Context, files []filename.Name) error {
 			}
 			names = functions(name)
 		}
-		resolved, line := genfile.Resolve(text, pins)
+		now := text
+		if e, ok := p.edits[path]; ok {
+			now = e.new
+		}
+		resolved, line := genfile.Resolve(now, pins)
 		if line > 0 {
 			for _, n := range []map[string]string{pins, names} {
 				for _, old := range slices.Sorted(maps.Keys(n)) {

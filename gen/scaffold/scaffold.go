@@ -66,19 +66,37 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 	if _, err := filename.Parse(name.String()); err != nil {
 		return name, fmt.Errorf("%s: %w", name, err)
 	}
-	template := "migration" + ext
-	if ext == ".go" {
+	pkg, _ := gen.PackageName(dir)
+	_, err = WriteNew(filepath.Join(dir, name.String()), begin(name, pkg))
+	return name, err
+}
+
+// begin returns the text with which a migration begins.
+func begin(name filename.Name, pkg string) string {
+	template := "migration" + name.Ext
+	if name.Ext == ".go" {
 		template += ".txt"
 	}
-	pkg, _ := gen.PackageName(dir)
-	_, err = WriteNew(filepath.Join(dir, name.String()), text(template,
+	return text(template,
 		"{TITLE}", name.Version.String()+": "+strings.ReplaceAll(name.Description, "-", " "),
-		"{FROM}", (name.Version-1).String(),
+		"{FROM}", (name.Version - 1).String(),
 		"{TO}", name.Version.String(),
 		"{FILE}", name.String(),
 		"{PACKAGE}", pkg,
-	))
-	return name, err
+	)
+}
+
+// Renumber returns the text of a migration with another number in what is left of the
+// comment with which it began.
+func Renumber(text string, from, to filename.Name) string {
+	var lines []string
+	now := strings.Split(begin(to, ""), "\n")
+	for i, line := range strings.Split(begin(from, ""), "\n") {
+		if line != now[i] && !strings.HasPrefix(line, "func ") {
+			lines = append(lines, line, now[i])
+		}
+	}
+	return strings.NewReplacer(lines...).Replace(text)
 }
 
 // A Package is what there is of a migrations package after [Init].
