@@ -226,27 +226,19 @@ func (k *foreignKey) each(ctx context.Context, db DB, limit int, f func(row, exa
 // rowName returns an expression that names a row of the table: "rowid 7", or "key ('a', 7)"
 // in a table WITHOUT ROWID.
 func rowName(ctx context.Context, db DB, table string) (string, error) {
-	aliases := []string{"rowid", "_rowid_", "oid"}
-	var primary []string
-	q := "SELECT name, pk FROM pragma_table_xinfo(" + literal(table) + ") ORDER BY pk"
-	err := Each(ctx, db, q, func(scan Scan) error {
-		var name string
-		var pk int
-		err := scan(&name, &pk)
-		aliases = slices.DeleteFunc(aliases, func(a string) bool { return sqltext.Equal(a, name) })
-		if pk > 0 {
-			primary = append(primary, "quote(c."+sqltext.Quote(name)+")")
-		}
-		return err
-	})
-	if err == nil && len(aliases) > 0 {
-		q := "SELECT " + aliases[0] + " FROM main." + sqltext.Quote(table) + " LIMIT 0"
-		if Each(ctx, db, q, func(Scan) error { return nil }) == nil || len(primary) == 0 {
-			return "'rowid ' || c." + aliases[0], nil
+	var rowid, key sql.NullString
+	columns := "pragma_table_xinfo(" + literal(table) + ")"
+	q := `SELECT (SELECT column1 FROM (VALUES ('rowid'), ('_rowid_'), ('oid')) WHERE column1 NOT IN (SELECT lower(name) FROM ` + columns + `)),
+	(SELECT group_concat(printf('quote(c."%w")', name), ' || '', '' || ') FROM (SELECT name FROM ` + columns + ` WHERE pk > 0 ORDER BY pk))`
+	err := Each(ctx, db, q, func(scan Scan) error { return scan(&rowid, &key) })
+	if err == nil && rowid.Valid {
+		q := "SELECT " + rowid.String + " FROM main." + sqltext.Quote(table) + " LIMIT 0"
+		if !key.Valid || Each(ctx, db, q, func(Scan) error { return nil }) == nil {
+			return "'rowid ' || c." + rowid.String, nil
 		}
 	}
-	if len(primary) == 0 {
+	if !key.Valid {
 		return "'a row'", err
 	}
-	return "'key (' || " + strings.Join(primary, " || ', ' || ") + " || ')'", err
+	return "'key (' || " + key.String + " || ')'", err
 }

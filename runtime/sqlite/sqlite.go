@@ -122,9 +122,7 @@ func Rows(ctx context.Context, db DB, objects []sqltext.Object, limit int64) (co
 // the encoding of its text.
 func Form(ctx context.Context, db DB) (string, error) {
 	var size, encoding string
-	err := Each(ctx, db, "PRAGMA page_size", func(scan Scan) error { return scan(&size) })
-	if err == nil {
-		err = Each(ctx, db, "PRAGMA encoding", func(scan Scan) error { return scan(&encoding) })
-	}
+	const q = "SELECT page_size, encoding FROM pragma_page_size, pragma_encoding"
+	err := Each(ctx, db, q, func(scan Scan) error { return scan(&size, &encoding) })
 	return "pages of " + size + " bytes and text in " + encoding, err
 }

@@ -112,14 +112,18 @@ func (p *parser) qualified() string {
 
 // group takes parentheses and returns what is between them.
 func (p *parser) group() []lexeme {
-	if p.peek("(") {
-		if end := closing(p.lexemes, p.at); end > 0 {
-			inner := p.lexemes[p.at+1 : end]
-			p.at = end + 1
-			return inner
+	p.expect("(")
+	begin := p.at
+	for depth := 1; !p.failed; {
+		switch p.next().text {
+		case "(":
+			depth++
+		case ")":
+			if depth--; depth == 0 {
+				return p.lexemes[begin : p.at-1]
+			}
 		}
 	}
-	p.failed = true
 	return nil
 }
 

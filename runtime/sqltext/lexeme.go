@@ -98,19 +98,3 @@ func show(lexemes []lexeme) string {
 	}
 	return b.String()
 }
-
-// closing returns the index of the parenthesis that closes the one at i, or -1.
-func closing(lexemes []lexeme, i int) int {
-	depth := 0
-	for ; i < len(lexemes); i++ {
-		switch lexemes[i].text {
-		case "(":
-			depth++
-		case ")":
-			if depth--; depth == 0 {
-				return i
-			}
-		}
-	}
-	return -1
-}

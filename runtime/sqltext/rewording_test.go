@@ -398,7 +398,8 @@ func TestParentheses(t *testing.T) {
 			if l.text != "(" || i > 0 && lexemes[i-1].kind == Word && lexemes[i-1].key == "ifnull" {
 				continue
 			}
-			without := slices.Delete(slices.Delete(slices.Clone(lexemes), closing(lexemes, i), closing(lexemes, i)+1), i, i+1)
+			p := parser{lexemes: lexemes, at: i}
+			without := slices.Concat(lexemes[:i], p.group(), lexemes[p.at:])
 			if of.form(without) != form {
 				continue
 			}
