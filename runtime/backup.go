@@ -181,22 +181,26 @@ func (u *upgrade) writeBackup(ctx context.Context, name backupfile.Name) (path s
 	if err := u.conn.read(ctx, "PRAGMA main.locking_mode", &mode); err != nil {
 		return "", false, err
 	}
-	conn := u.conn.Conn
+	on := u.conn
 	if mode == "exclusive" {
 		// Nobody else can read. VACUUM cannot run in a transaction, so that ends. The
 		// connection keeps its lock. https://sqlite.org/pragma.html#pragma_locking_mode
 		u.conn.rollback(ctx)
 	} else {
-		if conn, err = u.reader(ctx); err != nil {
+		if on, err = u.reader(ctx); err != nil {
 			return "", false, err
 		}
-		defer conn.Close()
+		defer on.Close()
+		defer on.restore(ctx)
 	}
 	last := backupfile.Last(u.conn.file, name)
 	path, err = backupfile.Make(u.conn.file, "", func(part string) (backupfile.Name, error) {
-		_, err := conn.ExecContext(ctx, "VACUUM INTO ?", part)
+		err := on.spareFiles(ctx) // VACUUM sorts the indexes
 		if err == nil {
-			err = u.verify(ctx, conn, part)
+			err = on.exec(ctx, "VACUUM INTO ?", part)
+		}
+		if err == nil {
+			err = u.verify(ctx, on.Conn, part)
 		}
 		return name, err
 	})
@@ -212,19 +216,20 @@ func (u *upgrade) writeBackup(ctx context.Context, name backupfile.Name) (path s
 }
 
 // reader returns another connection of the pool, if need be beyond its limit.
-func (u *upgrade) reader(ctx context.Context) (conn *sql.Conn, err error) {
+func (u *upgrade) reader(ctx context.Context) (*conn, error) {
+	on := &conn{}
 	limit := u.db.Stats().MaxOpenConnections
 	if limit > 0 {
 		u.db.SetMaxOpenConns(limit + 1)
 	}
-	err = u.wait(ctx, func(ctx context.Context) (err error) {
-		conn, err = u.db.Conn(ctx)
+	err := u.wait(ctx, func(ctx context.Context) (err error) {
+		on.Conn, err = u.db.Conn(ctx)
 		return err
 	})
 	if limit > 0 && u.db.Stats().MaxOpenConnections == limit+1 {
 		u.db.SetMaxOpenConns(limit) // the pool closes the first connection over the limit that comes back
 	}
-	return conn, err
+	return on, err
 }
 
 // verify has SQLite check every page of a copy. A fault of rows that the database has, too,

@@ -47,6 +47,18 @@ func (c *conn) readFile(ctx context.Context) {
 	}
 }
 
+// waitToRead waits for others' locks, in a transaction if one is open. It reads a number and
+// parses nothing, so that only a lock, and not a large schema or history, can take it long.
+// Whatever else is wrong shows again to who reads more.
+func (c *conn) waitToRead(limited context.Context) error {
+	var cookie int64
+	err := c.read(limited, "PRAGMA schema_version", &cookie)
+	if sqlite.IsBusy(err) || sqlite.IsInterrupt(err) {
+		return err
+	}
+	return nil
+}
+
 // begin begins a transaction.
 func (c *conn) begin(ctx context.Context, q string) error {
 	err := c.exec(ctx, q)

@@ -44,7 +44,7 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	defer g.conn.rollback(ctx)
 	err = g.conn.protect(ctx)
 	if err == nil {
-		err = g.wait(ctx, func(ctx context.Context) error { return g.conn.begin(ctx, "BEGIN IMMEDIATE") })
+		err = g.begin(ctx)
 	}
 	if err == nil {
 		err = g.enroll(ctx)
@@ -57,7 +57,7 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
 		return err
 	}
-	e := &Error{DB: g.conn.file, Expected: s.Expected, Detail: "not enrolled", Err: err, enrolling: true, ended: ended(ctx)}
+	e := &Error{DB: g.conn.file, Expected: s.Expected, Detail: "not enrolled", Err: named(err, g.conn.forbidden()), enrolling: true, ended: ended(ctx)}
 	if sqlite.IsReadOnly(err) {
 		e.Kind = ErrUnmanaged
 	}

@@ -281,12 +281,14 @@ func (v Violation) String() string {
 }
 
 func (g *gate) busy(ctx context.Context, waited time.Duration, err error) error {
-	if g.conn.Conn != nil {
+	fact := "locked by another connection for %v; look for another program that has the file open (an older release, a shell, a backup), or for a transaction that this one left open"
+	if pool := g.db.Stats(); g.conn.Conn != nil {
 		g.conn.readFile(context.WithoutCancel(ctx))
+	} else if pool.MaxOpenConnections > 0 && pool.InUse >= pool.MaxOpenConnections {
+		fact = "no connection of the pool was free for %v; look for rows or a transaction that this program left open"
 	}
 	return &Error{Kind: ErrBusy, DB: g.conn.file, Expected: g.schema.Expected, Err: err, ended: ended(ctx),
-		Detail: fmt.Sprintf("locked by another connection for %v; look for another program that has the file open (an older release, a shell, a backup), or for a transaction that this one left open",
-			waited.Round(time.Millisecond))}
+		Detail: fmt.Sprintf(fact, waited.Round(time.Millisecond))}
 }
 
 // ended returns why the context has ended, or nil. Drivers differ in whether they

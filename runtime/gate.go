@@ -98,34 +98,55 @@ func open(ctx context.Context, db *sql.DB, s *Schema, opts []Option) (*gate, err
 		return err
 	})
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrBusy) {
-		err = &Error{Kind: ErrUnreadable, Expected: s.Expected, Err: err}
+		err = g.conn.unreadable(err, "")
 	}
 	return g, err
 }
 
 // wait calls f until it no longer finds the database locked, for as long as the options
-// and the context allow. f takes long only if it waits for a lock, so an f that was
-// interrupted was waiting.
-func (g *gate) wait(ctx context.Context, f func(context.Context) error) error {
+// and the context allow. f takes long only if it waits for a lock, so an f that is
+// interrupted twice was waiting: once may be because SQLite rolled back what a killed
+// program has left, which nothing interrupts.
+func (g *gate) wait(ctx context.Context, f func(limited context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	try := func(limit time.Duration) (err error, interrupted bool) {
+		limited, cancel := context.WithTimeout(ctx, max(limit, time.Millisecond))
+		defer cancel()
+		err = sqlite.Wait(limited, func() error { return f(limited) })
+		return err, limited.Err() != nil && sqlite.IsInterrupt(err)
+	}
 	begun := time.Now()
-	limited, cancel := context.WithTimeout(ctx, max(g.timeout, time.Millisecond))
-	defer cancel()
-	err := sqlite.Wait(limited, func() error { return f(limited) })
-	if sqlite.IsBusy(err) || limited.Err() != nil && sqlite.IsInterrupt(err) {
+	err, interrupted := try(g.timeout)
+	if interrupted && ctx.Err() == nil {
+		err, interrupted = try(200 * time.Millisecond)
+	}
+	if interrupted || sqlite.IsBusy(err) {
 		return g.busy(ctx, time.Since(begun), err)
 	}
 	return err
 }
 
+// begin begins a transaction that can write.
+func (g *gate) begin(ctx context.Context) error {
+	return g.wait(ctx, func(limited context.Context) error {
+		g.conn.rollback(ctx) // of an attempt that was interrupted
+		return g.conn.begin(limited, "BEGIN IMMEDIATE")
+	})
+}
+
 // readUnlessHead returns the state of the database, or nil if [gate.atHead] says that there
 // is nothing to do, and no copies are there to remove.
 func (g *gate) readUnlessHead(ctx context.Context) (*state, error) {
-	head := false
-	err := g.wait(ctx, func(ctx context.Context) (err error) {
-		head, err = g.atHead(ctx)
+	head, again := false, false
+	err := g.wait(ctx, func(limited context.Context) (err error) {
+		if again {
+			err, limited = g.conn.waitToRead(limited), ctx
+		}
+		if again = true; err == nil {
+			head, err = g.atHead(limited)
+		}
 		return err
 	})
 	if head && !g.hasCopies(ctx) || err != nil {
@@ -136,12 +157,15 @@ func (g *gate) readUnlessHead(ctx context.Context) (*state, error) {
 
 // read reads the state of the database in a transaction of its own.
 func (g *gate) read(ctx context.Context) (st *state, err error) {
-	err = g.wait(ctx, func(ctx context.Context) error {
+	err = g.wait(ctx, func(limited context.Context) error {
 		defer g.conn.rollback(ctx)
-		if err := g.conn.begin(ctx, "BEGIN"); err != nil {
-			return err
+		err := g.conn.begin(limited, "BEGIN")
+		if err == nil {
+			err = g.conn.waitToRead(limited)
 		}
-		st, err = g.conn.readState(ctx)
+		if err == nil {
+			st, err = g.conn.readState(ctx)
+		}
 		return err
 	})
 	if err != nil {

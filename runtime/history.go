@@ -3,7 +3,6 @@ package lockstep
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -119,7 +118,7 @@ func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 		err = g.conn.read(ctx, "PRAGMA schema_version", &now)
 	}
 	switch {
-	case sqlite.IsBusy(err) || ctx.Err() != nil:
+	case sqlite.IsBusy(err) || sqlite.IsInterrupt(err):
 		return false, err
 	case err != nil:
 		return false, nil
@@ -145,7 +144,7 @@ func (c *conn) readState(ctx context.Context) (*state, error) {
 	if _, ok := err.(*Error); ok || err == nil || sqlite.IsBusy(err) || ctx.Err() != nil {
 		return st, err
 	}
-	return st, &Error{Kind: ErrUnreadable, DB: c.file, Expected: c.expected, Err: err}
+	return st, c.unreadable(err, "")
 }
 
 // ours reports whether _meta is the table that fastmigrate and lockstep make. A different
@@ -164,13 +163,13 @@ func (c *conn) readVersion(ctx context.Context, st *state) error {
 	v, ok := found.(int64)
 	switch {
 	case n != 1:
-		return c.unreadable("_meta has %d rows; want 1", n)
+		return c.unreadable(nil, "_meta has %d rows; want 1", n)
 	case !ok:
-		return c.unreadable("_meta says version %#v; want a whole number", found)
+		return c.unreadable(nil, "_meta says version %#v; want a whole number", found)
 	case v < 0:
-		return c.unreadable("_meta says version %d; want 0 or more", v)
+		return c.unreadable(nil, "_meta says version %d; want 0 or more", v)
 	case v > maxVersion:
-		return c.unreadable("_meta says version %d; want at most %d", v, maxVersion)
+		return c.unreadable(nil, "_meta says version %d; want at most %d", v, maxVersion)
 	}
 	st.version, st.managed = Version(v), true
 	return nil
@@ -183,10 +182,6 @@ const (
 	maxDuration = int64(math.MaxInt64 / time.Millisecond)
 )
 
-func (c *conn) unreadable(format string, args ...any) error {
-	return &Error{Kind: ErrUnreadable, DB: c.file, Expected: c.expected, Detail: fmt.Sprintf(format, args...)}
-}
-
 func (c *conn) readHistory(ctx context.Context, st *state) error {
 	const q = `SELECT version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie FROM main._lockstep_history ORDER BY version`
 	return c.query(ctx, q, func(scan scanner) error {
@@ -198,10 +193,10 @@ func (c *conn) readHistory(ctx context.Context, st *state) error {
 			return err
 		}
 		if version < 1 || version > maxVersion {
-			return c.unreadable("_lockstep_history has a row of version %d; want 1 to %d", version, maxVersion)
+			return c.unreadable(nil, "_lockstep_history has a row of version %d; want 1 to %d", version, maxVersion)
 		}
 		if ms < 0 || ms > maxDuration {
-			return c.unreadable("_lockstep_history has a duration of %d ms; want 0 to %d", ms, maxDuration)
+			return c.unreadable(nil, "_lockstep_history has a duration of %d ms; want 0 to %d", ms, maxDuration)
 		}
 		r.Version, r.Checksum, r.digest, r.fingerprint = Version(version), checksum.String, digest.String, fingerprint.String
 		r.At, _ = time.Parse(time.RFC3339, applied)

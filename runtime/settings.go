@@ -63,7 +63,7 @@ func (c *conn) enter(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return c.spareFiles(ctx)
 }
 
 // protect has what is written next survive the death of the process and a loss of power,

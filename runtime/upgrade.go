@@ -3,6 +3,7 @@ package lockstep
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/program"
@@ -16,6 +17,7 @@ type upgrade struct {
 	planned  []*pending // migrations, when it began
 	ran      int        // of them, committed
 	rows     int64      // that those have changed
+	writable bool       // SQLite can write to the database
 	progress reporter
 
 	countFirst bool     // rows without a parent were found: read those before a segment runs
@@ -57,12 +59,10 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 		done, err = u.step(ctx)
 		err = u.explained(ctx, err)
 	}
-	if sqlite.IsReadOnly(err) && u.ran == 0 {
+	failed, readOnly := (*MigrationError)(nil), sqlite.IsReadOnly(err) || errors.Is(err, fs.ErrPermission)
+	if !u.writable && readOnly && errors.As(err, &failed) {
 		e := judge(g.schema, seen, g.allow).refusal
-		e.Err = err
-		if failed := (*MigrationError)(nil); errors.As(err, &failed) {
-			e.Err = failed.Err
-		}
+		e.Err = failed.Err
 		return e
 	}
 	if g.backup != nil {
@@ -89,7 +89,9 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		return err == nil, err // nil: another process has done it
 	}
 	u.sweep() // before a backup needs the room
-	if u.backup != nil {
+	err = u.conn.write(ctx)
+	u.writable = u.writable || err == nil
+	if err == nil && u.backup != nil {
 		err = u.backup.before(ctx, u, st)
 	}
 	s := &segment{on: u.conn, from: st, had: st.objects, overruled: len(v.allowed) > 0}
@@ -112,8 +114,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 // between, SQLite would have to refuse.
 // https://sqlite.org/lang_transaction.html#immediate
 func (u *upgrade) lock(ctx context.Context) (*state, error) {
-	err := u.wait(ctx, func(ctx context.Context) error { return u.conn.begin(ctx, "BEGIN IMMEDIATE") })
-	if err != nil {
+	if err := u.begin(ctx); err != nil {
 		return nil, err
 	}
 	st, err := u.conn.readState(ctx)
@@ -193,7 +194,7 @@ func (g *gate) commit(ctx context.Context, v Version, commit func(context.Contex
 
 // failed returns the error for something that failed in a transaction of the upgrade.
 func (u *upgrade) failed(ctx context.Context, err error) *MigrationError {
-	e := &MigrationError{DB: u.conn.file, Version: u.at.version, RolledBack: u.alone == nil, Err: err, ended: ended(ctx)}
+	e := &MigrationError{DB: u.conn.file, Version: u.at.version, RolledBack: u.alone == nil, Err: named(err, u.conn.forbidden()), ended: ended(ctx)}
 	if u.alone != nil {
 		e.Done = u.alone.done
 	}

@@ -9,12 +9,15 @@ import (
 
 // Primary result codes. https://sqlite.org/rescode.html
 const (
-	codeError     = 1
-	codeBusy      = 5
-	codeLocked    = 6
-	codeReadOnly  = 8
-	codeInterrupt = 9
-	codeProtocol  = 15
+	codeError      = 1
+	codePermission = 3
+	codeBusy       = 5
+	codeLocked     = 6
+	codeReadOnly   = 8
+	codeInterrupt  = 9
+	codeIO         = 10
+	codeCantOpen   = 14
+	codeProtocol   = 15
 )
 
 // IsBusy reports whether err says that another connection holds a lock, so that the same
@@ -30,6 +33,15 @@ func IsBusy(err error) bool {
 
 // IsReadOnly reports whether err says that the database cannot be written to.
 func IsReadOnly(err error) bool { return Code(err)&0xff == codeReadOnly }
+
+// IsOfFile reports whether err is what SQLite says when it may not read or write a file.
+func IsOfFile(err error) bool {
+	switch Code(err) & 0xff {
+	case codePermission, codeReadOnly, codeIO, codeCantOpen:
+		return true
+	}
+	return false
+}
 
 // IsInterrupt reports whether err is what a driver returns when the context has ended:
 // SQLite's answer, or the context's error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
@@ -194,8 +195,42 @@ func boundsMoreWaits(t *test) {
 		}
 		defer conn.Close()
 		err = lockstep.Check(t.Context(), db, t.schema(upTo(2, notes)), lockstep.WithTimeout(wait))
-		if !errors.Is(err, lockstep.ErrBusy) {
-			t.Errorf("got %v, want ErrBusy", err)
+		t.isRefusal(err, lockstep.ErrBusy, "no connection of the pool was free for …; look for rows or a transaction that this program left open")
+	})
+}
+
+func readsSlowly(t *test) {
+	t.claim("TimeoutDoesNotBoundReading", func(t *test) {
+		t.migrate(upTo(2, notes))
+		t.exec("INSERT INTO _lockstep_history WITH RECURSIVE n(i) AS (VALUES (3) UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT i, 'x', 'x', '', 0, '', NULL, NULL, NULL FROM n")
+		for _, call := range calls() {
+			err := call(t.Context(), t.open(Settings{}), t.schema(upTo(3, notes)), lockstep.WithTimeout(time.Millisecond))
+			if !errors.Is(err, lockstep.ErrDiverged) {
+				t.Errorf("got %v, want ErrDiverged", err)
+			}
+		}
+	})
+	t.claim("TimeoutDoesNotBoundTheRollbackOfAKilledProgram", func(t *test) {
+		t.exec("PRAGMA page_size = 512", "CREATE TABLE ballast (a)", // small pages make it slow
+			"INSERT INTO ballast WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT randomblob(400) FROM n")
+		t.exec("PRAGMA user_version = 7")
+		db := t.open(Settings{})
+		db.SetMaxOpenConns(1)
+		t.execOn(db, "PRAGMA synchronous = 0", "PRAGMA cache_size = 50", "BEGIN IMMEDIATE", "PRAGMA user_version = 8", "UPDATE ballast SET a = randomblob(400)")
+		for _, busyTimeout := range []time.Duration{0, time.Minute} {
+			dead := t.at(t.path + busyTimeout.String())
+			for _, suffix := range []string{"", "-journal"} { // as a kill leaves them
+				b, err := os.ReadFile(t.path + suffix)
+				if err == nil {
+					err = os.WriteFile(dead.path+suffix, b, 0o666)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			dead.isRefusal(lockstep.Check(t.Context(), dead.open(Settings{BusyTimeout: busyTimeout}), t.schema(upTo(1, notes)), lockstep.WithTimeout(time.Millisecond)),
+				lockstep.ErrUnmanaged, "data.db: 1 table and no version: not managed\n\tlockstep enroll --db data.db")
+			t.same("rolled back", dead.query("PRAGMA user_version"), "7")
 		}
 	})
 }

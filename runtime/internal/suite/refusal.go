@@ -251,6 +251,26 @@ func refusesReadOnly(t *test) {
 		t.untouched(before)
 		t.same("settings", t.settings(db), settings)
 	})
+	t.claim("MigrateRefusesDatabaseThatItsConnectionMayOnlyQuery", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db := t.open(Settings{})
+		db.SetMaxOpenConns(1)
+		t.execOn(db, "PRAGMA query_only = 1")
+		t.isRefusal(lockstep.Migrate(t.Context(), db, t.schema(upTo(3, notes)), lockstep.WithBackup(1)), lockstep.ErrBehind,
+			"data.db: at version 0002, this program expects 0003: pending 0003-index-tags.sql: attempt to write a readonly database")
+	})
+	t.claim("AnotherDatabaseThatIsReadOnlyIsTheMigrations", func(t *test) {
+		other := t.at(t.path + ".other")
+		other.exec("CREATE TABLE t (a)")
+		err := lockstep.Migrate(t.Context(), t.open(Settings{}), t.slugsBy(func(ctx context.Context, _ lockstep.Tx) error {
+			_, err := other.open(Settings{ReadOnly: true}).ExecContext(ctx, "INSERT INTO t VALUES (1)")
+			return err
+		}))
+		t.says(err, "data.db: 0003-slugs.go: attempt to write a readonly database; rolled back, still at 0000")
+		if errors.Is(err, lockstep.ErrBehind) {
+			t.Error("got ErrBehind")
+		}
+	})
 	t.claim("ReportsAContextThatHasEnded", func(t *test) {
 		t.migrate(upTo(2, notes))
 		before := t.bytes()

@@ -43,8 +43,9 @@ func Run(t *testing.T, d Driver) {
 	}{
 		{"Start", claims{starts, runsStatements}},
 		{"Refusal", claims{refusesVersions, readsItsOwnVersion, refusesBehind, refusesUnmanaged, refusesDiverged, refusesSkipped, refusesUnreadable, refusesReadOnly}},
+		{"File", claims{permissions, noTemporaryFiles}},
 		{"Drift", claims{drift, acceptsRewordings}},
-		{"Lock", claims{refusesLocked, ignoresWriters, boundsWaits, waits, boundsMoreWaits, startsOnce}},
+		{"Lock", claims{refusesLocked, ignoresWriters, boundsWaits, waits, boundsMoreWaits, readsSlowly, startsOnce}},
 		{"Stale", claims{staleCode}},
 		{"Memory", claims{memory}},
 		{"Acceptance", claims{acceptsMigrations, acceptsSchemas, takesOver}},

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package suite
+
+func permissions(*test)      {}
+func noTemporaryFiles(*test) {}

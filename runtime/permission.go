@@ -1,0 +1,89 @@
+package lockstep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+)
+
+// write proves in a transaction that the database can be written to, and its journal: what
+// fails from then on has another reason. It writes a number that is there already.
+func (c *conn) write(ctx context.Context) error {
+	forbidden := c.forbidden() // SQLite removes a journal that it cannot use
+	var version int32
+	err := c.read(ctx, "PRAGMA main.user_version", &version)
+	if err == nil {
+		err = c.exec(ctx, fmt.Sprintf("PRAGMA main.user_version = %d", version))
+	}
+	return named(err, forbidden)
+}
+
+// forbidden returns an error that names the files and folders that SQLite has to write to
+// and may not, or nil.
+func (c *conn) forbidden() error {
+	var paths []string
+	var why error
+	for _, path := range []string{c.file, filepath.Dir(c.file), c.file + "-journal", c.file + "-wal", c.file + "-shm"} {
+		switch err := diskfile.MayWrite(path); {
+		case errors.Is(err, fs.ErrNotExist) && path == c.file: // in memory, or not known
+			return nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			paths, why = append(paths, path), err
+		}
+	}
+	if why == nil {
+		return nil
+	}
+	return fmt.Errorf("cannot write to %s: %w", strings.Join(paths, ", "), why)
+}
+
+// named adds what is forbidden to an error of SQLite, which names no files, and calls each
+// case something else.
+func named(err, forbidden error) error {
+	if e := (*forbiddenError)(nil); forbidden == nil || !sqlite.IsOfFile(err) || errors.As(err, &e) {
+		return err
+	}
+	return &forbiddenError{forbidden, err}
+}
+
+type forbiddenError struct{ forbidden, err error }
+
+func (e *forbiddenError) Error() string   { return e.forbidden.Error() + ": " + sqlite.Sentence(e.err) }
+func (e *forbiddenError) Unwrap() []error { return []error{e.err, e.forbidden} }
+
+// unreadable returns the error for a database whose version cannot be read.
+func (c *conn) unreadable(err error, format string, args ...any) *Error {
+	e := &Error{Kind: ErrUnreadable, DB: c.file, Expected: c.expected, Detail: fmt.Sprintf(format, args...), Err: err}
+	if err != nil {
+		e.Err = named(err, c.forbidden())
+	}
+	if sqlite.IsReadOnly(err) {
+		e.Detail = "to read it, SQLite has to write beside it (WAL mode, or a journal to roll back)"
+	}
+	return e
+}
+
+// spareFiles has the connection keep in memory what SQLite keeps in temporary files, until
+// restore, if there is no folder for those, as in an image without /tmp. What it has in
+// temporary tables would be lost by that.
+//
+// https://sqlite.org/tempfiles.html
+func (c *conn) spareFiles(ctx context.Context) error {
+	f, err := os.CreateTemp(os.Getenv("SQLITE_TMPDIR"), "")
+	if err == nil {
+		f.Close()
+		return os.Remove(f.Name())
+	}
+	var n int
+	if err := c.read(ctx, "SELECT count(*) FROM sqlite_temp_master", &n); err != nil || n > 0 {
+		return err
+	}
+	return c.set(ctx, setting{pragma: "temp_store", replay: "2"})
+}
