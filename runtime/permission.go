@@ -25,23 +25,26 @@ func (c *conn) write(ctx context.Context) error {
 	return named(err, forbidden)
 }
 
-// forbidden returns an error that names the files and folders that SQLite has to write to
-// and may not, or nil.
+// forbidden returns an error that names what SQLite has to write to and may not, or nil.
 func (c *conn) forbidden() error {
-	var paths []string
+	var names []string
 	var why error
-	for _, path := range []string{c.file, filepath.Dir(c.file), c.file + "-journal", c.file + "-wal", c.file + "-shm"} {
+	folder := filepath.Dir(c.file)
+	for _, path := range []string{c.file, folder, c.file + "-journal", c.file + "-wal", c.file + "-shm"} {
 		switch err := diskfile.MayWrite(path); {
 		case errors.Is(err, fs.ErrNotExist) && path == c.file: // in memory, or not known
 			return nil
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			paths, why = append(paths, path), err
+			if why = err; path == folder {
+				path = "its folder"
+			}
+			names = append(names, filepath.Base(path))
 		}
 	}
 	if why == nil {
 		return nil
 	}
-	return fmt.Errorf("cannot write to %s: %w", strings.Join(paths, ", "), why)
+	return fmt.Errorf("cannot write to %s: %w", strings.Join(names, ", "), why)
 }
 
 // named adds what is forbidden to an error of SQLite, which names no files, and calls each

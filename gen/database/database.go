@@ -90,6 +90,12 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 		if conn, err = db.Conn(context.Background()); err == nil {
 			conn.Close()
 		}
+		if _, e := db.Exec("PRAGMA schema_version"); errors.Is(e, sqlite3.READONLY) && alone(path) {
+			// In WAL mode SQLite makes files beside the database to read it, unless it is told
+			// that nobody writes to it. There is no log that it would miss.
+			db.Close()
+			db, err = Connect(path, "ro&immutable=1", init)
+		}
 		if !errors.Is(err, sqlite3.CANTOPEN) { // what else fails, fails again when it is read
 			db.widen = widen
 			return db, nil
@@ -97,6 +103,11 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 		db.Close()
 	}
 	widen()
+	for _, suffix := range diskfile.SideFiles {
+		if e := diskfile.MayWrite(path + suffix); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			return nil, gen.FileError(path+suffix, e)
+		}
+	}
 	return nil, gen.FileError(path, err)
 }
 
@@ -112,6 +123,19 @@ func isFolder(path string) error {
 		}
 	}
 	return gen.FileError(path, errors.New(text))
+}
+
+// alone reports whether nothing beside a database belongs to its content.
+func alone(path string) bool {
+	file, err := filepath.EvalSymlinks(path)
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if err == nil {
+			if _, e := os.Lstat(file + suffix); !errors.Is(e, fs.ErrNotExist) {
+				return false
+			}
+		}
+	}
+	return err == nil
 }
 
 // Create opens a database, for which it makes the file and the folders above it if they
