@@ -1,6 +1,7 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,10 +80,8 @@ func (c *conn) unreadable(err error, format string, args ...any) *Error {
 //
 // https://sqlite.org/tempfiles.html
 func (c *conn) spareFiles(ctx context.Context) error {
-	f, err := os.CreateTemp(os.Getenv("SQLITE_TMPDIR"), "")
-	if err == nil {
-		f.Close()
-		return os.Remove(f.Name())
+	if diskfile.MayWrite(cmp.Or(os.Getenv("SQLITE_TMPDIR"), os.TempDir())) == nil {
+		return nil
 	}
 	var n int
 	if err := c.read(ctx, "SELECT count(*) FROM sqlite_temp_master", &n); err != nil || n > 0 {
