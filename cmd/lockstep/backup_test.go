@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -62,18 +63,28 @@ func TestBackupOfApplicationsOwn(t *testing.T) {
 }
 
 func TestKilledCommand(t *testing.T) {
-	for _, name := range []string{"backup", "restore"} {
-		t.Run(name+"LeavesNothingThatTheNextCommandDoesNotRemove", func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "data.db")
-			other := filepath.Join(t.TempDir(), "other.db")
+	for _, name := range []string{"backup", "restore", "try"} {
+		t.Run(name+"LeavesNothingThatTheNextDoesNotRemove", func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("TMPDIR", dir)
+			path, other, migrations := filepath.Join(dir, "data.db"), filepath.Join(t.TempDir(), "other.db"), t.TempDir()
+			if err := os.WriteFile(filepath.Join(migrations, "0001-notes.sql"), []byte("CREATE TABLE notes (x);\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			for _, path := range []string{path, other} {
-				if err := runSQL(path, []string{"CREATE TABLE a (x)", "INSERT INTO a VALUES (zeroblob(50000000))"}); err != nil {
+				if err := runSQL(path, []string{
+					"CREATE TABLE _meta (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL DEFAULT 0)", "INSERT INTO _meta VALUES (1, 0)",
+					"CREATE TABLE a (x)", "INSERT INTO a VALUES (zeroblob(50000000))",
+				}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			args := []string{name, "--db", path}
-			if name == "restore" {
+			switch name {
+			case "restore":
 				args = append(args, other)
+			case "try":
+				args = append(args, "--migrations", migrations)
 			}
 			killed := exec.Command("lockstep", args...)
 			if err := killed.Start(); err != nil {
@@ -81,7 +92,7 @@ func TestKilledCommand(t *testing.T) {
 			}
 			var parts []string
 			for len(parts) == 0 {
-				parts, _ = filepath.Glob(filepath.Join(filepath.Dir(path), "*.backup-part", "part.db"))
+				parts, _ = filepath.Glob(filepath.Join(dir, "*.backup-part", "copy.db"))
 				time.Sleep(time.Millisecond)
 			}
 			killed.Process.Kill()
@@ -89,10 +100,10 @@ func TestKilledCommand(t *testing.T) {
 				t.Skip("it was too fast")
 			}
 			var stdout, stderr bytes.Buffer
-			if code := run(t.Context(), []string{"backup", "--db", path, "--to", other + ".copy"}, &stdout, &stderr); code != 0 {
+			if code := run(t.Context(), args, &stdout, &stderr); code != 0 {
 				t.Errorf("got exit code %d: %s", code, &stderr)
 			}
-			if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*-part*")); err != nil || len(left) > 0 {
+			if left, err := filepath.Glob(filepath.Join(dir, "*-part*")); err != nil || len(left) > 0 {
 				t.Errorf("got files %v, %v", left, err)
 			}
 		})

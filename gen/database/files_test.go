@@ -100,7 +100,7 @@ func TestBackupRemovesWhatDeadProcessesLeft(t *testing.T) {
 	if err := os.Mkdir(dead, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"part.db", "part.db-journal"} {
+	for _, name := range []string{"copy.db", "copy.db-journal"} {
 		if err := os.WriteFile(filepath.Join(dead, name), []byte("old"), 0o600); err != nil {
 			t.Fatal(err)
 		}

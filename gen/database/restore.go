@@ -302,11 +302,10 @@ func (r *restoring) displace() (err error) {
 		}
 	}()
 	for _, suffix := range append(diskfile.SideFiles, "") {
-		err := diskfile.Name(r.file+suffix, aside+suffix)
-		if suffix != "" && errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(r.file + suffix); suffix != "" && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
+		if err := diskfile.Name(r.file+suffix, aside+suffix); err != nil {
 			return err
 		}
 		named = append(named, suffix)

@@ -22,6 +22,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -105,12 +106,11 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 		return nil, gen.Refuse("exists", "%s: exists; nothing was tried", r.Keep)
 	}
 
-	dir, err := os.MkdirTemp("", "lockstep-try-")
+	file, remove, err := diskfile.MakePart(filepath.Join(os.TempDir(), "lockstep-try"))
 	if err != nil {
 		return nil, gen.FileError(os.TempDir(), err)
 	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "copy.db")
+	defer remove()
 	if err := live.CopyTo(ctx, file, r.Timeout); err != nil {
 		return nil, copyError(ctx, live, err)
 	}

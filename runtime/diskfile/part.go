@@ -6,12 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 const (
 	partSuffix = ".backup-part" // of a folder for a database that is not complete
-	partName   = "part.db"      // in there
+	partName   = "copy.db"      // in there
 )
 
 // MakePart makes a folder for a database that is not complete, beside the path where that
@@ -56,12 +57,13 @@ func Tidy(dir string) {
 	}
 }
 
-// removePart removes a part, and nothing that is not one.
+// removePart removes a part, unless something else is in the folder.
 func removePart(folder string, unlock func()) {
-	for _, suffix := range append(SideFiles, "") {
-		os.Remove(filepath.Join(folder, partName+suffix))
+	entries, err := os.ReadDir(folder)
+	isOther := func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), partName) }
+	if err == nil && !slices.ContainsFunc(entries, isOther) {
+		os.RemoveAll(folder)
 	}
-	os.Remove(folder)
 	unlock()
 }
 

@@ -159,15 +159,15 @@ func removesParts(t *test) {
 				t.Fatal(err)
 			}
 		}
-		t.lay(".1.backup-part/part.db")
-		t.lay(".1.backup-part/part.db-journal")
+		t.lay(".1.backup-part/copy.db")
+		t.lay(".1.backup-part/copy.db-journal")
 		t.migrate(notes, lockstep.WithBackup(0))
 		t.same("files", t.beside(), "data.db.v0001.TIME.backup")
 	})
 	t.claim("LeavesWhatIsNotItsOwn", func(t *test) {
 		t.migrate(upTo(1, notes))
 		elsewhere := t.TempDir()
-		if err := os.WriteFile(filepath.Join(elsewhere, "part.db"), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(elsewhere, "copy.db"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Symlink(elsewhere, t.path+".1.backup-part"); err != nil {
@@ -188,7 +188,7 @@ func removesParts(t *test) {
 		}
 		t.migrate(notes, lockstep.WithBackup(0))
 		for _, path := range []string{
-			filepath.Join(elsewhere, "part.db"), t.path + ".1.backup-part", t.path + ".2.backup-part/photo",
+			filepath.Join(elsewhere, "copy.db"), t.path + ".1.backup-part", t.path + ".2.backup-part/photo",
 			t.path + ".3.backup-part", living,
 		} {
 			if _, err := os.Lstat(path); err != nil {
