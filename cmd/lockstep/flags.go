@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -37,7 +38,7 @@ func (p *pathFlag) Set(s string) error {
 
 // sourceName matches what programs give to database/sql, and other tools take: the path
 // is in the group.
-var sourceName = regexp.MustCompile(`(?i)^(?:(?:file|sqlite3?):(?://)?)?([^?]*)(?:\?\w+=[^#]*)?$`)
+var sourceName = regexp.MustCompile(`(?i)^(?:(?:file|sqlite3?):(?://)?|[a-z][a-z0-9+.-]+://)?([^?]*)(?:\?\w+=[^#]*)?$`)
 
 // checkPath returns an error for what was not meant for a path, and names the path. A file
 // may have any name.
@@ -59,7 +60,7 @@ func checkPath(s string) error {
 		if err != nil {
 			path = m[1]
 		}
-		return errors.New("want a path, as in " + wording.CommandLine(path))
+		return errors.New("want a path, as in " + wording.CommandLine(cmp.Or(path, "data.db")))
 	}
 	return nil
 }
