@@ -12,8 +12,7 @@ import (
 )
 
 func checkCommand(fs *flag.FlagSet) action {
-	m, db := migrationsFlags(fs), givenDBFlag(fs)
-	acceptFlags(fs, &m.opts)
+	m, db := migrationsFlags(fs, generateFlags), givenDBFlag(fs)
 	noProgramsFlag(fs, &m.opts)
 	timeout, allow := timeoutFlag(fs), allowFlag(fs)
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {

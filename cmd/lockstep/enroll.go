@@ -12,7 +12,7 @@ import (
 )
 
 func enrollCommand(fs *flag.FlagSet) action {
-	db, m, timeout := dbFlag(fs), migrationsFlags(fs), timeoutFlag(fs)
+	db, m, timeout := dbFlag(fs), migrationsFlags(fs, gapsFlag), timeoutFlag(fs)
 	var r enroll.Request
 	versionFlag(fs, "at", "`N`: the version that the database is at (default the newest)", func(v lockstep.Version) { r.At = v })
 	fs.Func("from", "`TOOL`: take the version that goose, golang-migrate, dbmate or user_version recorded", func(name string) (err error) {

@@ -88,10 +88,10 @@ func givenDBFlag(fs *flag.FlagSet) *pathFlag {
 	return p
 }
 
-// migrationsFlags defines --migrations and --gaps.
-func migrationsFlags(fs *flag.FlagSet) *migrations {
+// migrationsFlags defines --migrations, and what define does.
+func migrationsFlags(fs *flag.FlagSet, define func(*flag.FlagSet, *gen.Options)) *migrations {
 	m := &migrations{pathFlag: configuredFlag(fs, "migrations", "migrations", "`DIR`: the migrations directory")}
-	gapsFlag(fs, &m.opts)
+	define(fs, &m.opts)
 	return m
 }
 

@@ -52,11 +52,6 @@ func generateCommand(fs *flag.FlagSet) action {
 // generateFlags defines the flags that a go:generate line may have.
 func generateFlags(fs *flag.FlagSet, opts *gen.Options) {
 	gapsFlag(fs, opts)
-	acceptFlags(fs, opts)
-}
-
-// acceptFlags defines them but for --gaps.
-func acceptFlags(fs *flag.FlagSet, opts *gen.Options) {
 	fs.BoolVar(&opts.DQS, "dqs", false, `accept "strings" in double quotes, which some builds of SQLite refuse`)
 	versionFlag(fs, "accept", "`N`: accept the changed contents of migration N beside the earlier (may be repeated)", func(v lockstep.Version) {
 		opts.Accept = append(opts.Accept, v)

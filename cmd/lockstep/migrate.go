@@ -61,7 +61,7 @@ type upgrade struct {
 }
 
 func upgradeFlags(fs *flag.FlagSet) *upgrade {
-	u := &upgrade{migrationsFlags(fs), dbFlag(fs), timeoutFlag(fs), allowFlag(fs)}
+	u := &upgrade{migrationsFlags(fs, gapsFlag), dbFlag(fs), timeoutFlag(fs), allowFlag(fs)}
 	versionFlag(fs, "to", "`N`: stop at version N", func(v lockstep.Version) { u.opts.To = v })
 	return u
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func newCommand(fs *flag.FlagSet) action {
-	m := migrationsFlags(fs)
+	m := migrationsFlags(fs, gapsFlag)
 	var kinds []string
 	for _, kind := range []string{"sql", "go", "py", "sh"} {
 		fs.BoolFunc(kind, "make a file that ends in ."+kind, func(string) error {

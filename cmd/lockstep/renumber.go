@@ -17,7 +17,7 @@ import (
 )
 
 func renumberCommand(fs *flag.FlagSet) action {
-	m := migrationsFlags(fs)
+	m := migrationsFlags(fs, gapsFlag)
 	opts := renumber.Options{}
 	dryRun := false
 	fs.StringVar(&opts.Onto, "onto", "", "`BRANCH`: the migrations in this branch or commit stay")

@@ -16,7 +16,7 @@ import (
 )
 
 func schemaCommand(fs *flag.FlagSet) action {
-	m, db, timeout := migrationsFlags(fs), givenDBFlag(fs), timeoutFlag(fs)
+	m, db, timeout := migrationsFlags(fs, gapsFlag), givenDBFlag(fs), timeoutFlag(fs)
 	versionFlag(fs, "to", "`N`: the schema at version N", func(v lockstep.Version) { m.opts.To = v })
 	noProgramsFlag(fs, &m.opts)
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {

@@ -15,19 +15,19 @@ import (
 )
 
 func statusCommand(fs *flag.FlagSet) action {
-	m, db, timeout := migrationsFlags(fs), dbFlag(fs), timeoutFlag(fs)
+	m, db, timeout := migrationsFlags(fs, gapsFlag), dbFlag(fs), timeoutFlag(fs)
 	noProgramsFlag(fs, &m.opts)
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {
 		out := &statusResult{DB: db.value, Applied: []appliedMigration{}, Pending: []string{}, Extra: []extraObject{}}
-		schema, broken := &lockstep.Schema{}, gen.Problems(nil)
+		schema, broken := &lockstep.Schema{}, error(nil)
 		if _, err := os.Stat(m.value); m.given || !errors.Is(err, os.ErrNotExist) {
 			m.opts.NoUpgrade = true
 			found, err := m.load(interpreter.Private(ctx), s)
-			switch {
-			case err == nil:
-				schema, out.Migrations, out.Expected = found, m.value, &found.Expected
-			case !errors.As(err, &broken):
+			if exit := gen.Exit(0); errors.As(err, &exit) || ctx.Err() != nil {
 				return nil, err
+			}
+			if broken = err; err == nil {
+				schema, out.Migrations, out.Expected = found, m.value, &found.Expected
 			}
 		}
 		state, err := inspect(ctx, db.value, schema, lockstep.WithTimeout(*timeout))
