@@ -30,7 +30,12 @@ func (e *expression) form() string {
 func (e *expression) body() string {
 	var b strings.Builder
 	for depth := 0; !e.done() && (depth > 0 || !e.peek(")")); {
-		if e.accept("for", "each", "row") { // which holds without it
+		// These mean nothing.
+		switch {
+		case e.accept("for", "each", "row"):
+			continue
+		case e.peek("inner", "join"), e.peek("outer", "join"), e.peek("as") && !e.peek("as", "("):
+			e.at++
 			continue
 		}
 		l := e.next()
