@@ -85,25 +85,31 @@ func (u *upgrade) tryMade(ctx context.Context, s *segment, objects []sqltext.Obj
 }
 
 // replay returns the schema that the migrations before a segment make in an empty database, or
-// nil if that is not known, or the database has just this one. Programs are not replayed, so
-// after one the recorded fingerprint has to prove the result.
+// nil if that is not known, or the database has just this one. The recorded fingerprint proves
+// it. Where there is none, a program or what SQL does behind SQLite's back is not known.
 func (u *upgrade) replay(ctx context.Context, s *segment, all []*pending) []sqltext.Object {
-	recorded, _ := s.from.newest()
-	if _, err := os.Stat(u.conn.file); err != nil || s.overruled || recorded.fingerprint == sqltext.Fingerprint(s.had) {
+	newest, _ := s.from.newest()
+	if _, err := os.Stat(u.conn.file); err != nil || s.overruled || newest.fingerprint == sqltext.Fingerprint(s.had) {
 		return nil // not a file: a server's, perhaps, whose driver has no database in memory
 	}
 	var statements []sqltext.Statement
-	programs := false
+	known := true
 	for _, m := range all {
 		if m.Version <= s.from.version {
 			statements = append(statements, m.statements...)
-			programs = programs || m.Program != nil
+			known = known && m.Program == nil
 		}
+	}
+	for _, stmt := range statements {
+		known = known && stmt.Keyword() != "rollback" && stmt.Pragma() != "writable_schema"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // the database is locked
 	defer cancel()
 	want, err := sqlite.Replay(ctx, u.db.Driver(), statements)
-	if err != nil || programs && sqltext.Fingerprint(want) != recorded.fingerprint {
+	if newest.fingerprint != "" {
+		known = newest.fingerprint == sqltext.Fingerprint(want)
+	}
+	if err != nil || !known {
 		return nil
 	}
 	return want

@@ -105,36 +105,34 @@ func (g *guard) note(query string, err error) {
 		return
 	}
 	g.last = statementError(query, err)
-	if r := refusal(""); errors.As(err, &r) {
-		g.failed = &sqlite.Reworded{Text: string(r), Cause: err}
-	} else if g.InTransaction(context.WithoutCancel(g.ctx)) != nil {
+	if g.failed == nil && g.InTransaction(context.WithoutCancel(g.ctx)) != nil {
 		g.failed = g.last
 	}
 }
 
-// A refusal is an error that names the statement.
-type refusal string
-
-func (r refusal) Error() string { return string(r) }
-
-// check returns a refusal if the query has a statement that no migration may execute. It
-// notes settings that the query changes, so that they are restored.
+// check refuses a query that has a statement that no migration may execute. It notes settings
+// that the query changes, so that they are restored.
 func (g *guard) check(query string) error {
 	for _, stmt := range sqltext.Parse(query).Cut() {
+		name, sets := stmt.SetsConnection()
+		why := ""
 		switch keyword := stmt.Keyword(); keyword {
 		case "begin", "commit", "end", "rollback", "savepoint", "release":
-			return refusal(strings.ToUpper(keyword) + ": the upgrade is one transaction; return nil to keep the migration's changes, an error to roll back")
+			why = strings.ToUpper(keyword) + ": the upgrade is one transaction; return nil to keep the migration's changes, an error to roll back"
 		case "attach", "detach":
-			return refusal(strings.ToUpper(keyword) + ": a migration changes one database; copy between files in the program")
+			why = strings.ToUpper(keyword) + ": a migration changes one database; copy between files in the program"
 		case "vacuum":
-			return refusal(`VACUUM: cannot run inside a transaction; put it in an SQL migration of its own whose first line is "-- lockstep: no-transaction"`)
+			why = `VACUUM: cannot run inside a transaction; put it in an SQL migration of its own whose first line is "-- lockstep: no-transaction"`
+		default:
+			if sets && name == "foreign_keys" {
+				why = "PRAGMA foreign_keys does nothing inside a transaction; foreign keys are off during an upgrade, and checked at its end"
+			} else if sets {
+				why = "PRAGMA " + name + " changes the connection, not the database; set it where the program opens the database"
+			}
 		}
-		name, sets := stmt.SetsConnection()
-		switch {
-		case sets && name == "foreign_keys":
-			return refusal("PRAGMA foreign_keys does nothing inside a transaction; foreign keys are off during an upgrade, and checked at its end")
-		case sets:
-			return refusal("PRAGMA " + name + " changes the connection, not the database; set it where the program opens the database")
+		if why != "" {
+			g.failed = &sqlite.Reworded{Text: why, Cause: errors.New(why)}
+			return g.failed
 		}
 		if err := g.Setting(g.ctx, name); err != nil {
 			return err

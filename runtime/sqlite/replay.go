@@ -8,8 +8,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// Replay returns the schema that the statements of migrations make in an empty database in
-// memory.
+// Replay returns the schema that those of the statements make in an empty database in memory
+// that are about the schema. Others could write files.
 func Replay(ctx context.Context, d driver.Driver, statements []sqltext.Statement) ([]sqltext.Object, error) {
 	db := sql.OpenDB(memory{d})
 	defer db.Close()
@@ -19,7 +19,7 @@ func Replay(ctx context.Context, d driver.Driver, statements []sqltext.Statement
 	}
 	defer conn.Close()
 	for _, s := range statements {
-		if s.Skipped(true) {
+		if _, ok := s.Definition(); !ok && s.Pragma() != "legacy_alter_table" {
 			continue
 		}
 		if _, err := conn.ExecContext(ctx, s.SQL); err != nil {

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing/fstest"
 
@@ -99,6 +100,31 @@ func namesNoChanges(t *test) {
 			t.Fatal("no refusal")
 		}
 		t.says(lockstep.Migrate(t.Context(), db, s, lockstep.WithAllowed(e.Digest)), "data.db: 0002-next.sql:1: "+failed)
+	})
+}
+
+func namesProvenChanges(t *test) {
+	t.claim("NamesChangesWithoutRunningOtherStatementsAgain", func(t *test) {
+		copied := t.path + ".copy"
+		archive := strings.Replace(users, "\nCREATE", "\n-- lockstep: no-transaction\nVACUUM INTO '"+copied+"';\nCREATE", 1)
+		s := t.schema(archive)
+		remove := func() {
+			if err := os.Remove(copied); err != nil {
+				t.Fatal(err)
+			}
+		}
+		remove()
+		if err := lockstep.Migrate(t.Context(), t.open(Settings{}), s); err != nil {
+			t.Fatal(err)
+		}
+		remove()
+		t.exec("DROP INDEX u_n")
+		s = t.broken(archive, "DROP INDEX u_n;")
+		remove()
+		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s), "data.db: 0002-next.sql:1: no such index: u_n; rolled back, still at 0001; tables were changed since 0001: index u_n is missing")
+		if _, err := os.Stat(copied); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("made a file: %v", err)
+		}
 	})
 	t.claim("NamesChangesAfterAProgramIfTheFingerprintTells", func(t *test) {
 		for _, c := range []struct{ program, reason string }{

@@ -55,7 +55,7 @@ func Run(t *testing.T, d Driver) {
 		{"Settings", claims{restoresSettings, writesSafely}},
 		{"Bystanders", claims{noticesTriggers, refusesTemporary, acceptsTemporary, namesTheLost, namesTheLostOnce}},
 		{"Failure", claims{failsInStatements, failsOnDisk, interrupted, failsAnywhere, commits}},
-		{"Explanation", claims{namesChanges, namesNoChanges, namesVersions, triesWhatIsMade}},
+		{"Explanation", claims{namesChanges, namesNoChanges, namesProvenChanges, namesVersions, triesWhatIsMade}},
 		{"PerMigration", claims{perMigration}},
 		{"GoMigration", claims{goMigration}},
 		{"NoTransaction", claims{runsAlone, waitsAlone, runsAloneAgain}},
