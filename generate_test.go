@@ -353,7 +353,9 @@ func (m *module) follow(file string) {
 func startExample(t *testing.T, m *module) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "notes.exe")
-	if out, err := exec.Command("go", "build", "-ldflags=-s", "-o", program, "./examples/notes").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-ldflags=-s", "-o", program, "./examples/notes")
+	build.Env = append(os.Environ(), "GOGC=400")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	home := t.TempDir()
@@ -431,7 +433,7 @@ type module struct {
 }
 
 // newModule makes a module that requires the same versions as this one, so that nothing
-// has to be fetched.
+// has to be fetched. Its command is the one of TestReadme, and is linked once.
 func newModule(t *testing.T) *module {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -445,7 +447,7 @@ func newModule(t *testing.T) *module {
 	m := &module{t: t, dir: dir, root: root, env: append(os.Environ(), "GOFLAGS=-mod=mod -ldflags=-s", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C",
 		"GOGC=400")} // of the compiler and the linker, which are most of what this costs, as are symbols for a debugger
 	m.write("go.mod", strings.Replace(read(t, "go.mod"), "module github.com/lockstep-db/lockstep\n", "module example.com/app\n", 1)+
-		"\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
+		"\nrequire github.com/lockstep-db/lockstep v0.0.0-00010101000000-000000000000\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
 	m.write("go.sum", read(t, "go.sum"))
 	return m
 }

@@ -14,7 +14,9 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/lockstep-db/lockstep/gen/filename"
+	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // TestSameInputSameBytes generates the ordinary directory again, elsewhere and
@@ -211,18 +213,18 @@ func TestLoadOfWhatIsGenerated(t *testing.T) {
 		})
 	}
 	t.Run("LinksNoGoMigrationForAReader", func(t *testing.T) {
-		dir := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
-		r, err := Generate(t.Context(), dir, Options{})
+		text := goMigration("0001", "return nil")
+		dir := newMigrations(t, map[string]string{"0001-x.go": text})
+		schema := &lockstep.Schema{Migrations: []lockstep.Migration{{Version: 1, File: "0001-x.go", Checksum: lockstep.Go(nil).Checksum([]byte(text))}}, Fingerprint: sqltext.Fingerprint(nil)}
+		source, err := genfile.Emit("migrations", schema)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Commit(); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, filepath.Join(dir, FileName), string(source))
 		t.Setenv("PATH", t.TempDir()) // without a go command
 		found, err := Load(t.Context(), dir, Options{NoUpgrade: true})
-		if err != nil || found.Schema.Fingerprint != r.Schema.Fingerprint {
-			t.Errorf("got %v, %v; want %s", found, err, r.Schema.Fingerprint)
+		if err != nil || found.Schema.Fingerprint != schema.Fingerprint {
+			t.Errorf("got %v, %v; want %s", found, err, schema.Fingerprint)
 		}
 	})
 }

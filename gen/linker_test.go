@@ -89,15 +89,27 @@ func TestLinkThatCannotBe(t *testing.T) {
 
 // TestPackageThatEndsTheProgram is about packages that do so before a migration can run.
 func TestPackageThatEndsTheProgram(t *testing.T) {
-	for end, want := range map[string]string{
-		`panic("no configuration")`:                   "exit status 2: panic: no configuration",
-		"println(\"no configuration\")\n\tos.Exit(3)": "exit status 3: no configuration",
-	} {
+	dir := newMigrations(t, map[string]string{
+		"0001-x.go": goMigration("0001", "return nil"),
+		"a.go": `package migrations
+
+import "os"
+
+func init() {
+	if _, err := os.Stat("exit"); err == nil {
+		println("no configuration")
+		os.Exit(3)
+	}
+	panic("no configuration")
+}
+`,
+	})
+	t.Chdir(dir) // where the program starts, too
+	for i, want := range []string{"exit status 2: panic: no configuration", "exit status 3: no configuration"} {
 		t.Run(want, func(t *testing.T) {
-			dir := newMigrations(t, map[string]string{
-				"0001-x.go": goMigration("0001", "return nil"),
-				"a.go":      "package migrations\n\nimport \"os\"\n\nvar _ = os.Exit\n\nfunc init() {\n\t" + end + "\n}\n",
-			})
+			if i > 0 {
+				writeFile(t, "exit", "")
+			}
 			_, err := Generate(t.Context(), dir, Options{})
 			if want := "0001-x.go: cannot be run: the initialization of its package ended the program: " + want; err == nil || err.Error() != want {
 				t.Errorf("got  %v\nwant %s", err, want)

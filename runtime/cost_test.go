@@ -38,7 +38,7 @@ func TestCost(t *testing.T) {
 		return fmt.Sprintf("%s, %d syncs, %d truncations, %d deletions, %s", writes,
 			n[faultvfs.Sync]+n[faultvfs.DirSync], n[faultvfs.Truncate], n[faultvfs.Delete], lock)
 	}
-	for _, n := range []int{10, 100, 1000} {
+	for _, n := range []int{10, 300} {
 		s := fixture.Schema(t, "sqlite3", library(n, n))
 		for _, test := range []struct {
 			claim    string

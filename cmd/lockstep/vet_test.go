@@ -67,19 +67,42 @@ var realPython = sync.OnceValue(func() string {
 
 // moduleEnv returns variables for the go command in such a module. Linking costs less
 // without symbols for a debugger, and compiling and linking with fewer collections of
-// garbage.
-var moduleEnv = sync.OnceValues(func() ([]string, error) {
-	const stripped = "-ldflags=-s"
-	env, err := goEnv("GOCACHE", "GOMODCACHE", "GOPATH")
+// garbage. The command is that of a module like the one in the test of README.md: linked
+// once, it is one tool in go vet's cache.
+var moduleEnv = sync.OnceValues(func() (env []string, err error) {
+	if env, err = goEnv("GOCACHE", "GOMODCACHE", "GOPATH"); err != nil {
+		return nil, err
+	}
+	env = append(env, "GOFLAGS=-mod=mod -modcacherw -ldflags=-s", "GOGC=400", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
+	dir, err := os.MkdirTemp("", "lockstep-")
 	if err != nil {
 		return nil, err
 	}
+	defer os.RemoveAll(dir)
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err == nil {
+		err = copyModule(dir, root, "example.com/app")
+	}
 	cmd := exec.Command("go", "tool", "-n", "lockstep")
-	cmd.Env = append(cmd.Environ(), "GOFLAGS="+stripped)
-	tool, err := cmd.Output()
-	return append(env, "LOCKSTEP="+strings.TrimSpace(string(tool)), "GOFLAGS=-mod=mod -modcacherw "+stripped,
-		"GOGC=400", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C"), err
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	var tool []byte
+	if err == nil {
+		tool, err = cmd.Output()
+	}
+	return append(env, "LOCKSTEP="+strings.TrimSpace(string(tool))), err
 })
+
+// copyModule makes in dir a module of that path, which requires what the one in root does.
+func copyModule(dir, root, path string) error {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "go.mod"), bytes.Replace(mod, []byte("module "+modulePath), []byte("module "+path), 1), 0o666)
+	}
+	if err != nil {
+		return err
+	}
+	return addRuntime(dir, root)
+}
 
 // goEnv returns variables of the go command's as NAME=value.
 func goEnv(names ...string) (env []string, err error) {
@@ -107,7 +130,7 @@ func addRuntime(dir, root string) error {
 		if err != nil {
 			return err
 		}
-		mod = fmt.Appendf(mod, "\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]s\n", modulePath, filepath.ToSlash(root))
+		mod = fmt.Appendf(mod, "\nrequire %[1]s v0.0.0-00010101000000-000000000000\n\nreplace %[1]s => %[2]s\n", modulePath, filepath.ToSlash(root))
 		if err := os.WriteFile(file, mod, 0o666); err != nil {
 			return err
 		}
@@ -123,10 +146,7 @@ func exampleCmd(ts *testscript.TestScript, neg bool, args []string, root string)
 	}
 	dir, module := ts.MkAbs(args[0]), "example.com/"+args[0]
 	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(root, "examples", args[0]))))
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	ts.Check(err)
-	ts.Check(os.WriteFile(filepath.Join(dir, "go.mod"), bytes.Replace(mod, []byte("module "+modulePath), []byte("module "+module), 1), 0o666))
-	ts.Check(addRuntime(dir, root))
+	ts.Check(copyModule(dir, root, module))
 	ts.Check(filepath.WalkDir(dir, func(file string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(file) != ".go" {
 			return err
