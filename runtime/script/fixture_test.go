@@ -277,6 +277,15 @@ func connect(t testing.TB, path string, settings ...string) *sql.DB {
 	return db
 }
 
+func execute(t testing.TB, path, q string) {
+	t.Helper()
+	db := connect(t, path)
+	defer db.Close()
+	if _, err := db.Exec(q); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func dsn(path string, settings ...string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + strings.Join(append([]string{"_pragma=busy_timeout(10000)"}, settings...), "&")
 }

@@ -99,10 +99,11 @@ func TestFullDisk(t *testing.T) {
 				t.Fatal(err)
 			}
 			failed := 0
-			for limit := uint64(512); ; limit += 12 << 10 {
+			limited := before
+			for limited.Cur = 512; ; limited.Cur += 12 << 10 {
 				path := copyOf(t, original)
 				db := connect(t, path)
-				if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: before.Max}); err != nil {
+				if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limited); err != nil {
 					t.Fatal(err)
 				}
 				err := lockstep.Migrate(t.Context(), db, schema(t, shop, 6))
@@ -111,14 +112,14 @@ func TestFullDisk(t *testing.T) {
 				}
 				db.Close()
 				if got := beside(t, path); got != "data.db" {
-					t.Errorf("%d bytes: beside the database is %s after %v", limit, got, err)
+					t.Errorf("%d bytes: beside the database is %s after %v", limited.Cur, got, err)
 				}
 				if err == nil {
 					break
 				}
 				failed++
 				if got := look(t, path); got != oldShop {
-					t.Errorf("%d bytes: got %s, want %s", limit, got, oldShop)
+					t.Errorf("%d bytes: got %s, want %s", limited.Cur, got, oldShop)
 				}
 			}
 			if failed < 3 {
@@ -291,13 +292,4 @@ func tree(dir string) string {
 		return err
 	})
 	return strings.Join(names, " ")
-}
-
-func execute(t *testing.T, path, q string) {
-	t.Helper()
-	db := connect(t, path)
-	defer db.Close()
-	if _, err := db.Exec(q); err != nil {
-		t.Fatal(err)
-	}
 }
