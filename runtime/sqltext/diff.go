@@ -42,7 +42,7 @@ func Diff(want, found []Object) (changed []Difference, extra []Object) {
 			}
 			lines = ws.differences(&fs)
 			if w.Type != found[i].Type {
-				lines = []string{"want a " + w.Type + ", found " + article(found[i].Type)}
+				lines = []string{strings.ReplaceAll("want a "+w.Type+", found a "+found[i].Type, "a index", "an index")}
 			}
 		} else {
 			lines = []string{"missing"}
@@ -65,11 +65,4 @@ func (o *Object) identity() string {
 		return "\x00" + Fold(o.Name)
 	}
 	return Fold(o.Name)
-}
-
-func article(kind string) string {
-	if kind == "index" {
-		return "an index"
-	}
-	return "a " + kind
 }
