@@ -66,7 +66,7 @@ func checkPath(s string) error {
 }
 
 // configuredFlag defines a flag that has its value from the configuration file if it is
-// not given, or else is the fallback. See lookUp.
+// not given, or else is the fallback; without one it is "". See lookUp.
 func configuredFlag(fs *flag.FlagSet, name, fallback, usage string) *pathFlag {
 	if fs.Lookup("config") == nil {
 		fs.Var(&pathFlag{}, "config", "`FILE`: read --db and --migrations from FILE where not given (default .fastmigrate)")
@@ -83,9 +83,7 @@ func dbFlag(fs *flag.FlagSet) *pathFlag {
 
 // givenDBFlag defines --db for commands that do without a database when none is given.
 func givenDBFlag(fs *flag.FlagSet) *pathFlag {
-	p := &pathFlag{}
-	fs.Var(p, "db", "`FILE`: the database (default none)")
-	return p
+	return configuredFlag(fs, "db", "", "`FILE`: the database (default none)")
 }
 
 // migrationsFlags defines --migrations, and what define does.

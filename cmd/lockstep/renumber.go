@@ -55,7 +55,7 @@ func runRenumber(ctx context.Context, s *streams, m *migrations, opts renumber.O
 	for i := range plan.Conflicts {
 		plan.Conflicts[i].File = fromHere(plan.Conflicts[i].File)
 	}
-	out := &renumberResult{Dir: m.value, Stays: plan.Stays, Moves: plan.Moves, Names: plan.Names, DryRun: dryRun, Version: plan.Version, Pins: []genfile.Pin{}}
+	out := &renumberResult{Plan: plan, DryRun: dryRun, Version: plan.Version, Pins: []genfile.Pin{}}
 	if dryRun || len(plan.Moves) == 0 {
 		return out, both{plan.Conflicts}
 	}
@@ -63,7 +63,6 @@ func runRenumber(ctx context.Context, s *streams, m *migrations, opts renumber.O
 	if res, err = s.named(m.value, res, err); res == nil {
 		return nil, err
 	}
-	out.Version = res.Schema.Expected
 	if !opts.Plain {
 		out.Generated = filepath.Join(m.value, gen.FileName)
 	}
@@ -77,15 +76,11 @@ func runRenumber(ctx context.Context, s *streams, m *migrations, opts renumber.O
 }
 
 type renumberResult struct {
-	Dir     string           `json:"-"`
-	Stays   string           `json:"stays"`
-	Moves   []renumber.Move  `json:"moves"`
-	Names   []renumber.Name  `json:"names"`
-	DryRun  bool             `json:"dryRun"`
-	Version lockstep.Version `json:"version"`
-	Pins    []genfile.Pin    `json:"pins"`
-
-	Generated string `json:"generated"`
+	*renumber.Plan
+	DryRun    bool             `json:"dryRun"`
+	Version   lockstep.Version `json:"version"`
+	Pins      []genfile.Pin    `json:"pins"`
+	Generated string           `json:"generated"`
 }
 
 func (r *renumberResult) print(w io.Writer) {

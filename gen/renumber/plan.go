@@ -36,15 +36,15 @@ type Options struct {
 
 // A Plan is what changes.
 type Plan struct {
-	Dir     string
-	Stays   string           // the commit whose migrations stay; "" with Options.Move
-	Moves   []Move           // by number
-	Names   []Name           // in Go code
-	Version lockstep.Version // of the last migration, afterwards
+	Dir     string           `json:"-"`
+	Stays   string           `json:"stays"` // the commit whose migrations stay; "" with Options.Move
+	Moves   []Move           `json:"moves"` // by number
+	Names   []Name           `json:"names"` // in Go code
+	Version lockstep.Version `json:"-"`     // of the last migration, afterwards
 
 	// Conflicts are the places in Go files with such names that git could not merge. The
 	// names there stay.
-	Conflicts gen.Problems // absolute
+	Conflicts gen.Problems `json:"-"` // absolute
 
 	plain bool
 	edits map[string]edit // of Go files, by absolute path
@@ -86,7 +86,6 @@ func New(ctx context.Context, dir string, opts Options) (*Plan, error) {
 	if err != nil || len(p.Moves) == 0 {
 		return p, err
 	}
-	p.Version = max(last(files), p.Moves[len(p.Moves)-1].to.Version)
 	if err := p.comment(); err != nil {
 		return nil, err
 	}
@@ -238,6 +237,7 @@ func (p *Plan) moveAfter(next lockstep.Version, moving []filename.Name) error {
 			p.Moves = append(p.Moves, Move{From: from.String(), To: to.String(), from: from, to: to})
 		}
 	}
+	p.Version = next
 	return nil
 }
 
