@@ -82,9 +82,10 @@ func (st *state) tables() (n int) {
 // isNew reports whether nothing would be lost with the database.
 func (st *state) isNew() bool { return st.version == 0 && !slices.ContainsFunc(st.objects, st.theirs) }
 
+// has reports whether there is a table or view of this name.
 func (st *state) has(table string) bool {
 	return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool {
-		return o.Type == "table" && sqltext.Equal(o.Name, table)
+		return (o.Type == "table" || o.Type == "view") && sqltext.Equal(o.Name, table)
 	})
 }
 

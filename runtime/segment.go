@@ -1,6 +1,7 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -196,10 +197,7 @@ func (u *upgrade) executeAlone(ctx context.Context, stmt *sqltext.Statement) err
 		}
 		return nil
 	})
-	if err == nil {
-		return failed
-	}
-	return err
+	return cmp.Or(err, failed)
 }
 
 // runProgram runs a migration that is not SQL. It returns the end of what a script wrote.

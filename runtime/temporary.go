@@ -26,16 +26,11 @@ func (c *conn) refuseTemporary(ctx context.Context, st *state, migrations []*pen
 	if err != nil || len(temporary) == 0 {
 		return err
 	}
-	inMain := func(name string) bool {
-		return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool {
-			return (o.Type == "table" || o.Type == "view") && sqltext.Equal(o.Name, name)
-		})
-	}
 	for _, o := range temporary {
 		switch {
 		case o.kind == "trigger":
 			own := func(t object) bool { return t.kind != "trigger" && sqltext.Equal(t.name, o.table) }
-			if (inMain(o.table) || sqltext.IsOurs(o.table)) && !slices.ContainsFunc(temporary, own) {
+			if (st.has(o.table) || sqltext.IsOurs(o.table)) && !slices.ContainsFunc(temporary, own) {
 				return fmt.Errorf("temporary trigger %s of this connection acts on %s; drop it first", o.name, o.table)
 			}
 		case strings.HasPrefix(o.name, "sqlite_"): // SQLite's own, for AUTOINCREMENT and ANALYZE
@@ -43,7 +38,7 @@ func (c *conn) refuseTemporary(ctx context.Context, st *state, migrations []*pen
 				return fmt.Errorf("temporary tables of this connection have a table %s, which hides that of the database; drop them first", o.name)
 			}
 		case sqltext.IsOurs(o.name): // no migration names them, and nobody without "main."
-		case inMain(o.name) || defined(o.name, migrations):
+		case st.has(o.name) || defined(o.name, migrations):
 			return fmt.Errorf("temporary %s %s of this connection hides that of the database; drop it first", o.kind, o.name)
 		}
 	}

@@ -51,9 +51,7 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 
 	defer g.conn.restore(ctx)
 	if err = g.conn.protect(ctx); err != nil {
-		e := u.failed(ctx, err)
-		e.RolledBack = false
-		return e
+		return unstarted("", err)
 	}
 	for done := false; !done && err == nil; {
 		done, err = u.step(ctx)
