@@ -34,45 +34,41 @@ func renumberCommand(fs *flag.FlagSet) action {
 		if opts.Onto != "" && len(opts.Move) > 0 {
 			return nil, usage("--onto and --move: want one of them")
 		}
-		return runRenumber(ctx, s, m, opts, dryRun)
+		generate, isPackage := m.options()
+		generate.Output = s.stderr
+		opts.Gaps = generate.Gaps
+		if _, err := os.Stat(filepath.Join(m.value, gen.FileName)); err != nil && !isPackage {
+			opts.Plain = true
+		}
+		plan, err := renumber.New(ctx, m.value, opts)
+		if err != nil {
+			return nil, inDir(m.value, err)
+		}
+		for i := range plan.Names {
+			plan.Names[i].File = fromHere(plan.Names[i].File)
+		}
+		for i := range plan.Conflicts {
+			plan.Conflicts[i].File = fromHere(plan.Conflicts[i].File)
+		}
+		out := &renumberResult{Plan: plan, DryRun: dryRun, Version: plan.Version, Pins: []genfile.Pin{}}
+		if dryRun || len(plan.Moves) == 0 {
+			return out, both{plan.Conflicts}
+		}
+		res, err := plan.Apply(ctx, generate)
+		if res, err = s.named(m.value, res, err); res == nil {
+			return nil, err
+		}
+		if !opts.Plain {
+			out.Generated = filepath.Join(m.value, gen.FileName)
+		}
+		if err == nil {
+			out.Pins, err = brokenPins(ctx, res)
+		}
+		if len(plan.Conflicts) > 0 {
+			err = both{err, plan.Conflicts}
+		}
+		return out, err
 	}
-}
-
-func runRenumber(ctx context.Context, s *streams, m *migrations, opts renumber.Options, dryRun bool) (result, error) {
-	generate, isPackage := m.options()
-	generate.Output = s.stderr
-	opts.Gaps = generate.Gaps
-	if _, err := os.Stat(filepath.Join(m.value, gen.FileName)); err != nil && !isPackage {
-		opts.Plain = true
-	}
-	plan, err := renumber.New(ctx, m.value, opts)
-	if err != nil {
-		return nil, inDir(m.value, err)
-	}
-	for i := range plan.Names {
-		plan.Names[i].File = fromHere(plan.Names[i].File)
-	}
-	for i := range plan.Conflicts {
-		plan.Conflicts[i].File = fromHere(plan.Conflicts[i].File)
-	}
-	out := &renumberResult{Plan: plan, DryRun: dryRun, Version: plan.Version, Pins: []genfile.Pin{}}
-	if dryRun || len(plan.Moves) == 0 {
-		return out, both{plan.Conflicts}
-	}
-	res, err := plan.Apply(ctx, generate)
-	if res, err = s.named(m.value, res, err); res == nil {
-		return nil, err
-	}
-	if !opts.Plain {
-		out.Generated = filepath.Join(m.value, gen.FileName)
-	}
-	if err == nil {
-		out.Pins, err = brokenPins(ctx, res)
-	}
-	if len(plan.Conflicts) > 0 {
-		err = both{err, plan.Conflicts}
-	}
-	return out, err
 }
 
 type renumberResult struct {

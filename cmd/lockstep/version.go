@@ -14,7 +14,19 @@ import (
 )
 
 func versionCommand(*flag.FlagSet) action {
-	return func(ctx context.Context, _ *streams, _ []string) (result, error) { return versions(ctx) }
+	return func(ctx context.Context, _ *streams, _ []string) (result, error) {
+		res := &versionResult{Lockstep: "(devel)", Go: runtime.Version(), Format: lockstep.Format1}
+		if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+			res.Lockstep = info.Main.Version
+		}
+		db, err := driver.Open(":memory:")
+		if err != nil {
+			return nil, err
+		}
+		defer db.Close()
+		err = db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&res.SQLite)
+		return res, err
+	}
 }
 
 type versionResult struct {
@@ -22,20 +34,6 @@ type versionResult struct {
 	Go       string `json:"go"`
 	SQLite   string `json:"sqlite"`
 	Format   int    `json:"format"`
-}
-
-func versions(ctx context.Context) (result, error) {
-	res := &versionResult{Lockstep: "(devel)", Go: runtime.Version(), Format: lockstep.Format1}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		res.Lockstep = info.Main.Version
-	}
-	db, err := driver.Open(":memory:")
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	err = db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&res.SQLite)
-	return res, err
 }
 
 func (r *versionResult) print(w io.Writer) {
