@@ -263,6 +263,6 @@ func (u *upgrade) verify(ctx context.Context, conn *sql.Conn, path string) (err 
 	}
 	list := append(before.List(), unchecked...)
 	u.log.Warn("the database has faults, and so has its backup", "database", u.conn.file,
-		"faults", wording.List(len(list), "; ", func(i int) string { return list[i] }))
+		"faults", wording.Printable(wording.List(len(list), "; ", func(i int) string { return list[i] })))
 	return nil
 }

@@ -116,8 +116,9 @@ func (e *Error) Error() string {
 	case e.Err != nil:
 		s += ": " + sqlite.Sentence(e.Err)
 	}
+	s = wording.Printable(s)
 	if command := e.command(); command != "" {
-		s += "\n\t" + command
+		s += "\n\t" + wording.Printable(command)
 	}
 	return s
 }
@@ -242,7 +243,8 @@ func (e *MigrationError) Error() string {
 	if e.reason != "" {
 		s += "; " + e.reason
 	}
-	switch output := strings.TrimSpace(e.Output); {
+	s = wording.Printable(s)
+	switch output := wording.PrintableLines(strings.TrimSpace(e.Output)); {
 	case strings.Contains(output, "\n"):
 		s += ":\n" + output
 	case output != "":
@@ -265,7 +267,7 @@ type Violation struct {
 
 func (v Violation) String() string {
 	if v.Mismatch {
-		return "table " + v.Table + " references " + v.Parent + ": foreign key mismatch"
+		return wording.Printable("table " + v.Table + " references " + v.Parent + ": foreign key mismatch")
 	}
 	s := "table " + v.Table + ", parent " + v.Parent + ": "
 	s += strings.Join(v.Rows, ", ")
@@ -277,7 +279,7 @@ func (v Violation) String() string {
 	if v.Before > 0 {
 		s += ", besides " + wording.Count(v.Before, "row") + " from before"
 	}
-	return s
+	return wording.Printable(s)
 }
 
 func (g *gate) busy(ctx context.Context, waited time.Duration, err error) error {

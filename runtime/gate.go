@@ -8,6 +8,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime/backupfile"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // Migrate brings the database to the version that s expects and returns nil, or
@@ -177,7 +178,7 @@ func (g *gate) read(ctx context.Context) (st *state, err error) {
 // announce logs what a verdict lets pass, and returns the refusal.
 func (g *gate) announce(v verdict) error {
 	for _, o := range v.extra {
-		g.log.Info("object that no migration made", "database", g.conn.file, "type", o.Type, "name", o.Name)
+		g.log.Info("object that no migration made", "database", g.conn.file, "type", o.Type, "name", wording.Printable(o.Name))
 	}
 	for _, e := range v.allowed {
 		g.log.Warn("refusal allowed", "database", g.conn.file, "refusal", e.Error())

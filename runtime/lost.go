@@ -7,6 +7,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A lostObject went with a table or view that a migration rebuilt or dropped. Somebody else
@@ -46,6 +47,6 @@ func (u *upgrade) findLost(ctx context.Context, s *segment, m *pending) error {
 // logLost is called when a segment has taken effect.
 func (u *upgrade) logLost(s *segment) {
 	for _, o := range s.lost {
-		u.log.Warn("object that no migration made was dropped", "database", u.conn.file, "type", o.Type, "name", o.Name, "file", o.file, "sql", o.SQL)
+		u.log.Warn("object that no migration made was dropped", "database", u.conn.file, "type", o.Type, "name", wording.Printable(o.Name), "file", o.file, "sql", wording.PrintableLines(o.SQL))
 	}
 }

@@ -157,11 +157,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if res != nil {
 		var text bytes.Buffer
 		res.print(&text)
-		_, e := text.WriteTo(stdout)
+		_, e := io.WriteString(stdout, wording.PrintableLines(text.String()))
 		err = both{err, e}
 	}
 	for _, w := range s.warnings {
-		fmt.Fprintln(stderr, "warning:", w)
+		fmt.Fprintln(stderr, "warning:", wording.PrintableLines(w.Error()))
 	}
 	return complain(stderr, err, fs)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
@@ -11,9 +12,12 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"text/template"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -31,9 +35,9 @@ func complain(stderr io.Writer, err error, fs *flag.FlagSet) int {
 	code := 0
 	for _, err := range flatten(err) {
 		if _, ok := err.(gen.Problem); ok {
-			fmt.Fprintln(stderr, err)
+			fmt.Fprintln(stderr, wording.PrintableLines(err.Error()))
 		} else {
-			fmt.Fprintf(stderr, "lockstep: %s\n", message(err, fs))
+			fmt.Fprintf(stderr, "lockstep: %s\n", wording.PrintableLines(message(err, fs)))
 		}
 		code = max(code, exitCode(err))
 	}
@@ -169,13 +173,32 @@ func reportJSON(stdout, stderr io.Writer, res result, warnings gen.Problems, err
 		doc.Errors = append(doc.Errors, describe(err, fs))
 		code = max(code, exitCode(err))
 	}
-	enc := json.NewEncoder(stdout)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
+	err = enc.Encode(doc)
+	if err == nil {
+		_, err = stdout.Write(escaped(text.String()))
+	}
+	if err != nil {
 		return complain(stderr, err, fs)
 	}
 	return code
+}
+
+// escaped writes what cannot be seen in JSON as JSON does.
+func escaped(text string) (escaped []byte) {
+	for _, r := range text {
+		if r == '\n' || strconv.IsGraphic(r) {
+			escaped = utf8.AppendRune(escaped, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			escaped = fmt.Appendf(escaped, `\u%04x`, unit)
+		}
+	}
+	return escaped
 }
 
 func describe(err error, fs *flag.FlagSet) jsonError {
@@ -200,6 +223,9 @@ func columns(rows [][]string) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = wording.Printable(cell)
+		}
 		fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
 	table.Flush()
@@ -223,7 +249,7 @@ var files embed.FS
 
 // templates are what commands say that say more than a few lines.
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"base": path.Base, "dir": filepath.Dir, "quote": wording.CommandLine,
+	"base": path.Base, "dir": filepath.Dir, "quote": wording.CommandLine, "printable": wording.Printable,
 }).ParseFS(files, "templates/*"))
 
 func printTemplate(w io.Writer, name string, data any) {

@@ -85,13 +85,13 @@ func (r *schemaResult) print(w io.Writer) {
 	fmt.Fprint(w, r.Schema)
 	printDifferences(w, r.Changed)
 	for _, o := range r.Extra {
-		fmt.Fprintf(w, "%s %s: no migration makes it\n%s", o.Type, o.Name, marked("+", o.SQL))
+		fmt.Fprintf(w, "%s %s: no migration makes it\n%s", o.Type, wording.Printable(o.Name), marked("+", o.SQL))
 	}
 }
 
 func printDifferences(w io.Writer, changed []sqltext.Difference) {
 	for _, d := range changed {
-		fmt.Fprintf(w, "%s\n%s%s", d.Detail, marked("-", d.Want), marked("+", d.Found))
+		fmt.Fprintf(w, "%s\n%s%s", wording.Printable(d.Detail), marked("-", d.Want), marked("+", d.Found))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 func tryCommand(fs *flag.FlagSet) action {
@@ -72,7 +73,7 @@ func (r *tryResult) print(w io.Writer) {
 		} else if o.After == "" {
 			what = "gone"
 		}
-		fmt.Fprintf(w, "%s %s: %s\n%s%s", o.Type, o.Name, what, marked("-", o.Before), marked("+", o.After))
+		fmt.Fprintf(w, "%s %s: %s\n%s%s", o.Type, wording.Printable(o.Name), what, marked("-", o.Before), marked("+", o.After))
 	}
 	var rows [][]string
 	for _, t := range r.Rows {

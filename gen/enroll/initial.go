@@ -13,6 +13,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // initialFile is the migration that an existing schema becomes.
@@ -130,7 +131,7 @@ func (e *enrollment) prove(ctx context.Context, lines []int) (*lockstep.Schema, 
 		for i, p := range problems {
 			if n, _ := slices.BinarySearch(lines, p.Line+1); n > 0 {
 				o := e.out.Objects[n-1]
-				p.Fact = fmt.Sprintf("%s %s: %s", o.Type, o.Name, p.Fact)
+				p.Fact = fmt.Sprintf("%s %s: %s", o.Type, wording.Printable(o.Name), p.Fact)
 			}
 			problems[i] = gen.Problem{File: e.Path, Fact: p.Fact + "; not enrolled"}
 		}
@@ -147,10 +148,10 @@ func (e *enrollment) prove(ctx context.Context, lines []int) (*lockstep.Schema, 
 	if len(changed)+len(extra) > 0 {
 		detail := ""
 		for _, d := range changed {
-			detail += "; " + d.Detail
+			detail += "; " + wording.Printable(d.Detail)
 		}
 		for _, o := range extra {
-			detail += fmt.Sprintf("; %s %s: not in the database", o.Type, o.Name)
+			detail += fmt.Sprintf("; %s %s: not in the database", o.Type, wording.Printable(o.Name))
 		}
 		return nil, gen.Refuse("differs", "%s: running its schema on a new database gives a different one%s; not enrolled", e.Path, detail)
 	}

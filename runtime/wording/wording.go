@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Count returns "1 row" or "2 rows".
@@ -60,4 +61,30 @@ func Generate(dir string) string {
 		}
 	}
 	return "add the line //go:generate go tool lockstep generate to a Go file beside it, and run go generate"
+}
+
+// Printable writes each character that cannot be seen as Go does. A name in a database, and
+// so an error about it, can hold the line ends, escape codes and changes of direction with
+// which it would pass for something else on a terminal or in a log.
+func Printable(s string) string { return printable(s, strconv.IsGraphic) }
+
+// PrintableLines is [Printable] for several lines, of SQL say. It keeps tabs, and what joins
+// characters.
+func PrintableLines(s string) string {
+	return printable(s, func(r rune) bool {
+		return strconv.IsGraphic(r) || r == '\n' || r == '\t' || unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Bidi_Control, r)
+	})
+}
+
+func printable(s string, as func(rune) bool) string {
+	var b strings.Builder
+	for _, r := range s {
+		if as(r) {
+			b.WriteRune(r)
+		} else {
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
 }

@@ -60,7 +60,7 @@ func Run(t *testing.T, d Driver) {
 		{"GoMigration", claims{goMigration}},
 		{"NoTransaction", claims{runsAlone, waitsAlone, runsAloneAgain}},
 		{"Backup", claims{backsUp, backsUpFewer, namesBackups, keepsBackups, interruptsBackups, backsUpAgain, backsUpOnAnyConnection, backsUpOnce, backsUpFaults, backsUpBesideOthers, removesParts}},
-		{"Report", claims{reportsProgress, logs}},
+		{"Report", claims{reportsProgress, logs, quotesNames}},
 		{"Allow", claims{allowsDrift, allowsDivergence}},
 		{"Inspect", claims{inspectsManaged, inspectsOthers}},
 		{"Enroll", claims{enrolls, refusesToEnroll, enrollsOnce}},
