@@ -121,7 +121,7 @@ func check(ctx context.Context, path, of string) (*Backup, error) {
 		return nil, err
 	}
 	for _, table := range unchecked { // they need functions or collations of the application's own
-		b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: "copied but not checked: " + table})
+		b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: "copied but not checked: " + wording.Printable(table)})
 	}
 	if list := faults.List(); len(list) > 0 {
 		b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: "has faults, and so has the copy: " +

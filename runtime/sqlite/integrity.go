@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
-	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // IntegrityCheck returns what SQLite finds wrong with the file and its rows, at most limit
@@ -52,7 +51,7 @@ func Check(ctx context.Context, db DB, database string) (_ Faults, unchecked []s
 		var found []string
 		found, err = undamaged(ctx, db, database+".integrity_check("+sqltext.Quote(name)+")")
 		if isLogic(err) {
-			unchecked = append(unchecked, wording.Printable("table "+name+": "+Sentence(err)))
+			unchecked = append(unchecked, "table "+name+": "+Sentence(err))
 			err = nil
 		}
 		faults = append(faults, found...)
