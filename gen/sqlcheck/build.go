@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/constant"
 	"go/types"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -135,15 +136,23 @@ func (p *resolver) written(call *ast.CallExpr, fn *types.Func) []text {
 	case "TrimSpace":
 		return p.fold(args[0]) // which is the same to SQLite
 	case "Replace", "ReplaceAll":
-		n := int64(-1)
+		n, old := constant.MakeInt64(-1), p.pass.TypesInfo.Types[args[1]].Value
 		if len(args) == 4 {
-			v := p.pass.TypesInfo.Types[args[3]].Value
-			if v == nil {
+			n = p.pass.TypesInfo.Types[args[3]].Value
+		}
+		if n == nil || old == nil {
+			return nil
+		}
+		count, _ := constant.Int64Val(n)
+		var all []text
+		for _, t := range p.fold(args[0]) {
+			ranges := regexp.MustCompile(regexp.QuoteMeta(constant.StringVal(old))).FindAllStringIndex(t.SQL, int(count))
+			all = append(all, substitute(t, ranges, func(text) []text { return p.fold(args[2]) })...)
+			if len(t.Holes) > 0 {
 				return nil
 			}
-			n, _ = constant.Int64Val(v)
 		}
-		return p.replace(args[0], args[1], args[2], n)
+		return all
 	}
 	return nil
 }
@@ -190,27 +199,3 @@ func (p *resolver) list(e ast.Expr, between []text) (all []text) {
 }
 
 func isEmpty(t text) bool { return t.SQL == "" && len(t.Holes) == 0 }
-
-// replace returns what strings.Replace may return.
-func (p *resolver) replace(s, old, with ast.Expr, n int64) (all []text) {
-	olds, withs := p.fold(old), p.fold(with)
-	if len(olds) != 1 || len(olds[0].Holes) > 0 || olds[0].SQL == "" {
-		return nil
-	}
-	for _, t := range p.fold(s) {
-		if len(t.Holes) > 0 {
-			return nil
-		}
-		replaced, from := []text{{Pieces: t.Pieces[:1]}}, 0
-		for n := n; n != 0 && len(replaced) <= most; n-- {
-			i := strings.Index(t.SQL[from:], olds[0].SQL)
-			if i < 0 {
-				break
-			}
-			replaced = joined(joined(replaced, []text{t.slice(from, from+i)}), withs)
-			from += i + len(olds[0].SQL)
-		}
-		all = append(all, joined(replaced, []text{t.slice(from, len(t.SQL))})...)
-	}
-	return all
-}

@@ -112,12 +112,16 @@ func (s *statement) defines(name string) bool {
 	return false
 }
 
+// lacking matches the sentences about what the program's SQLite may have, or another
+// database.
+var lacking = regexp.MustCompile(`(?i)^(?:no such (?:module|function|collation|vfs)|unknown database|` +
+	`no such table: (?:main\.)?(?:sqlite_|dbstat$|dual$|pg_)|` +
+	`no such column: (?:current_user|session_user|localtime|localtimestamp|sysdate|systimestamp|rownum|ctid|xmin)$)`)
+
 // silent returns why a fault is not reported, or "".
 func (c *checker) silent(d *database, s statement, f *fault) string {
-	for _, about := range [...]string{"no such module", "no such function", "no such collation", "unknown database", "no such vfs"} {
-		if strings.HasPrefix(f.sentence, about) {
-			return f.sentence
-		}
+	if lacking.MatchString(f.sentence) {
+		return f.sentence
 	}
 	if name, ok := strings.CutPrefix(f.sentence, "no such table: "); ok {
 		if schema, rest, ok := strings.Cut(name, "."); ok {
@@ -129,10 +133,6 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 		switch {
 		case d.isUnknown(sqltext.Fold(name)) || slices.Contains(c.reach.Owns, sqltext.Fold(name)):
 			return name + " is not in SQLite here" // and in a trigger or a view
-		case sqltext.Fold(name) == "dual" || strings.HasPrefix(sqltext.Fold(name), "pg_"):
-			return name + " is another database's"
-		case strings.HasPrefix(sqltext.Fold(name), "sqlite_") || sqltext.Fold(name) == "dbstat":
-			return name + " is SQLite's"
 		case sqlite.IsLitestream(name):
 			return name + " is Litestream's"
 		case s.isCalled(f.offset):
@@ -142,17 +142,12 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 		}
 		return ""
 	}
-	_, column, missing := strings.Cut(f.sentence, "no such column: ")
-	switch sqltext.Fold(column) {
-	case "current_user", "session_user", "localtime", "localtimestamp", "sysdate", "systimestamp", "rownum", "ctid", "xmin":
-		return column + " is another database's"
-	}
 	if strings.HasSuffix(f.sentence, "syntax error") || strings.HasPrefix(f.sentence, "unrecognized token") {
 		if mark := s.dialect(); mark != "" {
 			return "SQL of another database: " + mark
 		}
 	}
-	if !missing {
+	if !strings.HasPrefix(f.sentence, "no such column") {
 		for _, name := range s.names() {
 			if slices.Contains(d.stubs, name) {
 				return "function " + name + " is not built into SQLite"

@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -235,10 +236,23 @@ func (p *resolver) spread(call *ast.CallExpr) bool {
 	return call.Ellipsis.IsValid()
 }
 
+// verbs matches those of fmt.Sprintf that have no flags.
+var verbs = regexp.MustCompile(`(?s)%.?`)
+
 // sprintf formats. It does not know verbs other than %s, %d, %v and %q.
 func (p *resolver) sprintf(format ast.Expr, args []ast.Expr) (all []text) {
 	for _, t := range p.fold(format) {
-		formatted := p.formatted(t, args)
+		next := 0
+		formatted := substitute(t, verbs.FindAllStringIndex(t.SQL, -1), func(verb text) []text {
+			switch {
+			case verb.SQL == "%%":
+				return []text{verb.slice(1, 2)}
+			case !strings.Contains("%s%d%v%q", verb.SQL) || len(verb.SQL) < 2 || next == len(args):
+				return nil
+			}
+			next++
+			return p.argument(args[next-1], verb.SQL[1])
+		})
 		if formatted == nil {
 			return nil
 		}
@@ -247,35 +261,20 @@ func (p *resolver) sprintf(format ast.Expr, args []ast.Expr) (all []text) {
 	return all
 }
 
-func (p *resolver) formatted(format text, args []ast.Expr) []text {
-	if len(format.Holes) > 0 {
+// substitute returns the text with others in the place of some ranges, or nil.
+func substitute(t text, ranges [][]int, with func(text) []text) []text {
+	if len(t.Holes) > 0 {
 		return nil
 	}
-	all := []text{{Pieces: format.Pieces[:1]}}
-	from := 0
-	for i := 0; i < len(format.SQL); i++ {
-		if format.SQL[i] != '%' {
-			continue
-		}
-		all = joined(all, []text{format.slice(from, i)})
-		if i++; i == len(format.SQL) {
-			return nil
-		}
-		from = i + 1
-		switch verb := format.SQL[i]; {
-		case verb == '%':
-			from = i
-		case strings.IndexByte("sdvq", verb) >= 0 && len(args) > 0:
-			all = joined(all, p.argument(args[0], verb))
-			args = args[1:]
-		default:
-			return nil
-		}
+	all, from := []text{{Pieces: t.Pieces[:1]}}, 0
+	for _, r := range ranges {
+		all = joined(joined(all, []text{t.slice(from, r[0])}), with(t.slice(r[0], r[1])))
 		if len(all) > most {
 			return nil
 		}
+		from = r[1]
 	}
-	return joined(all, []text{format.slice(from, len(format.SQL))})
+	return joined(all, []text{t.slice(from, len(t.SQL))})
 }
 
 // argument returns what an argument of fmt.Sprintf puts in the place of its verb.
