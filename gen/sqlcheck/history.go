@@ -22,8 +22,8 @@ var (
 		`GuiaBolso/darwin|ardanlabs/darwin|uptrace/bun/migrate|pocketbase/pocketbase/migrations|remind101/migrate)|` +
 		`gopkg\.in/gormigrate|zombiezen\.com/go/sqlite/sqlitemigration)(?:[/.]|$)`)
 
-	// migrationCode matches the names of functions and packages, migrationLists those of
-	// variables, keys and types.
+	// migrationCode matches the names of packages, functions and declared strings,
+	// migrationLists those of local variables, keys and types.
 	migrationCode  = regexp.MustCompile(`(?i:migrat|^(?:up|down)(?:grade)?(?:to|v|version|_)*[0-9])`)
 	migrationLists = regexp.MustCompile(`(?i:migrations?$)`)
 )
@@ -80,27 +80,31 @@ func (c *checker) opensOther(call *ast.CallExpr) bool {
 	return v != nil && v.Kind() == constant.String && otherNames.MatchString(constant.StringVal(v))
 }
 
-// inHistory reports whether the node is in what the program calls a migration.
-func (c *checker) inHistory(cur inspector.Cursor) bool {
+// inHistory reports whether the query is in what the program calls a migration, or is
+// called so itself.
+func (c *checker) inHistory(cur inspector.Cursor, q *query) bool {
 	for around := range cur.Enclosing() {
 		var name ast.Expr
+		names := migrationLists
 		switch n := around.Node().(type) {
 		case *ast.FuncDecl:
-			if migrationCode.MatchString(n.Name.Name) {
-				return true
-			}
+			name, names = n.Name, migrationCode
 		case *ast.ValueSpec:
-			name = n.Names[0]
+			name, names = n.Names[0], migrationCode
 		case *ast.AssignStmt:
 			name = n.Lhs[0]
 		case *ast.KeyValueExpr:
 			name = n.Key
+		case *ast.CallExpr:
+			if q.made != nil && n == cur.Node() {
+				name, names = n.Args[q.made.Query], migrationCode
+			}
 		case *ast.CompositeLit:
 			if migrationLists.MatchString(types.TypeString(c.pass.TypesInfo.TypeOf(n), nil)) {
 				return true
 			}
 		}
-		if id, ok := name.(*ast.Ident); ok && migrationLists.MatchString(id.Name) {
+		if id, ok := name.(*ast.Ident); ok && names.MatchString(id.Name) {
 			return true
 		}
 	}

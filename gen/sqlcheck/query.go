@@ -96,7 +96,7 @@ func (c *checker) inFiles(node ast.Node, find func(inspector.Cursor) *query) (al
 				continue
 			}
 			why := c.ofOther(f, cur, q)
-			if c.inHistory(cur) {
+			if c.inHistory(cur, q) {
 				why = "the SQL of a migration is for the schema before it"
 			}
 			if why == "" {

@@ -45,6 +45,17 @@ func UpdateV2(tx *sql.Tx) {
 	tx.Exec("DELETE FROM notes_old") // want "no such table: notes_old"
 }
 
+const (
+	migrate1To2SelectOld = "SELECT heading FROM notes_old"
+	migrate1To2Rename    = "UPDATE notes SET heading = title"
+	selectNew            = "SELECT heading FROM notes" // want "no such column: heading"
+)
+
+func setup(tx *sql.Tx) {
+	tx.Query(migrate1To2SelectOld)
+	tx.Query(selectNew)
+}
+
 func rest(tx *sql.Tx) {
 	migrations := []string{"UPDATE notes SET heading = title"}
 	migrated := tx.QueryRow("SELECT heading FROM notes") // want "no such column: heading"
