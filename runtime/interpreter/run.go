@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,19 +62,12 @@ func Run(ctx context.Context, file string, text []byte, db string) (stdout, stde
 	if err != nil {
 		return "", "", err
 	}
-	if err := ctx.Err(); err != nil {
-		return "", "", err
-	}
 	path := filepath.Join(filepath.Dir(db), filepath.Base(file))
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return "", "", err
 	}
-	defer func() {
-		if e := os.Remove(path); err == nil && !errors.Is(e, fs.ErrNotExist) {
-			err = e
-		}
-	}()
+	defer os.Remove(path)
 	_, err = f.WriteString(sqltext.Normalize(text)) // a shell does not understand CRLF
 	if err := errors.Join(err, f.Close()); err != nil {
 		return "", "", err
