@@ -84,6 +84,7 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 	for _, mode := range []string{"rw", "ro"} {
 		db, e := Connect(path, mode, init)
 		if e != nil {
+			widen()
 			return nil, e
 		}
 		var conn *sql.Conn

@@ -34,6 +34,13 @@ func Narrow(like fs.FileInfo) (widen func()) {
 	return func() { syscall.Umask(was) }
 }
 
+// MayWrite returns nil if the process may write to the file or folder. It opens nothing: to
+// close a database's file would give up the process's locks on it.
+func MayWrite(path string) error {
+	const write = 2 // W_OK
+	return syscall.Access(path, write)
+}
+
 // lock takes the lock of a folder, which ends with the process.
 func lock(folder string) (unlock func(), err error) {
 	f, err := os.Open(folder)
