@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -131,18 +132,14 @@ func (r *replay) contents(ctx context.Context) (contents, error) {
 }
 
 func (r *replay) rows(table string) (rows []string, err error) {
-	stmt, _, err := r.conn.Prepare("SELECT * FROM " + sqltext.Quote(table))
-	if err != nil {
-		return nil, err
-	}
-	for stmt.Step() {
-		var row strings.Builder
-		for i := range stmt.ColumnCount() {
-			fmt.Fprintf(&row, "%v %q ", stmt.ColumnType(i), stmt.ColumnRawText(i))
+	err = each(r.conn, func(row *sqlite3.Stmt) {
+		var text strings.Builder
+		for i := range row.ColumnCount() {
+			fmt.Fprintf(&text, "%v %q ", row.ColumnType(i), row.ColumnRawText(i))
 		}
-		rows = append(rows, row.String())
-	}
-	return rows, errors.Join(stmt.Err(), stmt.Close())
+		rows = append(rows, text.String())
+	}, "SELECT * FROM "+sqltext.Quote(table))
+	return rows, err
 }
 
 // differs says in what found differs, or "".

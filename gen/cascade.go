@@ -116,38 +116,29 @@ func writesOf(conn *sqlite3.Conn, sql string, foreignKeys bool) (all []write, er
 // actionOn returns which of the writes makes a foreign key write to child, and to which
 // table that refers.
 func actionOn(conn *sqlite3.Conn, child string, before []write) (missed, parent string, err error) {
-	stmt, _, err := conn.Prepare(`SELECT lower("table"), lower("to"), on_delete, on_update FROM pragma_foreign_key_list(?) ORDER BY id, seq`)
-	if err != nil {
-		return "", "", err
-	}
-	defer stmt.Close()
-	if err := stmt.BindText(1, child); err != nil {
-		return "", "", err
-	}
 	acts := func(action string) bool { return action != "NO ACTION" && action != "RESTRICT" }
-	for stmt.Step() {
-		parent, column, onDelete, onUpdate := stmt.ColumnText(0), stmt.ColumnText(1), stmt.ColumnText(2), stmt.ColumnText(3)
+	err = each(conn, func(key *sqlite3.Stmt) {
+		table, column, onDelete, onUpdate := key.ColumnText(0), key.ColumnText(1), key.ColumnText(2), key.ColumnText(3)
 		for _, w := range before {
 			update := w.code == sqlite3.AUTH_UPDATE && acts(onUpdate) && (column == "" || column == w.column || w.column == "rowid")
 			switch {
-			case w.table != parent:
+			case missed != "" || w.table != table:
 				continue
 			case update:
-				missed = fmt.Sprintf("UPDATE of %s.%s relies on ON UPDATE %s of %s", parent, w.column, onUpdate, child)
+				missed = fmt.Sprintf("UPDATE of %s.%s relies on ON UPDATE %s of %s", table, w.column, onUpdate, child)
 			case !acts(onDelete):
 				continue
 			case w.code == sqlite3.AUTH_DELETE:
-				missed = fmt.Sprintf("DELETE from %s relies on ON DELETE %s of %s", parent, onDelete, child)
+				missed = fmt.Sprintf("DELETE from %s relies on ON DELETE %s of %s", table, onDelete, child)
 			default:
-				missed = fmt.Sprintf("REPLACE in %s relies on ON DELETE %s of %s", parent, onDelete, child)
+				missed = fmt.Sprintf("REPLACE in %s relies on ON DELETE %s of %s", table, onDelete, child)
 			}
-			if w.trigger != "" {
+			if parent = table; w.trigger != "" {
 				missed = "trigger " + w.trigger + ": " + missed
 			}
-			return missed, parent, nil
 		}
-	}
-	return "", "", stmt.Err()
+	}, `SELECT lower("table"), lower("to"), on_delete, on_update FROM pragma_foreign_key_list(?) ORDER BY id, seq`, child)
+	return missed, parent, err
 }
 
 // learn takes note of what a statement that has been executed defines.

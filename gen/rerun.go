@@ -63,8 +63,6 @@ func (d *directory) replayGo(ctx context.Context, load bool) error {
 		case l.path == linked.path && linked.outcome != "":
 			d.report(d.replay(ctx))
 			os.Exit(0) // nobody wants to know more of this program
-		case l.path == linked.path && load && d.isRecorded():
-			return nil
 		case l.path == linked.path:
 			return d.replay(ctx)
 		case !load:
