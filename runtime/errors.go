@@ -112,7 +112,7 @@ func (e *Error) Error() string {
 	switch {
 	case e.ended != nil:
 		s += ": " + e.ended.Error()
-	case e.Kind == ErrBusy && !sqlite.IsBusy(e.Err): // the driver was interrupted as it waited
+	case e.Kind == ErrBusy && !sqlite.IsBusy(e.Err): // an interrupt says nothing
 	case e.Err != nil:
 		s += ": " + sqlite.Sentence(e.Err)
 	}
@@ -283,7 +283,11 @@ func (v Violation) String() string {
 }
 
 func (g *gate) busy(ctx context.Context, waited time.Duration, err error) error {
-	fact := "locked by another connection for %v; look for another program that has the file open (an older release, a shell, a backup), or for a transaction that this one left open"
+	fact := "locked by another connection for %v"
+	if !sqlite.IsBusy(err) { // the driver was waiting, or so it seems
+		fact = "no answer for %v; it may be locked by another connection"
+	}
+	fact += "; look for another program that has the file open (an older release, a shell, a backup), or for a transaction that this one left open"
 	if pool := g.db.Stats(); g.conn.Conn != nil {
 		g.conn.readFile(context.WithoutCancel(ctx))
 	} else if pool.MaxOpenConnections > 0 && pool.InUse >= pool.MaxOpenConnections {

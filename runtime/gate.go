@@ -158,6 +158,7 @@ func (g *gate) readUnlessHead(ctx context.Context) (*state, error) {
 
 // read reads the state of the database in a transaction of its own.
 func (g *gate) read(ctx context.Context) (st *state, err error) {
+	var failed error
 	err = g.wait(ctx, func(limited context.Context) error {
 		defer g.conn.rollback(ctx)
 		err := g.conn.begin(limited, "BEGIN")
@@ -165,12 +166,19 @@ func (g *gate) read(ctx context.Context) (st *state, err error) {
 			err = g.conn.waitToRead(limited)
 		}
 		if err == nil {
-			st, err = g.conn.readState(ctx)
+			if st, failed = g.conn.readState(ctx); sqlite.IsBusy(failed) {
+				err = failed
+			}
 		}
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case failed != nil && ctx.Err() != nil:
+		return nil, &Error{DB: g.conn.file, Expected: g.schema.Expected, Detail: "interrupted as it was read", Err: failed, ended: ended(ctx)}
+	case failed != nil:
+		return nil, failed
 	}
 	return st, nil
 }

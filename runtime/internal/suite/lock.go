@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
@@ -207,6 +208,24 @@ func readsSlowly(t *test) {
 			err := call(t.Context(), t.open(Settings{}), t.schema(upTo(3, notes)), lockstep.WithTimeout(time.Millisecond))
 			if !errors.Is(err, lockstep.ErrDiverged) {
 				t.Errorf("got %v, want ErrDiverged", err)
+			}
+		}
+	})
+	t.claim("AContextThatEndsReadingIsNoLock", func(t *test) {
+		t.migrate(upTo(1, notes))
+		db, tr := t.trace(Settings{})
+		for _, call := range calls() {
+			ctx, cancel := context.WithCancel(t.Context())
+			tr.interfere(func(n int) error {
+				if strings.HasPrefix(tr.statements[n-1], "SELECT version, file") {
+					cancel()
+				}
+				return nil
+			})
+			err := call(ctx, db, t.schema(upTo(2, notes)))
+			t.says(err, "data.db: interrupted as it was read: context canceled")
+			if errors.Is(err, lockstep.ErrBusy) || !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want the context's error alone", err)
 			}
 		}
 	})
