@@ -31,7 +31,11 @@ func (c *conn) forbidden() error {
 	var names []string
 	var why error
 	folder := filepath.Dir(c.file)
-	for _, path := range []string{c.file, folder, c.file + "-journal", c.file + "-wal", c.file + "-shm"} {
+	files := []string{c.file, folder}
+	for _, suffix := range diskfile.SideFiles {
+		files = append(files, c.file+suffix)
+	}
+	for _, path := range files {
 		switch err := diskfile.MayWrite(path); {
 		case errors.Is(err, fs.ErrNotExist) && path == c.file: // in memory, or not known
 			return nil
