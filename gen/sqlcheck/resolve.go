@@ -201,7 +201,7 @@ func (p *resolver) beginning(all []text, pos token.Pos) []text {
 	}
 	n := len(all[0].SQL)
 	for _, t := range all {
-		n = min(n, len(t.SQL), slices.Min(append(t.Holes, n)))
+		n = min(n, len(t.SQL), slices.Min(append(slices.Clip(t.Holes), n)))
 		for t.SQL[:n] != all[0].SQL[:n] {
 			n--
 		}

@@ -48,6 +48,7 @@
 //
 //   - statements other than SELECT, INSERT, UPDATE, DELETE and VALUES
 //   - SQL of another database: $1::text, DISTINCT ON, INSERT IGNORE
+//   - strings in double quotes, unless the program's drivers are all of ncruces
 //   - tables that the program itself creates, schemas other than main, and
 //     table-valued functions
 //   - functions, collations and modules that SQLite lacks here
