@@ -320,7 +320,7 @@ func (p *resolver) literal(lit *ast.BasicLit) []text {
 		plain = !escaped
 		var r rune
 		var multibyte bool
-		if r, multibyte, rest, err = strconv.UnquoteChar(rest, '"'); multibyte {
+		if r, multibyte, rest, _ = strconv.UnquoteChar(rest, '"'); multibyte {
 			at += utf8.RuneLen(r)
 		} else {
 			at++

@@ -51,8 +51,8 @@ func CommandLine(args ...string) string {
 	return strings.Join(quoted, " ")
 }
 
-// Generate says how to generate the code of a migrations package again. Without a
-// go:generate line, go generate would do nothing.
+// Generate says how to generate the code of a migrations package again. go generate does
+// nothing without a go:generate line.
 func Generate(dir string) string {
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
