@@ -41,7 +41,11 @@ func Trial(ctx context.Context, db DB, o sqltext.Object) (about, query string, e
 func Try(ctx context.Context, db DB, o sqltext.Object) (about string, err error) {
 	about, query, err := Trial(ctx, db, o)
 	if err == nil && query != "" {
-		err = Each(ctx, db, "EXPLAIN "+query, func(Scan) error { return nil })
+		rows, err := db.QueryContext(ctx, "EXPLAIN "+query)
+		if err != nil {
+			return about, err
+		}
+		return about, rows.Close()
 	}
 	return about, err
 }
