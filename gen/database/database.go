@@ -22,6 +22,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // A DB is an open database.
@@ -95,7 +96,10 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 			// In WAL mode SQLite makes files beside the database to read it, unless it is told
 			// that nobody writes to it. There is no log that it would miss.
 			db.Close()
-			db, err = Connect(path, "ro&immutable=1", init)
+			if db, err = Connect(path, "ro&immutable=1", init); err != nil {
+				widen()
+				return nil, err
+			}
 		}
 		if !errors.Is(err, sqlite3.CANTOPEN) { // what else fails, fails again when it is read
 			db.widen = widen
@@ -108,8 +112,11 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 		if e := diskfile.MayWrite(path + suffix); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			return nil, gen.FileError(path+suffix, e)
 		}
+		if info, e := os.Stat(path + suffix); e == nil && info.IsDir() {
+			return nil, gen.FileError(path+suffix, errors.New("is a directory; SQLite needs this name: move it away"))
+		}
 	}
-	return nil, gen.FileError(path, err)
+	return nil, gen.FileError(path, &sqlite.Reworded{Text: sqlite.Sentence(err), Cause: err})
 }
 
 // isFolder returns the error for a folder in place of a database. It names the first that
