@@ -133,8 +133,16 @@ func (p *resolver) written(call *ast.CallExpr, fn *types.Func) []text {
 		if between := p.fold(args[1]); len(between) == 1 {
 			return p.list(args[0], between)
 		}
-	case "TrimSpace":
-		return p.fold(args[0]) // which is the same to SQLite
+	case "Trim", "TrimLeft", "TrimRight", "TrimPrefix", "TrimSuffix":
+		return p.trim(fn.Name(), args)
+	case "Repeat":
+		if n, ok := constant.Int64Val(constant.ToInt(p.value(args[1]))); ok && n <= most {
+			all := []text{p.constantAt(args[0].Pos(), "")}
+			for range n {
+				all = joined(all, p.fold(args[0]))
+			}
+			return all
+		}
 	case "Replace", "ReplaceAll":
 		n, old := constant.MakeInt64(-1), p.pass.TypesInfo.Types[args[1]].Value
 		if len(args) == 4 {
@@ -155,6 +163,43 @@ func (p *resolver) written(call *ast.CallExpr, fn *types.Func) []text {
 		return all
 	}
 	return nil
+}
+
+// value returns the constant that e is, of an unknown kind if it is none.
+func (p *resolver) value(e ast.Expr) constant.Value {
+	if v := p.pass.TypesInfo.Types[e].Value; v != nil {
+		return v
+	}
+	return constant.MakeUnknown()
+}
+
+// trim cuts at the ends of texts what the function of strings does. What is known at run
+// time only may be there already.
+func (p *resolver) trim(name string, args []ast.Expr) (all []text) {
+	cut := p.value(args[1])
+	if cut.Kind() != constant.String {
+		return nil
+	}
+	cutsLeft, cutsRight := name != "TrimRight" && name != "TrimSuffix", name != "TrimLeft" && name != "TrimPrefix"
+	trim := map[string]func(string, string) string{"Trim": strings.Trim, "TrimLeft": strings.TrimLeft, "TrimRight": strings.TrimRight,
+		"TrimPrefix": strings.TrimPrefix, "TrimSuffix": strings.TrimSuffix}[name]
+	for _, t := range p.fold(args[0]) {
+		switch n := len(t.Holes); {
+		case n == 0:
+			left := trim(t.SQL, constant.StringVal(cut))
+			from := 0
+			if cutsLeft {
+				from = strings.Index(t.SQL, left)
+			}
+			if t = t.slice(from, from+len(left)); left == "" {
+				t = p.constantAt(args[0].Pos(), "")
+			}
+		case cutsLeft && t.Holes[0] != 0 || cutsRight && t.Holes[n-1] != len(t.SQL):
+			return nil
+		}
+		all = append(all, t)
+	}
+	return all
 }
 
 // list returns what the strings of a list may be, with what is between them.

@@ -11,8 +11,11 @@ import (
 )
 
 const (
-	ncrucesPath = "github.com/ncruces/go-sqlite3"
-	sqlxPath    = "github.com/jmoiron/sqlx"
+	ncrucesPath   = "github.com/ncruces/go-sqlite3"
+	sqlxPath      = "github.com/jmoiron/sqlx"
+	bunPath       = "github.com/uptrace/bun"
+	zombiezenPath = "zombiezen.com/go/sqlite"
+	crawshawPath  = "crawshaw.io/sqlite"
 )
 
 // A wrapper is the fact that a function passes a string parameter to a database.
@@ -22,6 +25,7 @@ type wrapper struct {
 	Several  bool // it takes more than one statement
 	Rows     bool // it returns rows, or a row, which have the method Scan
 	Prepares bool // it returns a statement, whose methods take the arguments
+	Formats  bool // it writes lists, names and SQL among the arguments into the text
 }
 
 func (*wrapper) AFact() {}
@@ -67,63 +71,55 @@ func (c *checker) called(call *ast.CallExpr) *wrapper {
 	return nil
 }
 
-// functions are what takes a query in database/sql, and in interfaces like it, with the
-// type of the first result; and without one, in sqlx alone. "Context" can follow a name.
-var functions = map[string]struct {
-	result string
+// libraries are what takes a query: methods with such a result, of database/sql and in
+// interfaces like it, and functions of packages, for which the last one here counts.
+// "Context" can follow a name. Arguments are in "...any", or in a pointer to ExecOptions.
+var libraries = []struct {
+	path, names, result string
 	wrapper
 }{
-	"Exec":     {"Result", wrapper{Several: true}},
-	"Query":    {"Rows", wrapper{Rows: true}},
-	"QueryRow": {"Row", wrapper{Rows: true}},
-	"Prepare":  {"Stmt", wrapper{Prepares: true, Args: -1}},
-
-	"MustExec":  {"", wrapper{Several: true}},
-	"Queryx":    {"", wrapper{Rows: true}},
-	"QueryRowx": {"", wrapper{Rows: true}},
-	"Get":       {},
-	"Select":    {},
-	"Preparex":  {"", wrapper{Prepares: true, Args: -1}},
-
-	// The arguments are a struct or a map, or lists of them.
-	"NamedExec":    {"", wrapper{Args: -1}},
-	"NamedQuery":   {"", wrapper{Args: -1}},
-	"PrepareNamed": {"", wrapper{Args: -1}},
-	"In":           {"", wrapper{Args: -1}},
+	{"", " Exec ", "Result", wrapper{Several: true}},
+	{"", " Query ", "Rows", wrapper{Rows: true}},
+	{"", " QueryRow ", "Row", wrapper{Rows: true}},
+	{"", " Prepare ", "Stmt", wrapper{Prepares: true}},
+	{sqlxPath, " Exec MustExec ", "", wrapper{Several: true}},
+	{sqlxPath, " Query QueryRow Queryx QueryRowx ", "", wrapper{Rows: true}},
+	{sqlxPath, " Get Select NamedExec NamedQuery PrepareNamed ", "", wrapper{}},
+	{sqlxPath, " Prepare Preparex ", "", wrapper{Prepares: true}},
+	{ncrucesPath, " Exec Prepare PrepareFlags ", "", wrapper{Several: true}}, // Prepare returns the rest of the text
+	{zombiezenPath, " Prep Prepare PrepareTransient ", "", wrapper{Several: true}},
+	{zombiezenPath + "/sqlitex", " Exec ExecTransient Execute ExecuteTransient ", "", wrapper{}},
+	{zombiezenPath + "/sqlitex", " ExecScript ExecuteScript ", "", wrapper{Several: true}},
+	{crawshawPath, " Prep Prepare PrepareTransient ", "", wrapper{Several: true}},
+	{crawshawPath + "/sqlitex", " Exec ExecTransient ", "", wrapper{}},
+	{crawshawPath + "/sqlitex", " ExecScript ", "", wrapper{Several: true}},
+	{"gorm.io/gorm", " Raw Exec ", "", wrapper{Several: true, Formats: true}},
+	{bunPath, " NewRaw Exec ", "", wrapper{Several: true, Formats: true}},
+	{bunPath, " Query QueryRow ", "", wrapper{Rows: true, Formats: true}},
 }
 
 // library knows functions of libraries by their names and types.
 func library(fn *types.Func) *wrapper {
-	sig := fn.Signature()
-	path := fn.Pkg().Path()
-	if path == ncrucesPath {
-		if sig.Recv() != nil && isNamed(sig.Recv().Type(), ncrucesPath, "Conn") &&
-			(fn.Name() == "Exec" || fn.Name() == "Prepare" || fn.Name() == "PrepareFlags") {
-			return &wrapper{Args: -1, Several: true} // Prepare returns the rest of the text
-		}
-		return nil
-	}
-	known, ok := functions[strings.TrimSuffix(fn.Name(), "Context")]
-	if !ok || path != sqlxPath && (sig.Recv() == nil || sig.Results().Len() == 0 || known.result == "" ||
-		!isNamed(sig.Results().At(0).Type(), "database/sql", known.result)) {
-		return nil
-	}
-	w := known.wrapper
+	sig, path := fn.Signature(), fn.Pkg().Path()
 	params := slices.Collect(sig.Params().Variables())
-	w.Query = slices.IndexFunc(params, func(p *types.Var) bool { return isString(p.Type()) })
-	if w.Query < 0 {
+	query, last := slices.IndexFunc(params, func(p *types.Var) bool { return isString(p.Type()) }), len(params)-1
+	if query < 0 {
 		return nil // a method of a prepared statement
 	}
-	rest := params[w.Query+1:]
-	if w.Args == 0 {
-		w.Args = w.Query + 1
-		if len(rest) != 1 || !sig.Variadic() || !types.Identical(rest[0].Type(), anySlice) {
-			return nil
-		}
-	} else if path != sqlxPath && len(rest) > 0 {
-		return nil
+	args := -1
+	if last > query && (sig.Variadic() && types.Identical(params[last].Type(), anySlice) || isNamed(params[last].Type(), zombiezenPath+"/sqlitex", "ExecOptions")) {
+		args = last
 	}
-	return &w
+	for _, l := range slices.Backward(libraries) {
+		like := l.path == "" && sig.Recv() != nil && sig.Results().Len() > 0 && isNamed(sig.Results().At(0).Type(), "database/sql", l.result) &&
+			(last == query && l.Prepares || args == query+1 && !l.Prepares)
+		if (like || l.path == path) && begins(strings.TrimSuffix(fn.Name(), "Context"), l.names) {
+			w := l.wrapper
+			w.Query, w.Args = query, args
+			return &w
+		}
+	}
+	return nil
 }
 
 var anySlice = types.NewSlice(types.Universe.Lookup("any").Type())
@@ -170,25 +166,42 @@ func (c *checker) wraps(fn *types.Func, body *ast.BlockStmt) *wrapper {
 		if query < 0 || !isString(params[query].Type()) {
 			continue
 		}
-		w := &wrapper{Query: query, Args: -1, Several: to.Several}
+		w := &wrapper{Query: query, Args: -1, Several: to.Several, Formats: to.Formats}
 		if last := len(params) - 1; to.Args == len(call.Args)-1 && call.Ellipsis.IsValid() &&
 			fn.Signature().Variadic() && index(call.Args[to.Args]) == last {
 			w.Args = last
 		}
-		if results := fn.Signature().Results(); results.Len() > 0 && isScanner(results.At(0).Type()) {
-			w.Rows = to.Rows
+		if results := fn.Signature().Results(); results.Len() > 0 {
+			w.Rows = to.Rows && isScanner(results.At(0).Type())
+			w.Prepares = to.Prepares && isNamed(results.At(0).Type(), "database/sql", "Stmt")
 		}
 		return w
 	}
 	return nil
 }
 
-// parameter returns the parameter that e is, if nothing else is assigned to it, or nil.
+// parameter returns the parameter whose text e is, if nothing else is assigned to it, or
+// nil.
 func (c *checker) parameter(e ast.Expr) *types.Var {
-	if id, ok := ast.Unparen(e).(*ast.Ident); ok {
-		if v, ok := c.pass.TypesInfo.Uses[id].(*types.Var); ok && v.Kind() == types.ParamVar && len(c.values[v]) == 0 {
-			return v
+	v := c.passedOn(e)
+	if v == nil || v.Kind() != types.ParamVar || slices.ContainsFunc(c.values[v], func(x value) bool {
+		return x.does != set || x.result != 0 || c.passedOn(x.expr) != v
+	}) {
+		return nil
+	}
+	return v
+}
+
+// passedOn returns the variable whose text e is, or nil.
+func (c *checker) passedOn(e ast.Expr) *types.Var {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.CallExpr:
+		if from, _ := c.passed(e); from != nil {
+			return c.passedOn(from)
 		}
+	case *ast.Ident:
+		v, _ := c.pass.TypesInfo.Uses[e].(*types.Var)
+		return v
 	}
 	return nil
 }

@@ -211,6 +211,9 @@ func (q *query) findings(t text, s statement, r *reading, alone bool) (all []fin
 		return all
 	}
 	for _, a := range q.Calls {
+		if t.Loose {
+			break
+		}
 		for _, wrong := range a.wrong(r) {
 			all = append(all, finding{"args", a.Place, wrong})
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/ast/inspector"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A query is a string that is passed to a database, and what the program does with it.
@@ -123,6 +125,11 @@ func (c *checker) query(call *ast.CallExpr) *query {
 	}
 	q := c.newQuery(arg, call)
 	q.Several, q.made = w.Several, w
+	if w.Formats {
+		for i, t := range q.Texts {
+			q.Texts[i] = c.formatted(t, call, w)
+		}
+	}
 	if t := q.Texts[0]; len(q.Texts) == 1 && len(t.Holes) > 0 && strings.TrimSpace(t.SQL) == "" {
 		if c.parameter(arg) == nil { // else a wrapper passes it on
 			c.skip(q.At, "the string is known only at run time")
@@ -135,13 +142,65 @@ func (c *checker) query(call *ast.CallExpr) *query {
 	return q
 }
 
+// formatted returns the text with what the library may write in the places of arguments.
+func (c *checker) formatted(t text, call *ast.CallExpr, w *wrapper) text {
+	if len(t.Holes) > 0 {
+		return t
+	}
+	var args []ast.Expr
+	if w.Args >= 0 && !c.spread(call) {
+		args = call.Args[min(w.Args, len(call.Args)):]
+	}
+	named := strings.Contains(t.SQL, "@")
+	all, from, next := text{Pieces: t.Pieces[:1]}, 0, 0
+	for script, i := sqltext.Parse(t.SQL), 0; i < len(script.Tokens); i++ {
+		token, word := script.Tokens[i], script.Token(i)
+		switch {
+		case token.Kind == sqltext.String && strings.Contains(word, "?"):
+		case token.Kind == sqltext.Variable:
+			if rest := t.SQL[token.End:]; rest != "" && sqltext.Next(rest, 0).Kind == sqltext.Word { // ?TableName
+				i++
+				token.End = script.Tokens[i].End
+			} else if next++; word == "?" && !named && (next <= len(args) && c.plain(args[next-1]) || next > len(args) && args != nil) {
+				continue
+			}
+		default:
+			continue
+		}
+		all.add(t.slice(from, token.Pos))
+		all.add(c.resolver.unknown(call.Pos()))
+		from = token.End
+	}
+	all.add(t.slice(from, len(t.SQL)))
+	return all
+}
+
+// plain reports whether the value of an argument goes to SQLite as it is.
+func (c *checker) plain(e ast.Expr) bool {
+	t := c.pass.TypesInfo.TypeOf(e)
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
+		t = p.Elem()
+	}
+	if named, ok := types.Unalias(t).(*types.Named); ok && named.NumMethods() > 0 {
+		return isNamed(t, "time", "Time")
+	}
+	basic, ok := t.Underlying().(*types.Basic)
+	return ok && basic.Kind() != types.UntypedNil && basic.Kind() != types.Invalid
+}
+
 // addArguments adds what is known of the arguments of a call, from the given one on.
 func (c *checker) addArguments(q *query, call *ast.CallExpr, from int) {
 	if from > len(call.Args) || c.spread(call) {
 		return
 	}
 	args := call.Args[from:]
-	a := arguments{Place: c.at(nameOf(call)), Count: len(args)}
+	a := arguments{Place: c.at(nameOf(call))}
+	if sig := callee(c.pass.TypesInfo, call).Signature(); sig.Params().Len() == from+1 && isNamed(sig.Params().At(from).Type(), zombiezenPath+"/sqlitex", "ExecOptions") {
+		if args = c.optionsOf(args[0], &a); args == nil {
+			return
+		}
+	}
+	a.Count += len(args)
 	for _, arg := range args {
 		named, ok := ast.Unparen(arg).(*ast.CallExpr)
 		if !ok || len(named.Args) != 2 || !calls(c.pass.TypesInfo, named, "database/sql.Named") {
@@ -152,6 +211,47 @@ func (c *checker) addArguments(q *query, call *ast.CallExpr, from int) {
 		}
 	}
 	q.Calls = append(q.Calls, a)
+}
+
+// optionsOf returns the arguments without names of a literal &ExecOptions{…}, and adds those
+// with names. It returns nil if some are not in it one by one.
+func (c *checker) optionsOf(e ast.Expr, a *arguments) []ast.Expr {
+	args := []ast.Expr{}
+	if c.pass.TypesInfo.Types[e].IsNil() {
+		return args
+	}
+	address, ok := ast.Unparen(e).(*ast.UnaryExpr)
+	if !ok {
+		return nil
+	}
+	lit, ok := address.X.(*ast.CompositeLit)
+	if !ok {
+		return nil
+	}
+	for _, elt := range lit.Elts {
+		pair, ok := elt.(*ast.KeyValueExpr)
+		if !ok {
+			return nil
+		}
+		list, isLit := pair.Value.(*ast.CompositeLit)
+		switch field, _ := pair.Key.(*ast.Ident); {
+		case field.Name == "ResultFunc":
+		case !isLit:
+			return nil
+		case field.Name == "Args":
+			args = list.Elts
+		case field.Name == "Named":
+			for _, elt := range list.Elts {
+				name := c.value(elt.(*ast.KeyValueExpr).Key)
+				if name.Kind() != constant.String || constant.StringVal(name) == "" {
+					return nil
+				}
+				a.Names = append(a.Names, constant.StringVal(name)[1:])
+				a.Count++
+			}
+		}
+	}
+	return args
 }
 
 // nameOf returns where the name of the function is.

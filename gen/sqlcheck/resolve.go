@@ -129,7 +129,7 @@ func (p *resolver) fold(e ast.Expr) (all []text) {
 func joined(first, second []text) (all []text) {
 	for _, a := range first {
 		for _, b := range second {
-			t := text{a.SQL, slices.Clip(a.Pieces), slices.Clip(a.Holes)}
+			t := text{a.SQL, slices.Clip(a.Pieces), slices.Clip(a.Holes), a.Loose}
 			t.add(b)
 			all = append(all, t)
 		}
@@ -220,10 +220,40 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 		}
 		return nil
 	}
+	if from, loose := p.passed(call); from != nil {
+		all := slices.Clone(p.fold(from))
+		for i := range all {
+			all[i].Loose = all[i].Loose || loose
+		}
+		return all
+	}
 	if fn := callee(p.pass.TypesInfo, call); fn != nil && fn.Pkg() != nil && begins(fn.Pkg().Path(), stringPackages) && !p.spread(call) {
 		return p.written(call, fn)
 	}
 	return nil
+}
+
+// passed returns the argument whose text the call returns, as it is to SQLite, or nil, and
+// whether the number of its parameters may change.
+func (p *resolver) passed(call *ast.CallExpr) (from ast.Expr, loose bool) {
+	fn := callee(p.pass.TypesInfo, call)
+	if fn == nil || fn.Pkg() == nil || p.spread(call) && !call.Ellipsis.IsValid() {
+		return nil, false
+	}
+	sig, path := fn.Signature(), fn.Pkg().Path()
+	switch {
+	case path == "strings" && begins(fn.Name(), " TrimSpace Clone "):
+	case path == sqlxPath && begins(fn.Name(), " Rebind BindNamed Named In "),
+		fn.Name() == "Rebind" && sig.Recv() != nil && types.IsInterface(sig.Recv().Type()) && sig.Params().Len() == 1 && sig.Results().Len() == 1:
+	default:
+		return nil, false
+	}
+	for i, param := range slices.Collect(sig.Params().Variables()) {
+		if isString(param.Type()) && i < len(call.Args) {
+			return call.Args[i], begins(fn.Name(), " BindNamed Named In ")
+		}
+	}
+	return nil, false
 }
 
 // spread reports whether the arguments of the call are not in it one by one.

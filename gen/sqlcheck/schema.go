@@ -145,7 +145,7 @@ func (r *reach) export(pass *analysis.Pass) {
 var (
 	// databases, drivers and otherDrivers match the import paths of what runs SQL, of
 	// drivers of SQLite, and of drivers of other databases or parts of them.
-	databases    = regexp.MustCompile(`^(?:database/sql|github\.com/jmoiron/sqlx)$`)
+	databases    = regexp.MustCompile(`^(?:database/sql|github\.com/jmoiron/sqlx|zombiezen\.com/go/sqlite|crawshaw\.io/sqlite)$`)
 	drivers      = regexp.MustCompile(`^(?:github\.com/ncruces/go-sqlite3(?:/driver)?|github\.com/mattn/go-sqlite3|modernc\.org/sqlite|github\.com/glebarez/go-sqlite)$|sqlcipher|libsql`)
 	otherDrivers = regexp.MustCompile(`^(?:github\.com/(?:lib/pq|jackc/pgx|jackc/pgconn|go-sql-driver/mysql|microsoft/go-mssqldb|denisenkom/go-mssqldb|` +
 		`sijms/go-ora|godror/godror|ClickHouse/clickhouse-go|marcboeker/go-duckdb|duckdb/duckdb-go|snowflakedb/gosnowflake)|` +

@@ -31,10 +31,11 @@
 // # What it reads
 //
 // It reads the SQL passed to the methods of database/sql, to interfaces that
-// have such methods, to sqlx, to github.com/ncruces/go-sqlite3, and to functions
-// that pass a parameter on to one of these. The SQL may be a constant, a variable,
-// an embedded file, or made of such by "+", fmt.Sprintf, strings.Join,
-// strings.Replace or a strings.Builder. A variable may have been assigned in
+// have such methods, to sqlx, gorm's Raw, bun's NewRaw, the packages of ncruces,
+// zombiezen and crawshaw, and to functions that pass a parameter on to one of these.
+// The SQL may be a constant, a variable, an embedded file, or made of such by "+",
+// fmt.Sprintf, strings.Join, Replace, Trim and Repeat, a strings.Builder, or sqlx's
+// Rebind, Named and In. A variable may have been assigned in
 // several ways on the way to the call: then only what is wrong with each of them
 // is reported. Of a string with parts known only at run time, and of a constant
 // that looks like SQL but reaches no such call, it reports only names that the

@@ -32,6 +32,7 @@ func TestAnalyzer(t *testing.T) {
 		"wrapper/database", // functions that hand a string on
 		"wrapper/app",      // and those that call them
 		"sqlxuser",         // other methods
+		"libraries",        // and other libraries
 		"several",          // statements in one string
 		"far/app",          // two imports from the migrations
 		"schemas/both",     // two schemas in reach

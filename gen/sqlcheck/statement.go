@@ -88,7 +88,7 @@ func (s *statement) afterFrom(i int) bool {
 	if s.Name(i-1) == "." {
 		i -= 2
 	}
-	return i > 0 && begins(s.Name(i-1), " from join into update ")
+	return i > 0 && begins(s.Name(i-1), " from join into update in ")
 }
 
 // isCalled reports whether a parenthesis follows the name at the offset, which is not

@@ -37,6 +37,7 @@ type text struct {
 	SQL    string
 	Pieces []piece // in order
 	Holes  []int   // offsets in SQL of parts that are known at run time only
+	Loose  bool    // it may have other parameters when it is run
 }
 
 // A piece says where a part of a text is. If it is verbatim, the text up to the next
@@ -104,11 +105,12 @@ func (t *text) add(other text) {
 		t.Holes = append(t.Holes, h+len(t.SQL))
 	}
 	t.SQL += other.SQL
+	t.Loose = t.Loose || other.Loose
 }
 
 // slice returns a part of a text without holes.
 func (t *text) slice(from, to int) text {
-	part := text{SQL: t.SQL[from:to]}
+	part := text{SQL: t.SQL[from:to], Loose: t.Loose}
 	for i, p := range t.Pieces {
 		end := len(t.SQL)
 		if i+1 < len(t.Pieces) {

@@ -51,7 +51,7 @@ func builders(db *sql.DB, all bool, help func(*strings.Builder), ids []int) {
 	db.Query("SELECT title FROM notes"+given.String(), 1)
 }
 
-func lists(db *sql.DB, all bool, cols, unknown []string, sort func([]string)) {
+func lists(db *sql.DB, all bool, ids []int, cols, unknown []string, sort func([]string)) {
 	where := []string{"id > 0"}
 	if !all {
 		where = append(where, "titel = ?", "id = ?") // want "no such column: titel"
@@ -92,4 +92,13 @@ func lists(db *sql.DB, all bool, cols, unknown []string, sort func([]string)) {
 	db.Query(strings.Replace("SELECT * FROM TABLE", "TABLE", "note", 1))      // want "no such table: note"
 	db.Query(strings.Replace("SELECT * FROM TABLE", "TABLE", cols[0], 1))
 	db.Query(strings.TrimSpace(` SELECT titel FROM notes `)) // want "no such column: titel"
+
+	db.Query(strings.TrimSuffix("SELECT titel FROM notes,", ","))                              // want "no such column: titel"
+	db.Query(strings.Trim(", SELECT title FROM note, ", ", "))                                 // want "no such table: note"
+	db.Query("SELECT title FROM notes WHERE id IN (?"+strings.Repeat(", ?", 2)+")", 1)         // want "call has 1 argument for 3 parameters"
+	db.Query("SELECT titel FROM notes WHERE id IN (?" + strings.Repeat(", ?", len(ids)) + ")") // want "no such column: titel"
+	db.Query(strings.TrimRight("SELECT titel FROM note"+cols[0], " s"))
+	db.Query("SELECT title FROM notes" + strings.TrimLeft("   ", " "))
+	db.Query(fmt.Sprintf(strings.TrimSpace(strings.Trim(" ", " "))))
+	db.Query("SELECT title FROM notes WHERE id IN (?"+strings.Repeat(", ?", 2)+")", 1, 2, 3)
 }

@@ -13,6 +13,10 @@ func (*DB) MustExec(query string, args ...any) sql.Result       { return nil }
 func In(query string, args ...any) (string, []any, error)       { return "", nil, nil }
 func Get(q any, dest any, query string, args ...any) error      { return nil }
 
+func (*DB) Rebind(query string) string                             { return "" }
+func (*DB) BindNamed(query string, arg any) (string, []any, error) { return "", nil, nil }
+func Named(query string, arg any) (string, []any, error)           { return "", nil, nil }
+
 type Rows struct{ *sql.Rows }
 
 type Row struct{}
