@@ -8,11 +8,14 @@ package faultvfs
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
+
+	"github.com/lockstep-db/lockstep/runtime/internal/powerdisk"
 )
 
 // A Disk is a VFS. It passes on every operation but sync, which it only counts, so that a
@@ -29,6 +32,9 @@ type Disk struct {
 	full   bool
 	room   int64 // left; if not full, less what was taken
 	peak   int64
+
+	// Log is told what is done, unless it is nil. It changes only while no file is open.
+	Log *powerdisk.Log
 }
 
 // Register registers a new disk with SQLite under a name, until unregister is called.
@@ -189,7 +195,11 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	}
 	const journals = vfs.OPEN_MAIN_JOURNAL | vfs.OPEN_SUPER_JOURNAL | vfs.OPEN_WAL
 	created := flags&vfs.OPEN_CREATE != 0 && flags&journals != 0
-	return &file{inner, d, flags, created}, flags, nil
+	f := &file{inner, d, name.String(), flags, created}
+	if flags&vfs.OPEN_CREATE != 0 {
+		d.Log.Create(f.path, false) // unless it is there
+	}
+	return f, flags, nil
 }
 
 // Open implements [vfs.VFS].
@@ -204,6 +214,12 @@ func (d *Disk) Delete(name string, syncDir bool) error {
 		err := d.os.Delete(name, false)
 		if err == nil && info != nil {
 			d.take(-info.Size())
+		}
+		if err == nil {
+			d.Log.Remove(name)
+			if syncDir {
+				d.Log.Sync(filepath.Dir(name))
+			}
 		}
 		return err
 	})
@@ -230,6 +246,7 @@ type osFile interface {
 type file struct {
 	osFile
 	disk    *Disk
+	path    string // "" of a temporary file
 	flags   vfs.OpenFlag
 	created bool // its name is not known to be on the disk
 }
@@ -273,6 +290,7 @@ func (f *file) write(p []byte, off int64) (n int, err error) {
 	growth := max(0, off+int64(len(p))-size)
 	missing := growth - f.disk.take(growth)
 	n, err = f.osFile.WriteAt(p[:max(0, int64(len(p))-missing)], off)
+	f.disk.Log.Write(f.path, p[:n], off)
 	if missing > 0 && err == nil {
 		err = sqlite3.FULL
 	}
@@ -286,14 +304,17 @@ func (f *file) Truncate(size int64) error {
 	}
 	return f.disk.do(Truncate, func() error {
 		f.disk.take(size - was)
+		f.disk.Log.Truncate(f.path, size)
 		return f.osFile.Truncate(size)
 	})
 }
 
 func (f *file) Sync(vfs.SyncFlag) error {
 	return f.disk.do(Sync, func() error {
+		f.disk.Log.Sync(f.path)
 		if f.created {
 			f.disk.count(DirSync)
+			f.disk.Log.Sync(filepath.Dir(f.path))
 		}
 		f.created = false
 		return nil

@@ -1,0 +1,114 @@
+package proof_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"strings"
+	"testing"
+
+	ncrucesdriver "github.com/ncruces/go-sqlite3/driver"
+
+	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/powerdisk"
+)
+
+// A mutation makes another lockstep of this one: it has the driver execute other statements
+// than those that it is given.
+type mutation func(q string) []string
+
+// open opens a pool whose driver executes other statements.
+func (m mutation) open(name string) *sql.DB { return sql.OpenDB(mutant{name, m}) }
+
+type mutant struct {
+	name   string
+	mutate mutation
+}
+
+func (m mutant) Driver() driver.Driver { return &ncrucesdriver.SQLite{} }
+
+func (m mutant) Connect(context.Context) (driver.Conn, error) {
+	conn, err := m.Driver().Open(m.name)
+	return mutantConn{conn, m.mutate}, err
+}
+
+type mutantConn struct {
+	driver.Conn
+	mutate mutation
+}
+
+func (c mutantConn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {
+	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, q)
+}
+
+func (c mutantConn) ExecContext(ctx context.Context, q string, args []driver.NamedValue) (result driver.Result, err error) {
+	result = driver.RowsAffected(0)
+	for _, instead := range c.mutate(q) {
+		given := args
+		if instead != q {
+			given = nil
+		}
+		s, err := c.PrepareContext(ctx, instead)
+		if err != nil {
+			return nil, err
+		}
+		result, err = s.(driver.StmtExecContext).ExecContext(ctx, given)
+		s.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return result, nil
+}
+
+func (c mutantConn) CheckNamedValue(v *driver.NamedValue) (err error) {
+	v.Value, err = driver.DefaultParameterConverter.ConvertValue(v.Value)
+	return err
+}
+
+// TestProofNoticesLossOfPower has power lost on a lockstep that cannot stand it.
+func TestProofNoticesLossOfPower(t *testing.T) {
+	notices := func(t *testing.T, l *lossOfPower) {
+		var n powerdisk.Tried
+		if faults := l.faults(t, powerdisk.Sampling{Seed: *seed, Draws: 10}, &n, 1); len(faults) == 0 {
+			t.Errorf("noticed nothing: %+v", n)
+		} else {
+			t.Logf("%.200s", faults[0])
+		}
+	}
+	for _, settings := range [][]string{nil, {"_pragma=journal_mode(wal)"}} {
+		u := &upgradeOnDisk{from: 1, settings: append(settings, "_pragma=cache_size(5)")}
+		name := strings.Repeat("WAL", len(settings))
+		t.Run("ThatSynchronizesNothing"+name, func(t *testing.T) {
+			l := u.record(t, ncruces(t))
+			l.log = l.log.Without(func(op powerdisk.Op) bool { return op.Kind == powerdisk.Sync || op.Kind == powerdisk.SyncFolder })
+			notices(t, l)
+		})
+		t.Run("ThatWritesTheVersionOutsideOfTheTransaction"+name, func(t *testing.T) {
+			u.settings = settings
+			notices(t, u.record(t, mutation(func(q string) []string {
+				if strings.HasPrefix(q, "UPDATE main._meta") {
+					return []string{"COMMIT", q, "BEGIN"}
+				}
+				return []string{q}
+			}).open))
+		})
+	}
+}
+
+// TestProofNoticesForeignKeys leaves foreign keys on.
+func TestProofNoticesForeignKeys(t *testing.T) {
+	path := databaseAt(t, newFolder(t), shop, 1)
+	db := mutation(func(q string) []string {
+		if q == "PRAGMA foreign_keys = 0" {
+			return nil
+		}
+		return []string{q}
+	}).open(dsn(path, unsynced))
+	defer db.Close()
+	want := must(t)(holds(databaseAt(t, newFolder(t), shop, 4)))
+	err := lockstep.Migrate(t.Context(), db, schemaOf(t, shop, 4))
+	if got := must(t)(holds(path)); got == want {
+		t.Errorf("noticed nothing: %v", err)
+	}
+}
