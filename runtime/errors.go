@@ -35,7 +35,8 @@ var (
 	ErrDiverged = errors.New("database has diverged")
 
 	// ErrDrift: the database is at the version, but its tables are not what the
-	// migrations produce.
+	// migrations produce. Or somebody has made a column or table in it by hand, and an
+	// upgrade would lose the values.
 	ErrDrift = errors.New("database has drifted")
 
 	// ErrBusy: the database was locked for longer than Migrate or Check wait.
@@ -144,6 +145,8 @@ func (e *Error) fact() string {
 		s := "at version " + e.Version.String() + ", but its tables differ: "
 		if e.enrolling {
 			s = "not enrolled: its tables are not those of version " + e.Expected.String() + ": "
+		} else if e.Detail != "" {
+			s = e.Detail
 		} else if e.upgrading {
 			s = "the upgrade to " + e.Expected.String() + " produced different tables: "
 		}

@@ -1,6 +1,7 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -17,10 +18,19 @@ type lostObject struct {
 	file string // the migration
 }
 
+// mayDrop reports whether the migration drops something, as far as is known.
+func (m *pending) mayDrop() bool {
+	return m.Program != nil || slices.ContainsFunc(m.statements, func(stmt sqltext.Statement) bool { return stmt.Keyword() == "drop" })
+}
+
+// says reports whether the text of a migration has the name, in whatever role.
+func (m *pending) says(name string) bool {
+	return strings.Contains(sqltext.Fold(string(m.text)), sqltext.Fold(name))
+}
+
 // findLost notes what a migration that has run took away and no migration names.
 func (u *upgrade) findLost(ctx context.Context, s *segment, m *pending) error {
-	drops := func(stmt sqltext.Statement) bool { return stmt.Keyword() == "drop" }
-	if m.Program == nil && !slices.ContainsFunc(m.statements, drops) {
+	if !m.mayDrop() {
 		return nil
 	}
 	objects, err := sqlite.Objects(ctx, s.on.Conn)
@@ -34,9 +44,7 @@ func (u *upgrade) findLost(ctx context.Context, s *segment, m *pending) error {
 	all, err := u.schema.prepare(0)
 	for _, o := range gone {
 		known := func(l lostObject) bool { return l.Object == o }
-		named := func(p *pending) bool {
-			return p.Program != nil && strings.Contains(sqltext.Fold(string(p.text)), sqltext.Fold(o.Name))
-		}
+		named := func(p *pending) bool { return p.Program != nil && p.says(o.Name) }
 		if !defined(o.Name, all) && !slices.ContainsFunc(all, named) && !slices.ContainsFunc(s.lost, known) {
 			s.lost = append(s.lost, lostObject{o, m.File})
 		}
@@ -49,4 +57,92 @@ func (u *upgrade) logLost(s *segment) {
 	for _, o := range s.lost {
 		u.log.Warn("object that no migration made was dropped", "database", u.conn.file, "type", o.Type, "name", wording.Printable(o.Name), "file", o.file, "sql", wording.PrintableLines(o.SQL))
 	}
+}
+
+// A stray is data that no migration knows, because somebody made a column or a table by hand.
+// A migration that rebuilds or drops the table takes it along, and nobody would be told.
+type stray struct {
+	sqltext.Stray        // when the segment began
+	now           string // name of the table, after the migrations that have run
+	rows, values  int64  // that it has
+}
+
+// findStrays finds the strays that a segment could lose, before it runs. (The recorded
+// fingerprint tells that there are none.)
+func (u *upgrade) findStrays(ctx context.Context, s *segment) error {
+	newest, _ := s.from.newest()
+	if u.ran == 0 { // else it is known what there was when the upgrade began
+		u.strays = nil
+		if !slices.ContainsFunc(slices.Concat(u.planned, s.migrations), (*pending).mayDrop) || newest.fingerprint == sqltext.Fingerprint(s.had) {
+			return nil
+		}
+		all, err := u.schema.prepare(0)
+		if err != nil {
+			return err
+		}
+		want := u.replay(ctx, s, all)
+		known := func(name string) bool {
+			return want == nil && slices.ContainsFunc(all, func(m *pending) bool { return m.says(name) })
+		}
+		for _, x := range sqltext.Strays(want, s.had, known) {
+			if !sqlite.IsLitestream(x.Table) {
+				u.strays = append(u.strays, &stray{Stray: x})
+			}
+		}
+	}
+	for _, x := range u.strays {
+		if x.now = x.Table; mentioned(x.now, s.migrations) {
+			x.rows, x.values, _ = x.count(ctx, s.on, x.now)
+		}
+	}
+	return ctx.Err()
+}
+
+// count counts the rows of a table, and those with what would be lost. ok is false if it is
+// not there.
+func (x *stray) count(ctx context.Context, on *conn, table string) (rows, values int64, ok bool) {
+	err := on.QueryRowContext(ctx, "SELECT count(*), count("+x.Value+") FROM main."+sqltext.Quote(table)+" AS c").Scan(&rows, &values)
+	return rows, values, err == nil
+}
+
+// keepStrays returns an error if a migration has lost a stray. One without a transaction is
+// about to run.
+func (u *upgrade) keepStrays(ctx context.Context, s *segment, m *pending) error {
+	var lost []sqltext.Difference
+	for _, x := range u.strays {
+		was, dropped := x.now, m.Program != nil
+		for _, stmt := range m.statements {
+			if d, ok := stmt.Definition(); ok && d.Kind == "table" && sqltext.Equal(d.Name, x.now) {
+				x.now = cmp.Or(d.NewName, x.now)
+				dropped = dropped || stmt.Keyword() == "drop"
+			}
+		}
+		if !dropped || x.values == 0 {
+			continue
+		}
+		if m.Program != nil || x.Column != "" && !m.noTransaction {
+			// A migration may delete rows, but not what is in the others.
+			rows, values, ok := x.count(ctx, s.on, was)
+			if ok && x.values-values <= max(0, x.rows-rows) {
+				x.now = was
+				continue
+			}
+		}
+		what := "table " + x.Table
+		if x.Column != "" {
+			what += ": column " + x.Column
+		}
+		if what += ", with values in "; len(lost) > 0 && strings.HasPrefix(lost[len(lost)-1].Detail, what) {
+			continue // in two ways
+		}
+		lost = append(lost, sqltext.Difference{Type: x.Type, Name: x.Table, Found: x.SQL, Detail: what + wording.Count(int(x.values), "row")})
+	}
+	if len(lost) == 0 || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	e := u.schema.refuse(ErrDrift, s.from)
+	e.Detail, e.Differences, e.Digest, e.upgrading = m.File+" loses what no migration made: ", lost, u.schema.driftDigest(lost), true
+	var v verdict
+	v.allows(e, u.allow)
+	return u.announce(v)
 }

@@ -129,6 +129,11 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 		u.explain(ctx, s, m, n, e)
 		return e
 	}
+	if m.noTransaction {
+		if err := u.keepStrays(ctx, s, m); err != nil {
+			return err
+		}
+	}
 	begun := time.Now()
 	p := Progress{Version: m.Version, File: m.File, Statements: len(m.statements), Migrations: len(u.planned)}
 	p.Migration = u.ran + len(s.rows) + 1
@@ -157,6 +162,11 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 			s.finished(&stmt)
 		}
 		u.progress.report(ctx, p, began, true)
+	}
+	if !m.noTransaction {
+		if err := u.keepStrays(ctx, s, m); err != nil {
+			return err
+		}
 	}
 	if err := u.findLost(ctx, s, m); err != nil {
 		return err

@@ -55,6 +55,6 @@ func defined(name string, migrations []*pending) bool {
 // mentioned reports whether migrations have the name anywhere, or may have it.
 func mentioned(name string, migrations []*pending) bool {
 	return slices.ContainsFunc(migrations, func(m *pending) bool {
-		return m.Program != nil || strings.Contains(sqltext.Fold(string(m.text)), sqltext.Fold(name))
+		return m.Program != nil || m.says(name)
 	})
 }

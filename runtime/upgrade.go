@@ -22,6 +22,7 @@ type upgrade struct {
 
 	countFirst bool     // rows without a parent were found: read those before a segment runs
 	alone      *segment // that runs outside of a transaction, or nil
+	strays     []*stray // that migrations could lose
 }
 
 // upgrade brings a database that is behind to the expected version. seen is what was read
@@ -96,6 +97,9 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	if err == nil {
 		s.migrations, err = u.next(st)
 	}
+	if err == nil {
+		err = u.findStrays(ctx, s)
+	}
 	if err == nil && (u.countFirst || s.isAlone()) {
 		s.before, err = sqlite.NewOrphanSet(ctx, u.conn.Conn, st.objects)
 	}
@@ -163,6 +167,9 @@ func (u *upgrade) take(ctx context.Context, s *segment, commit func(context.Cont
 	u.rows = u.progress.last.Rows
 	u.ran += len(s.rows)
 	u.at = &state{version: s.to()}
+	for _, x := range u.strays {
+		x.Table = x.now
+	}
 	for _, r := range s.rows {
 		u.log.Info("migration applied", "database", u.conn.file, "version", r.Version.String(), "file", r.File, "took", r.Took)
 	}

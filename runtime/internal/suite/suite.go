@@ -53,7 +53,7 @@ func Run(t *testing.T, d Driver) {
 		{"Upgrade", claims{keepsSettings, runsScripts, checksTheResult}},
 		{"ForeignKeys", claims{keepsChildren, namesOrphans, acceptsOldOrphans, refusesNewOrphans, comparesOrphans}},
 		{"Settings", claims{restoresSettings, writesSafely}},
-		{"Bystanders", claims{noticesTriggers, refusesTemporary, acceptsTemporary, namesTheLost, namesTheLostOnce}},
+		{"Bystanders", claims{noticesTriggers, refusesTemporary, acceptsTemporary, namesTheLost, namesTheLostOnce, refusesToLose, losesNothing}},
 		{"Failure", claims{failsInStatements, failsOnDisk, interrupted, failsAnywhere, commits}},
 		{"Explanation", claims{namesChanges, namesNoChanges, namesProvenChanges, namesVersions, triesWhatIsMade}},
 		{"PerMigration", claims{perMigration}},

@@ -1,0 +1,63 @@
+package sqltext
+
+import "strings"
+
+// A Stray is a table that no migration makes, or what is in a column that the table should
+// not have or that should be of another type.
+type Stray struct {
+	Object        // the table
+	Column string // "" for the whole table
+	Value  string // an expression: NULL for a row c of the table that has nothing of it
+}
+
+// strayValues are templates of [Stray.Value]. What another type could cut is a text that
+// SQLite writes in another way when it has been a number, and a fraction.
+var strayValues = []string{
+	"1", "@",
+	"nullif(typeof(@) = 'text' AND +@ <> CAST(CAST(@ AS NUMERIC) AS TEXT), 0)",
+	"nullif(CAST(@ AS NUMERIC) <> CAST(CAST(@ AS NUMERIC) AS INTEGER), 0)",
+}
+
+// Strays returns the strays among the tables of a schema. Where what is wanted does not say,
+// known does: whether a name is one of the migrations'.
+func Strays(want, found []Object, known func(name string) bool) (strays []Stray) {
+	for _, f := range found {
+		if f.Type != "table" || isInternal(f.Name) {
+			continue
+		}
+		add := func(column string, values []string) {
+			for _, v := range values {
+				strays = append(strays, Stray{f, column, strings.ReplaceAll(v, "@", "c."+Quote(column))})
+			}
+		}
+		should, made := structure{kind: "table"}, known(f.Name)
+		for _, w := range want {
+			if w.identity() == f.identity() {
+				should, made = w.structure(want), true
+			}
+		}
+		if !made {
+			add("", strayValues[:1])
+		}
+		if !made || should.kind != "table" { // or it is not understood
+			continue
+		}
+		for _, c := range f.structure(found).columns {
+			w := should.column(c.name)
+			switch {
+			case strings.Contains(c.form, "\nAS ("):
+			case w != nil && w.typeForm() != c.typeForm():
+				add(c.name, strayValues[2:])
+			case w == nil && !known(c.name):
+				add(c.name, strayValues[1:2])
+			}
+		}
+	}
+	return strays
+}
+
+// typeForm returns the type of a column that the part is.
+func (p *part) typeForm() string {
+	form, _, _ := strings.Cut(p.form, "\n")
+	return form
+}
