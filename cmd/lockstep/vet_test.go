@@ -25,6 +25,7 @@ func TestVet(t *testing.T) {
 		t.Skip("the go command is run many times")
 	}
 	setup, root := moduleSetup(t)
+	vetStandard(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "vet"),
 		UpdateScripts:       *update,
@@ -37,6 +38,24 @@ func TestVet(t *testing.T) {
 			"publish":  publishCmd,
 		},
 	})
+}
+
+// vetStandard has go vet read what all scripts import with each set of flags that they
+// use. Scripts that run at the same time would each read it again.
+func vetStandard(t *testing.T) {
+	t.Helper()
+	env, err := moduleEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tool := strings.TrimPrefix(env[len(env)-1], "LOCKSTEP=")
+	for _, args := range [][]string{{"go", "vet", "-vettool=" + tool}, {tool, "vet"}, {tool, "vet", "-tests"}} {
+		cmd := exec.Command(args[0], append(args[1:], "../../examples/notes/migrations")...)
+		cmd.Env = append(os.Environ(), env...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
 }
 
 // moduleSetup returns what lets the modules in a script use this one, and the command

@@ -13,7 +13,6 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/gomod"
-	"github.com/lockstep-db/lockstep/gen/sqlcheck"
 )
 
 // MovePins moves the broken pins of the packages to the newest migration, in files in
@@ -37,9 +36,7 @@ func (v *Vet) MovePins(ctx context.Context) (moved []genfile.Pin, found []Findin
 	if err != nil {
 		return nil, nil, err
 	}
-	why := *v
-	why.Why = true
-	all, failure := why.run(ctx, "-overlay="+overlay, "-"+sqlcheck.Analyzer.Name+".tests")
+	all, failure := v.run(ctx, true, "-overlay="+overlay)
 
 	stay, stale := map[string]bool{}, false
 	for _, f := range all {

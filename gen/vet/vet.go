@@ -42,17 +42,21 @@ func (f *Finding) Unchecked() bool { return f.Category == "why" || f.Category ==
 // Run returns what go vet finds, in order of file and line. The error says that some
 // packages could not be checked.
 func (v *Vet) Run(ctx context.Context) ([]Finding, error) {
-	if v.Tests {
-		return v.run(ctx, "-"+sqlcheck.Analyzer.Name+".tests")
+	found, err := v.run(ctx, v.Tests)
+	if !v.Why {
+		found = slices.DeleteFunc(found, func(f Finding) bool { return f.Unchecked() })
 	}
-	return v.run(ctx)
+	return found, err
 }
 
 // run runs go vet. Its error has all that the go command said.
-func (v *Vet) run(ctx context.Context, flags ...string) ([]Finding, error) {
-	args := append([]string{"vet", "-vettool=" + v.Tool, "-json"}, flags...)
-	if v.Why {
-		args = append(args, "-"+sqlcheck.Analyzer.Name+".why")
+//
+// When the flags of an analyzer differ from last time, go vet runs it on all imports
+// again, with those of the standard library. So -why is always among them.
+func (v *Vet) run(ctx context.Context, tests bool, flags ...string) ([]Finding, error) {
+	args := append([]string{"vet", "-vettool=" + v.Tool, "-json", "-" + sqlcheck.Analyzer.Name + ".why"}, flags...)
+	if tests {
+		args = append(args, "-"+sqlcheck.Analyzer.Name+".tests")
 	}
 	cmd := gomod.Command(ctx, slices.Concat(args, v.buildFlags(), v.Packages)...)
 	var stderr bytes.Buffer
