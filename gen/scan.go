@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -162,7 +163,7 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 	}
 	if !m.sql() {
 		m.checksum = scriptPrograms[m.Ext].Checksum(bytes)
-		if comments(text) {
+		if comments(text) && !explained(text) {
 			return whole(noStatement)
 		}
 		return nil
@@ -170,13 +171,25 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 	m.parse(text)
 	m.checksum = m.script.Checksum()
 	problems := append(m.directives(), m.annotations()...)
-	if len(m.script.Cut()) == 0 {
+	if len(m.script.Cut()) == 0 && (m.alone || !explained(text)) {
 		problems = append(problems, whole(noStatement)...)
 	}
 	return problems
 }
 
-const noStatement = "no statement; want at least one"
+const noStatement = "no statement; want at least one, or a comment that says why there is none"
+
+// explained reports whether the text of a migration that does nothing says why. The
+// comment with which "lockstep new" begins a file says nothing.
+func explained(text string) bool {
+	text = interpreterLine.ReplaceAllString(text, "")
+	return word.MatchString(text) && !strings.Contains(text, "\n-- Write the SQL that takes a database from version ")
+}
+
+var (
+	interpreterLine = regexp.MustCompile(`^#!.*`)
+	word            = regexp.MustCompile(`[\pL\pN]`)
+)
 
 // readers are what reads migrations, by extension.
 var readers = map[string]string{".sql": "SQLite", ".py": "Python", ".sh": "the shell"}
