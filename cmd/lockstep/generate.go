@@ -44,7 +44,9 @@ func generateCommand(fs *flag.FlagSet) action {
 			return nil, inDir(dir, err)
 		}
 		out.Written = stale != ""
-		out.Pins, err = brokenPins(ctx, res)
+		if out.Pins, err = brokenPins(ctx, res); out.Written {
+			out.Breaks = breaksOf(ctx, dir, res.Schema)
+		}
 		return out, err
 	}
 }
@@ -74,10 +76,12 @@ type generateResult struct {
 	Version lockstep.Version `json:"version"`
 	Written bool             `json:"written"`
 	Pins    []genfile.Pin    `json:"pins"`
+	Breaks  []breaks         `json:"breaks,omitempty"`
 }
 
 func (r *generateResult) print(w io.Writer) {
 	for _, p := range r.Pins {
 		fmt.Fprintf(w, "%s:%d:%d: pinned to %s; the newest is %s\n", p.File, p.Line, p.Col, p.Pinned, p.Newest)
 	}
+	printBreaks(w, r.Breaks)
 }

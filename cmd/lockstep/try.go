@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime"
@@ -36,13 +37,18 @@ func tryCommand(fs *flag.FlagSet) action {
 		if err != nil {
 			return nil, u.backward(err)
 		}
-		return &tryResult{u.db.value, report, *verbose}, nil
+		out := &tryResult{DB: u.db.value, Report: report, verbose: *verbose}
+		if len(report.Migrations) > 0 {
+			out.Breaks = slices.DeleteFunc(breaksOf(ctx, u.value, schema), func(b breaks) bool { return b.Version <= report.From })
+		}
+		return out, nil
 	}
 }
 
 type tryResult struct {
 	DB string `json:"db"`
 	*trial.Report
+	Breaks []breaks `json:"breaks,omitempty"`
 
 	verbose bool
 }
@@ -89,6 +95,7 @@ func (r *tryResult) print(w io.Writer) {
 		}
 	}
 	printList(w, "rows", rows)
+	printBreaks(w, r.Breaks)
 	if r.Kept != "" {
 		fmt.Fprintf(w, "%s: written\n", r.Kept)
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis/unitchecker"
@@ -16,6 +18,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/sqlcheck"
 	"github.com/lockstep-db/lockstep/gen/vet"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // isVettool reports whether the command line is that of go vet asking a vettool:
@@ -54,6 +57,7 @@ func vetCommand(fs *flag.FlagSet) action {
 	fix := fs.Bool("fix", false, "move broken pins where all SQL of the file is right")
 	fs.BoolVar(&v.Tests, "tests", false, "also check _test.go files")
 	fs.BoolVar(&v.Why, "why", false, "report each string that was not checked, and why")
+	since := fs.String("since", "", "`REV`: report what the migrations since that git revision break of its program")
 	fs.StringVar(&v.Tags, "tags", "", "`LIST`: build tags, as for go build")
 	return func(ctx context.Context, s *streams, packages []string) (result, error) {
 		var err error
@@ -63,9 +67,14 @@ func vetCommand(fs *flag.FlagSet) action {
 		v.Packages = packages
 		var pins []genfile.Pin
 		var found []vet.Finding
-		if *fix {
+		switch {
+		case *since != "" && (*fix || v.Why):
+			return nil, usage("--since: want neither --fix nor --why")
+		case *since != "":
+			found, err = v.Since(ctx, *since)
+		case *fix:
 			pins, found, err = v.MovePins(ctx)
-		} else {
+		default:
 			found, err = v.Run(ctx)
 		}
 		return vetResult{pinsFromHere(pins)}, findings(s, found, err)
@@ -87,7 +96,9 @@ func (r vetResult) print(w io.Writer) {
 func findings(s *streams, found []vet.Finding, failure error) error {
 	var problems gen.Problems
 	for _, f := range found {
-		f.File = fromHere(f.File)
+		if filepath.IsAbs(f.File) {
+			f.File = fromHere(f.File)
+		}
 		if f.Unchecked() {
 			s.warnings = append(s.warnings, f.Problem)
 		} else {
@@ -98,4 +109,47 @@ func findings(s *streams, found []vet.Finding, failure error) error {
 		return failure
 	}
 	return both{problems, failure}
+}
+
+// breaks are the statements of a release that a migration breaks.
+type breaks struct {
+	Version    lockstep.Version `json:"version"`
+	Release    string           `json:"release"`
+	Statements []gen.Problem    `json:"statements"`
+}
+
+// breaksOf returns what a new schema of dir breaks of the newest release.
+func breaksOf(ctx context.Context, dir string, schema *lockstep.Schema) (all []breaks) {
+	tool, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	release, found := vet.Release(ctx, tool, dir, schema)
+	for _, f := range found {
+		_, f.File, _ = strings.Cut(f.File, ":")
+		i := slices.IndexFunc(all, func(b breaks) bool { return b.Version == f.Broken })
+		if i < 0 {
+			i, all = len(all), append(all, breaks{f.Broken, release, nil})
+		}
+		all[i].Statements = append(all[i].Statements, f.Problem)
+	}
+	slices.SortFunc(all, func(a, b breaks) int { return int(a.Version) - int(b.Version) })
+	return all
+}
+
+func printBreaks(w io.Writer, all []breaks) {
+	for _, b := range all {
+		noun, more := "statement", ""
+		var places []string
+		for _, p := range b.Statements {
+			places = append(places, fmt.Sprintf("%s:%d", p.File, p.Line))
+		}
+		if len(places) > 1 {
+			noun = "statements"
+		}
+		if len(places) > 5 {
+			places, more = places[:5], ", …"
+		}
+		fmt.Fprintf(w, "%v breaks %d %s of %s: %s%s\n", b.Version, len(b.Statements), noun, b.Release, strings.Join(places, ", "), more)
+	}
 }

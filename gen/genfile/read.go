@@ -1,7 +1,9 @@
 package genfile
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -121,4 +123,10 @@ func literal(e ast.Expr) string {
 		return s
 	}
 	return lit.Value
+}
+
+// WithSchema returns the source of a generated file with another version and schema.
+func WithSchema(source []byte, v lockstep.Version, sql string) []byte {
+	source = bytes.Replace(source, []byte("\nconst ExpectedVersion lockstep.Version = "), fmt.Appendf(nil, "\nconst ExpectedVersion lockstep.Version = %d + 0*", int(v)), 1)
+	return bytes.Replace(source, []byte("\nconst SchemaSQL = "), fmt.Appendf(nil, "\nconst SchemaSQL = %q\n\nconst _ = ", sql), 1)
 }

@@ -32,7 +32,11 @@ func (v *Vet) MovePins(ctx context.Context) (moved []genfile.Pin, found []Findin
 		return nil, nil, err
 	}
 	defer os.RemoveAll(dir)
-	overlay, err := writeOverlay(dir, files)
+	texts := map[string][]byte{}
+	for name, f := range files {
+		texts[name] = f.text
+	}
+	overlay, err := writeOverlay(dir, texts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,16 +127,16 @@ func (v *Vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 
 // writeOverlay writes files to dir, and the index that has the go command read them in
 // place of the originals. It returns the name of the index.
-func writeOverlay(dir string, files map[string]pinnedFile) (index string, err error) {
+func writeOverlay(dir string, texts map[string][]byte) (index string, err error) {
 	replace := map[string]string{}
-	for file, f := range files {
+	for file, text := range texts {
 		folder, err := os.MkdirTemp(dir, "")
 		if err != nil {
 			return "", err
 		}
 		replace[file] = filepath.Join(folder, filepath.Base(file))
 		// What is found in the copy has the name of the original.
-		text := slices.Concat([]byte("//line "+file+":1:1\n"), f.text)
+		text := slices.Concat([]byte("//line "+file+":1:1\n"), text)
 		if err := os.WriteFile(replace[file], text, 0o666); err != nil {
 			return "", err
 		}

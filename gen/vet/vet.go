@@ -19,6 +19,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/gen/sqlcheck"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // Vet says what to check.
@@ -28,21 +29,25 @@ type Vet struct {
 	Why      bool     // say why strings were not checked
 	Tags     string   // as for go build
 	Packages []string // as for go vet
+
+	dir string   // where go vet runs, or ""
+	env []string // beside that of this process
 }
 
 // A Finding is what the analyzer says about a place.
 type Finding struct {
 	gen.Problem // its File is absolute
 	Category    string
+	Broken      lockstep.Version // by this migration: see Since
 }
 
 // Unchecked reports whether the finding is that something was not checked.
 func (f *Finding) Unchecked() bool { return f.Category == "why" || f.Category == "apart" }
 
-// Run returns what go vet finds, in order of file and line. The error says that some
-// packages could not be checked.
-func (v *Vet) Run(ctx context.Context) ([]Finding, error) {
-	found, err := v.run(ctx, v.Tests)
+// Run returns what go vet finds, with more flags for it, in order of file and line. The
+// error says that some packages could not be checked.
+func (v *Vet) Run(ctx context.Context, flags ...string) ([]Finding, error) {
+	found, err := v.run(ctx, v.Tests, flags...)
 	if !v.Why {
 		found = slices.DeleteFunc(found, func(f Finding) bool { return f.Unchecked() })
 	}
@@ -59,6 +64,8 @@ func (v *Vet) run(ctx context.Context, tests bool, flags ...string) ([]Finding, 
 		args = append(args, "-"+sqlcheck.Analyzer.Name+".tests")
 	}
 	cmd := gomod.Command(ctx, slices.Concat(args, v.buildFlags(), v.Packages)...)
+	cmd.Dir = v.dir
+	cmd.Env = append(cmd.Environ(), v.env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, failure := cmd.Output()
@@ -91,7 +98,7 @@ func findings(stdout []byte) (found []Finding, err error) {
 		for _, analyzers := range units {
 			for _, diagnostics := range analyzers {
 				for _, d := range diagnostics {
-					f := Finding{gen.Problem{Fact: d.Message}, d.Category}
+					f := Finding{Problem: gen.Problem{Fact: d.Message}, Category: d.Category}
 					if at := position.FindStringSubmatch(d.Posn); at != nil {
 						f.File = at[1]
 						f.Line, _ = strconv.Atoi(at[2])
