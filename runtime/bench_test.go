@@ -286,9 +286,17 @@ type embedFS struct {
 	entries []fs.DirEntry
 }
 
-func (e embedFS) ReadDir(string) ([]fs.DirEntry, error) { return slices.Clone(e.entries), nil }
+func (e embedFS) Open(string) (fs.File, error) { return embedFolder{entries: e.entries}, nil }
 
 func (e embedFS) ReadFile(name string) ([]byte, error) { return bytes.Clone(e.MapFS[name].Data), nil }
+
+type embedFolder struct {
+	fs.File
+	entries []fs.DirEntry
+}
+
+func (d embedFolder) Close() error                       { return nil }
+func (d embedFolder) ReadDir(int) ([]fs.DirEntry, error) { return slices.Clone(d.entries), nil }
 
 type embedEntry struct {
 	fs.DirEntry

@@ -1,9 +1,9 @@
 package sqltext
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -39,27 +39,33 @@ func FormatSchema(objects []Object) string {
 	return b.String()
 }
 
-// inOrder returns the objects that are part of a written schema, in its order.
+// inOrder returns the objects that are part of a written schema, in its order. (It sorts
+// strings, because a sort of structs would be one more in every program.)
 func inOrder(objects []Object) []Object {
-	views := map[string]int{}
-	var written []Object
+	views := map[string]string{}
 	for _, o := range objects {
-		if o.SQL != "" && !isInternal(o.Name) {
-			written = append(written, o)
-		}
 		if o.Type == "view" {
-			views[Fold(o.Name)] = 1
+			views[Fold(o.Table)] = "view"
 		}
 	}
-	kinds := []string{"index", "trigger"}
-	slices.SortFunc(written, func(a, b Object) int {
-		return cmp.Or(
-			cmp.Compare(views[Fold(a.Table)], views[Fold(b.Table)]),
-			cmp.Compare(Fold(a.Table), Fold(b.Table)),
-			cmp.Compare(slices.Index(kinds, a.Type), slices.Index(kinds, b.Type)),
-			cmp.Compare(Fold(a.Name), Fold(b.Name)),
-			cmp.Compare(a.Name, b.Name))
-	})
+	keys, of := make([]string, 0, len(objects)), make(map[string]Object, len(objects))
+	for i, o := range objects {
+		if o.SQL == "" || isInternal(o.Name) {
+			continue
+		}
+		kind := ""
+		if o.Type == "index" || o.Type == "trigger" {
+			kind = o.Type
+		}
+		table := Fold(o.Table)
+		key := strings.Join([]string{views[table], table, kind, Fold(o.Name), o.Name, strconv.Itoa(i)}, "\x00")
+		keys, of[key] = append(keys, key), o
+	}
+	slices.Sort(keys)
+	written := make([]Object, len(keys))
+	for i, key := range keys {
+		written[i] = of[key]
+	}
 	return written
 }
 

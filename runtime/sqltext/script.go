@@ -1,7 +1,6 @@
 package sqltext
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -50,16 +49,19 @@ func (s *Script) Name(i int) string {
 // with single spaces.
 func (s *Script) Checksum() string {
 	h := sha256.New()
-	w := bufio.NewWriterSize(h, min(len(s.Text)+len(s.Tokens), 8192))
+	buf := make([]byte, 0, min(len(s.Text)+len(s.Tokens), 8192))
 	for i := range s.Tokens {
 		text := s.Token(i)
 		if words, ok := s.Directive(i); ok {
 			text = "lockstep: " + words
 		}
-		w.WriteString(text)
-		w.WriteByte(0)
+		if len(buf)+len(text) >= cap(buf) {
+			h.Write(buf)
+			buf = buf[:0]
+		}
+		buf = append(append(buf, text...), 0)
 	}
-	w.Flush()
+	h.Write(buf)
 	return "t1:" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 

@@ -28,11 +28,7 @@ type part struct {
 func (p *part) write(form, text string) { p.form, p.text = p.form+form, p.text+text }
 
 // add adds a part of a table, which means nothing more if it is there twice.
-func (s *structure) add(p part) {
-	if !slices.ContainsFunc(s.parts, func(q part) bool { return samePart(p, q) }) {
-		s.parts = append(s.parts, p)
-	}
-}
+func (s *structure) add(p part) { s.parts = append(s.parts, without([]part{p}, s.parts)...) }
 
 func samePart(a, b part) bool { return Equal(a.name, b.name) && a.form == b.form }
 
