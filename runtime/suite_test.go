@@ -36,3 +36,5 @@ func ncruces(path string, s suite.Settings) string {
 	}
 	return "file:" + path + "?" + query.Encode()
 }
+
+func BenchmarkTx(b *testing.B) { suite.BenchmarkTx(b, suite.Driver{Name: "sqlite3", DSN: ncruces}) }

@@ -37,3 +37,7 @@ func mattn(path string, s suite.Settings) string {
 	}
 	return "file:" + path + "?" + query.Encode()
 }
+
+func BenchmarkMattnTx(b *testing.B) {
+	suite.BenchmarkTx(b, suite.Driver{Name: "sqlite3", DSN: mattn})
+}

@@ -33,3 +33,7 @@ func modernc(path string, s suite.Settings) string {
 	}
 	return "file:" + path + "?" + query.Encode()
 }
+
+func BenchmarkModerncTx(b *testing.B) {
+	suite.BenchmarkTx(b, suite.Driver{Name: "sqlite", DSN: modernc})
+}

@@ -1,11 +1,11 @@
 package gotx
 
 import (
-	"cmp"
+	"bytes"
 	"context"
-	"database/sql"
 	"database/sql/driver"
-	"io"
+	"fmt"
+	"strconv"
 )
 
 // The guard is the driver, its only connection, and the transaction, which is open already.
@@ -25,7 +25,8 @@ func (g *guard) Commit() error                                { return nil }
 func (g *guard) Rollback() error                              { return nil }
 func (g *guard) Close() error                                 { return nil }
 
-// CheckNamedValue leaves arguments to the upgrade's connection.
+// CheckNamedValue leaves arguments to [convert], so that the statement is named if one is
+// refused.
 func (g *guard) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 func (g *guard) Prepare(query string) (driver.Stmt, error) {
@@ -33,23 +34,36 @@ func (g *guard) Prepare(query string) (driver.Stmt, error) {
 }
 
 func (g *guard) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	ctx, cancel := g.within(ctx)
+	limited, cancel := g.within(ctx)
 	defer cancel()
 	st := &guardedStmt{guard: g, query: query}
 	err := st.do(func() (err error) {
-		if st.real, err = g.on.PrepareContext(ctx, query); err == nil {
-			g.open[st.real] = true
+		if on, ok := g.on.(driver.ConnPrepareContext); ok {
+			st.real, err = on.PrepareContext(limited, query)
+		} else {
+			st.real, err = g.on.Prepare(query)
+		}
+		if err == nil {
+			g.open[st] = st.real
 		}
 		return err
 	})
 	return st, err
 }
 
+// ExecContext has package database/sql prepare the query if the driver wants that.
 func (g *guard) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if _, ok := g.on.(driver.ExecerContext); !ok || len(args) > 0 && g.prepares.Load() {
+		return nil, driver.ErrSkip
+	}
 	return (&guardedStmt{guard: g, query: query}).ExecContext(ctx, args)
 }
 
+// QueryContext has package database/sql prepare the query if the driver wants that.
 func (g *guard) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if _, ok := g.on.(driver.QueryerContext); !ok || len(args) > 0 && g.prepares.Load() {
+		return nil, driver.ErrSkip
+	}
 	return (&guardedStmt{guard: g, query: query}).QueryContext(ctx, args)
 }
 
@@ -57,7 +71,7 @@ func (g *guard) QueryContext(ctx context.Context, query string, args []driver.Na
 type guardedStmt struct {
 	*guard
 	query string
-	real  *sql.Stmt // of the upgrade's connection; nil if not prepared
+	real  driver.Stmt // of the upgrade's connection; nil if not prepared
 }
 
 var _ interface {
@@ -67,31 +81,41 @@ var _ interface {
 
 // do is [guard.do] for a statement that is about to be prepared or executed.
 func (st *guardedStmt) do(f func() error) error {
-	run := func() (err error) {
-		if st.real == nil {
-			err = st.check(st.query)
+	run := f
+	if st.real == nil {
+		run = func() error {
+			if err := st.check(st.query); err != nil {
+				return err
+			}
+			return f()
 		}
-		if err == nil {
-			err = f()
-		}
-		return err
+	}
+	if st.Around == nil {
+		return st.guard.do(st.query, run)
 	}
 	return st.guard.do(st.query, func() error { return st.Around(st.query, run) })
 }
 
-func (st *guardedStmt) Close() error { return st.release(st.real, st.query) }
+func (st *guardedStmt) Close() error { return st.release(st, st.query) }
 
-// NumInput leaves it to the real statement to count them.
+// NumInput leaves it to [convert] to count them.
 func (st *guardedStmt) NumInput() int { return -1 }
 
 func (st *guardedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
-	ctx, cancel := st.within(ctx)
+	limited, cancel := st.within(ctx)
 	defer cancel()
-	err = st.do(func() (err error) {
-		if st.real != nil {
-			res, err = st.real.ExecContext(ctx, values(args)...)
-		} else {
-			res, err = st.on.ExecContext(ctx, st.query, values(args)...)
+	err = st.do(func() error {
+		err := st.convert(args)
+		if err != nil {
+			return err
+		}
+		switch real := st.real.(type) {
+		case nil:
+			res, err = st.on.(driver.ExecerContext).ExecContext(limited, st.query, args)
+		case driver.StmtExecContext:
+			res, err = real.ExecContext(limited, args)
+		default:
+			res, err = real.Exec(values(args))
 		}
 		return err
 	})
@@ -100,72 +124,101 @@ func (st *guardedStmt) ExecContext(ctx context.Context, args []driver.NamedValue
 
 // QueryContext returns rows that are read with the context until they are closed.
 func (st *guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	rows := &guardedRows{guardedStmt: st}
-	ctx, rows.cancel = st.within(ctx)
-	err := st.do(func() (err error) {
-		if st.real != nil {
-			rows.real, err = st.real.QueryContext(ctx, values(args)...)
-		} else {
-			rows.real, err = st.on.QueryContext(ctx, st.query, values(args)...)
-		}
+	limited, cancel := st.within(ctx)
+	r := &guardedRows{guardedStmt: st, cancel: cancel}
+	err := st.do(func() error {
+		err := st.convert(args)
 		if err != nil {
 			return err
 		}
-		st.open[rows.real] = true
-		rows.columns, err = rows.real.Columns()
+		switch real := st.real.(type) {
+		case nil:
+			r.real, err = st.on.(driver.QueryerContext).QueryContext(limited, st.query, args)
+		case driver.StmtQueryContext:
+			r.real, err = real.QueryContext(limited, args)
+		default:
+			r.real, err = real.Query(values(args))
+		}
+		if err == nil {
+			st.open[r] = r.real
+			r.columns = r.real.Columns()
+		}
 		return err
 	})
 	if err != nil {
-		rows.cancel()
+		cancel()
 		return nil, err
 	}
-	rows.row, rows.to = make([]any, len(rows.columns)), make([]any, len(rows.columns))
-	for i := range rows.row {
-		rows.to[i] = &rows.row[i]
+	return r, nil
+}
+
+// convert makes of arguments what the driver takes, as package database/sql does.
+func (st *guardedStmt) convert(args []driver.NamedValue) error {
+	checker, ok := st.real.(driver.NamedValueChecker)
+	if !ok {
+		checker, ok = st.on.(driver.NamedValueChecker)
 	}
-	return rows, nil
+	for i := range args {
+		arg, err := &args[i], driver.ErrSkip
+		if ok {
+			err = checker.CheckNamedValue(arg)
+		}
+		if err == driver.ErrSkip {
+			arg.Value, err = driver.DefaultParameterConverter.ConvertValue(arg.Value)
+		}
+		if err != nil {
+			name := "$" + strconv.Itoa(arg.Ordinal)
+			if arg.Name != "" {
+				name = "with name " + strconv.Quote(arg.Name)
+			}
+			return fmt.Errorf("sql: converting argument %s type: %w", name, err)
+		}
+	}
+	if st.real != nil {
+		if n := st.real.NumInput(); n >= 0 && n != len(args) {
+			return fmt.Errorf("sql: expected %d arguments, got %d", n, len(args))
+		}
+	}
+	return nil
+}
+
+// values is for drivers of before contexts and names.
+func values(args []driver.NamedValue) []driver.Value {
+	values := make([]driver.Value, len(args))
+	for i, arg := range args {
+		values[i] = arg.Value
+	}
+	return values
 }
 
 // Package database/sql does not call Exec and Query.
 func (st *guardedStmt) Exec([]driver.Value) (driver.Result, error) { return nil, driver.ErrSkip }
 func (st *guardedStmt) Query([]driver.Value) (driver.Rows, error)  { return nil, driver.ErrSkip }
 
-// values returns arguments as ExecContext and QueryContext take them.
-func values(args []driver.NamedValue) []any {
-	values := make([]any, len(args))
-	for i, arg := range args {
-		values[i] = arg.Value
-		if arg.Name != "" {
-			values[i] = sql.Named(arg.Name, arg.Value)
-		}
-	}
-	return values
-}
-
 // guardedRows are rows of the migration. To package database/sql they are a driver's.
 type guardedRows struct {
 	*guardedStmt
-	real    *sql.Rows
+	real    driver.Rows
 	cancel  context.CancelFunc
 	columns []string
-	row, to []any // values, and pointers to them
 }
 
 func (r *guardedRows) Columns() []string { return r.columns }
 
 func (r *guardedRows) Close() error {
 	defer r.cancel()
-	return r.release(r.real, r.query)
+	return r.release(r, r.query)
 }
 
+// Next returns copies of the driver's memory: the migration may look at them, as at an
+// [sql.RawBytes], when the rows are closed.
 func (r *guardedRows) Next(dest []driver.Value) error {
 	return r.guard.do(r.query, func() error {
-		if !r.real.Next() {
-			return cmp.Or(r.real.Err(), io.EOF)
-		}
-		err := r.real.Scan(r.to...)
-		for i, v := range r.row {
-			dest[i] = v
+		err := r.real.Next(dest)
+		for i, v := range dest {
+			if b, ok := v.([]byte); ok && err == nil {
+				dest[i] = bytes.Clone(b)
+			}
 		}
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ import (
 type Upgrade struct {
 	InTransaction func(ctx context.Context) error                // returns nil if the transaction is open
 	Setting       func(ctx context.Context, pragma string) error // is called before a PRAGMA
-	Around        func(query string, run func() error) error     // executes each statement, by calling run
+	Around        func(query string, run func() error) error     // executes each statement, by calling run, unless nil
 	Executed      func(ctx context.Context)                      // is called after a statement
 }
 
@@ -30,8 +31,18 @@ type Upgrade struct {
 // connection. However that ends, even in a panic, the migration is off the connection before
 // anything else uses it.
 func Call(ctx context.Context, on *sql.Conn, u Upgrade, migrate func(context.Context, *sql.Tx) error) (err error) {
-	g := &guard{Upgrade: u, on: on, open: make(map[io.Closer]bool)}
+	g := &guard{Upgrade: u, open: make(map[any]io.Closer), checked: make(map[string]bool)}
+	// Nobody else uses the connection before Call returns, and [guard.mu] is held whenever
+	// the driver is called, as package database/sql would hold a lock of its own.
+	if err := on.Raw(func(driverConn any) error { g.on = driverConn.(driver.Conn); return nil }); err != nil {
+		return err
+	}
 	g.ctx, g.cancel = context.WithCancel(ctx)
+	// Some drivers have a goroutine wait for the end of the context during each statement, and
+	// read each row in another: not if only the end of the migration could end it.
+	if g.passed = g.ctx; ctx.Done() == nil {
+		g.passed = ctx
+	}
 	pool := sql.OpenDB(g)
 	// The end of the context is looked at in [guard.do], which can return its error.
 	inner, err := pool.BeginTx(context.WithoutCancel(ctx), nil)
@@ -51,8 +62,8 @@ func Call(ctx context.Context, on *sql.Conn, u Upgrade, migrate func(context.Con
 }
 
 // A guard keeps a Go migration inside the upgrade's transaction. To package database/sql it
-// is a driver's connection, with a pool of its own. It passes calls on to the upgrade's
-// connection while the transaction is open.
+// is a driver's connection, with a pool of its own. It passes calls on to the driver of the
+// upgrade's connection while the transaction is open.
 //
 // A wrapper around *sql.Conn would not be enough: it has to return *sql.Stmt and *sql.Rows,
 // which go on working when an error has ended the transaction, and SQLite commits each
@@ -60,17 +71,20 @@ func Call(ctx context.Context, on *sql.Conn, u Upgrade, migrate func(context.Con
 // database/sql does not let anybody close the rows, or the connection that they are of.
 type guard struct {
 	Upgrade
-	on        *sql.Conn
+	on        driver.Conn     // of the upgrade
 	ctx       context.Context // of the migration; ends with it
+	passed    context.Context // to the driver
 	cancel    context.CancelFunc
+	prepares  atomic.Bool  // the driver wants queries that have arguments to be prepared
 	users     atomic.Int32 // calls that have not returned
 	over      atomic.Bool  // the function has returned
 	abandoned bool         // when there were users
 
-	mu     sync.Mutex         // held while the upgrade's connection is in use
-	open   map[io.Closer]bool // its statements and rows
-	last   *sqlite.Reworded   // of the last call, nil if it succeeded
-	failed *sqlite.Reworded   // why nothing is executed anymore
+	mu      sync.Mutex        // held while the upgrade's connection is in use
+	open    map[any]io.Closer // its statements and rows, by those of the migration
+	checked map[string]bool   // queries that need no further [guard.check]
+	last    *sqlite.Reworded  // of the last call, nil if it succeeded
+	failed  *sqlite.Reworded  // why nothing is executed anymore
 }
 
 // do calls f, which executes query on the upgrade's connection, unless the function has
@@ -101,7 +115,10 @@ func (g *guard) do(query string, f func() error) error {
 // note notes an error and, if it ended the transaction, that nothing is to be executed
 // anymore.
 func (g *guard) note(query string, err error) {
-	if err == nil || err == io.EOF {
+	if err == driver.ErrSkip {
+		g.prepares.Store(true)
+	}
+	if err == nil || err == io.EOF || err == driver.ErrSkip {
 		return
 	}
 	g.last = statementError(query, err)
@@ -113,6 +130,10 @@ func (g *guard) note(query string, err error) {
 // check refuses a query that has a statement that no migration may execute. It notes settings
 // that the query changes, so that they are restored.
 func (g *guard) check(query string) error {
+	if g.checked[query] {
+		return nil
+	}
+	pragma := false
 	for _, stmt := range sqltext.Parse(query).Cut() {
 		name, sets := stmt.SetsConnection()
 		why := ""
@@ -137,12 +158,23 @@ func (g *guard) check(query string) error {
 		if err := g.Setting(g.ctx, name); err != nil {
 			return err
 		}
+		pragma = pragma || name != ""
 	}
+	if len(g.checked) > 100 { // a migration may write each text once
+		clear(g.checked)
+	}
+	g.checked[query] = !pragma
 	return nil
 }
 
-// within returns a context that ends with ctx, and with the migration's.
+// within returns a context that ends with ctx, and with the migration's, which ctx mostly is.
 func (g *guard) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	switch {
+	case ctx == g.ctx || ctx == context.Background():
+		return g.passed, func() {}
+	case ctx.Done() == g.ctx.Done() && g.passed == g.ctx:
+		return ctx, func() {}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(g.ctx, cancel)
 	return ctx, func() {
@@ -152,13 +184,14 @@ func (g *guard) within(ctx context.Context) (context.Context, context.CancelFunc
 }
 
 // release closes rows or a statement of the upgrade's connection.
-func (g *guard) release(c io.Closer, query string) error {
+func (g *guard) release(of any, query string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.open[c] {
+	c, ok := g.open[of]
+	if !ok {
 		return nil
 	}
-	delete(g.open, c)
+	delete(g.open, of)
 	err := c.Close()
 	g.note(query, err)
 	return err
@@ -173,14 +206,16 @@ func (g *guard) end(dispose func()) {
 	}
 	g.mu.Lock()
 	reading := false
-	for c := range g.open {
-		if rows, ok := c.(*sql.Rows); ok {
+	for _, c := range g.open {
+		if rows, ok := c.(driver.Rows); ok {
 			reading = true
 			rows.Close()
 		}
 	}
-	for c := range g.open {
-		c.Close()
+	for _, c := range g.open {
+		if st, ok := c.(driver.Stmt); ok {
+			st.Close()
+		}
 	}
 	g.open = nil
 	g.mu.Unlock()

@@ -38,6 +38,15 @@ func goErrors(t *test) {
 			}
 		})
 	}
+	for name, run := range map[string]goFunc{
+		"Executed": executes("UPDATE notes SET slug = ?", struct{}{}),
+		"Prepared": prepares("UPDATE notes SET slug = ?", struct{}{}),
+		"Queried":  queries("UPDATE notes SET slug = ?", struct{}{}),
+	} {
+		t.claim("NamesTheStatementWhoseArgumentIsRefused"+name, func(t *test) {
+			t.undone("UPDATE notes SET slug = ?: sql: converting argument $1 type: unsupported type struct {}, a struct", run)
+		})
+	}
 	t.claim("FailureOfItsOwnChangesNothing", func(t *test) {
 		t.undone("not today", fills(func(context.Context, lockstep.Tx) error { return errors.New("not today") }))
 	})

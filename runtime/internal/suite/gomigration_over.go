@@ -74,6 +74,32 @@ func goOver(t *test) {
 			}
 		}
 	})
+	t.claim("GoroutineIsWaitedForWhereNoContextEnds", func(t *test) {
+		t.migrate(upTo(1, slugs))
+		ended := make(chan error, 1)
+		started := make(chan bool)
+		s := t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
+			rows, err := tx.QueryContext(ctx, "SELECT title FROM notes")
+			if err != nil {
+				return err
+			}
+			go func() {
+				close(started)
+				for rows.Next() {
+				}
+				_, err := tx.ExecContext(ctx, "UPDATE notes SET slug = 'late'")
+				ended <- err
+			}()
+			<-started
+			return errors.New("not today")
+		})
+		if err := lockstep.Migrate(context.Background(), t.open(Settings{}), s); err == nil {
+			t.Error("the upgrade succeeded")
+		}
+		<-ended
+		t.same("slugs", t.query("SELECT slug FROM notes WHERE slug = 'late'"), "")
+		t.upgradeBy(t.slugsBy(fillSlugs))
+	})
 	t.claim("HandsOutNothingThatEndsTheTransaction", func(t *test) {
 		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
 			switch tx.(type) {

@@ -1,0 +1,86 @@
+package gotx_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"testing"
+
+	sqlite3 "github.com/ncruces/go-sqlite3/driver"
+
+	"github.com/lockstep-db/lockstep/runtime/gotx"
+)
+
+// An oldConn has what every driver has, and nothing of what came later: no contexts, no names
+// of arguments, no queries that are not prepared.
+type oldConn struct{ real driver.Conn }
+
+func (c oldConn) Prepare(query string) (driver.Stmt, error) {
+	st, err := c.real.Prepare(query)
+	return oldStmt{st}, err
+}
+func (c oldConn) Close() error              { return c.real.Close() }
+func (c oldConn) Begin() (driver.Tx, error) { return c.real.Begin() }
+
+type oldStmt struct{ real driver.Stmt }
+
+func (s oldStmt) Close() error  { return s.real.Close() }
+func (s oldStmt) NumInput() int { return s.real.NumInput() }
+func (s oldStmt) Exec(args []driver.Value) (driver.Result, error) {
+	return s.real.(driver.StmtExecContext).ExecContext(context.Background(), named(args))
+}
+func (s oldStmt) Query(args []driver.Value) (driver.Rows, error) {
+	return s.real.(driver.StmtQueryContext).QueryContext(context.Background(), named(args))
+}
+
+func named(args []driver.Value) []driver.NamedValue {
+	values := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+	}
+	return values
+}
+
+type oldDriver struct{}
+
+func (oldDriver) Connect(context.Context) (driver.Conn, error) {
+	c, err := (&sqlite3.SQLite{}).Open(":memory:")
+	return oldConn{c}, err
+}
+func (oldDriver) Driver() driver.Driver { return nil }
+
+func TestDriverWithoutContexts(t *testing.T) {
+	db := sql.OpenDB(oldDriver{})
+	defer db.Close()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	u := gotx.Upgrade{
+		InTransaction: func(context.Context) error { return nil },
+		Setting:       func(context.Context, string) error { return nil },
+		Executed:      func(context.Context) {},
+	}
+	got := ""
+	err = gotx.Call(t.Context(), conn, u, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "CREATE TABLE notes (title TEXT)")
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "INSERT INTO notes VALUES (?)", sql.NullString{String: "first", Valid: true})
+		}
+		if err == nil {
+			err = tx.QueryRowContext(ctx, "SELECT title FROM notes WHERE title = ?", "first").Scan(&got)
+		}
+		return err
+	})
+	if got != "first" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	err = gotx.Call(t.Context(), conn, u, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO notes VALUES (?)", 1, 2)
+		return err
+	})
+	if got, want := err.Error(), "INSERT INTO notes VALUES (?): sql: expected 1 arguments, got 2"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
