@@ -191,6 +191,7 @@ func goMigration(t *test) {
 	goPanics(t)
 	goContexts(t)
 	goOver(t)
+	goGoroutines(t)
 	goValues(t)
 	goProgress(t)
 }

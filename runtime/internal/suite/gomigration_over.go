@@ -61,6 +61,19 @@ func goOver(t *test) {
 		}
 		rows.Close()
 	})
+	t.claim("HandsOutNothingThatEndsTheTransaction", func(t *test) {
+		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
+			switch tx.(type) {
+			case *sql.Conn, *sql.Tx, *sql.DB, interface{ Raw(func(any) error) error }, interface{ Commit() error }, interface{ Rollback() error }, interface{ Close() error }:
+				t.Errorf("it is a %T", tx)
+			}
+			return nil
+		}))
+	})
+}
+
+// goGoroutines is about goroutines that outlive the function.
+func goGoroutines(t *test) {
 	t.claim("GoroutineThatNobodyWaitsForIsAFailure", func(t *test) {
 		ended := make(chan error, 2)
 		t.undone("the function returned while one of its goroutines was using lockstep.Tx; wait for the goroutine", func(ctx context.Context, tx lockstep.Tx) error {
@@ -99,15 +112,6 @@ func goOver(t *test) {
 		<-ended
 		t.same("slugs", t.query("SELECT slug FROM notes WHERE slug = 'late'"), "")
 		t.upgradeBy(t.slugsBy(fillSlugs))
-	})
-	t.claim("HandsOutNothingThatEndsTheTransaction", func(t *test) {
-		t.upgradeBy(t.slugsBy(func(ctx context.Context, tx lockstep.Tx) error {
-			switch tx.(type) {
-			case *sql.Conn, *sql.Tx, *sql.DB, interface{ Raw(func(any) error) error }, interface{ Commit() error }, interface{ Rollback() error }, interface{ Close() error }:
-				t.Errorf("it is a %T", tx)
-			}
-			return nil
-		}))
 	})
 }
 
