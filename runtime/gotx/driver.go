@@ -114,7 +114,9 @@ func (st *guardedStmt) ExecContext(ctx context.Context, args []driver.NamedValue
 			res, err = st.on.(driver.ExecerContext).ExecContext(limited, st.query, args)
 		case driver.StmtExecContext:
 			res, err = real.ExecContext(limited, args)
-		default:
+		case interface {
+			Exec([]driver.Value) (driver.Result, error)
+		}:
 			res, err = real.Exec(values(args))
 		}
 		return err
@@ -136,7 +138,9 @@ func (st *guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValu
 			r.real, err = st.on.(driver.QueryerContext).QueryContext(limited, st.query, args)
 		case driver.StmtQueryContext:
 			r.real, err = real.QueryContext(limited, args)
-		default:
+		case interface {
+			Query([]driver.Value) (driver.Rows, error)
+		}:
 			r.real, err = real.Query(values(args))
 		}
 		if err == nil {
