@@ -210,17 +210,25 @@ func (m *migration) parse(text string) {
 const (
 	noTransaction = "no-transaction"
 	noCascade     = "no-cascade"
+	intended      = "intended"
+	assumes       = "assumes"
 )
 
 // directives reports the directives that are unknown or in the wrong place.
 func (m *migration) directives() (problems Problems) {
 	for i, token := range m.script.Tokens {
-		switch words, ok := m.script.Directive(i); {
-		case !ok || words == noCascade:
+		words, ok := m.script.Directive(i)
+		verb, _, more := strings.Cut(words, " ")
+		switch {
+		case !ok || words == noCascade || (verb == intended || verb == assumes) && more:
+		case words == intended:
+			problems = append(problems, m.at(token.Pos, `"-- lockstep: intended" needs a reason; write it behind the word`))
+		case words == assumes:
+			problems = append(problems, m.at(token.Pos, `"-- lockstep: assumes" needs a fact; write it behind the word`))
 		case words == noTransaction && (i > 0 || m.script.Line(token.Pos) > 1):
 			problems = append(problems, m.at(token.Pos, `"-- lockstep: no-transaction" must be the first line; move it there`))
 		case words != noTransaction:
-			problems = append(problems, m.at(token.Pos, "unknown directive %q; want no-transaction or no-cascade", words))
+			problems = append(problems, m.at(token.Pos, "unknown directive %q; want intended, assumes, no-cascade or no-transaction", words))
 		}
 	}
 	return problems

@@ -1,7 +1,7 @@
 package gen
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -61,26 +61,7 @@ func (s *statement) readWords() {
 // problem returns a problem at the start of the statement.
 func (s *statement) problem(fact string) Problem { return s.m.at(s.Pos, "%s", fact) }
 
-// excused reports whether "-- lockstep: no-cascade" is in the statement, on its last
-// line, or alone on the line above.
+// excused reports whether the statement has the directive "-- lockstep: no-cascade".
 func (s *statement) excused() bool {
-	script := s.m.script
-	excuses := func(token int) bool {
-		words, ok := script.Directive(token)
-		return ok && words == noCascade
-	}
-	for i := s.First; i < s.End; i++ {
-		if excuses(i) {
-			return true
-		}
-	}
-	if excuses(s.End) && !strings.Contains(script.Text[s.Pos+len(s.SQL):script.Tokens[s.End].Pos], "\n") {
-		return true
-	}
-	if !excuses(s.First - 1) {
-		return false
-	}
-	above := script.Tokens[s.First-1]
-	start := strings.LastIndexByte(script.Text[:above.Pos], '\n') + 1
-	return strings.Count(script.Text[above.End:s.Pos], "\n") == 1 && strings.TrimSpace(script.Text[start:above.Pos]) == ""
+	return slices.ContainsFunc(s.Remarks(), func(r sqltext.Remark) bool { return r.Words == noCascade })
 }

@@ -201,6 +201,7 @@ type MigrationError struct {
 	committed Version // the version if the COMMIT that failed took effect; 0 if none failed
 	ended     error   // why the context ended, if it did
 	reason    string  // that it may have failed for
+	assumed   string  // what the author took for granted: see [sqltext.Statement.Assumes]
 }
 
 // Unwrap lets errors.Is and errors.As find the driver's error, the context's if the context
@@ -221,6 +222,9 @@ func (e *MigrationError) Error() string {
 		s += "interrupted: " + e.ended.Error()
 	} else {
 		s += sqlite.Sentence(e.Err)
+		if e.assumed != "" && e.kind == nil {
+			s += ", though the migration assumes " + e.assumed
+		}
 	}
 	at := e.Version.String()
 	switch {

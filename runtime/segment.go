@@ -124,7 +124,7 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 		e := u.failed(ctx, err)
 		e.File, e.Output = m.File, output
 		if m.Program == nil {
-			e.Line = m.statements[n].Line
+			e.Line, e.assumed = m.statements[n].Line, m.statements[n].Assumes()
 		}
 		u.explain(ctx, s, m, n, e)
 		return e

@@ -63,6 +63,30 @@ func TestDirectives(t *testing.T) {
 	}
 }
 
+func TestRemarks(t *testing.T) {
+	for _, c := range []struct{ name, script, want string }{
+		{"AreAboveInAndBehind", "-- lockstep: a\nSELECT -- lockstep: b\n1; -- lockstep: c", "a, b, c"},
+		{"CanFillSeveralLinesAbove", "-- lockstep: a\n  --lockstep: b\nSELECT 1", "a, b"},
+		{"EndAtABlankLine", "-- lockstep: a\n\n-- lockstep: b\nSELECT 1", "b"},
+		{"AreNotThoseBehindTheStatementAbove", "SELECT 2; -- lockstep: a\nSELECT 1", ""},
+		{"AreNotThoseOnTheNextLine", "SELECT 1;\n-- lockstep: a\nSELECT 2", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, s := range Parse(c.script).Cut() {
+				if strings.HasPrefix(s.SQL, "SELECT -- ") || strings.HasPrefix(s.SQL, "SELECT 1") {
+					for _, r := range s.Remarks() {
+						got = append(got, r.Words)
+					}
+				}
+			}
+			if got := strings.Join(got, ", "); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestNoTransaction(t *testing.T) {
 	for _, c := range []struct {
 		name, script string

@@ -129,6 +129,53 @@ func (s *Script) append(stmts []Statement, from, end int) []Statement {
 	return append(stmts, Statement{SQL: s.Text[pos:s.Tokens[end-1].End], Pos: pos, Line: line, First: from, End: end, script: s})
 }
 
+// A Remark is a directive about a statement: what follows "lockstep:", and the token.
+type Remark struct {
+	Words string
+	Token int
+}
+
+// Remarks returns the directives that are in the statement, on its last line, or alone on
+// the lines right above it.
+func (s *Statement) Remarks() (remarks []Remark) {
+	script := s.script
+	add := func(i int) {
+		if words, ok := script.Directive(i); ok {
+			remarks = append(remarks, Remark{words, i})
+		}
+	}
+	first := s.First
+	for below := s.Pos; ; first-- {
+		if _, ok := script.Directive(first - 1); !ok {
+			break
+		}
+		above := script.Tokens[first-1]
+		start := strings.LastIndexByte(script.Text[:above.Pos], '\n') + 1
+		if strings.Count(script.Text[above.End:below], "\n") != 1 || strings.TrimSpace(script.Text[start:above.Pos]) != "" {
+			break
+		}
+		below = above.Pos
+	}
+	for i := first; i < s.End; i++ {
+		add(i)
+	}
+	if s.End < len(script.Tokens) && !strings.Contains(script.Text[s.Pos+len(s.SQL):script.Tokens[s.End].Pos], "\n") {
+		add(s.End)
+	}
+	return remarks
+}
+
+// Assumes returns what the statement's directive says that its author takes for granted:
+// "-- lockstep: assumes FACT". It returns "" if there is none.
+func (s *Statement) Assumes() string {
+	for _, r := range s.Remarks() {
+		if fact, ok := strings.CutPrefix(r.Words, "assumes "); ok {
+			return fact
+		}
+	}
+	return ""
+}
+
 // Keyword returns the statement's first word in lower case.
 func (s *Statement) Keyword() string { return Fold(s.script.Token(s.First)) }
 

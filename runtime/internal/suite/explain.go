@@ -84,6 +84,12 @@ func namesNoChanges(t *test) {
 			t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), t.broken(users, unique)), "data.db: 0002-next.sql:1: "+failed)
 		})
 	}
+	t.claim("NamesWhatTheMigrationAssumes", func(t *test) {
+		t.migrate(users)
+		s := t.broken(users, "UPDATE users SET email = NULL; -- lockstep: assumes nothing\n-- lockstep: assumes no two users share a name\n"+unique+"\nSELECT 1; -- lockstep: assumes nothing")
+		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s),
+			"data.db: 0002-next.sql:3: UNIQUE constraint failed: users.name, though the migration assumes no two users share a name; rolled back, still at 0001")
+	})
 	t.claim("NamesNoChangesOfTheMigrationItself", func(t *test) {
 		t.migrate(users)
 		s := t.broken(users, "-- lockstep: no-transaction\nDROP INDEX IF EXISTS u_n;\nUPDATE users SET name = NULL;")
