@@ -1,0 +1,139 @@
+package sqltext
+
+import (
+	"slices"
+	"strings"
+)
+
+// Lost returns the constraints of the table of that name in before that the one in after has
+// in no form, though it has their columns. The foreign keys refer to tables among the objects.
+func Lost(name string, before, after []Object) (lost []string) {
+	was, is := findTable(before, name), findTable(after, name)
+	kept := func(columns ...string) bool {
+		return !slices.ContainsFunc(columns, func(c string) bool { return is.column(c) == nil })
+	}
+	for i := range was.columns {
+		w := &was.columns[i]
+		c := is.column(w.name)
+		if c == nil || c.generated != nil {
+			continue
+		}
+		if was.isNotNull(w) && !is.isNotNull(c) && !is.inKey(c) {
+			lost = append(lost, "NOT NULL of "+w.name)
+		}
+		if was.defaultForm(w) != "null" && is.defaultForm(c) == "null" {
+			lost = append(lost, "DEFAULT "+show(w.value)+" of "+w.name)
+		}
+		if w.collation != "" && c.collation == "" && was.columnCollation(w.name) != "binary" {
+			lost = append(lost, "COLLATE "+w.collation+" of "+w.name)
+		}
+	}
+	switch {
+	case was.primary == nil:
+	case is.primary == nil && kept(was.primary.names()...) && !is.hasKey(was.primary, after):
+		lost = append(lost, was.keyPart("PRIMARY KEY", was.primary).text)
+	case was.primary.autoincrement && is.primary != nil && !is.primary.autoincrement && is.hasRowidAlias():
+		lost = append(lost, "AUTOINCREMENT")
+	}
+	for _, k := range was.unique {
+		if kept(k.names()...) && !is.hasKey(k, after) {
+			lost = append(lost, was.keyPart("UNIQUE", k).text)
+		}
+	}
+	forms := func(t *table) (forms []string) {
+		for _, check := range t.checks {
+			forms = append(forms, t.form(check))
+		}
+		return forms
+	}
+	missing, more := forms(was), forms(is)
+	for i, check := range was.checks {
+		var columns []string
+		for _, l := range check {
+			if c := was.column(Unquote(l.text)); c != nil && l.kind != String {
+				columns = append(columns, c.name)
+			}
+		}
+		another := func(form string) bool { // about the same columns
+			return !slices.Contains(missing, form) && slices.ContainsFunc(columns, func(c string) bool { return strings.Contains(form, quoteFolded(c)) })
+		}
+		if kept(columns...) && !slices.Contains(more, missing[i]) && !slices.ContainsFunc(more, another) {
+			lost = append(lost, "CHECK ("+show(check)+")")
+		}
+	}
+	for _, fk := range was.foreign {
+		same := func(other foreignKey) bool {
+			return slices.ContainsFunc(fk.columns, func(c string) bool {
+				return slices.ContainsFunc(other.columns, func(o string) bool { return Equal(o, c) })
+			})
+		}
+		parent := slices.ContainsFunc(after, func(o Object) bool { return o.Type == "table" && Equal(o.Name, fk.parent) })
+		if parent && kept(fk.columns...) && !slices.ContainsFunc(is.foreign, same) {
+			lost = append(lost, "REFERENCES "+fk.parent+" of "+strings.Join(fk.columns, ", "))
+		}
+	}
+	return lost
+}
+
+// hasKey reports whether a constraint or an index makes columns of the key unique, or all of
+// them with others.
+func (t *table) hasKey(k *key, objects []Object) bool {
+	in := func(columns, others []string) bool {
+		return len(columns) > 0 && !slices.ContainsFunc(columns, func(c string) bool {
+			return !slices.ContainsFunc(others, func(o string) bool { return Equal(o, c) })
+		})
+	}
+	within := func(columns []string) bool { return in(columns, k.names()) || in(k.names(), columns) }
+	if t.primary != nil && within(t.primary.names()) || slices.ContainsFunc(t.unique, func(k *key) bool { return within(k.names()) }) {
+		return true
+	}
+	return slices.ContainsFunc(objects, func(o Object) bool {
+		p := parser{lexemes: lex(o.SQL)}
+		p.expect("create")
+		kind, _, unique := p.object()
+		if kind != "index" || !unique || !Equal(o.Table, t.name) {
+			return false
+		}
+		p.expect("on")
+		p.name()
+		var columns []string
+		for _, l := range p.group() {
+			if t.column(Unquote(l.text)) != nil {
+				columns = append(columns, Unquote(l.text))
+			}
+		}
+		return within(columns) && !p.peek("where")
+	})
+}
+
+func (k *key) names() (names []string) {
+	for _, c := range k.columns {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// RowidAlias returns the column of a table that is its rowid, or "".
+//
+// https://sqlite.org/lang_createtable.html#rowids_and_the_integer_primary_key
+func RowidAlias(o Object) string {
+	if t, ok := parseTable(lex(o.SQL)); ok && t.hasRowidAlias() {
+		return t.primary.columns[0].name
+	}
+	return ""
+}
+
+// TriggerColumns returns the columns after UPDATE OF in a CREATE TRIGGER statement.
+func TriggerColumns(create string) (columns []string) {
+	p := parser{lexemes: lex(create)}
+	for !p.done() && !p.peek("on") && !p.peek("begin") {
+		if !p.accept("update", "of") {
+			p.next()
+			continue
+		}
+		for columns = append(columns, p.name()); p.accept(","); {
+			columns = append(columns, p.name())
+		}
+	}
+	return columns
+}
