@@ -286,7 +286,13 @@ func (r *restoring) put(like string, f func() error) error {
 // to it get other names: SQLite would read its journal as that of the copy. At each moment
 // there is a file of the name, unless the file system has no links.
 func (r *restoring) displace() (err error) {
-	aside := r.file + "." + time.Now().UTC().Format(backupfile.TimeLayout) + ".damaged"
+	aside := ""
+	for at := time.Now().UTC(); ; at = at.Add(time.Second) {
+		aside = r.file + "." + at.Format(backupfile.TimeLayout) + ".damaged"
+		if _, err := os.Lstat(aside); err != nil {
+			break
+		} // otherwise it was made within the same second
+	}
 	var named []string
 	defer func() {
 		if err == nil {

@@ -3,8 +3,6 @@
 package drivertest
 
 import (
-	"fmt"
-	"net/url"
 	"testing"
 
 	_ "github.com/mattn/go-sqlite3"
@@ -21,21 +19,6 @@ func TestMattn(t *testing.T) {
 		ReadsOnConnect: true,
 		Shared:         func(name string) string { return "file:" + name + "?mode=memory&cache=shared" },
 	})
-}
-
-func mattn(path string, s suite.Settings) string {
-	// Without it the driver would wait for locks for five seconds.
-	query := url.Values{"_busy_timeout": {fmt.Sprint(s.BusyTimeout.Milliseconds())}}
-	if s.ForeignKeys {
-		query.Set("_foreign_keys", "1")
-	}
-	if s.Journal != "" {
-		query.Set("_journal_mode", s.Journal)
-	}
-	if s.ReadOnly {
-		query.Set("mode", "ro")
-	}
-	return "file:" + path + "?" + query.Encode()
 }
 
 func BenchmarkMattnTx(b *testing.B) {

@@ -27,10 +27,11 @@ type Tree map[string][]byte
 // WriteTo makes the files in an empty folder.
 func (t Tree) WriteTo(dir string) error {
 	for _, name := range slices.Sorted(maps.Keys(t)) { // folders come before what is in them
-		path := filepath.Join(dir, name)
-		err := os.WriteFile(path, t[name], 0o600)
+		path, err := filepath.Join(dir, name), error(nil)
 		if strings.HasSuffix(name, "/") {
 			err = os.Mkdir(path, 0o700)
+		} else {
+			err = os.WriteFile(path, t[name], 0o600)
 		}
 		if err != nil {
 			return err

@@ -186,6 +186,9 @@ func (l *Log) Remove(path string) {
 
 // Mark notes what the program has said by now.
 func (l *Log) Mark(text string) {
+	if l == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ops = append(l.ops, Op{Kind: Mark, Path: text})

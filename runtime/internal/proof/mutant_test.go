@@ -66,32 +66,77 @@ func (c mutantConn) CheckNamedValue(v *driver.NamedValue) (err error) {
 	return err
 }
 
+// notices fails the test if a loss of power does no harm.
+func (l *lossOfPower) notices(t *testing.T) {
+	t.Helper()
+	var n powerdisk.Tried
+	if faults := l.faults(t, powerdisk.Sampling{Seed: *seed, Draws: 10}, &n, 1); len(faults) == 0 {
+		t.Errorf("noticed nothing: %+v\n%s", n, l.log)
+	} else {
+		t.Logf("%.200s", faults[0])
+	}
+}
+
 // TestProofNoticesLossOfPower has power lost on a lockstep that cannot stand it.
 func TestProofNoticesLossOfPower(t *testing.T) {
-	notices := func(t *testing.T, l *lossOfPower) {
-		var n powerdisk.Tried
-		if faults := l.faults(t, powerdisk.Sampling{Seed: *seed, Draws: 10}, &n, 1); len(faults) == 0 {
-			t.Errorf("noticed nothing: %+v", n)
-		} else {
-			t.Logf("%.200s", faults[0])
-		}
-	}
 	for _, settings := range [][]string{nil, {"_pragma=journal_mode(wal)"}} {
 		u := &upgradeOnDisk{from: 1, settings: append(settings, "_pragma=cache_size(5)")}
 		name := strings.Repeat("WAL", len(settings))
 		t.Run("ThatSynchronizesNothing"+name, func(t *testing.T) {
 			l := u.record(t, ncruces(t))
 			l.log = l.log.Without(func(op powerdisk.Op) bool { return op.Kind == powerdisk.Sync || op.Kind == powerdisk.SyncFolder })
-			notices(t, l)
+			l.notices(t)
 		})
 		t.Run("ThatWritesTheVersionOutsideOfTheTransaction"+name, func(t *testing.T) {
 			u.settings = settings
-			notices(t, u.record(t, mutation(func(q string) []string {
+			u.record(t, mutation(func(q string) []string {
 				if strings.HasPrefix(q, "UPDATE main._meta") {
 					return []string{"COMMIT", q, "BEGIN"}
 				}
 				return []string{q}
-			}).open))
+			}).open).notices(t)
+		})
+	}
+}
+
+// TestProofNoticesLossOfFiles has a program leave out one kind of sync.
+func TestProofNoticesLossOfFiles(t *testing.T) {
+	needsTracing(t)
+	for _, c := range []struct {
+		claim, work, journal string
+		leaves               func(before, op powerdisk.Op) bool
+	}{
+		{"ThatDoesNotSynchronizeTheBackup", "Backup", "delete", func(_, op powerdisk.Op) bool {
+			return op.Kind == powerdisk.Sync && strings.HasSuffix(op.Path, "-part/copy.db")
+		}},
+		{"ThatDoesNotSynchronizeTheBackupOfAnUpgrade", "UpgradeWithBackup", "delete", func(_, op powerdisk.Op) bool {
+			return op.Kind == powerdisk.Sync && strings.HasSuffix(op.Path, "-part/copy.db")
+		}},
+		{"ThatDoesNotSynchronizeTheFolderOfTheBackup", "Backup", "delete", func(before, op powerdisk.Op) bool {
+			return op.Kind == powerdisk.SyncFolder && before.Kind == powerdisk.Link
+		}},
+		// (In an upgrade, SQLite synchronizes the folder before it changes the database.)
+		{"ThatDoesNotSynchronizeTheFolderOfWhatIsRestored", "RestoreOfNothing", "", func(_, op powerdisk.Op) bool {
+			return op.Kind == powerdisk.SyncFolder
+		}},
+		{"ThatDoesNotSynchronizeTheLogOfWhatIsReplaced", "UpgradeByScript", "wal", func(_, op powerdisk.Op) bool {
+			return op.Kind == powerdisk.Sync && op.Path == "data.db-wal"
+		}},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			for _, w := range works() {
+				if w.name != c.work || w.journal != c.journal {
+					continue
+				}
+				l := w.record(t)
+				var before powerdisk.Op
+				l.log = l.log.Without(func(op powerdisk.Op) bool {
+					leaves := c.leaves(before, op)
+					before = op
+					return leaves
+				})
+				l.notices(t)
+			}
 		})
 	}
 }

@@ -1,0 +1,277 @@
+package proof_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/powerdisk"
+	"github.com/lockstep-db/lockstep/runtime/internal/powerdisk/systemcalls"
+)
+
+// A work is what a program does to a database and the files beside it.
+type work struct {
+	name    string
+	journal string
+	program func(t testing.TB, path string) *program
+	prepare func(t testing.TB, path string) // makes the folder
+	kept    bool                            // a new database has a backup of the old one beside it
+	made    bool                            // the program makes a backup, if it is done
+	lasting bool                            // what was done is not lost
+
+	folder  string // what prepare made
+	damaged string // the database in there, if it is none
+	allowed []string
+	backup  string // what each backup holds
+	run     *program
+}
+
+func works() (all []*work) {
+	upgrade := func(t testing.TB, path string) *program { return newProgram(t, schemaOf(t, shop, 4), path) }
+	withBackup := func(t testing.TB, path string) *program {
+		p := upgrade(t, path)
+		p.Keep = 2
+		return p
+	}
+	scripts := func(t testing.TB, path string) *program { return newProgram(t, scriptSchema(t), path) }
+	restore := func(_ testing.TB, path string) *program {
+		return &program{Work: "restore", Path: path, Backup: filepath.Join(filepath.Dir(path), "old", "backup.db"), Force: true}
+	}
+	backup := func(_ testing.TB, path string) *program { return &program{Work: "backup", Path: path} }
+	for _, journal := range []string{"delete", "wal"} {
+		old := func(t testing.TB, path string) {
+			databaseAt(t, filepath.Dir(path), shop, 1, "_pragma=journal_mode("+journal+")")
+		}
+		toRestore := func(prepare func(t testing.TB, path string)) func(t testing.TB, path string) {
+			return func(t testing.TB, path string) {
+				prepare(t, path)
+				from := databaseAt(t, newFolder(t), shop, 4)
+				dir := filepath.Join(filepath.Dir(path), "old")
+				if err := errors.Join(os.Mkdir(dir, 0o700), os.Rename(from, filepath.Join(dir, "backup.db"))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		all = append(all,
+			&work{name: "Upgrade", journal: journal, program: upgrade, prepare: old, lasting: journal == "wal"},
+			&work{name: "UpgradeWithBackup", journal: journal, program: withBackup, prepare: old, kept: true, lasting: journal == "wal"},
+			&work{name: "UpgradeByScript", journal: journal, program: scripts, prepare: old, lasting: journal == "wal"},
+			&work{name: "Backup", journal: journal, program: backup, prepare: old, made: true},
+			&work{name: "Restore", journal: journal, program: restore, prepare: toRestore(old), kept: true, lasting: true})
+		if journal == "delete" {
+			damaged := func(t testing.TB, path string) {
+				if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all = append(all,
+				&work{name: "RestoreOfNothing", program: restore, prepare: toRestore(func(testing.TB, string) {}), lasting: true},
+				&work{name: "RestoreByForce", program: restore, prepare: toRestore(damaged), lasting: true})
+		}
+	}
+	return all
+}
+
+// scriptSchema returns what a program expects that has a script among the migrations of shop.
+func scriptSchema(t testing.TB) *lockstep.Schema {
+	t.Helper()
+	dir := t.TempDir()
+	for i, f := range txtar.Parse([]byte(shop)).Files {
+		name := f.Name
+		if i > 0 {
+			name = fmt.Sprintf("%04d%s", i+2, name[4:])
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), f.Data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "0002-script.sh"), []byte("set -e\ntest -s \"$1\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	result, err := gen.Load(t.Context(), dir, gen.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result.Schema
+}
+
+// begin makes the folder of which copies are worked on, and finds out what may become of it.
+func (w *work) begin(t testing.TB) {
+	t.Helper()
+	w.folder = newFolder(t)
+	path := filepath.Join(w.folder, "data.db")
+	w.prepare(t, path)
+	w.run = w.program(t, path)
+	w.allowed = nil
+	if old, err := holds(copied(t, w.folder)); err == nil {
+		w.allowed, w.backup = []string{old}, old
+	} else if text, e := os.ReadFile(path); e == nil {
+		w.allowed, w.damaged = []string{"damaged"}, string(text)
+	} else {
+		w.allowed = []string{""} // there is no database
+	}
+	newest := copied(t, w.folder)
+	if err := w.here(newest).run(false); err != nil {
+		t.Fatal(err)
+	}
+	w.allowed = append(w.allowed, must(t)(holds(newest)))
+}
+
+// here returns the program with another folder.
+func (w *work) here(path string) *program {
+	p := w.run.at(path)
+	if p.Backup != "" {
+		p.Backup = filepath.Join(filepath.Dir(path), "old", "backup.db")
+	}
+	return p
+}
+
+// copied returns the path of the database in a copy of a folder.
+func copied(t testing.TB, folder string) string {
+	t.Helper()
+	dir := newFolder(t)
+	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "data.db")
+}
+
+// inspect returns what is wrong with the files in a folder.
+func (w *work) inspect(dir string, said []string) error {
+	path := filepath.Join(dir, "data.db")
+	backups, err := lockstep.Backups(path)
+	if err != nil {
+		return err
+	}
+	for _, b := range backups {
+		if got, err := holds(b.Path); err != nil || got != w.backup {
+			return fmt.Errorf("what has the name of a backup is none: %w\n%s", err, got)
+		}
+	}
+	isDone := slices.Contains(said, done)
+	if len(backups) == 0 && w.made && isDone {
+		return errors.New("the backup that was made is lost")
+	}
+	if w.kept && len(backups) == 0 {
+		if got, err := holds(path); err == nil && got != w.backup {
+			return errors.New("the database is new, and there is no backup of the old one")
+		}
+	}
+	if w.damaged != "" {
+		here, _ := os.ReadFile(path)
+		aside, _ := filepath.Glob(path + ".*.damaged")
+		for _, name := range aside {
+			if text, _ := os.ReadFile(name); string(text) == w.damaged {
+				here = text
+			}
+		}
+		if string(here) != w.damaged {
+			return errors.New("the damaged database is lost")
+		}
+	}
+	if w.run.Backup != "" {
+		if got, err := holds(filepath.Join(dir, "old", "backup.db")); err != nil || got != w.allowed[len(w.allowed)-1] {
+			return fmt.Errorf("the backup that is restored has changed: %w\n%s", err, got)
+		}
+	}
+	return nil
+}
+
+// restart does the work again, and returns an error if something is left beside the database
+// then that nobody asked for. (What scripts left, a start removes if it gets the lock within a
+// tenth of a second.)
+func (w *work) restart(path string) error {
+	before, _ := holds(path)
+	var left error
+	for range 3 {
+		if err := w.here(path).run(false); err != nil {
+			return err
+		}
+		if left = w.leavesNothing(path, before); left == nil {
+			break
+		}
+	}
+	return left
+}
+
+func (w *work) leavesNothing(path, before string) error {
+	backups, _ := lockstep.Backups(path)
+	for name := range strings.SplitSeq(beside(path), " ") {
+		isBackup := slices.ContainsFunc(backups, func(b lockstep.Backup) bool { return filepath.Base(b.Path) == name })
+		// The next backup removes what is left of one.
+		isPart := strings.HasSuffix(name, ".backup-part") && w.run.Work == "migrate" && before == w.allowed[len(w.allowed)-1]
+		if name != "data.db" && name != "old" && !isBackup && !isPart && !strings.Contains(name, ".damaged") {
+			return fmt.Errorf("beside the database is %s", name)
+		}
+	}
+	return nil
+}
+
+// TestProofLossOfFiles has the machine die while files are made, linked, renamed and removed
+// besides what SQLite does.
+func TestProofLossOfFiles(t *testing.T) {
+	needsTracing(t)
+	for _, w := range works() {
+		if !*long && (w.journal == "wal" || w.name == "Upgrade") {
+			continue
+		}
+		t.Run(w.name+"/"+w.journal, func(t *testing.T) {
+			l := w.record(t)
+			var n powerdisk.Tried
+			for _, fault := range l.faults(t, sampling(1, 0), &n, 3) {
+				t.Error(fault)
+			}
+			if t.Failed() {
+				t.Logf("\n%s", l.log)
+			}
+			t.Logf("%+v", n)
+			countCrashes(n)
+		})
+	}
+}
+
+func needsTracing(t testing.TB) {
+	t.Helper()
+	if err := systemcalls.Supported(); err != nil {
+		t.Skip(err)
+	}
+}
+
+// record does the work once, in a program that is watched.
+func (w *work) record(t testing.TB) *lossOfPower {
+	t.Helper()
+	w.begin(t)
+	path := copied(t, w.folder)
+	log, err := powerdisk.New(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := &systemcalls.Tracer{Root: filepath.Dir(path), Log: log}
+	if stderr, err := w.trace(t, path, trace); err != nil {
+		t.Fatalf("%v: %s", err, stderr)
+	}
+	return &lossOfPower{log: log, allowed: w.allowed, damaged: w.damaged, lasting: w.lasting, inspect: w.inspect, restart: w.restart}
+}
+
+// trace does the work in another process.
+func (w *work) trace(t testing.TB, path string, trace *systemcalls.Tracer) (stderr string, err error) {
+	t.Helper()
+	out, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := w.here(path).command(t)
+	cmd.Stderr = out
+	err = trace.Run(cmd)
+	text, _ := os.ReadFile(out.Name())
+	return string(text), err
+}
