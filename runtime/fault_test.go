@@ -79,6 +79,30 @@ func TestSlowDisk(t *testing.T) {
 	})
 }
 
+// A commit whose sync fails is in the WAL, whole. Who opens the database after that without
+// the connection's knowledge finds it.
+func TestFailingLog(t *testing.T) {
+	t.Run("MayHoldTheCommit", func(t *testing.T) {
+		disk, unregister := faultvfs.Register(t.Name())
+		t.Cleanup(unregister)
+		path := fileAt(t, shop, 1, "_pragma=journal_mode(wal)")
+		db := connect(t, path, "vfs="+t.Name(), "_pragma=busy_timeout(0)")
+		if err := db.Ping(); err != nil {
+			t.Fatal(err)
+		}
+		disk.Fail(faultvfs.Fault{Ops: 1<<faultvfs.Sync | 1<<faultvfs.Delete, At: 2, Lasting: true, Code: sqlite3.IOERR}) // 1 is of the header
+		err := lockstep.Migrate(t.Context(), db, schema(t, shop, 5))
+		want := path + ": disk I/O error; the COMMIT may have taken effect: at 0001 or 0005"
+		if got := fmt.Sprint(err); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		db.Close()
+		if got := contents(t, path); got != contents(t, fileAt(t, shop, 5)) {
+			t.Errorf("got\n%s", got)
+		}
+	})
+}
+
 // interrupted is an upgrade that can be tried again and again.
 type interrupted struct {
 	testing.TB

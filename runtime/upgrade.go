@@ -191,7 +191,10 @@ func (g *gate) commit(ctx context.Context, v Version, commit func(context.Contex
 		return true, err
 	}
 	if !now.managed || now.version != v {
-		return false, err
+		// A commit that a WAL holds whole, but that could not be synchronized, takes effect if the
+		// process or the disk dies before the next write takes its place.
+		journal, _ := g.conn.setting(ctx, setting{pragma: "main.journal_mode"})
+		return journal == "wal" && sqlite.Code(err)&0xff == 10, err // SQLITE_IOERR
 	}
 	g.log.Warn("COMMIT took effect, though it reported an error", "database", g.conn.file, "error", err)
 	return false, nil
