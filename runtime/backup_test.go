@@ -78,8 +78,8 @@ func (b *backupOnDisk) try(t *testing.T, what string, fail func()) (saved bool) 
 	return saved
 }
 
-// TestBackupOnFailingDisk makes each operation of an upgrade with a backup fail in turn.
-func TestBackupOnFailingDisk(t *testing.T) {
+// TestProofBackupOnFailingDisk makes each operation of an upgrade with a backup fail in turn.
+func TestProofBackupOnFailingDisk(t *testing.T) {
 	b := newBackupOnDisk(t)
 	b.try(t, "nothing fails", func() {})
 	for _, code := range []sqlite3.ErrorCode{sqlite3.IOERR, sqlite3.FULL} {
@@ -118,7 +118,7 @@ func TestBackupOnFailingDisk(t *testing.T) {
 	})
 }
 
-func TestBackupByProcesses(t *testing.T) {
+func TestProofBackupByProcesses(t *testing.T) {
 	s := schema(t, shop, 5)
 	old := contents(t, fileAt(t, shop, 2))
 	t.Run("IsMadeOnceThoughSixteenStartAtOnce", func(t *testing.T) {

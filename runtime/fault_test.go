@@ -18,10 +18,10 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/internal/faultvfs"
 )
 
-// TestFailingDisk lets each operation of an upgrade fail in turn: afterwards the
+// TestProofFailingDisk lets each operation of an upgrade fail in turn: afterwards the
 // database is what it was or what it was to become, no connection of the pool is
 // left in another state, and the next start succeeds.
-func TestFailingDisk(t *testing.T) {
+func TestProofFailingDisk(t *testing.T) {
 	for _, test := range []struct {
 		claim  string
 		fault  faultvfs.Fault
@@ -50,7 +50,7 @@ func TestFailingDisk(t *testing.T) {
 	}
 }
 
-func TestFullDisk(t *testing.T) {
+func TestProofFullDisk(t *testing.T) {
 	t.Run("LeavesOldOrNewWhereverItIsFull", func(t *testing.T) {
 		forEachUpgrade(t, func(u *interrupted) {
 			const unit = 1000
@@ -81,7 +81,7 @@ func TestSlowDisk(t *testing.T) {
 
 // A commit whose sync fails is in the WAL, whole. Who opens the database after that without
 // the connection's knowledge finds it.
-func TestFailingLog(t *testing.T) {
+func TestProofFailingLog(t *testing.T) {
 	t.Run("MayHoldTheCommit", func(t *testing.T) {
 		disk, unregister := faultvfs.Register(t.Name())
 		t.Cleanup(unregister)

@@ -84,8 +84,8 @@ func (p *program) start(t *testing.T, n int) (processes []*barrier.Process, rele
 	return barrier.Start(t, n, programVar, p)
 }
 
-// TestProcesses has sixteen programs start at once on one file.
-func TestProcesses(t *testing.T) {
+// TestProofProcesses has sixteen programs start at once on one file.
+func TestProofProcesses(t *testing.T) {
 	const programs = 16
 	runs := 1
 	if *long {
@@ -127,8 +127,8 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestKill kills programs as they upgrade, while another one reads.
-func TestKill(t *testing.T) {
+// TestProofKill kills programs as they upgrade, while another one reads.
+func TestProofKill(t *testing.T) {
 	rounds := 2
 	if *long {
 		rounds = 60

@@ -53,16 +53,18 @@ func TestMain(m *testing.M) {
 	os.Stdout.WriteString("done")
 }
 
-// A program upgrades a ledger.
+// A program upgrades a ledger, or a database of the migrations in a folder.
 type program struct {
 	Driver, DSN string
 	Schema      *lockstep.Schema
+	Dir         string
 }
 
 func (p program) upgrade() error {
-	p.Schema.Files = ledger
-	if len(p.Schema.Migrations) == 1 {
-		p.Schema.Files = fstest.MapFS{"0001-accounts.sql": ledger["0001-accounts.sql"]}
+	if p.Dir != "" {
+		p.Schema.Files = os.DirFS(p.Dir)
+	} else if p.Schema.Files == nil {
+		p.Schema.Files = ledger
 	}
 	db, err := sql.Open(p.Driver, p.DSN)
 	if err != nil {
@@ -117,7 +119,7 @@ func losesPower(t *testing.T, name string, dsn func(path string) string) {
 	}
 	path := filepath.Join(dir, "data.db")
 	first := fixture.Schema(t, name, fstest.MapFS{"0001-accounts.sql": ledger["0001-accounts.sql"]})
-	if err := (program{name, dsn(path), first}).upgrade(); err != nil {
+	if err := (program{name, dsn(path), first, ""}).upgrade(); err != nil {
 		t.Fatal(err)
 	}
 	old, err := holds(name, dsn(path))
@@ -130,7 +132,7 @@ func losesPower(t *testing.T, name string, dsn func(path string) string) {
 	}
 	schema := fixture.Schema(t, name, ledger)
 	schema.Files = nil
-	text, err := json.Marshal(program{name, dsn(path), schema})
+	text, err := json.Marshal(program{name, dsn(path), schema, ""})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +155,7 @@ func losesPower(t *testing.T, name string, dsn func(path string) string) {
 		if got, err := holds(name, dsn(path)); err != nil || got != old && got != newest {
 			t.Errorf("%s: got %s, %v", crash.When, got, err)
 		}
-		if err := (program{name, dsn(path), schema}).upgrade(); err != nil {
+		if err := (program{name, dsn(path), schema, ""}).upgrade(); err != nil {
 			t.Errorf("%s: the next start: %v", crash.When, err)
 		}
 		os.RemoveAll(dir)

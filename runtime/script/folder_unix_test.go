@@ -90,12 +90,12 @@ func TestLeftovers(t *testing.T) {
 	})
 }
 
-// TestFullDisk has a file grow too large, sooner and later: in a process of its own, because
+// TestProofFullDisk has a file grow too large, sooner and later: in a process of its own, because
 // the limit is also that of the file in which go test has the process note what it reads.
-func TestFullDisk(t *testing.T) {
+func TestProofFullDisk(t *testing.T) {
 	const own = "LOCKSTEP_TEST_FULL_DISK"
 	if os.Getenv(own) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestFullDisk$")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestProofFullDisk$")
 		cmd.Env = append(os.Environ(), own+"=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)

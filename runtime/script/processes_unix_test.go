@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestProcesses has sixteen programs start at once on one file.
-func TestProcesses(t *testing.T) {
+// TestProofProcesses has sixteen programs start at once on one file.
+func TestProofProcesses(t *testing.T) {
 	for _, journal := range []string{"delete", "wal"} {
 		t.Run("RunTheScriptOnce/"+journal, func(t *testing.T) {
 			path := shopAt(t, 2, journal)
@@ -39,8 +39,8 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestKill kills programs as they upgrade, while another one reads.
-func TestKill(t *testing.T) {
+// TestProofKill kills programs as they upgrade, while another one reads.
+func TestProofKill(t *testing.T) {
 	rounds := 2
 	if *long {
 		rounds = 50 // in each journal mode
