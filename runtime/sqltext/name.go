@@ -54,6 +54,14 @@ func isInternal(name string) bool {
 	return strings.HasPrefix(Fold(name), "sqlite_") || IsOurs(name)
 }
 
+// Plain returns the name as people write it: in quotes only where it needs them.
+func Plain(name string) string {
+	if isBare(Fold(name)) {
+		return name
+	}
+	return Quote(name)
+}
+
 // isBare reports whether the name, which is in lower case, means the same without
 // quotes.
 func isBare(name string) bool {

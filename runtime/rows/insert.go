@@ -1,0 +1,384 @@
+package rows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A variant is what a row is like.
+type variant int
+
+const (
+	full  variant = iota // everything is set
+	nulls                // NULL wherever it is allowed
+	twin                 // like the first row
+	upper                // like the first row, in upper case
+	blank                // like the first row, with a trailing blank in texts
+	zero                 // like the first row, with empty texts and zeros
+	odd                  // like the first row, with values of types that nobody writes
+)
+
+// fillOrdinary fills a table that is not virtual. It returns why it is empty, or "".
+func (f *filler) fillOrdinary(t *table, withOdd bool) (reason string, err error) {
+	for _, p := range f.promised[t] {
+		if _, err := f.addRow(t, full, p); err != nil {
+			return "", err
+		}
+	}
+	variants := []variant{full, full, twin, upper, blank, zero}
+	if slices.ContainsFunc(t.columns, func(c *column) bool { return c.nullable }) {
+		variants = slices.Insert(variants, 2, nulls)
+	}
+	if withOdd && !t.strict {
+		variants = append(variants, odd)
+	}
+	for _, v := range variants {
+		refused, err := f.addRow(t, v, nil)
+		if err != nil {
+			return "", err
+		}
+		if t.made == 0 {
+			return refused, nil
+		}
+	}
+	if !t.counts {
+		return "", nil
+	}
+	if refused, err := f.addRow(t, full, nil); refused != "" || err != nil {
+		return "", err
+	}
+	table, id := sqltext.Plain(t.name), sqltext.Plain(t.rowid)
+	return "", f.insert(t, fmt.Sprintf("DELETE FROM %s WHERE %s = (SELECT max(%s) FROM %s)", table, id, id, table))
+}
+
+// A row is one that is being made.
+type row struct {
+	*table
+	variant
+	values []string // as SQL
+	chosen []int    // the candidates of the values
+	pinned []bool
+}
+
+// addRow adds a row in which some columns have given values. It returns what SQLite says
+// if it refuses all that were tried.
+func (f *filler) addRow(t *table, v variant, pinned map[string]string) (refused string, err error) {
+	limit := 150
+	if t.made == 0 {
+		limit = 1000
+	}
+	const restart = 100 // INSERTs
+	var r *row
+	for i := range limit {
+		if i%restart == 0 {
+			if r, refused, err = f.begin(t, v, pinned); refused != "" || err != nil {
+				return refused, err
+			}
+		}
+		err := f.insert(t, r.statement())
+		if err == nil {
+			f.keep(r)
+			return "", nil
+		}
+		if f.ctx.Err() != nil {
+			return "", f.ctx.Err()
+		}
+		refused = sqlite.Sentence(err)
+		f.change(r, refused)
+	}
+	return refused, nil
+}
+
+// keep notes a row that SQLite has taken.
+func (f *filler) keep(r *row) {
+	if r.made == 0 {
+		r.first = r.values
+		for i, c := range r.columns {
+			c.chosen = r.chosen[i]
+		}
+	}
+	r.made++
+	for _, k := range r.keys {
+		if k.pending == nil {
+			continue
+		}
+		promise := map[string]string{}
+		for i, name := range k.from {
+			promise[sqltext.Fold(k.to[i])] = r.values[r.index(name)]
+		}
+		same := func(other map[string]string) bool { return fmt.Sprint(other) == fmt.Sprint(promise) }
+		if !strings.Contains(fmt.Sprint(promise), "NULL") && !slices.ContainsFunc(f.promised[k.pending], same) {
+			f.promised[k.pending] = append(f.promised[k.pending], promise)
+		}
+	}
+}
+
+// begin returns a row of the variant to begin the search with, or why there can be none.
+func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, refused string, err error) {
+	r = &row{table: t, variant: v, values: make([]string, len(t.columns)), chosen: make([]int, len(t.columns)), pinned: make([]bool, len(t.columns))}
+	for i, c := range t.columns {
+		value, ok := pinned[sqltext.Fold(c.name)]
+		switch {
+		case ok:
+			r.values[i], r.pinned[i] = value, true
+		case v == nulls && c.nullable:
+			r.values[i] = "NULL"
+		case v > nulls:
+			r.values[i], r.chosen[i] = f.vary(c, v, t.first[i], sqltext.Equal(c.name, t.rowid)), c.chosen
+		default:
+			f.choose(r, i, c.chosen)
+		}
+	}
+	for _, k := range t.keys {
+		if err := f.readTuples(t, k); err != nil {
+			return nil, "", err
+		}
+		if v > full {
+			continue // the first row's, or NULL
+		}
+		if !f.refer(r, k, t.made) {
+			return nil, "no row of " + k.parent + " to refer to", nil
+		}
+	}
+	return r, "", nil
+}
+
+// vary returns a value of the first row as the variant has it.
+func (f *filler) vary(c *column, v variant, value string, rowid bool) string {
+	text := strings.HasPrefix(value, "'")
+	switch {
+	case c.key != nil || rowid || value == "NULL":
+	case v == odd && text:
+		f.n++
+		return blob(f.n)
+	case v == odd && c.kind != "" && !strings.HasPrefix(value, "x"):
+		f.n++
+		return literal(fmt.Sprint("odd ", f.n))
+	case !c.free:
+	case v == upper && text:
+		return strings.ToUpper(value)
+	case v == blank && text:
+		return value[:len(value)-1] + " '"
+	case v == zero && text:
+		return "''"
+	case v == zero:
+		return "0"
+	}
+	return value
+}
+
+// choose gives column i a new value of a candidate.
+func (f *filler) choose(r *row, i, candidate int) {
+	f.n++
+	r.chosen[i] = candidate
+	r.values[i] = r.columns[i].candidates[candidate](f.n)
+}
+
+// index returns the number of the column of that name.
+func (t *table) index(name string) int {
+	return slices.IndexFunc(t.columns, func(c *column) bool { return sqltext.Equal(c.name, name) })
+}
+
+// statement returns the INSERT.
+func (r *row) statement() string {
+	if len(r.columns) == 0 { // all are generated
+		return "INSERT INTO " + sqltext.Plain(r.name) + " DEFAULT VALUES"
+	}
+	names := make([]string, len(r.columns))
+	for i, c := range r.columns {
+		names[i] = sqltext.Plain(c.name)
+	}
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", sqltext.Plain(r.name), strings.Join(names, ", "), strings.Join(r.values, ", "))
+}
+
+// readTuples reads to what rows a foreign key can refer.
+func (f *filler) readTuples(t *table, k *key) error {
+	parent := f.tables[sqltext.Fold(k.parent)]
+	if k.tuples != nil && parent != t {
+		return nil
+	}
+	k.tuples, k.pending = nil, nil
+	if len(k.to) != len(k.from) {
+		return nil
+	}
+	var quoted, set []string
+	for _, name := range k.to {
+		quoted = append(quoted, "quote("+sqltext.Quote(name)+")")
+		set = append(set, sqltext.Quote(name)+" IS NOT NULL")
+	}
+	found, err := f.query(fmt.Sprintf("SELECT DISTINCT %s FROM %s WHERE %s LIMIT 20", strings.Join(quoted, ", "), sqltext.Quote(k.parent), strings.Join(set, " AND ")))
+	if err != nil {
+		return f.ctx.Err() // such as a parent that does not exist
+	}
+	if k.tuples = found; len(found) == 0 && parent != nil && parent != t && parent.empty == "" {
+		if done, begun := f.done[parent]; begun && !done {
+			k.pending = parent
+		}
+	}
+	return nil
+}
+
+// refer makes the foreign key of the row refer to one of the rows that it can refer to, the
+// nth if there are so many, or to none.
+func (f *filler) refer(r *row, k *key, n int) bool {
+	set := func(tuple []string) {
+		for i, name := range k.from {
+			if at := r.index(name); at >= 0 && !r.pinned[at] {
+				r.values[at] = tuple[i]
+			}
+		}
+	}
+	// What a foreign key of more columns, or a promise, has set stays.
+	given := func(name string) bool {
+		at := r.index(name)
+		return at < 0 || r.pinned[at] || r.columns[at].key != k
+	}
+	var fits [][]string
+	for _, tuple := range k.tuples {
+		fit := true
+		for i, name := range k.from {
+			if at := r.index(name); at >= 0 && given(name) && r.values[at] != tuple[i] {
+				fit = false
+			}
+		}
+		if fit {
+			fits = append(fits, tuple)
+		}
+	}
+	if len(fits) > 0 {
+		set(fits[n%len(fits)])
+		return true
+	}
+	for _, name := range k.from {
+		if at := r.index(name); at >= 0 && (r.columns[at].nullable && !r.pinned[at] || r.values[at] == "NULL") {
+			r.values[at] = "NULL"
+			return true
+		}
+	}
+	tuple := make([]string, len(k.from))
+	for i := range k.from {
+		switch {
+		case len(k.to) != len(k.from):
+			return false
+		case sqltext.Equal(k.parent, r.name): // to itself
+			at := r.index(k.to[i])
+			if at < 0 {
+				return false
+			}
+			tuple[i] = r.values[at]
+		case k.pending != nil:
+			c := k.pending.column(k.to[i])
+			if c == nil {
+				return false
+			}
+			f.n++
+			tuple[i] = c.candidates[0](f.n)
+		default:
+			return false
+		}
+	}
+	set(tuple)
+	return true
+}
+
+// change gives another value to one of the columns of which SQLite complains.
+func (f *filler) change(r *row, sentence string) {
+	involved := f.involved(r.table, sentence)
+	involved = slices.DeleteFunc(involved, func(i int) bool { return r.pinned[i] })
+	if len(involved) == 0 {
+		return
+	}
+	i := involved[r.random.IntN(len(involved))]
+	c := r.columns[i]
+	differ := strings.HasPrefix(sentence, "UNIQUE")
+	switch {
+	case c.key != nil:
+		f.refer(r, c.key, r.random.IntN(20))
+	case r.variant > full && !differ && r.first != nil && r.values[i] != r.first[i]:
+		r.values[i], r.chosen[i] = r.first[i], c.chosen
+	case differ && r.random.IntN(4) > 0:
+		f.choose(r, i, r.chosen[i])
+	default:
+		f.choose(r, i, r.random.IntN(len(c.candidates)))
+	}
+	for _, k := range r.keys { // to itself, or of fewer columns
+		if sqltext.Equal(k.parent, r.name) && len(k.tuples) == 0 || k != c.key && c.key != nil {
+			f.refer(r, k, 0)
+		}
+	}
+}
+
+// involved returns the columns that SQLite's sentence is about. If that cannot be told, they
+// are those that have to do with an expression, or all.
+func (f *filler) involved(t *table, sentence string) (involved []int) {
+	kind, rest, _ := strings.Cut(sentence, ": ")
+	names := map[string]bool{}
+	add := func(more map[string]bool) {
+		for name := range more {
+			names[name] = true
+		}
+	}
+	switch {
+	case strings.HasPrefix(kind, "CHECK"):
+		said := partsOf("CREATE TABLE x (" + rest + ")")
+		for _, p := range t.parts {
+			if p.check && (p.name == sqltext.Fold(rest) || len(said) > 0 && p.text == said[0].text) {
+				add(p.names)
+			}
+		}
+	case strings.HasPrefix(rest, "index '"):
+		for _, o := range f.objects {
+			if o.Type == "index" && rest == "index '"+o.Name+"'" {
+				add(namesIn(o.SQL))
+			}
+		}
+	default: // NOT NULL and UNIQUE name columns, and so does a STRICT table
+		for _, p := range t.parts {
+			if !p.check && p.name != "" && strings.Contains(sqltext.Fold(sentence)+",", "."+p.name+",") {
+				names[p.name] = true
+				if t.column(p.name) == nil { // generated
+					add(p.names)
+				}
+			}
+		}
+	}
+	for i, c := range t.columns {
+		if names[sqltext.Fold(c.name)] {
+			involved = append(involved, i)
+		}
+	}
+	if len(involved) > 0 {
+		return involved
+	}
+	for _, o := range f.objects {
+		if o.Type == "index" && sqltext.Equal(o.Table, t.name) && strings.Count(o.SQL, "(") > 1 {
+			add(namesIn(o.SQL))
+		}
+	}
+	for _, p := range t.parts {
+		if p.check || t.column(p.name) == nil {
+			add(p.names)
+		}
+	}
+	var all []int
+	for i, c := range t.columns {
+		all = append(all, i)
+		if names[sqltext.Fold(c.name)] {
+			involved = append(involved, i)
+		}
+	}
+	if len(involved) > 0 {
+		return involved
+	}
+	return all
+}
+
+// namesIn returns the names in SQL, in lower case.
+func namesIn(query string) map[string]bool {
+	s := sqltext.Parse(query)
+	return newPart(s, 0, len(s.Tokens), false, "").names
+}

@@ -1,0 +1,271 @@
+// Package rows is not for programs and promises nothing: it may change or go in any
+// release. It puts rows into a database that has none, as a program could have written
+// them, to see what becomes of them.
+//
+// Nothing is forced past a constraint: SQLite is asked with an INSERT, and when it refuses,
+// a column that it complains about gets another value. The values come from the column's
+// type and name, from its default, and from the literals and patterns of its CHECKs. The
+// search is bounded: 1,000 INSERTs for the first row of a table, 150 for each other one.
+//
+// The same schema gets the same rows on every machine. A value occurs nowhere else in
+// the database where its column allows that, so that it can be found again.
+package rows
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A DB is a *sql.Conn or *sql.Tx: one connection.
+type DB interface {
+	sqlite.DB
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// Options say what to fill. The zero value fills all tables.
+type Options struct {
+	Tables []string // these, and those whose rows they need; nil is all
+	Odd    bool     // also with what the types of columns allow and programs do not write: text in numbers, blobs in text
+}
+
+// A Filling is what was put into a database.
+type Filling struct {
+	// Inserts make the rows again, in this order, in a database of the same schema, while
+	// its triggers are off.
+	Inserts []Insert `json:"inserts"`
+	Empty   []Empty  `json:"empty"` // the tables without rows
+}
+
+// An Insert is a statement that can be pasted.
+type Insert struct {
+	Table string `json:"table"`
+	SQL   string `json:"sql"`
+}
+
+// Empty is a table that could not be filled, and why.
+type Empty struct {
+	Table  string `json:"table"`
+	Reason string `json:"reason"`
+}
+
+// Fill puts a few rows into each table: with everything set, with every column NULL that
+// can be, some that agree in everything that need not differ, some that differ in case or
+// trailing blanks only, and one with empty strings and zeros. The last row of a table
+// with AUTOINCREMENT is deleted again. Full-text and R-Tree tables follow the tables that
+// their content comes from. Triggers do not fire.
+//
+// It runs in a savepoint: with an error, the database is what it was. A foreign key may be
+// enforced or not.
+func Fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
+	if err := exec(ctx, db, "SAVEPOINT lockstep_rows"); err != nil {
+		return nil, err
+	}
+	filling, err := fill(ctx, db, opts)
+	if err != nil {
+		_ = exec(context.WithoutCancel(ctx), db, "ROLLBACK TO lockstep_rows")
+	}
+	if e := exec(context.WithoutCancel(ctx), db, "RELEASE lockstep_rows"); err == nil {
+		err = e
+	}
+	return filling, err
+}
+
+func exec(ctx context.Context, db DB, query string) error {
+	_, err := db.ExecContext(ctx, query)
+	return err
+}
+
+// fill fills without what turns out to be impossible only once all is filled: two tables
+// may need rows of each other that cannot be made.
+func fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
+	// Foreign keys that are enforced are so at the end.
+	if err := exec(ctx, db, "PRAGMA defer_foreign_keys = ON"); err != nil {
+		return nil, err
+	}
+	objects, err := sqlite.Objects(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	objects = sqlite.Made(objects)
+	triggers := slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool {
+		return o.Type != "trigger" || !slices.ContainsFunc(objects, func(t sqltext.Object) bool {
+			return t.Type == "table" && sqltext.Equal(t.Name, o.Table)
+		})
+	})
+	for _, t := range triggers {
+		if err := exec(ctx, db, "DROP TRIGGER "+sqltext.Quote(t.Name)); err != nil {
+			return nil, err
+		}
+	}
+	impossible := map[string]string{}
+	var f *filler
+	for {
+		if f, err = newFiller(ctx, db, objects, impossible); err != nil {
+			return nil, err
+		}
+		if err := exec(ctx, db, "SAVEPOINT lockstep_fill"); err != nil {
+			return nil, err
+		}
+		before := len(impossible)
+		if err := f.run(opts); err != nil {
+			return nil, err
+		}
+		if err := f.orphaned(impossible); err != nil {
+			return nil, err
+		}
+		again := len(impossible) > before
+		if again {
+			if err := exec(ctx, db, "ROLLBACK TO lockstep_fill"); err != nil {
+				return nil, err
+			}
+		}
+		if err := exec(ctx, db, "RELEASE lockstep_fill"); err != nil {
+			return nil, err
+		}
+		if !again {
+			break
+		}
+	}
+	for _, t := range triggers {
+		if err := exec(ctx, db, t.SQL); err != nil {
+			return nil, err
+		}
+	}
+	return &f.Filling, nil
+}
+
+// A filler fills the tables of a database.
+type filler struct {
+	ctx context.Context
+	db  DB
+	Filling
+	objects  []sqltext.Object
+	tables   map[string]*table // by name, in lower case
+	order    []*table          // in which they were made
+	n        int               // the last number that a value was made of
+	done     map[*table]bool
+	promised map[*table][]map[string]string // values, by column, of rows that it has to get
+}
+
+// run fills the tables, parents first.
+func (f *filler) run(opts Options) error {
+	state := f.done
+	var again []*table // they have a foreign key to a table that came later
+	var visit func(t *table) error
+	visit = func(t *table) error {
+		if t == nil {
+			return nil
+		}
+		if _, seen := state[t]; seen {
+			return nil
+		}
+		state[t] = false
+		for _, parent := range t.needs(f) {
+			if done, seen := state[parent]; seen && !done && parent != t {
+				again = append(again, t)
+			}
+			if err := visit(parent); err != nil {
+				return err
+			}
+		}
+		err := f.fillTable(t, opts.Odd)
+		state[t] = true
+		return err
+	}
+	slices.SortStableFunc(f.order, func(a, b *table) int { return len(a.module) - len(b.module) }) // virtual tables last
+	for _, t := range f.order {
+		if opts.Tables != nil && !slices.ContainsFunc(opts.Tables, func(name string) bool { return sqltext.Equal(name, t.name) }) {
+			continue
+		}
+		if err := visit(t); err != nil {
+			return err
+		}
+	}
+	for _, t := range again {
+		if t.filled {
+			if _, err := f.addRow(t, full, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fillTable fills one table, or notes why it stays empty.
+func (f *filler) fillTable(t *table, odd bool) error {
+	reason, err := t.empty, error(nil)
+	if reason == "" {
+		if t.module != "" {
+			reason, err = f.fillVirtual(t)
+		} else {
+			reason, err = f.fillOrdinary(t, odd)
+		}
+	}
+	if reason != "" {
+		f.Empty = append(f.Empty, Empty{t.name, reason})
+	}
+	t.filled = reason == ""
+	return err
+}
+
+// orphaned adds the tables that have rows without a parent.
+func (f *filler) orphaned(impossible map[string]string) error {
+	for _, t := range f.order {
+		if len(t.keys) == 0 || !t.filled {
+			continue
+		}
+		// A foreign key that is itself wrong makes this fail. Its columns are NULL.
+		found, _ := f.query("SELECT DISTINCT parent FROM pragma_foreign_key_check(" + literal(t.name) + ")")
+		for _, row := range found {
+			if t.orphans[row[0]] == 0 {
+				impossible[sqltext.Fold(t.name)] = "no row of " + row[0] + " has a key that it can refer to"
+			}
+		}
+	}
+	return f.ctx.Err()
+}
+
+// insert runs an INSERT, and keeps it if it works.
+func (f *filler) insert(t *table, query string) error {
+	err := exec(f.ctx, f.db, query)
+	if err == nil {
+		f.Inserts = append(f.Inserts, Insert{t.name, query + ";"})
+	}
+	return err
+}
+
+// query returns the rows of a query as text.
+func (f *filler) query(q string) (found [][]string, err error) {
+	rows, err := f.db.QueryContext(f.ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		values, dest := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return nil, err
+		}
+		row := make([]string, len(columns))
+		for i, v := range values {
+			row[i] = v.String
+		}
+		found = append(found, row)
+	}
+	return found, rows.Err()
+}
+
+// literal returns a text as SQL.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

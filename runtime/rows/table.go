@@ -1,0 +1,275 @@
+package rows
+
+import (
+	"context"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A table is what is known of one.
+type table struct {
+	sqltext.Object
+	name    string
+	columns []*column // that can be written
+	keys    []*key
+	parts   []part // of its CREATE TABLE
+	strict  bool
+	counts  bool           // AUTOINCREMENT
+	rowid   string         // its column that is the rowid, or ""
+	module  string         // of a virtual table, in lower case
+	empty   string         // why it cannot be filled, if that shows at once
+	orphans map[string]int // that it had before, by parent
+
+	random *rand.Rand
+	first  []string // the values of the first row, as SQL
+	made   int      // rows
+	filled bool
+}
+
+// A column is one that can be written.
+type column struct {
+	name, kind string // kind is the declared type in upper case
+	nullable   bool
+	free       bool     // any text or number is as good as another
+	literals   []string // of the CHECKs that name it, as SQL, and what its DEFAULT is
+	checked    bool     // a CHECK names it
+	key        *key     // of which it is a part, or nil
+	candidates []candidate
+	chosen     int // the candidate in the first row
+}
+
+// A key is a foreign key.
+type key struct {
+	parent   string
+	from, to []string
+	tuples   [][]string // of literals: the keys that the rows of parent have
+	pending  *table     // the parent, if it is filled later
+}
+
+// A part is a column or a constraint in a CREATE TABLE: what it names, in lower case, and
+// its literals.
+type part struct {
+	text     string // without spaces
+	name     string // of the constraint, or of the column
+	check    bool
+	names    map[string]bool
+	literals []string
+}
+
+// newFiller reads the schema. Tables that are impossible to fill have their reason.
+func newFiller(ctx context.Context, db DB, objects []sqltext.Object, impossible map[string]string) (*filler, error) {
+	f := &filler{ctx: ctx, db: db, objects: objects, tables: map[string]*table{}, done: map[*table]bool{}, promised: map[*table][]map[string]string{}}
+	for _, o := range objects {
+		if o.Type != "table" || sqlite.IsLitestream(o.Name) {
+			continue
+		}
+		t := &table{Object: o, name: o.Name, empty: impossible[sqltext.Fold(o.Name)], orphans: map[string]int{}}
+		seed := fnv.New64()
+		seed.Write([]byte(o.Name))
+		t.random = rand.New(rand.NewPCG(seed.Sum64(), 1))
+		if err := f.read(t); err != nil {
+			return nil, err
+		}
+		f.tables[sqltext.Fold(o.Name)] = t
+		f.order = append(f.order, t)
+	}
+	return f, nil
+}
+
+func (f *filler) read(t *table) error {
+	if sqlite.IsVirtual(t.Object) {
+		t.module = module(t.SQL)
+	} else {
+		t.parts = partsOf(t.SQL)
+	}
+	listed, err := f.query("SELECT strict, wr FROM pragma_table_list WHERE schema = 'main' AND name = " + literal(t.name))
+	if err != nil {
+		return err
+	}
+	t.strict = len(listed) > 0 && listed[0][0] == "1"
+	without := len(listed) > 0 && listed[0][1] == "1"
+	columns, err := f.query(`SELECT name, type, "notnull", ifnull(dflt_value, ''), pk, hidden FROM pragma_table_xinfo(` + literal(t.name) + ")")
+	if err != nil {
+		t.empty = sqlite.Sentence(err) // a module that is missing
+		return f.ctx.Err()
+	}
+	primary := 0
+	for _, c := range columns {
+		if c[4] != "0" {
+			primary++
+			if t.rowid = ""; primary == 1 && !without && strings.EqualFold(c[1], "INTEGER") {
+				t.rowid = c[0]
+			}
+		}
+		if c[5] != "0" {
+			continue
+		}
+		col := &column{name: c[0], kind: strings.ToUpper(c[1])}
+		col.nullable = c[2] == "0" && c[4] == "0" // SQLite allows NULL in a primary key, and nobody wants it
+		if c[3] != "" && !strings.Contains(c[3], "(") && !strings.HasPrefix(strings.ToUpper(c[3]), "CURRENT_") {
+			col.literals = append(col.literals, c[3])
+		}
+		for _, p := range t.parts {
+			if p.names[sqltext.Fold(c[0])] && p.check {
+				col.checked = true
+				col.literals = append(col.literals, p.literals...)
+			}
+		}
+		t.columns = append(t.columns, col)
+	}
+	t.counts = t.rowid != "" && namesIn(t.SQL)["autoincrement"]
+	for _, c := range t.columns {
+		c.candidates = c.values()
+	}
+	return f.readKeys(t)
+}
+
+// readKeys reads the foreign keys, and those that have violations.
+func (f *filler) readKeys(t *table) error {
+	if !t.MayRefer() {
+		return nil
+	}
+	found, err := f.query(`SELECT id, "table", "from", ifnull("to", '') FROM pragma_foreign_key_list(` + literal(t.name) + ") ORDER BY id, seq")
+	if err != nil {
+		return err
+	}
+	last := ""
+	for _, k := range found {
+		if k[0] != last {
+			t.keys = append(t.keys, &key{parent: k[1]})
+			last = k[0]
+		}
+		at := t.keys[len(t.keys)-1]
+		at.from, at.to = append(at.from, k[2]), append(at.to, k[3])
+	}
+	// Those of many columns decide for those of few.
+	slices.SortStableFunc(t.keys, func(a, b *key) int { return len(b.from) - len(a.from) })
+	for _, k := range t.keys {
+		if k.to[0] == "" {
+			k.to = nil
+			primary, err := f.query("SELECT name FROM pragma_table_info(" + literal(k.parent) + ") WHERE pk > 0 ORDER BY pk")
+			if err != nil {
+				return err
+			}
+			for _, p := range primary {
+				k.to = append(k.to, p[0])
+			}
+		}
+		for _, name := range k.from {
+			if c := t.column(name); c != nil && c.key == nil {
+				c.key = k
+			}
+		}
+	}
+	violated, _ := f.query("SELECT parent, count(*) FROM pragma_foreign_key_check(" + literal(t.name) + ") GROUP BY parent")
+	for _, v := range violated {
+		t.orphans[v[0]] = 1
+	}
+	return f.ctx.Err()
+}
+
+// column returns the column of that name that can be written, or nil.
+func (t *table) column(name string) *column {
+	for _, c := range t.columns {
+		if sqltext.Equal(c.name, name) {
+			return c
+		}
+	}
+	return nil
+}
+
+// needs returns the tables that are to be filled before.
+func (t *table) needs(f *filler) (parents []*table) {
+	for _, k := range t.keys {
+		if p := f.tables[sqltext.Fold(k.parent)]; p != nil {
+			parents = append(parents, p)
+		}
+	}
+	if t.module == "" {
+		return parents
+	}
+	for _, other := range f.order {
+		if other != t && f.feeds(other, t) {
+			parents = append(parents, other)
+		}
+	}
+	return parents
+}
+
+// partsOf cuts a CREATE TABLE at its commas. A CHECK is a part of its own, beside the part
+// that it is in.
+func partsOf(create string) (parts []part) {
+	s := sqltext.Parse(create)
+	depth, from, body := 0, 0, 0
+	for i := range s.Tokens {
+		switch s.Token(i) {
+		case "(":
+			if depth++; depth == 1 && body == 0 {
+				from, body = i+1, i+1
+			}
+			if i > 0 && s.Name(i-1) == "check" && depth > 1 {
+				parts = append(parts, newPart(s, i+1, closing(s, i), true, constraintName(s, i-1)))
+			}
+		case ")":
+			if depth--; depth == 0 {
+				parts = append(parts, newPart(s, from, i, false, s.Name(from)))
+				return parts
+			}
+		case ",":
+			if depth == 1 {
+				parts = append(parts, newPart(s, from, i, false, s.Name(from)))
+				from = i + 1
+			}
+		}
+	}
+	return parts
+}
+
+// closing returns the token that closes the parenthesis at token i.
+func closing(s *sqltext.Script, i int) int {
+	depth := 0
+	for ; i < len(s.Tokens); i++ {
+		switch s.Token(i) {
+		case "(":
+			depth++
+		case ")":
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return i
+}
+
+// constraintName returns the name of the constraint whose keyword is token i, or "".
+func constraintName(s *sqltext.Script, i int) string {
+	if i >= 2 && s.Name(i-2) == "constraint" {
+		return s.Name(i - 1)
+	}
+	return ""
+}
+
+func newPart(s *sqltext.Script, from, to int, check bool, name string) part {
+	p := part{check: check, name: name, names: map[string]bool{}}
+	for i := from; i < to; i++ {
+		token := s.Token(i)
+		p.text += token
+		switch s.Tokens[i].Kind {
+		case sqltext.Word, sqltext.Quoted:
+			p.names[s.Name(i)] = true
+		case sqltext.Number:
+			if i > from && s.Token(i-1) == "-" {
+				token = "-" + token
+			}
+			p.literals = append(p.literals, token)
+		case sqltext.String, sqltext.Blob:
+			p.literals = append(p.literals, token)
+		}
+	}
+	return p
+}

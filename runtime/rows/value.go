@@ -1,0 +1,263 @@
+package rows
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A candidate makes a value, as SQL, of a number: another one of each, if it can.
+type candidate func(n int) string
+
+// constant is a candidate that is always the same.
+func constant(sql string) candidate { return func(int) string { return sql } }
+
+// format is a candidate that has the number in a text.
+func format(f string) candidate {
+	return func(n int) string { return literal(fmt.Sprintf(f, n)) }
+}
+
+// moment is a candidate for a time in this layout: a number of minutes after a moment.
+func moment(layout string) candidate {
+	return func(n int) string {
+		// 25:01 later, so that the day differs, too.
+		return literal(time.Date(2024, 1, 1, 8, 0, 0, 0, time.UTC).Add(time.Duration(n) * 1501 * time.Minute).Format(layout))
+	}
+}
+
+func integer(n int) string { return strconv.Itoa(n) }
+func decimal(n int) string { return strconv.Itoa(n) + ".25" }
+func blob(n int) string    { return fmt.Sprintf("x'%06x'", n) }
+func epoch(n int) string   { return strconv.Itoa(1704096000 + 90060*n) }
+func either(n int) string  { return strconv.Itoa(n % 2) }
+
+var (
+	named    = regexp.MustCompile(`(?i)(^|_)(date|time|at|on|day|deadline|timestamp)$|(Date|Time|At|On)$`)
+	switched = regexp.MustCompile(`(?i)^(is|has|can|should|was)_|(?i)(enabled|disabled|active|deleted|archived|_flag)$`)
+)
+
+// values returns what a column may hold. The first is what a program would write; the
+// others are for CHECKs that refuse it.
+func (c *column) values() (values []candidate) {
+	first, free := c.usual()
+	c.free = free
+	values = append(values, first)
+	defer func() {
+		values = slices.DeleteFunc(values, func(v candidate) bool { return !c.fits(v(1)) })
+	}()
+	if !c.checked {
+		for _, l := range c.literals {
+			values = append(values, constant(l))
+		}
+		return append(values, format("a%d"), integer)
+	}
+	values = append(values, c.fromChecks()...)
+	values = append(values, constant("0"), constant("1"), integer, epoch, decimal, constant("''"),
+		format("a%d"), format("A%d"), format("user%d@example.com"), format("https://example.com/%d"), format("/%d"),
+		format("00000000-0000-4000-8000-%012d"), format("#%06x"),
+		format(`{"n":%d}`), format(`[%d]`), format(`"s%d"`), constant("'{}'"), constant("'[]'"),
+		format("%d"), constant("'a'"), constant("'A'"))
+	for _, layout := range layouts {
+		values = append(values, moment(layout))
+	}
+	values = append(values, blob)
+	if c.nullable {
+		values = append(values, constant("NULL"), constant("NULL"))
+	}
+	return values
+}
+
+// fits reports whether a program would write the value into a column of this type.
+func (c *column) fits(value string) bool {
+	text, bytes := value[0] == '\'' || value[0] == '"', value[0] == 'x' || value[0] == 'X'
+	switch c.affinity() {
+	case "INTEGER":
+		return !text && !bytes && !strings.ContainsAny(value, ".eE") || value == "NULL"
+	case "REAL", "NUMERIC":
+		return !text && !bytes
+	case "TEXT":
+		return text || value == "NULL"
+	}
+	return true
+}
+
+// affinity returns the affinity of the column, but "" where its type says that it is a
+// time or JSON, which programs write in several ways.
+//
+// https://sqlite.org/datatype3.html#determination_of_column_affinity
+func (c *column) affinity() string {
+	for _, a := range []struct{ word, affinity string }{
+		{"INT", "INTEGER"}, {"CHAR", "TEXT"}, {"CLOB", "TEXT"}, {"TEXT", "TEXT"}, {"BLOB", ""}, {"REAL", "REAL"}, {"FLOA", "REAL"}, {"DOUB", "REAL"},
+		{"BOOL", "INTEGER"}, {"DEC", "NUMERIC"}, {"NUM", "NUMERIC"}, {"MONEY", "NUMERIC"},
+	} {
+		if strings.Contains(c.kind, a.word) {
+			return a.affinity
+		}
+	}
+	return ""
+}
+
+var layouts = []string{time.DateOnly, time.DateTime, "2006-01-02T15:04:05Z", "2006-01-02T15:04:05.000Z", "2006-01-02 15:04:05.000",
+	"2006-01-02T15:04:05-07:00", "2006-01-02T15:04:05", "2006-01-02 15:04", time.TimeOnly, "15:04", "2006-01", "2006", "20060102"}
+
+// usual is what a program would write into a column of this type and name. free says that
+// it could as well be any other text or number.
+func (c *column) usual() (_ candidate, free bool) {
+	name := sqltext.Fold(c.name)
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(c.kind, w) })
+	}
+	timed := named.MatchString(c.name)
+	switch affinity := c.affinity(); {
+	case has("BOOL"), affinity == "INTEGER" && switched.MatchString(c.name):
+		return either, false
+	case affinity == "INTEGER" && timed:
+		return epoch, false
+	case affinity == "INTEGER":
+		return integer, true
+	case affinity == "REAL", affinity == "NUMERIC":
+		return decimal, true
+	case has("BLOB"):
+		return blob, false
+	case has("JSON"), strings.Contains(name, "json"):
+		return format(`{"n":%d}`), false
+	case has("UUID", "GUID"):
+		return format("00000000-0000-4000-8000-%012d"), false
+	case c.kind == "DATE", timed && strings.HasSuffix(name, "date"), timed && strings.HasSuffix(name, "day"):
+		return moment(time.DateOnly), false
+	case c.kind == "TIME":
+		return moment(time.TimeOnly), false
+	case has("DATE", "TIME"), timed:
+		return moment(time.DateTime), false
+	case strings.Contains(name, "mail"):
+		return format("user%d@example.com"), false
+	}
+	return format(strings.ReplaceAll(c.name, "%", "") + " %d"), true
+}
+
+// fromChecks makes candidates of the literals in CHECKs: themselves, their neighbors,
+// texts of that length or with that beginning, and texts that match them as patterns.
+func (c *column) fromChecks() (values []candidate) {
+	var chosen []string
+	for _, l := range c.literals {
+		if l[0] == '\'' || l[0] == '"' {
+			chosen = append(chosen, l)
+			text := sqltext.Unquote(l)
+			values = append(values, constant(literal(text)),
+				func(n int) string { return literal(text + strconv.Itoa(n)) },
+				func(n int) string { return literal(strconv.Itoa(n) + text + strconv.Itoa(n)) })
+			if strings.ContainsAny(text, "%_") {
+				values = append(values, matching(text, '%', '_'))
+			}
+			if strings.ContainsAny(text, "*?[") {
+				values = append(values, matching(text, '*', '?'))
+			}
+			continue
+		}
+		values = append(values, constant(l))
+		if k, err := strconv.Atoi(l); err == nil {
+			values = append(values, constant(strconv.Itoa(k+1)), constant(strconv.Itoa(k-1)), func(n int) string { return strconv.Itoa(k + n) })
+			for _, size := range []int{k, k + 1} {
+				if size > 0 && size <= 1000 {
+					values = append(values, sized("%0*d", size), sized("%0*x", size), sized("%0*X", size),
+						func(n int) string { return "x'" + last(fmt.Sprintf("%0*x", 2*size, n), 2*size) + "'" })
+				}
+			}
+		} else if strings.ContainsAny(l, ".eE") {
+			values = append(values, constant(l+"+0.5"), constant(l+"-0.5"))
+		}
+	}
+	if len(chosen) > 1 { // such as those of IN
+		values = append(values, func(n int) string { return chosen[n%len(chosen)] })
+	}
+	return values
+}
+
+// sized is a candidate for texts of a length in runes.
+func sized(f string, size int) candidate {
+	return func(n int) string { return literal(last(strings.ReplaceAll(fmt.Sprintf(f, size, n), " ", "0"), size)) }
+}
+
+// last returns the last n bytes of s.
+func last(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// matching is a candidate for texts that match a pattern of LIKE or GLOB.
+//
+// https://sqlite.org/lang_expr.html#the_like_glob_regexp_match_and_extract_operators
+func matching(pattern string, many, one byte) candidate {
+	return func(n int) string {
+		digits := strconv.Itoa(n)
+		next := func() string { // the last digits first
+			if digits == "" {
+				return "0"
+			}
+			d := last(digits, 1)
+			digits = digits[:len(digits)-1]
+			return d
+		}
+		var b strings.Builder
+		for i := 0; i < len(pattern); i++ {
+			switch ch := pattern[i]; {
+			case ch == many:
+				b.WriteString(strconv.Itoa(n))
+			case ch == one:
+				b.WriteString(next())
+			case ch == '[' && one == '?':
+				end := strings.IndexByte(pattern[i+1:], ']')
+				if end < 1 {
+					return literal(b.String())
+				}
+				set := pattern[i+1 : i+1+end]
+				i += end + 1
+				b.WriteByte(inSet(set, next()))
+			default:
+				b.WriteByte(ch)
+			}
+		}
+		return literal(b.String())
+	}
+}
+
+// inSet returns a character that the set of a GLOB pattern has.
+func inSet(set, digit string) byte {
+	if negated := strings.TrimLeft(set, "^!"); negated != set {
+		for _, c := range []byte("a0A-_ .") {
+			if !strings.ContainsRune(negated, rune(c)) && !strings.Contains(negated, "-") {
+				return c
+			}
+		}
+		for _, c := range []byte("a0A_") {
+			if !within(negated, c) {
+				return c
+			}
+		}
+		return '~'
+	}
+	if within(set, digit[0]) {
+		return digit[0]
+	}
+	if len(set) >= 3 && set[1] == '-' {
+		return set[0] + (digit[0]-'0')%(set[2]-set[0]+1)
+	}
+	return set[0]
+}
+
+// within reports whether a set of characters and ranges has c.
+func within(set string, c byte) bool {
+	for i := 0; i < len(set); i++ {
+		if i+2 < len(set) && set[i+1] == '-' {
+			if set[i] <= c && c <= set[i+2] {
+				return true
+			}
+			i += 2
+		} else if set[i] == c {
+			return true
+		}
+	}
+	return false
+}

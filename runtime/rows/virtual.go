@@ -1,0 +1,134 @@
+package rows
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// module returns the module of a virtual table in lower case.
+func module(create string) string {
+	s := sqltext.Parse(create)
+	for i := range s.Tokens {
+		if s.Name(i) == "using" {
+			return s.Name(i + 1)
+		}
+	}
+	return ""
+}
+
+// content returns the table or view that a full-text table has its content in, or "". own
+// reports that it has content of its own.
+//
+// https://sqlite.org/fts5.html#external_content_and_contentless_tables
+func (t *table) content() (name string, own bool) {
+	s := sqltext.Parse(t.SQL)
+	for i := range s.Tokens {
+		if s.Name(i) == "content" && i+2 < len(s.Tokens) && s.Token(i+1) == "=" {
+			return sqltext.Unquote(s.Token(i + 2)), false
+		}
+	}
+	return "", true
+}
+
+// feeds reports whether rows of a table are also in a virtual table: it is its content, or
+// a trigger copies them.
+func (f *filler) feeds(t, virtual *table) bool {
+	if name, _ := virtual.content(); sqltext.Equal(name, t.name) {
+		return true
+	}
+	for _, o := range f.objects {
+		if o.Type == "trigger" && sqltext.Equal(o.Table, t.name) && namesIn(o.SQL)[sqltext.Fold(virtual.name)] {
+			return true
+		}
+	}
+	return false
+}
+
+// fillVirtual fills a full-text or R-Tree table as triggers would, without them. It returns
+// why the table is empty, or "".
+func (f *filler) fillVirtual(t *table) (reason string, err error) {
+	refused := func(err error) (string, error) {
+		if f.ctx.Err() != nil {
+			return "", f.ctx.Err()
+		}
+		return sqlite.Sentence(err), nil
+	}
+	full := strings.HasPrefix(t.module, "fts")
+	if content, _ := t.content(); full && content != "" {
+		name := sqltext.Plain(t.name)
+		if err := f.insert(t, fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild')", name, name)); err != nil {
+			return refused(err)
+		}
+		return "", nil
+	}
+	if !full && !strings.HasPrefix(t.module, "rtree") {
+		return "a virtual table of module " + t.module, nil
+	}
+	sources, err := f.sources(t)
+	if err != nil {
+		return "", err
+	}
+	for _, source := range sources {
+		if err := f.insert(t, t.statement(full, source, f)); err != nil {
+			return refused(err)
+		}
+	}
+	return "", nil
+}
+
+// sources returns the rows of the table that feeds a virtual table: values as SQL by the
+// column's name in lower case, and the rowid by "". If there is none, they have only that.
+func (f *filler) sources(t *table) (sources []map[string]string, err error) {
+	for _, other := range f.order {
+		if other.module != "" || !f.feeds(other, t) {
+			continue
+		}
+		names, query := []string{""}, "SELECT rowid"
+		for _, c := range other.columns {
+			names = append(names, sqltext.Fold(c.name))
+			query += ", quote(" + sqltext.Quote(c.name) + ")"
+		}
+		found, err := f.query(query + " FROM " + sqltext.Quote(other.name) + " ORDER BY rowid")
+		if err != nil { // WITHOUT ROWID
+			continue
+		}
+		for _, row := range found {
+			source := map[string]string{}
+			for i, name := range names {
+				source[name] = row[i]
+			}
+			sources = append(sources, source)
+		}
+	}
+	for len(sources) < 3 {
+		f.n++
+		sources = append(sources, map[string]string{"": integer(f.n)})
+	}
+	return sources, f.ctx.Err()
+}
+
+// statement returns the INSERT of the row that goes with another.
+func (t *table) statement(full bool, source map[string]string, f *filler) string {
+	var names, values []string
+	if full {
+		names, values = []string{"rowid"}, []string{source[""]}
+	}
+	for i, c := range t.columns {
+		value, ok := source[sqltext.Fold(c.name)]
+		f.n++
+		switch {
+		case !full && i == 0 || full && !ok && strings.HasSuffix(sqltext.Fold(c.name), "id"):
+			value = source[""]
+		case ok:
+		case !full:
+			value = integer(i) // a minimum is less than the maximum that follows
+		default:
+			value, _ = c.candidates[0](f.n), ok
+		}
+		names, values = append(names, sqltext.Plain(c.name)), append(values, value)
+	}
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", sqltext.Plain(t.name), strings.Join(names, ", "), strings.Join(values, ", "))
+}
