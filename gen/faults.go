@@ -60,7 +60,7 @@ func (r *replay) faults(ctx context.Context, objects []sqltext.Object) (found []
 
 // orphans returns the rows that refer to a row that does not exist.
 func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault, error) {
-	orphans, err := sqlite.FindOrphans(ctx, r.tx, objects)
+	orphans, err := sqlite.FindOrphans(ctx, r.tx, objects, nil)
 	var found []fault
 	for _, o := range orphans {
 		fact := fmt.Sprintf("table %s: %d rows refer to rows of %s that do not exist", o.Table, o.Count, o.Parent)

@@ -28,8 +28,8 @@ import (
 // [ErrStale], [ErrUnreadable], [ErrForeignKey], [ErrMemory], [ErrBackup], or
 // [ErrBehind] if the database cannot be written to. It is a [*MigrationError] when a
 // migration failed; errors.Is then finds the driver's error, and ctx.Err() if the
-// context has ended. Foreign keys are not enforced while migrations run; they are
-// checked before the upgrade is committed.
+// context has ended. Foreign keys are not enforced while migrations run; those that the
+// migrations can break are checked before the upgrade is committed.
 // See https://sqlite.org/lang_altertable.html#otheralter for why. This and other
 // pragmas that can change what a migration does have SQLite's defaults during an
 // upgrade, and synchronous is at least FULL; the connection gets its own back.

@@ -57,10 +57,9 @@ type Tx interface {
 // context it was given, and the upgrade is rolled back. A panic rolls it back too, and
 // goes on.
 //
-// The function may be called more than once, even by one call of [Migrate], because an
-// upgrade can be rolled back and started again. What it did outside the database is not
-// undone. The database is locked while it runs, so it can write to the file only through
-// its Tx.
+// A later call of [Migrate] may call the function again, because an upgrade can be rolled
+// back. What it did outside the database is not undone. The database is locked while it
+// runs, so it can write to the file only through its Tx.
 func Go(migrate func(ctx context.Context, tx Tx) error) Program { return goProgram{migrate: migrate} }
 
 type goProgram struct {

@@ -38,7 +38,8 @@ func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = 
 // WithLogger logs at level Info each migration applied, a backup made, what a script wrote,
 // and objects in the database that no migration made; at level Warn such an object that a
 // migration dropped, as an operator's index goes with a table that is rebuilt, foreign keys
-// that were violated before, faults of a database that is backed up, and a refusal that [WithAllowed] overruled.
+// that were violated before (of those that are checked), faults of a database that is
+// backed up, and a refusal that [WithAllowed] overruled.
 func WithLogger(l Logger) Option {
 	return func(c *config) {
 		if l != nil {

@@ -87,7 +87,7 @@ func (o onCopy) run(ctx context.Context, c program.Copy) error {
 		err = on.begin(ctx, "BEGIN IMMEDIATE")
 	}
 	if err == nil {
-		_, err = o.u.seal(ctx, s)
+		err = o.u.seal(ctx, s)
 	}
 	// The database will have another schema cookie than the copy. By chance, it could be
 	// the same when the schema is not.

@@ -7,28 +7,27 @@ import (
 )
 
 // seal ends the run of a segment: it proves, at the expected version, that the result is
-// what the generator saw, and records the migrations. again means that the upgrade has to
-// start over, to count the rows without a parent that there were before.
-func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) {
+// what the generator saw, and records the migrations.
+func (u *upgrade) seal(ctx context.Context, s *segment) error {
 	if err := s.on.inTransaction(ctx); err != nil {
-		return false, err
+		return err
 	}
 	if err := s.on.checkFaults(ctx); err != nil {
-		return false, err
+		return err
 	}
 	if err := s.on.manage(ctx, s.from); err != nil {
-		return false, err
+		return err
 	}
 	objects, err := sqlite.Objects(ctx, s.on.Conn)
 	if err != nil {
-		return false, err
+		return err
 	}
-	again, err = u.sealForeignKeys(ctx, s, objects)
-	if err == nil && !again {
+	err = u.sealForeignKeys(ctx, s, objects)
+	if err == nil {
 		err = u.tryMade(ctx, s, objects)
 	}
-	if again || err != nil {
-		return again, err
+	if err != nil {
+		return err
 	}
 	version, digest, fingerprint := s.to(), u.schema.Digest, u.schema.Fingerprint
 	if version < u.schema.Expected {
@@ -38,7 +37,7 @@ func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) 
 		v.judgeTables(u.schema, &state{db: s.from.db, version: version, objects: objects}, u.allow)
 		s.overruled = s.overruled || len(v.allowed) > 0
 		if err := u.announce(v); err != nil {
-			return false, u.rolledBack(err)
+			return u.rolledBack(err)
 		}
 	}
 	if s.overruled {
@@ -48,5 +47,5 @@ func (u *upgrade) seal(ctx context.Context, s *segment) (again bool, err error) 
 	if len(s.from.history) > 0 { // or what another tool ran since would seem not to have run
 		rows = append(u.schema.unrecorded(s.from.history, s.from.version), rows...)
 	}
-	return false, s.on.record(ctx, version, s.from.history, rows, digest, fingerprint)
+	return s.on.record(ctx, version, s.from.history, rows, digest, fingerprint)
 }

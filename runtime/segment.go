@@ -17,7 +17,8 @@ type segment struct {
 	from       *state
 	migrations []*pending
 	overruled  bool              // a refusal was allowed
-	before     *sqlite.OrphanSet // nil if not known
+	effects    *sqltext.Effects  // of the migrations; nil in a new database
+	before     *sqlite.OrphanSet // that the effects can reach
 	rows       []row             // for the history, of those that have run
 	had        []sqltext.Object  // before it ran
 	lost       []lostObject

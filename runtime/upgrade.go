@@ -20,9 +20,8 @@ type upgrade struct {
 	writable bool       // SQLite can write to the database
 	progress reporter
 
-	countFirst bool     // rows without a parent were found: read those before a segment runs
-	alone      *segment // that runs outside of a transaction, or nil
-	strays     []*stray // that migrations could lose
+	alone  *segment // that runs outside of a transaction, or nil
+	strays []*stray // that migrations could lose
 }
 
 // upgrade brings a database that is behind to the expected version. seen is what was read
@@ -100,8 +99,9 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	if err == nil {
 		err = u.findStrays(ctx, s)
 	}
-	if err == nil && (u.countFirst || s.isAlone()) {
-		s.before, err = sqlite.NewOrphanSet(ctx, u.conn.Conn, st.objects)
+	if err == nil {
+		s.effects = effects(st, s.migrations)
+		s.before, err = sqlite.NewOrphanSet(ctx, u.conn.Conn, st.objects, s.effects)
 	}
 	if err == nil {
 		done, err = u.runSegment(ctx, s)
@@ -141,7 +141,7 @@ func (u *upgrade) runSegment(ctx context.Context, s *segment) (done bool, err er
 		err = u.run(ctx, s)
 	}
 	if err == nil && !again {
-		again, err = u.seal(ctx, s)
+		err = u.seal(ctx, s)
 	}
 	if again || err != nil {
 		return false, err

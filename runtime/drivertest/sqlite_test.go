@@ -38,7 +38,7 @@ func TestSQLite(t *testing.T) {
 			if err != nil || len(counts) != 2 || counts[0].Rows != 0 || counts[1].Rows != 2 {
 				t.Errorf("got %v, %v", counts, err)
 			}
-			orphans, err := sqlite.FindOrphans(t.Context(), db, objects)
+			orphans, err := sqlite.FindOrphans(t.Context(), db, objects, nil)
 			if err != nil || len(orphans) != 1 || strings.Join(orphans[0].Rows, ", ") != "rowid 1, rowid 2" {
 				t.Errorf("got %v, %v", orphans, err)
 			}

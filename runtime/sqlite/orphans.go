@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -23,37 +24,53 @@ type Orphans struct {
 const namedRows = 5
 
 // FindOrphans checks the foreign keys of the tables among objects, which are those of the
-// whole database, in the order in which SQLite reports them. It holds no more of the rows than their number.
+// whole database: of those that can be broken after the effects. Without any, it checks all
+// at once. It holds no more of the rows than their number.
 //
 // https://sqlite.org/pragma.html#pragma_foreign_key_check
-func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object) (found []Orphans, err error) {
+func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object, after *sqltext.Effects) (found []Orphans, err error) {
 	children := slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool { return !o.MayRefer() })
-	if len(children) == 0 {
+	if len(children) == 0 || after != nil && after.None() {
 		return nil, nil
 	}
-	found, err = check(ctx, db, "")
-	if isMismatch(err) {
-		// One foreign key that is itself wrong hides all others from the check.
-		for _, child := range children {
-			more, err := check(ctx, db, "("+literal(child.Name)+", 'main')")
-			if isMismatch(err) {
-				more, err = []Orphans{mismatched(err)}, nil
-			}
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, more...)
+	var keys []*foreignKey
+	if after == nil {
+		if found, err = check(ctx, db, "", ""); !isMismatch(err) {
+			children = nil
+		} else { // One foreign key that is itself wrong hides all others from the check.
+			err = nil
 		}
-		err = nil
+	} else {
+		keys, err = foreignKeys(ctx, db)
+	}
+	for _, child := range children {
+		if err != nil {
+			return nil, err
+		}
+		only := ""
+		if after != nil {
+			var suspect bool
+			if only, suspect, err = suspects(ctx, db, child.Name, keys, after); !suspect {
+				continue
+			}
+		}
+		var more []Orphans
+		more, err = check(ctx, db, "("+literal(child.Name)+", 'main')", only)
+		if isMismatch(err) {
+			more, err = []Orphans{mismatched(err)}, nil
+		}
+		found = append(found, more...)
 	}
 	if err != nil || len(found) == 0 {
 		return found, err
 	}
-	keys, _ := foreignKeys(ctx, db)
+	if after == nil {
+		keys, _ = foreignKeys(ctx, db)
+	}
 	for i := range found {
 		o := &found[i]
 		for _, k := range keys {
-			if !o.Mismatch && k.child == o.Table && k.parent == o.Parent && len(o.Rows) < namedRows {
+			if !o.Mismatch && k.child == o.Table && k.parent == o.Parent && k.after(after) && len(o.Rows) < namedRows {
 				k.each(ctx, db, namedRows-len(o.Rows), func(row, _, _ string) { o.Rows = append(o.Rows, row) })
 			}
 		}
@@ -61,9 +78,35 @@ func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object) (found []
 	return found, nil
 }
 
+// suspects reports whether the table may have rows without a parent, after the effects, or a
+// foreign key that is itself wrong; and by which foreign keys, as a condition.
+func suspects(ctx context.Context, db DB, table string, all []*foreignKey, after *sqltext.Effects) (only string, suspect bool, err error) {
+	var keys []*foreignKey
+	var ids []string
+	affected := false
+	for _, k := range all {
+		if k.child == table && k.after(after) {
+			keys, ids = append(keys, k), append(ids, strconv.Itoa(k.id))
+		}
+		affected = affected || k.child == table && after.Keys(k.child, k.parent)
+	}
+	if len(keys) == 0 && !affected {
+		return "", false, nil
+	}
+	// SQLite says that a foreign key is wrong before it looks at rows.
+	err = Each(ctx, db, "EXPLAIN PRAGMA main.foreign_key_check("+literal(table)+")", func(Scan) error { return nil })
+	if isMismatch(err) {
+		return "", true, nil
+	}
+	for i := 0; i < len(keys) && !suspect && err == nil; i++ {
+		suspect, err = keys[i].suspect(ctx, db)
+	}
+	return "WHERE fkid IN (" + strings.Join(ids, ", ") + ")", suspect, err
+}
+
 // check runs a foreign_key_check of all tables, or of the one that the arguments name.
-func check(ctx context.Context, db DB, arguments string) (found []Orphans, err error) {
-	q := `SELECT "table", parent, count(*) FROM pragma_foreign_key_check` + arguments + ` GROUP BY 1, 2 ORDER BY min(rowid)`
+func check(ctx context.Context, db DB, arguments, only string) (found []Orphans, err error) {
+	q := `SELECT "table", parent, count(*) FROM pragma_foreign_key_check` + arguments + only + ` GROUP BY 1, 2 ORDER BY min(rowid)`
 	err = Each(ctx, db, q, func(scan Scan) error {
 		var o Orphans
 		err := scan(&o.Table, &o.Parent, &o.Count)

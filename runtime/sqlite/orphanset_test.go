@@ -37,11 +37,11 @@ func TestOrphansOneByOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, err := FindOrphans(t.Context(), db, objects)
+			found, err := FindOrphans(t.Context(), db, objects, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			none, err := NewOrphanSet(t.Context(), db, nil)
+			none, err := NewOrphanSet(t.Context(), db, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +61,7 @@ func TestOrphansOneByOne(t *testing.T) {
 			if !slices.Equal(got, c.want) || counted != checked {
 				t.Errorf("got %q, %d of %d; want %q", got, counted, checked, c.want)
 			}
-			all, err := NewOrphanSet(t.Context(), db, objects)
+			all, err := NewOrphanSet(t.Context(), db, objects, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

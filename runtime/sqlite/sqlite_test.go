@@ -158,7 +158,7 @@ func TestFindOrphans(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, err := sqlite.FindOrphans(t.Context(), db, objects)
+			found, err := sqlite.FindOrphans(t.Context(), db, objects, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

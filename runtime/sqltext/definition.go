@@ -5,6 +5,7 @@ type Definition struct {
 	Kind    string // "table", "index", "view" or "trigger"
 	Name    string // without quotes
 	Table   string // of an index or trigger that is created; otherwise Name
+	Action  string // of ALTER TABLE, its first word: "add"
 	NewName string // of ALTER TABLE … RENAME TO
 }
 
@@ -28,8 +29,10 @@ func (s *Statement) Definition() (d Definition, ok bool) {
 			p.next()
 		}
 		d.Table = p.qualified()
-	case keyword == "alter" && p.accept("rename", "to"):
-		d.NewName = p.name()
+	case keyword == "alter":
+		if d.Action = Fold(p.next().text); d.Action == "rename" && p.accept("to") {
+			d.NewName = p.name()
+		}
 	}
 	return d, !p.failed
 }

@@ -186,11 +186,16 @@ func (s *Statement) ReturnsRows() bool {
 	case "select", "values", "with", "explain", "pragma":
 		return true
 	case "insert", "replace", "update", "delete":
-		return slices.ContainsFunc(s.script.Tokens[s.First:s.End], func(t Token) bool {
-			return t.Kind == Word && Equal(s.script.Text[t.Pos:t.End], "returning")
-		})
+		return s.has("returning")
 	}
 	return false
+}
+
+// has reports whether the statement has the keyword.
+func (s *Statement) has(keyword string) bool {
+	return slices.ContainsFunc(s.script.Tokens[s.First:s.End], func(t Token) bool {
+		return t.Kind == Word && Equal(s.script.Text[t.Pos:t.End], keyword)
+	})
 }
 
 // Pragma returns the name of the pragma, in lower case and without a schema name,

@@ -1,0 +1,279 @@
+package sqltext
+
+import (
+	"slices"
+	"strings"
+)
+
+// Effects are what statements can do to a database by which its foreign keys break. They
+// are read off the statements and the triggers that these fire, as if all that was ever
+// there still were: more may be in them than happens, and not less.
+type Effects struct {
+	objects []Object          // that there are, and that the statements create
+	virtual map[string]bool   // names of virtual tables: whether the module writes to its own tables alone
+	of      map[string]effect // by name
+	renamed [][2]string       // from, to
+	written map[write]bool
+	legacy  bool // RENAME leaves the names in foreign keys as they are
+	any     bool
+}
+
+type effect uint8
+
+const (
+	adds      effect = 1 << iota // there are other rows, which may refer to none
+	removes                      // rows are gone that others may refer to
+	redefines                    // its keys are others
+	replaces                     // of a write: a conflict removes rows, also in what triggers write to
+	all       = adds | removes | redefines
+)
+
+// A write to a table is followed once through the triggers that there are.
+type write struct {
+	table   string
+	effect  effect
+	objects int
+}
+
+// NewEffects returns those of no statement, in a database that has the objects.
+func NewEffects(objects []Object) *Effects {
+	e := &Effects{virtual: map[string]bool{}, of: map[string]effect{}, written: map[write]bool{}}
+	for _, o := range objects {
+		e.create(o)
+	}
+	return e
+}
+
+func (e *Effects) create(o Object) {
+	e.objects = append(e.objects, o)
+	if o.Type != "table" || !strings.Contains(Fold(o.SQL), "virtual") {
+		return
+	}
+	p := parser{lexemes: lex(o.SQL)}
+	if !p.accept("create", "virtual") {
+		return
+	}
+	for !p.accept("using") && !p.done() {
+		p.next()
+	}
+	switch Fold(p.name()) {
+	case "fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly":
+		e.virtual[Fold(o.Name)] = true
+	default:
+		e.virtual[Fold(o.Name)] = false
+	}
+}
+
+// Anything adds everything that can be done.
+func (e *Effects) Anything() { e.any = true }
+
+// Suspect adds that rows of the table may refer to none.
+func (e *Effects) Suspect(table string) { e.add(table, adds) }
+
+// None reports whether the foreign keys are what they were.
+func (e *Effects) None() bool { return len(e.of) == 0 && !e.any }
+
+// Rows reports whether rows of the child may have lost their parent, or new ones have none.
+func (e *Effects) Rows(child, parent string) bool {
+	return e.any || e.on(child)&adds != 0 || e.on(parent)&removes != 0
+}
+
+// Keys reports whether the foreign key of the child, or the key of the parent that it
+// needs, may be another.
+func (e *Effects) Keys(child, parent string) bool {
+	return e.any || (e.on(child)|e.on(parent))&redefines != 0
+}
+
+// on returns the effect on a table, by any name that it has had.
+func (e *Effects) on(table string) (f effect) {
+	names := []string{Fold(table)}
+	for i := 0; i < len(names); i++ {
+		f |= e.of[names[i]]
+		for _, r := range e.renamed {
+			for _, other := range r {
+				if slices.Contains(r[:], names[i]) && !slices.Contains(names, other) {
+					names = append(names, other)
+				}
+			}
+		}
+	}
+	for name := range e.virtual { // of a table in which one keeps its content
+		if strings.HasPrefix(names[0], name+"_") {
+			f |= e.of[name]
+		}
+	}
+	return f
+}
+
+func (e *Effects) add(table string, f effect) {
+	table = Fold(table)
+	e.of[table] |= f
+	if own, virtual := e.virtual[table]; virtual && !own {
+		e.any = true
+	}
+}
+
+// Add adds the effects of a statement, which runs after those before.
+func (e *Effects) Add(s *Statement) {
+	switch s.Keyword() {
+	case "insert", "replace", "update", "delete", "with":
+		e.write(s.script, s.First, s.End, 0)
+	case "create", "alter", "drop":
+		e.define(s)
+	case "pragma", "explain":
+		switch pragma, _ := s.SetsConnection(); pragma {
+		case "writable_schema":
+			e.any = true
+		case "legacy_alter_table":
+			e.legacy = true
+		}
+	case "select", "values", "begin", "commit", "end", "savepoint", "release", "rollback", "analyze", "reindex", "vacuum":
+	default:
+		e.any = true
+	}
+}
+
+func (e *Effects) define(s *Statement) {
+	d, ok := s.Definition()
+	switch keyword := s.Keyword(); {
+	case !ok:
+		e.any = true
+	case keyword == "create":
+		e.create(Object{d.Kind, d.Name, d.Table, s.SQL})
+		if d.Kind != "trigger" {
+			e.add(d.Table, redefines)
+		}
+	case keyword == "drop" && d.Kind == "index":
+		for _, o := range e.objects {
+			if o.Type == "index" && Equal(o.Name, d.Name) {
+				e.add(o.Table, redefines)
+			}
+		}
+	case keyword == "drop" && d.Kind != "trigger":
+		e.add(d.Name, all)
+	case keyword == "alter":
+		e.alter(s, d)
+	}
+}
+
+func (e *Effects) alter(s *Statement, d Definition) {
+	switch d.Action {
+	case "rename":
+		f := redefines
+		if e.legacy {
+			f = all
+		}
+		e.add(d.Name, f)
+		if d.NewName == "" { // a column
+			return
+		}
+		e.add(d.NewName, f)
+		e.renamed = append(e.renamed, [2]string{Fold(d.Name), Fold(d.NewName)})
+		for _, o := range e.objects {
+			if Equal(o.Table, d.Name) {
+				if o.Table = d.NewName; o.Type == "table" {
+					o.Name = d.NewName
+				}
+				e.create(o)
+			}
+		}
+	case "add":
+		if s.has("references") {
+			e.add(d.Name, redefines)
+		}
+		if s.has("references") && (s.has("default") || s.has("as")) { // it is not NULL
+			e.add(d.Name, adds)
+		}
+	case "drop":
+		e.add(d.Name, adds|redefines)
+	default:
+		e.add(d.Name, all)
+	}
+}
+
+// write adds the effects of INSERT, UPDATE and DELETE among the tokens, which can be those
+// of a trigger. Nowhere else do these keywords come before the name of a table. inherited
+// is what a statement that fires the trigger does in case of a conflict.
+//
+// https://sqlite.org/lang_createtrigger.html
+func (e *Effects) write(s *Script, first, end int, inherited effect) {
+	next := func(i int) int {
+		for i++; i < end && s.Tokens[i].Kind == Directive; i++ {
+		}
+		return i
+	}
+	word := func(i int) string {
+		if i >= end {
+			return ""
+		}
+		return Fold(s.Token(i))
+	}
+	before, into := "", ""
+	for i := first; i < end; i = next(i) {
+		if s.Tokens[i].Kind != Word {
+			before = ""
+			continue
+		}
+		f, name := effect(0), next(i)
+		switch keyword := word(i); {
+		case keyword == "into":
+			f = adds | inherited
+			if before == "replace" {
+				f |= replaces
+			}
+		case keyword == "update" && before == "do":
+			e.writeTo(into, adds|removes|inherited)
+		case keyword == "update":
+			f = adds | removes | inherited
+			if word(name) == "or" {
+				if name = next(name); word(name) == "replace" {
+					f |= replaces
+				}
+				name = next(name)
+			}
+		case keyword == "delete" && word(name) == "from":
+			f = removes | inherited
+			name = next(name)
+		}
+		before = word(i)
+		if f == 0 || name >= end {
+			continue
+		}
+		if dot := next(name); word(dot) == "." {
+			name = next(dot)
+		}
+		if table := s.Name(name); table != "" {
+			e.writeTo(table, f)
+			if before == "into" {
+				into = table
+			}
+		}
+	}
+}
+
+// writeTo adds the effect on a table or view, and those of the triggers that it fires.
+func (e *Effects) writeTo(table string, f effect) {
+	var triggers []Object
+	for _, o := range e.objects {
+		switch {
+		case !Equal(o.Table, table):
+		case o.Type == "trigger":
+			triggers = append(triggers, o)
+		case o.Type == "table" && strings.Contains(Fold(o.SQL), "replace"): // ON CONFLICT REPLACE
+			f |= removes
+		}
+	}
+	if f&replaces != 0 {
+		f |= removes
+	}
+	w := write{Fold(table), f, len(e.objects)}
+	if e.written[w] {
+		return
+	}
+	e.written[w] = true
+	e.add(table, f)
+	for _, o := range triggers {
+		s := Parse(o.SQL)
+		e.write(s, 0, len(s.Tokens), f&replaces)
+	}
+}
