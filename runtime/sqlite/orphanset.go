@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -187,24 +188,26 @@ func (k *foreignKey) orphans(ctx context.Context, db DB, found []Orphans, after 
 // index on its columns many times faster than by foreign_key_check, which looks for the parent
 // of each row and not of each value.
 func (k *foreignKey) suspect(ctx context.Context, db DB) (may bool, err error) {
-	var values, present, match, pairs []string
+	var values, present, match, pairs string
 	for i, from := range k.from {
-		pairs = append(pairs, fmt.Sprintf("(%s, %s)", literal(sqltext.Fold(from)), literal(sqltext.Fold(k.to[i].String))))
-		from = "c." + sqltext.Quote(from)
-		value := fmt.Sprint("v", i)
-		values = append(values, from+" COLLATE BINARY AS "+value)
-		present = append(present, from+" IS NOT NULL")
-		match = append(match, "p."+sqltext.Quote(k.to[i].String)+" = +"+value)
+		sep := ""
+		if i > 0 {
+			sep = ", "
+		}
+		to := k.to[i].String
+		pairs += sep + "(" + literal(sqltext.Fold(from)) + ", " + literal(sqltext.Fold(to)) + ")"
+		from, value := sqltext.Quote(from), "v"+strconv.Itoa(i)
+		values += sep + from + " COLLATE BINARY AS " + value
+		present += " AND " + from + " IS NOT NULL"
+		match += " AND p." + sqltext.Quote(to) + " = +" + value
 	}
-	q := fmt.Sprintf("SELECT 1 FROM (SELECT DISTINCT %s FROM main.%s AS c WHERE %s)", strings.Join(values, ", "),
-		sqltext.Quote(k.child), strings.Join(present, " AND "))
+	q := "SELECT 1 FROM (SELECT DISTINCT " + values + " FROM main." + sqltext.Quote(k.child) + " WHERE true" + present + ")"
 	if !k.orphaned {
-		q += fmt.Sprintf(" WHERE NOT EXISTS (SELECT 1 FROM main.%s AS p WHERE %s)", sqltext.Quote(k.parent), strings.Join(match, " AND "))
+		q += " WHERE NOT EXISTS (SELECT 1 FROM main." + sqltext.Quote(k.parent) + " AS p WHERE true" + match + ")"
 	}
 	// To a parent that is TEXT, 1 and 1.0 are different values. To DISTINCT they are one.
-	types := fmt.Sprintf(`SELECT 1 FROM pragma_table_xinfo(%s) AS c, pragma_table_xinfo(%s) AS p
-WHERE (lower(c.name), lower(p.name)) IN (VALUES %s) AND p.type NOT LIKE '%%int%%' AND lower(p.type) <> lower(c.type)`,
-		literal(k.child), literal(k.parent), strings.Join(pairs, ", "))
+	types := "SELECT 1 FROM pragma_table_xinfo(" + literal(k.child) + ") AS c, pragma_table_xinfo(" + literal(k.parent) + `) AS p
+WHERE (lower(c.name), lower(p.name)) IN (VALUES ` + pairs + ") AND p.type NOT LIKE '%int%' AND lower(p.type) <> lower(c.type)"
 	note := func(Scan) error { may = true; return nil }
 	if err = Each(ctx, db, types, note); err != nil || may {
 		return may, err

@@ -1,7 +1,7 @@
 package sqltext
 
 import (
-	"slices"
+	"fmt"
 	"strings"
 )
 
@@ -9,13 +9,13 @@ import (
 // are read off the statements and the triggers that these fire, as if all that was ever
 // there still were: more may be in them than happens, and not less.
 type Effects struct {
-	objects []Object          // that there are, and that the statements create
-	virtual map[string]bool   // names of virtual tables: whether the module writes to its own tables alone
-	of      map[string]effect // by name
-	renamed [][2]string       // from, to
-	written map[write]bool
-	legacy  bool // RENAME leaves the names in foreign keys as they are
-	any     bool
+	objects []Object           // that there are, and that the statements create
+	virtual map[string]bool    // names of virtual tables: whether the module writes to its own tables alone
+	of      map[string]*effect // by each name that a table has had
+	written map[string]bool    // writes whose triggers were followed
+	legacy  bool               // RENAME leaves the names in foreign keys as they are
+	some    bool               // there are any
+	any     bool               // everything
 }
 
 type effect uint8
@@ -28,16 +28,9 @@ const (
 	all       = adds | removes | redefines
 )
 
-// A write to a table is followed once through the triggers that there are.
-type write struct {
-	table   string
-	effect  effect
-	objects int
-}
-
 // NewEffects returns those of no statement, in a database that has the objects.
 func NewEffects(objects []Object) *Effects {
-	e := &Effects{virtual: map[string]bool{}, of: map[string]effect{}, written: map[write]bool{}}
+	e := &Effects{virtual: map[string]bool{}, of: map[string]*effect{}, written: map[string]bool{}}
 	for _, o := range objects {
 		e.create(o)
 	}
@@ -56,12 +49,7 @@ func (e *Effects) create(o Object) {
 	for !p.accept("using") && !p.done() {
 		p.next()
 	}
-	switch Fold(p.name()) {
-	case "fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly":
-		e.virtual[Fold(o.Name)] = true
-	default:
-		e.virtual[Fold(o.Name)] = false
-	}
+	e.virtual[Fold(o.Name)] = strings.Contains(" fts3 fts4 fts5 rtree rtree_i32 geopoly ", " "+Fold(p.name())+" ")
 }
 
 // Anything adds everything that can be done.
@@ -71,7 +59,7 @@ func (e *Effects) Anything() { e.any = true }
 func (e *Effects) Suspect(table string) { e.add(table, adds) }
 
 // None reports whether the foreign keys are what they were.
-func (e *Effects) None() bool { return len(e.of) == 0 && !e.any }
+func (e *Effects) None() bool { return !e.some && !e.any }
 
 // Rows reports whether rows of the child may have lost their parent, or new ones have none.
 func (e *Effects) Rows(child, parent string) bool {
@@ -84,33 +72,31 @@ func (e *Effects) Keys(child, parent string) bool {
 	return e.any || (e.on(child)|e.on(parent))&redefines != 0
 }
 
-// on returns the effect on a table, by any name that it has had.
+// on returns the effect on a table.
 func (e *Effects) on(table string) (f effect) {
-	names := []string{Fold(table)}
-	for i := 0; i < len(names); i++ {
-		f |= e.of[names[i]]
-		for _, r := range e.renamed {
-			for _, other := range r {
-				if slices.Contains(r[:], names[i]) && !slices.Contains(names, other) {
-					names = append(names, other)
-				}
-			}
-		}
-	}
-	for name := range e.virtual { // of a table in which one keeps its content
-		if strings.HasPrefix(names[0], name+"_") {
-			f |= e.of[name]
+	f = *e.at(table)
+	for name := range e.virtual { // in a table of this name one can keep its content
+		if strings.HasPrefix(Fold(table), name+"_") {
+			f |= *e.at(name)
 		}
 	}
 	return f
 }
 
-func (e *Effects) add(table string, f effect) {
-	table = Fold(table)
-	e.of[table] |= f
-	if own, virtual := e.virtual[table]; virtual && !own {
-		e.any = true
+func (e *Effects) at(table string) *effect {
+	f := e.of[Fold(table)]
+	if f == nil {
+		f = new(effect)
+		e.of[Fold(table)] = f
 	}
+	return f
+}
+
+func (e *Effects) add(table string, f effect) {
+	*e.at(table) |= f
+	own, virtual := e.virtual[Fold(table)]
+	e.any = e.any || virtual && !own
+	e.some = true
 }
 
 // Add adds the effects of a statement, which runs after those before.
@@ -168,7 +154,13 @@ func (e *Effects) alter(s *Statement, d Definition) {
 			return
 		}
 		e.add(d.NewName, f)
-		e.renamed = append(e.renamed, [2]string{Fold(d.Name), Fold(d.NewName)})
+		now, was := e.at(d.Name), e.at(d.NewName)
+		for name, f := range e.of {
+			if f == was {
+				e.of[name] = now
+			}
+		}
+		*now |= *was
 		for _, o := range e.objects {
 			if Equal(o.Table, d.Name) {
 				if o.Table = d.NewName; o.Type == "table" {
@@ -266,7 +258,8 @@ func (e *Effects) writeTo(table string, f effect) {
 	if f&replaces != 0 {
 		f |= removes
 	}
-	w := write{Fold(table), f, len(e.objects)}
+	// Another object may be another trigger.
+	w := fmt.Sprint(f, len(e.objects), Fold(table))
 	if e.written[w] {
 		return
 	}
