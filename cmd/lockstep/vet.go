@@ -77,17 +77,29 @@ func vetCommand(fs *flag.FlagSet) action {
 		default:
 			found, err = v.Run(ctx)
 		}
-		return vetResult{pinsFromHere(pins)}, findings(s, found, err)
+		out := vetResult{Pins: pinsFromHere(pins)}
+		if found, out.Checked = vet.Count(found); !v.Why {
+			out.Checked = nil
+		}
+		return out, findings(s, found, err)
 	}
 }
 
 type vetResult struct {
-	Pins []genfile.Pin `json:"pins"`
+	Pins    []genfile.Pin `json:"pins"`
+	Checked *vet.Tally    `json:"checked,omitempty"`
 }
 
 func (r vetResult) print(w io.Writer) {
 	for _, p := range r.Pins {
 		fmt.Fprintf(w, "%s:%d:%d: was pinned to %s; now to %s\n", p.File, p.Line, p.Col, p.Pinned, p.Newest)
+	}
+	if r.Checked != nil {
+		left := 0
+		for _, n := range r.Checked.Left {
+			left += n
+		}
+		fmt.Fprintf(w, "checked in full: %d, in part: %d, left out: %d\n", r.Checked.Full, r.Checked.Part, left)
 	}
 }
 

@@ -2,9 +2,9 @@ package sqlcheck
 
 import (
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
-	"strconv"
 	"strings"
 
 	"golang.org/x/tools/go/ast/edge"
@@ -26,15 +26,23 @@ func (c *checker) constants() []*query {
 			added[c.pass.TypesInfo.ObjectOf(cur.Node().(*ast.Ident))] = true
 		}
 	}
-	return c.inFiles((*ast.BasicLit)(nil), func(cur inspector.Cursor) *query {
-		lit := cur.Node().(*ast.BasicLit)
-		if lit.Kind != token.STRING || c.read[lit] || !looksLikeSQL(lit) {
+	return c.inFiles(func(cur inspector.Cursor) *query {
+		e := cur.Node().(ast.Expr)
+		if v := c.value(e); v.Kind() != constant.String || !looksLikeSQL(constant.StringVal(v)) {
 			return nil
 		}
-		q := c.newQuery(lit, lit)
+		if sum, ok := cur.Parent().Node().(*ast.BinaryExpr); ok && c.value(sum).Kind() == constant.String {
+			return nil // which is read
+		}
+		for n := range ast.Preorder(e) {
+			if lit, ok := n.(*ast.BasicLit); ok && c.read[lit] {
+				return nil
+			}
+		}
+		q := c.newQuery(e, e)
 		q.Several, q.part = true, !c.complete(cur, added)
 		return q
-	})
+	}, (*ast.BasicLit)(nil), (*ast.BinaryExpr)(nil))
 }
 
 // isAdded reports whether the string becomes part of something longer, or is printed.
@@ -52,7 +60,7 @@ func (c *checker) isAdded(cur inspector.Cursor) bool {
 	return false
 }
 
-// complete reports whether the literal stands for itself.
+// complete reports whether the string stands for itself.
 func (c *checker) complete(cur inspector.Cursor, added map[types.Object]bool) bool {
 	name := ast.Expr(nil) // of what it is the value of
 	switch kind, i := cur.ParentEdge(); kind {
@@ -90,10 +98,9 @@ func (c *checker) makesStrings(call *ast.CallExpr) bool {
 	return strings.HasPrefix(fn.Name(), "Write") || strings.HasPrefix(fn.Name(), "Append") || strings.HasSuffix(fn.Name(), "f")
 }
 
-// looksLikeSQL reports whether the literal begins like a statement that reads or writes
+// looksLikeSQL reports whether the string begins like a statement that reads or writes
 // tables, and not like prose.
-func looksLikeSQL(lit *ast.BasicLit) bool {
-	sql, _ := strconv.Unquote(lit.Value)
+func looksLikeSQL(sql string) bool {
 	s := sqltext.Parse(sql)
 	word := s.Name(0)
 	next := map[string]string{"insert": "into or", "replace": "into", "delete": "from"}[word]

@@ -19,7 +19,7 @@ func (c *checker) fill(q *query, t text) []finding {
 	if f := c.missingDespite(t, d); f != nil {
 		return []finding{*f}
 	}
-	c.skip(q.At, "part of the string is known only at run time")
+	c.leave("part", q.At, "part of the string is known only at run time")
 	return nil
 }
 

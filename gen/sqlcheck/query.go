@@ -69,30 +69,30 @@ func (c *checker) newQuery(n ast.Expr, around ast.Node) *query {
 // queries returns the queries of the package.
 func (c *checker) queries() []*query {
 	made := map[*ast.CallExpr]*query{}
-	all := c.inFiles((*ast.CallExpr)(nil), func(cur inspector.Cursor) *query {
+	all := c.inFiles(func(cur inspector.Cursor) *query {
 		call := cur.Node().(*ast.CallExpr)
 		q := c.query(call)
 		if q != nil {
 			made[call] = q
 		}
 		return q
-	})
+	}, (*ast.CallExpr)(nil))
 	for call := range inspector.All[*ast.CallExpr](c.in) {
 		c.link(call, made)
 	}
 	return all
 }
 
-// inFiles returns the queries that find makes of nodes of a type in the files to be
+// inFiles returns the queries that find makes of nodes of some types in the files to be
 // checked.
-func (c *checker) inFiles(node ast.Node, find func(inspector.Cursor) *query) (all []*query) {
+func (c *checker) inFiles(find func(inspector.Cursor) *query, nodes ...ast.Node) (all []*query) {
 	for file := range c.in.Root().Children() {
 		f := file.Node().(*ast.File)
 		if !c.checked(f) {
 			continue
 		}
 		var queries []*query
-		for cur := range file.Preorder(node) {
+		for cur := range file.Preorder(nodes...) {
 			q := find(cur)
 			if q == nil {
 				continue

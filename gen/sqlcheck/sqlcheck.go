@@ -72,9 +72,12 @@
 package sqlcheck
 
 import (
+	"fmt"
 	"go/ast"
+	"go/token"
 	"go/types"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -125,6 +128,14 @@ func run(pass *analysis.Pass, o options) {
 	c.join(queries)
 	c.doubts()
 	c.complain()
+	if c.why && c.full+c.part > 0 {
+		at := pass.Files[0] // or the first with such a string, which a test of the package does not change
+		if i := slices.IndexFunc(pass.Files, func(f *ast.File) bool { return f.FileStart <= c.first && c.first < f.FileEnd }); i >= 0 {
+			at = pass.Files[i]
+		}
+		pass.Report(analysis.Diagnostic{Pos: at.Name.Pos(), Category: "count",
+			Message: fmt.Sprintf("strings checked in full: %d, for names: %d", c.full, c.part)})
+	}
 	c.reach.export(pass)
 }
 
@@ -140,6 +151,9 @@ type checker struct {
 	databases  []*database              // opened when the first query is checked
 	opened     bool
 	reported   map[finding]bool
+	left       int       // how often something was not checked
+	full, part int       // how many strings were, in full or for their names
+	first      token.Pos // of these strings
 }
 
 // join checks the queries of this package, and those of imported packages that had no
@@ -158,21 +172,30 @@ func (c *checker) join(queries []*query) {
 		}
 		return
 	}
-	for _, q := range queries {
-		c.check(q)
-	}
-	for _, q := range c.constants() {
-		c.constant(q)
-	}
+	c.each(queries, &c.full, c.check)
+	c.each(c.constants(), &c.part, c.constant)
 	for _, q := range c.reach.Queries {
 		if c.reach.Others {
 			c.skip(q.At, "the program also imports the driver of another database, and this package imports no schema")
 			continue
 		}
-		c.check(q)
+		c.each([]*query{q}, &c.full, c.check)
 		c.reach.Checked = merge(c.reach.Checked, []string{q.Package})
 	}
 	c.reach.Queries = nil
+}
+
+// each checks queries, and counts those of which it could check everything.
+func (c *checker) each(queries []*query, count *int, check func(*query)) {
+	for _, q := range queries {
+		left := c.left
+		if check(q); c.left == left {
+			*count++
+			if !c.first.IsValid() && len(q.edges) > 0 {
+				c.first = q.edges[0].pos
+			}
+		}
+	}
 }
 
 // report reports something about a query, once, unless a directive silences it.
@@ -187,8 +210,9 @@ func (c *checker) report(q *query, f finding) {
 func (c *checker) skip(at place, why string) { c.leave("why", at, why) }
 
 // leave does the same with a category of its own: "apart" is what says nothing about
-// tables.
+// tables, "part" what was checked for names.
 func (c *checker) leave(category string, at place, why string) {
+	c.left++
 	if c.why {
 		c.report(nil, finding{category, at, "not checked: " + why})
 	}

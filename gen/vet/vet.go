@@ -42,7 +42,39 @@ type Finding struct {
 }
 
 // Unchecked reports whether the finding is that something was not checked.
-func (f *Finding) Unchecked() bool { return f.Category == "why" || f.Category == "apart" }
+func (f *Finding) Unchecked() bool {
+	return slices.Contains([]string{"why", "apart", "part", "count"}, f.Category)
+}
+
+// A Tally is how many strings were checked.
+type Tally struct {
+	Full int            `json:"full"`
+	Part int            `json:"part"` // for names that the schema does not have
+	Left map[string]int `json:"left"` // not at all, by reason
+}
+
+// Count takes what [Vet.Why] adds to findings, to say how many strings were not checked,
+// and why.
+func Count(found []Finding) (rest []Finding, t *Tally) {
+	t = &Tally{Left: map[string]int{}}
+	for i, f := range found {
+		switch f.Category {
+		case "count":
+			var full, part int
+			fmt.Sscanf(f.Fact, "strings checked in full: %d, for names: %d", &full, &part)
+			if i+1 == len(found) || found[i+1].Category != "count" || found[i+1].File != f.File { // else of the package without tests
+				t.Full, t.Part = t.Full+full, t.Part+part
+			}
+			continue
+		case "part":
+			t.Part++
+		case "why", "apart":
+			t.Left[strings.TrimPrefix(f.Fact, "not checked: ")]++
+		}
+		rest = append(rest, f)
+	}
+	return rest, t
+}
 
 // Run returns what go vet finds, with more flags for it, in order of file and line. The
 // error says that some packages could not be checked.

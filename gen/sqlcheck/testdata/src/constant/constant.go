@@ -25,6 +25,16 @@ const (
 	right  = "SELECT title FROM notes"
 )
 
+const (
+	columns  = "id, titel" // want "at version 0007: no such column: titel"
+	together = "SELECT id, " +
+		"titel" + // want "at version 0007: no such column: titel"
+		" FROM notes"
+	named  = "SELECT " + columns + " FROM notes"
+	filled = "SELECT title " + ("FROM notes" + " WHERE ") + "id = ?"
+	begins = "SELECT n.id, " + "t.tags" + " FROM notes AS n"
+)
+
 var statements = map[string]string{
 	"titles": "UPDATE notes SET titel = ?", // want "at version 0007: no such column: titel"
 	"ids":    "UPDATE notes SET id = ?",
@@ -38,6 +48,7 @@ func use(db orm, b *strings.Builder) error {
 	db.Raw("INSERT INTO notes (titel) VALUES (?)") // want "at version 0007: table notes has no column named titel"
 	local := "DELETE FROM notes WHERE titel = ?"   // want "at version 0007: no such column: titel"
 	db.Raw(local)
+	db.Raw(begins + " JOIN (SELECT 1 AS tags) AS t")
 	db.Raw(begin + " JOIN tags AS t ON t.note = n.id")
 	grows := "SELECT n.id, t.tag FROM notes AS n"
 	grows += " JOIN tags AS t ON t.note = n.id"

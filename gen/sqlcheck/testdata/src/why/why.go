@@ -1,4 +1,4 @@
-package why
+package why // want `strings checked in full: 1, for names: 0`
 
 import (
 	"database/sql"
