@@ -97,7 +97,7 @@ func (r *replay) readBack(ctx context.Context, path string) (fault string, err e
 	if _, err := file.ExecContext(ctx, "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; ROLLBACK"); err != nil {
 		return "", err
 	}
-	damage, err := sqlite.IntegrityCheck(ctx, file, 1)
+	damage, err := sqlite.Full.List(ctx, file)
 	if err == nil && len(damage) > 0 {
 		return "left a damaged database: " + damage[0], nil
 	}

@@ -22,8 +22,8 @@ import (
 // WithBackup has [Migrate] back up a database before upgrading it, unless it is new. The
 // backup is a file beside the database, named for its version and the time (see [Backup]),
 // with the permissions of the database. Before any migration runs, it is on the disk, and
-// PRAGMA integrity_check has found no damaged page. (Rows that violate a constraint, and
-// indexes that lack rows, are copied as they are; [WithLogger] logs them.) It holds exactly
+// PRAGMA quick_check has found no damaged page. (Rows that violate a constraint are copied as
+// they are; [WithLogger] logs them.) It holds exactly
 // what the upgrade begins with. When many processes start at once, the one that upgrades
 // makes it; the others may read the database meanwhile. If the upgrade fails, its error
 // names the file ([Error.Backup], [MigrationError.Backup]). If no backup can be made,
@@ -248,17 +248,17 @@ func (u *upgrade) verify(ctx context.Context, conn *sql.Conn, path string) (err 
 			err = e
 		}
 	}()
-	faults, unchecked, err := sqlite.Check(ctx, conn, name)
+	faults, unchecked, err := sqlite.Quick.Check(ctx, conn, name)
 	if err != nil || len(faults)+len(unchecked) == 0 {
 		return err
 	}
-	before, unchecked, err := sqlite.Check(ctx, u.conn, "main")
+	before, unchecked, err := sqlite.Quick.Check(ctx, u.conn, "main")
 	if err != nil {
 		return err
 	}
 	for fault, n := range faults {
 		if n > before[strings.ReplaceAll(fault, name+".", "main.")] {
-			return sqlite.Damage("the database does not have this fault: " + fault)
+			return sqlite.Damage("quick_check: the database does not have this fault: " + fault)
 		}
 	}
 	list := append(before.List(), unchecked...)

@@ -133,7 +133,7 @@ func (c *conn) noteBefore(ctx context.Context, pragma string) error {
 	now, err := c.setting(ctx, settings[i])
 	c.note(settings[i], now)
 	if err == nil && c.faults == nil && (pragma == "writable_schema" || pragma == "ignore_check_constraints") {
-		c.faults, err = sqlite.QuickCheck(ctx, c.Conn)
+		c.faults, err = sqlite.Quick.Faults(ctx, c.Conn)
 	}
 	return err
 }
@@ -148,7 +148,7 @@ func (c *conn) checkFaults(ctx context.Context) error {
 	if err := c.exec(ctx, "PRAGMA writable_schema = reset"); err != nil {
 		return err
 	}
-	now, err := sqlite.QuickCheck(ctx, c.Conn)
+	now, err := sqlite.Quick.Faults(ctx, c.Conn)
 	for _, fault := range slices.Sorted(maps.Keys(now)) {
 		if more := now[fault] - c.faults[fault]; more > 0 {
 			return fmt.Errorf("the migrations leave a database that fails its check: %s", fault)

@@ -13,6 +13,7 @@ func backupCommand(fs *flag.FlagSet) action {
 	db := dbFlag(fs)
 	var to pathFlag
 	fs.Var(&to, "to", "`FILE`: where to (default beside the database, named for version and time)")
+	full := fs.Bool("full", false, fullUsage)
 	timeout := timeoutFlag(fs)
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {
 		file, err := database.Open(db.value)
@@ -20,7 +21,7 @@ func backupCommand(fs *flag.FlagSet) action {
 			return nil, err
 		}
 		defer file.Close()
-		made, err := file.Backup(ctx, to.value, *timeout)
+		made, err := file.Backup(ctx, to.value, *full, *timeout)
 		if err != nil {
 			return nil, err
 		}
@@ -28,6 +29,8 @@ func backupCommand(fs *flag.FlagSet) action {
 		return &backupResult{db.value, made}, nil
 	}
 }
+
+const fullUsage = "check with PRAGMA integrity_check, which also compares indexes with the rows"
 
 type backupResult struct {
 	DB string `json:"db"`

@@ -14,6 +14,7 @@ func restoreCommand(fs *flag.FlagSet) action {
 	db := dbFlag(fs)
 	var what database.Restoration
 	fs.BoolVar(&what.NoBackup, "no-backup", false, "do not back up what the database holds now")
+	fs.BoolVar(&what.Full, "full", false, fullUsage)
 	fs.BoolVar(&what.Force, "force", false, "move a damaged database aside")
 	timeout := timeoutFlag(fs)
 	return func(ctx context.Context, s *streams, args []string) (result, error) {

@@ -30,15 +30,15 @@ type Backup struct {
 
 // Backup copies the database to a new file while others use it: to the path to, or if that
 // is "" beside the database, with the name of a backup. It waits for locks until the
-// timeout. After an error there is no file.
-func (db *DB) Backup(ctx context.Context, to string, timeout time.Duration) (b *Backup, err error) {
+// timeout, and checks the copy, in full or quickly. After an error there is no file.
+func (db *DB) Backup(ctx context.Context, to string, full bool, timeout time.Duration) (b *Backup, err error) {
 	// Whether the database can be read shows first, and is waited for.
 	if _, err := db.read(ctx, timeout); err != nil {
 		return nil, err
 	}
 	err = db.Raw(ctx, func(conn *sqlite3.Conn) error {
 		livecopy.Tidy(conn)
-		b, err = db.backup(ctx, conn, to, timeout)
+		b, err = db.backup(ctx, conn, to, full, timeout)
 		return err
 	})
 	return b, err
@@ -58,14 +58,14 @@ func (db *DB) read(ctx context.Context, timeout time.Duration) (*lockstep.State,
 }
 
 // backup makes a backup of the database that conn has open.
-func (db *DB) backup(ctx context.Context, conn *sqlite3.Conn, to string, timeout time.Duration) (b *Backup, err error) {
+func (db *DB) backup(ctx context.Context, conn *sqlite3.Conn, to string, full bool, timeout time.Duration) (b *Backup, err error) {
 	of := db.Path
 	if p, err := filepath.EvalSymlinks(of); err == nil {
 		of = p // a program that has the file open looks for backups beside the file, not beside a link
 	}
 	path, err := backupfile.Make(of, to, func(part string) (name backupfile.Name, err error) {
 		if err = copyTo(ctx, conn, part, timeout); err == nil {
-			b, err = check(ctx, part, db.Path)
+			b, err = check(ctx, part, db.Path, full)
 		}
 		if err != nil {
 			return name, err
@@ -109,14 +109,18 @@ func copyTo(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.D
 // check checks a private copy of the database at the path of, and returns what is in it.
 // The error is a [sqlite.Damage] if pages are damaged. (Other faults can only have been in
 // the database before: the pages were copied.)
-func check(ctx context.Context, path, of string) (*Backup, error) {
+func check(ctx context.Context, path, of string, full bool) (*Backup, error) {
 	db, err := Connect(path, "rw", Prepare) // with "ro", SQLite leaves out the CHECKs
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
 	b := &Backup{}
-	faults, unchecked, err := sqlite.Check(ctx, db, "main")
+	by := sqlite.Quick
+	if full {
+		by = sqlite.Full
+	}
+	faults, unchecked, err := by.Check(ctx, db, "main")
 	if err != nil {
 		return nil, err
 	}

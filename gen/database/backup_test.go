@@ -113,7 +113,7 @@ func backUp(ctx context.Context, path, to string) (*database.Backup, error) {
 		return nil, err
 	}
 	defer db.Close()
-	return db.Backup(ctx, to, time.Minute)
+	return db.Backup(ctx, to, false, time.Minute)
 }
 
 func TestBackup(t *testing.T) {

@@ -26,6 +26,7 @@ type Restoration struct {
 	DB, Backup string        // paths of the database and of the backup
 	NoBackup   bool          // do not keep what the database holds
 	Force      bool          // move a damaged database aside
+	Full       bool          // compare indexes with the rows, too
 	Timeout    time.Duration // of the wait for locks
 }
 
@@ -130,7 +131,7 @@ func (r *restoring) prepare(ctx context.Context) error {
 	}
 	var copied *Backup
 	if err = from.CopyTo(ctx, r.part, r.Timeout); err == nil {
-		copied, err = check(ctx, r.part, r.Backup)
+		copied, err = check(ctx, r.part, r.Backup, r.Full)
 	}
 	if d := sqlite.Damage(""); errors.As(err, &d) {
 		return gen.Refuse("unreadable", "%s: damaged; not restored: %v", r.Backup, d)
@@ -221,7 +222,7 @@ func (r *restoring) hold(ctx context.Context, conn *sqlite3.Conn) (*livecopy.Loc
 
 // keep makes a backup of what is to be replaced.
 func (r *restoring) keep(ctx context.Context, db *DB, conn *sqlite3.Conn) error {
-	kept, err := db.backup(ctx, conn, "", r.Timeout)
+	kept, err := db.backup(ctx, conn, "", r.Full, r.Timeout)
 	if refusal := (*gen.Refusal)(nil); errors.As(err, &refusal) {
 		return sqlite.Damage("damaged, and cannot be backed up")
 	}

@@ -18,7 +18,7 @@ func TestTidy(t *testing.T) {
 				return err
 			}
 			defer db.Close()
-			_, err = db.Backup(t.Context(), "", time.Second)
+			_, err = db.Backup(t.Context(), "", false, time.Second)
 			return err
 		},
 		"ARestoration": func(path, backup string) error {

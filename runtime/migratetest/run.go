@@ -155,7 +155,7 @@ func upgrade(ctx context.Context, db *sql.DB, target *lockstep.Schema) ([]sqltex
 	if err != nil {
 		return nil, explain(err)
 	}
-	faults, err := sqlite.IntegrityCheck(ctx, db, 10)
+	faults, err := sqlite.Full.List(ctx, db)
 	if err == nil && len(faults) > 0 {
 		err = fmt.Errorf("%s: at version %v: integrity_check: %s", filepath.Base(state.DB), target.Expected, strings.Join(faults, "; "))
 	}

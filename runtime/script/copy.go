@@ -142,7 +142,7 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 		defer conn.Close()
 		// Somebody who only reads would be in the way later.
 		if _, err = conn.ExecContext(ctx, "BEGIN EXCLUSIVE; ROLLBACK"); err == nil {
-			faults, err = sqlite.IntegrityCheck(ctx, conn, most)
+			faults, err = sqlite.Quick.List(ctx, conn)
 		}
 	}
 	switch {
@@ -166,13 +166,10 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 	return err
 }
 
-// most is how many faults are compared.
-const most = 1000000
-
 // blame returns an error if pages are damaged, or if the copy has more faults than the live
 // database: rows that violated a constraint before do no new harm.
 func (c *privateCopy) blame(ctx context.Context, faults []string) error {
-	before, err := sqlite.IntegrityCheck(ctx, c.live, most)
+	before, err := sqlite.Quick.List(ctx, c.live)
 	if err != nil && len(before) == 0 {
 		return err
 	}
@@ -180,18 +177,17 @@ func (c *privateCopy) blame(ctx context.Context, faults []string) error {
 	for _, fault := range before {
 		old[fault]++
 	}
-	isDamage := func(fault string) bool { return strings.HasPrefix(fault, "*** in database") }
 	fact := "the script left a damaged database"
 	switch {
-	case slices.ContainsFunc(before, isDamage):
+	case slices.ContainsFunc(before, sqlite.IsDamage):
 		fact, faults = "the database was damaged before the script ran", before
-	case !slices.ContainsFunc(faults, isDamage) && len(faults) <= len(before):
+	case !slices.ContainsFunc(faults, sqlite.IsDamage) && len(faults) <= len(before):
 		return nil // though an earlier migration may have given the table another name
 	default:
 		faults = faults[slices.IndexFunc(faults, func(fault string) bool { old[fault]--; return old[fault] < 0 }):]
 	}
 	lines := strings.Split(faults[0], "\n") // of damaged pages, the first says where
-	return errors.New(fact + ": integrity_check: " + strings.Join(lines[:min(2, len(lines))], ": "))
+	return errors.New(fact + ": quick_check: " + strings.Join(lines[:min(2, len(lines))], ": "))
 }
 
 // Locked returns err, or if that says that the copy is locked, an error that says by whom.

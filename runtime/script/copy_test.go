@@ -70,7 +70,7 @@ func TestCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = lockstep.Migrate(t.Context(), connect(t, path), s)
-		const want = "data.db: 0003-cents.py: the database was damaged before the script ran: integrity_check: *** in database main ***: Page 10: never used; rolled back, still at 0002: done"
+		const want = "data.db: 0003-cents.py: the database was damaged before the script ran: quick_check: *** in database main ***: Page 10: never used; rolled back, still at 0002: done"
 		if got := message(err, path); got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
@@ -84,7 +84,7 @@ func TestFaultyRows(t *testing.T) {
 	s := schema(t, archive, 6)
 	for statement, want := range map[string]string{
 		"SELECT 1": "<nil>", "UPDATE orders SET n = 1": "<nil>", "UPDATE orders SET n = -n": "<nil>",
-		"UPDATE orders SET n = -1": "data.db: 0003-cents.py: the script left a damaged database: integrity_check: CHECK constraint failed in orders; rolled back, still at 0002",
+		"UPDATE orders SET n = -1": "data.db: 0003-cents.py: the script left a damaged database: quick_check: CHECK constraint failed in orders; rolled back, still at 0002",
 	} {
 		t.Run(statement, func(t *testing.T) {
 			path := shopAt(t, 0, "wal")

@@ -72,7 +72,7 @@ func TestFailure(t *testing.T) {
 			"data.db: 0003-cents.py: changed _meta or _lockstep_history, which belong to lockstep" + rolledBack},
 		{"Damage", whole + `db.close()
 f = open(path, "r+b"); f.seek(4096 * 3); f.write(b"x" * 8192); f.close()`,
-			"data.db: 0003-cents.py: the script left a damaged database: integrity_check: *** in database main ***: Tree 2 page 5: btreeInitPage() returns error code 11" + rolledBack},
+			"data.db: 0003-cents.py: the script left a damaged database: quick_check: *** in database main ***: Tree 2 page 5: btreeInitPage() returns error code 11" + rolledBack},
 		{"NoDatabase", whole + `db.close()
 open(path, "w").write("not a database " * 1000)`,
 			"data.db: 0003-cents.py: what the script left: file is not a database" + rolledBack},

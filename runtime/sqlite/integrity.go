@@ -11,19 +11,28 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// IntegrityCheck returns what SQLite finds wrong with the file and its rows, at most limit
-// faults: it also checks NOT NULL, CHECK and UNIQUE, but not foreign keys.
-//
-// https://sqlite.org/pragma.html#pragma_integrity_check
-func IntegrityCheck(ctx context.Context, db DB, limit int) (faults []string, err error) {
-	return faultsOf(ctx, db, "main.integrity_check("+strconv.Itoa(limit)+")")
+// A Pragma checks the file and its rows, NOT NULL and CHECK included, but not foreign keys.
+type Pragma string
+
+const (
+	// Quick takes about as long as it takes to read the file.
+	// https://sqlite.org/pragma.html#pragma_quick_check
+	Quick Pragma = "quick_check"
+	// Full also compares indexes with the rows, and so finds what violates UNIQUE. That takes
+	// several times as long. https://sqlite.org/pragma.html#pragma_integrity_check
+	Full Pragma = "integrity_check"
+)
+
+const most = "1000000" // faults
+
+// List returns what SQLite finds wrong.
+func (p Pragma) List(ctx context.Context, db DB) (faults []string, err error) {
+	return p.of(ctx, db, "main", most)
 }
 
-// QuickCheck returns the faults that SQLite finds in the database and its rows.
-//
-// https://sqlite.org/pragma.html#pragma_quick_check
-func QuickCheck(ctx context.Context, db DB) (Faults, error) {
-	faults, err := faultsOf(ctx, db, "main.quick_check(1000000)")
+// Faults returns what SQLite finds wrong.
+func (p Pragma) Faults(ctx context.Context, db DB) (Faults, error) {
+	faults, err := p.List(ctx, db)
 	return count(faults), err
 }
 
@@ -31,8 +40,8 @@ func QuickCheck(ctx context.Context, db DB) (Faults, error) {
 // its rows. The error is a [Damage] if pages are damaged; every other fault is one of rows,
 // or of an index. unchecked are tables that cannot be checked, with SQLite's reason: the
 // connection lacks a function or collation, or a CHECK fails with an error.
-func Check(ctx context.Context, db DB, database string) (_ Faults, unchecked []string, err error) {
-	faults, err := undamaged(ctx, db, database+".integrity_check(1000000)")
+func (p Pragma) Check(ctx context.Context, db DB, database string) (_ Faults, unchecked []string, err error) {
+	faults, err := p.undamaged(ctx, db, database, most)
 	if !isLogic(err) {
 		return count(faults), nil, err
 	}
@@ -49,7 +58,7 @@ func Check(ctx context.Context, db DB, database string) (_ Faults, unchecked []s
 			break
 		}
 		var found []string
-		found, err = undamaged(ctx, db, database+".integrity_check("+sqltext.Quote(name)+")")
+		found, err = p.undamaged(ctx, db, database, sqltext.Quote(name))
 		if isLogic(err) {
 			unchecked = append(unchecked, "table "+name+": "+Sentence(err))
 			err = nil
@@ -89,24 +98,27 @@ func (f Faults) List() []string {
 	return list
 }
 
-// A Damage is a fault of the pages of a database.
+// A Damage is a fault of the pages of a database, after the name of the pragma that found it.
 type Damage string
 
-func (d Damage) Error() string { return "integrity_check: " + string(d) }
+func (d Damage) Error() string { return string(d) }
 
 // undamaged returns the faults, or a [Damage] if one of them is that.
-func undamaged(ctx context.Context, db DB, pragma string) ([]string, error) {
-	faults, err := faultsOf(ctx, db, pragma)
+func (p Pragma) undamaged(ctx context.Context, db DB, database, argument string) ([]string, error) {
+	faults, err := p.of(ctx, db, database, argument)
 	for _, fault := range faults {
-		if strings.HasPrefix(fault, "*** in database ") {
-			return nil, Damage(strings.ReplaceAll(fault, "\n", " "))
+		if IsDamage(fault) {
+			return nil, Damage(string(p) + ": " + strings.ReplaceAll(fault, "\n", " "))
 		}
 	}
 	return faults, err
 }
 
-func faultsOf(ctx context.Context, db DB, pragma string) (faults []string, err error) {
-	err = Each(ctx, db, "PRAGMA "+pragma, func(scan Scan) error {
+// IsDamage reports whether a fault is one of pages.
+func IsDamage(fault string) bool { return strings.HasPrefix(fault, "*** in database ") }
+
+func (p Pragma) of(ctx context.Context, db DB, database, argument string) (faults []string, err error) {
+	err = Each(ctx, db, "PRAGMA "+database+"."+string(p)+"("+argument+")", func(scan Scan) error {
 		var fault string
 		err := scan(&fault)
 		if fault != "ok" {

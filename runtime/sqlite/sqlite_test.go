@@ -179,22 +179,25 @@ func TestFindOrphans(t *testing.T) {
 	}
 }
 
-func TestIntegrityCheck(t *testing.T) {
+func TestPragma(t *testing.T) {
 	for _, c := range []struct {
-		claim      string
-		statements []string
-		want       string
+		claim       string
+		statements  []string
+		quick, full string
 	}{
-		{"FindsNothing", []string{"CREATE TABLE a (x)"}, ""},
-		{"FindsRowsThatBreakACheck", []string{"CREATE TABLE a (x CHECK (x > 0))", "PRAGMA ignore_check_constraints = ON", "INSERT INTO a VALUES (0), (-1)", "PRAGMA ignore_check_constraints = OFF"}, "CHECK constraint failed in a"},
+		{"FindsNothing", []string{"CREATE TABLE a (x)"}, "", ""},
+		{"FindsRowsThatBreakACheck", []string{"CREATE TABLE a (x CHECK (x > 0))", "PRAGMA ignore_check_constraints = ON", "INSERT INTO a VALUES (0), (-1)", "PRAGMA ignore_check_constraints = OFF"},
+			"CHECK constraint failed in a; CHECK constraint failed in a", "CHECK constraint failed in a; CHECK constraint failed in a"},
+		{"FindsAnIndexWithoutRowsInFull", []string{"CREATE TABLE a (x)", "CREATE INDEX i ON a (x) WHERE x > 1", "INSERT INTO a VALUES (1), (2)", "PRAGMA writable_schema = ON",
+			"UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON a (x) WHERE x > 0' WHERE name = 'i'", "PRAGMA writable_schema = RESET"}, "", "row 1 missing from index i"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			faults, err := sqlite.IntegrityCheck(t.Context(), open(t, c.statements...), 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := strings.Join(faults, "; "); got != c.want {
-				t.Errorf("got %s, want %s", got, c.want)
+			db := open(t, c.statements...)
+			for pragma, want := range map[sqlite.Pragma]string{sqlite.Quick: c.quick, sqlite.Full: c.full} {
+				faults, err := pragma.List(t.Context(), db)
+				if got := strings.Join(faults, "; "); err != nil || got != want {
+					t.Errorf("%s: got %s, %v; want %s", pragma, got, err, want)
+				}
 			}
 		})
 	}

@@ -115,7 +115,7 @@ func (p *program) run(says bool) error {
 			return err
 		}
 		defer db.Close()
-		if _, err := db.Backup(context.Background(), "", time.Minute); err != nil {
+		if _, err := db.Backup(context.Background(), "", false, time.Minute); err != nil {
 			return err
 		}
 	case "restore":

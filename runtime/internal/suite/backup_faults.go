@@ -38,11 +38,11 @@ func backsUpFaults(t *test) {
 			t.exec("CREATE TABLE old (x)", "INSERT INTO old VALUES ('one')")
 			t.changeSchema("old", "CREATE TABLE old (x INT) STRICT")
 		}},
-		{"UNIQUE", "non-unique entry in index i", func(t *test) {
+		{"UNIQUE", "", func(t *test) {
 			t.exec("CREATE TABLE old (x)", "CREATE INDEX i ON old (x)", "INSERT INTO old VALUES (1), (1)")
 			t.changeSchema("i", "CREATE UNIQUE INDEX i ON old (x)")
 		}},
-		{"AnIndexThatLacksARow", "row 1 missing from index i", func(t *test) {
+		{"AnIndexThatLacksARow", "", func(t *test) {
 			t.exec("CREATE TABLE old (x)", "CREATE INDEX i ON old (x) WHERE x > 1", "INSERT INTO old VALUES (1), (2)")
 			t.changeSchema("i", "CREATE INDEX i ON old (x) WHERE x > 0")
 		}},
@@ -65,7 +65,11 @@ func backsUpFaults(t *test) {
 					warning = line
 				}
 			}
-			t.same("warning", warning, fmt.Sprintf("level=WARN msg=%q database=data.db faults=%q\n", "the database has faults, and so has its backup", c.fault))
+			want := ""
+			if c.fault != "" { // that quick_check finds
+				want = fmt.Sprintf("level=WARN msg=%q database=data.db faults=%q\n", "the database has faults, and so has its backup", c.fault)
+			}
+			t.same("warning", warning, want)
 			t.same("the backup", t.at(t.backup()).state(), old)
 		})
 	}
