@@ -76,10 +76,10 @@ func (g *gate) enroll(ctx context.Context) error {
 	if err = g.conn.refuseTemporary(ctx, st, nil); err != nil {
 		return err
 	}
-	err = g.conn.manage(ctx, st)
+	objects, err := g.conn.manage(ctx, st)
 	if err == nil {
 		rows := g.schema.unrecorded(nil, g.schema.Expected)
-		err = g.conn.record(ctx, g.schema.Expected, nil, rows, g.schema.Digest, g.schema.Fingerprint)
+		err = g.conn.record(ctx, objects, g.schema.Expected, nil, rows, g.schema.Digest, g.schema.Fingerprint)
 	}
 	return err
 }

@@ -224,9 +224,10 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 	if err != nil || now.version != st.version || now.cookie != st.cookie {
 		return
 	}
-	if err = g.conn.manage(ctx, now); err == nil {
+	objects, err := g.conn.manage(ctx, now)
+	if err == nil {
 		rows := g.schema.unrecorded(now.history, now.version)
-		err = g.conn.record(ctx, now.version, now.history, rows, g.schema.Digest, g.schema.Fingerprint)
+		err = g.conn.record(ctx, objects, now.version, now.history, rows, g.schema.Digest, g.schema.Fingerprint)
 	}
 	if err == nil {
 		g.sweep() // under the lock, which writing has taken

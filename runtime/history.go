@@ -130,8 +130,13 @@ func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 // readState reads the state of the database. It is called in a transaction, so
 // that what it reads belongs together.
 func (c *conn) readState(ctx context.Context) (*state, error) {
-	c.readFile(ctx)
 	objects, err := sqlite.Objects(ctx, c.Conn)
+	return c.readVersions(ctx, objects, err)
+}
+
+// readVersions reads the rest of the state, unless there was an error.
+func (c *conn) readVersions(ctx context.Context, objects []sqltext.Object, err error) (*state, error) {
+	c.readFile(ctx)
 	st := &state{db: c.file, objects: objects}
 	if err == nil {
 		err = c.read(ctx, "PRAGMA schema_version", &st.cookie)

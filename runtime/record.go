@@ -12,23 +12,26 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// manage makes the tables that lockstep writes to, where they are missing. st was read in
-// the same transaction.
-func (c *conn) manage(ctx context.Context, st *state) error {
+// manage makes the tables that lockstep writes to, where they are missing, and reads the
+// objects of the schema. st was read in the same transaction.
+func (c *conn) manage(ctx context.Context, st *state) ([]sqltext.Object, error) {
+	var missing []string
 	if !st.managed {
-		for _, q := range []string{metaSQL, "INSERT INTO main._meta (id, version) VALUES (1, 0)"} {
-			if err := c.exec(ctx, q); err != nil {
-				return err
-			}
-		}
+		missing = append(missing, metaSQL, "INSERT INTO main._meta (id, version) VALUES (1, 0)")
 	}
 	if !st.has("_lockstep_history") {
-		return c.exec(ctx, historySQL)
+		missing = append(missing, historySQL)
 	}
-	return nil
+	for _, q := range missing {
+		if err := c.exec(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	return sqlite.Objects(ctx, c.Conn)
 }
 
 // unrecorded returns the row that the history lacks of a version to which another tool
@@ -44,8 +47,8 @@ func (s *Schema) unrecorded(history []row, version Version) []row {
 // record writes the version, and the rows that the history lacks. In the newest it notes
 // what atHead compares with: the digest and the fingerprint, and the schema cookie under
 // which they are true. It comes last in a transaction, because whatever changes the schema
-// changes the cookie. history was read in the same transaction.
-func (c *conn) record(ctx context.Context, version Version, history, rows []row, digest, fingerprint string) error {
+// changes the cookie. history and objects were read in the same transaction.
+func (c *conn) record(ctx context.Context, objects []sqltext.Object, version Version, history, rows []row, digest, fingerprint string) error {
 	for _, r := range rows {
 		err := c.exec(ctx, `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
 VALUES (?, ?, ?, ?, ?, ?)`, r.Version, r.File, null(r.Checksum), r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), r.Program)
@@ -70,13 +73,13 @@ WHERE version < ? AND digest IS NOT NULL`, version)
 	if err != nil {
 		return err
 	}
-	return c.confirm(ctx, version, append(slices.Clip(history), rows...), digest, fingerprint)
+	return c.confirm(ctx, objects, version, append(slices.Clip(history), rows...), digest, fingerprint)
 }
 
 // confirm reads back what was recorded: the version, the history, and the notes in its newest
-// row. A trigger may have changed it.
-func (c *conn) confirm(ctx context.Context, version Version, want []row, digest, fingerprint string) error {
-	st, err := c.readState(ctx)
+// row. A trigger may have changed it; the objects no trigger can change.
+func (c *conn) confirm(ctx context.Context, objects []sqltext.Object, version Version, want []row, digest, fingerprint string) error {
+	st, err := c.readVersions(ctx, objects, nil)
 	var fact string
 	e := (*Error)(nil)
 	switch {

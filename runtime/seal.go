@@ -1,10 +1,6 @@
 package lockstep
 
-import (
-	"context"
-
-	"github.com/lockstep-db/lockstep/runtime/sqlite"
-)
+import "context"
 
 // seal ends the run of a segment: it proves, at the expected version, that the result is
 // what the generator saw, and records the migrations.
@@ -15,10 +11,7 @@ func (u *upgrade) seal(ctx context.Context, s *segment) error {
 	if err := s.on.checkFaults(ctx); err != nil {
 		return err
 	}
-	if err := s.on.manage(ctx, s.from); err != nil {
-		return err
-	}
-	objects, err := sqlite.Objects(ctx, s.on.Conn)
+	objects, err := s.on.manage(ctx, s.from)
 	if err != nil {
 		return err
 	}
@@ -47,5 +40,5 @@ func (u *upgrade) seal(ctx context.Context, s *segment) error {
 	if len(s.from.history) > 0 { // or what another tool ran since would seem not to have run
 		rows = append(u.schema.unrecorded(s.from.history, s.from.version), rows...)
 	}
-	return s.on.record(ctx, version, s.from.history, rows, digest, fingerprint)
+	return s.on.record(ctx, objects, version, s.from.history, rows, digest, fingerprint)
 }
