@@ -11,6 +11,7 @@ type config struct {
 	timeout      time.Duration
 	allow        []string
 	onProgress   func(Progress)
+	repeat       func(*reporter) (stop func()) // nil without onProgress
 	log          Logger
 	connected    func(driverConn any) error // nil if none is asked for
 }

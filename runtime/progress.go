@@ -1,7 +1,9 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
+	"sync"
 	"time"
 )
 
@@ -9,12 +11,15 @@ import (
 // and with Statement 0 before and after each migration. While a migration in Go runs, it
 // is also reported in between, at most ten times a second, on the goroutine that executes
 // the statement. Nothing that is reported as done is committed before Migrate returns,
-// except with [WithPerMigration]: an upgrade that leaves rows without a parent rolls back,
-// counts those that there were before, and reports its migrations again.
+// except with [WithPerMigration].
 //
 // The backup of [WithBackup] comes first, and is reported before and after, with
-// Version 0.
+// Version 0. What else is no migration's is reported before, with Version 0: waiting, the
+// copy that scripts run on, and the checks before and after the migrations.
+//
+// What takes long is reported again, once a second at least, with a new Elapsed.
 type Progress struct {
+	Doing                 string // "waiting" for locks, "copying", "running" or "checking"
 	Version               Version
 	File                  string
 	Migration, Migrations int           // 2 of 5
@@ -27,13 +32,26 @@ type Progress struct {
 	Elapsed               time.Duration // since the upgrade began
 }
 
-// WithProgress has f called while an upgrade runs, on the goroutine of Migrate.
-func WithProgress(f func(Progress)) Option { return func(c *config) { c.onProgress = f } }
+// WithProgress has f called while an upgrade runs: on the goroutine of Migrate or, while
+// that waits for SQLite, on another. Two calls never overlap, and none comes after Migrate
+// has returned.
+func WithProgress(f func(Progress)) Option {
+	return func(c *config) { c.onProgress, c.repeat = f, (*reporter).repeat }
+}
+
+const (
+	waiting  = "waiting"
+	copying  = "copying"
+	running  = "running"
+	checking = "checking"
+)
 
 // A reporter tells the application how an upgrade goes on.
 type reporter struct {
-	f        func(Progress) // nil if it does not want to know
-	begun    time.Time
+	f     func(Progress) // nil if it does not want to know
+	begun time.Time
+
+	mu       sync.Mutex // held while f is called
 	last     Progress
 	reported time.Time
 
@@ -41,11 +59,55 @@ type reporter struct {
 	base int64 // to be added to them
 }
 
+// repeat reports the last progress again and again, until stop is called. It cannot count
+// rows, because the connection is in use.
+func (r *reporter) repeat() (stop func()) {
+	const often = 500 * time.Millisecond // so that there is never a second between two
+	over := make(chan struct{})
+	var repeating sync.WaitGroup
+	repeating.Go(func() {
+		ticker := time.NewTicker(often)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case now := <-ticker.C:
+				r.mu.Lock()
+				if p := r.last; !p.Done && now.Sub(r.reported) >= often {
+					p.Elapsed = now.Sub(r.begun)
+					r.f(p)
+				}
+				r.mu.Unlock()
+			}
+		}
+	})
+	return func() { close(over); repeating.Wait() }
+}
+
+// does reports what is done from now on, and is no migration's.
+func (r *reporter) does(doing string) {
+	if r.f == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	p := Progress{Doing: doing, Migration: r.last.Migration, Migrations: r.last.Migrations, Rows: r.last.Rows, Elapsed: now.Sub(r.begun)}
+	if !r.last.Done {
+		p.Backup = r.last.Backup
+	}
+	r.last, r.reported = p, now
+	r.f(p)
+}
+
 // count counts rows on a connection, from n on.
 func (r *reporter) count(ctx context.Context, on *conn, n int64) {
 	if r.f != nil {
 		var changes int64
 		on.read(ctx, totalChanges, &changes)
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.on, r.base, r.last.Rows = on, n-changes, n
 	}
 }
@@ -62,12 +124,14 @@ func (r *reporter) report(ctx context.Context, p Progress, began time.Time, done
 	}
 	changes := r.last.Rows - r.base // if ctx has ended, the number no longer matters
 	r.on.read(ctx, totalChanges, &changes)
-	p.Rows = r.base + changes
+	p.Rows, p.Doing = r.base+changes, cmp.Or(p.Doing, running)
 	now := time.Now()
 	p.Elapsed = now.Sub(r.begun)
 	if p.Done = done; done {
 		p.Took = now.Sub(began)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.last, r.reported = p, now
 	r.f(p)
 }

@@ -49,10 +49,12 @@ func (o onCopy) On(ctx context.Context, hold program.Hold) (done bool, err error
 			o.u.log.Warn("cannot remove the copy that scripts ran on", "database", o.u.conn.file, "error", e)
 		}
 	}()
+	o.u.progress.does(copying)
 	if err = c.Fill(ctx); err == nil {
 		err = o.run(ctx, c)
 	}
 	if err == nil {
+		o.u.progress.does(copying)
 		done, err = o.u.take(ctx, o.s, c.Replace)
 	}
 	if done {
@@ -87,6 +89,7 @@ func (o onCopy) run(ctx context.Context, c program.Copy) error {
 		err = on.begin(ctx, "BEGIN IMMEDIATE")
 	}
 	if err == nil {
+		o.u.progress.does(checking)
 		err = o.u.seal(ctx, s)
 	}
 	// The database will have another schema cookie than the copy. By chance, it could be

@@ -28,7 +28,7 @@ type upgrade struct {
 // of it before: the lock is taken now, and everything is decided on what is read under
 // the lock.
 func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
-	u := &upgrade{gate: g, at: seen, progress: reporter{f: g.onProgress, begun: time.Now()}}
+	u := &upgrade{gate: g, at: seen, progress: reporter{f: g.onProgress, begun: time.Now(), last: Progress{Doing: waiting}}}
 	// Stale contents must stop the program before it waits for anybody.
 	if u.planned, err = g.schema.prepare(seen.version); err != nil {
 		return err
@@ -49,6 +49,9 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 		return unstarted("", err)
 	}
 
+	if g.repeat != nil {
+		defer g.repeat(&u.progress)()
+	}
 	defer g.conn.restore(ctx)
 	if err = g.conn.protect(ctx); err != nil {
 		return unstarted("", err)
@@ -77,6 +80,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	if err := u.conn.enter(ctx); err != nil { // anew: what was rolled back has left its settings
 		return false, err
 	}
+	u.progress.does(waiting)
 	st, err := u.lock(ctx)
 	if err != nil {
 		return false, err
@@ -100,6 +104,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		err = u.findStrays(ctx, s)
 	}
 	if err == nil {
+		u.progress.does(checking)
 		s.effects = effects(st, s.migrations)
 		s.before, err = sqlite.NewOrphanSet(ctx, u.conn.Conn, st.objects, s.effects)
 	}
@@ -141,6 +146,7 @@ func (u *upgrade) runSegment(ctx context.Context, s *segment) (done bool, err er
 		err = u.run(ctx, s)
 	}
 	if err == nil && !again {
+		u.progress.does(checking)
 		err = u.seal(ctx, s)
 	}
 	if again || err != nil {

@@ -78,7 +78,9 @@ func (p *progress) line(elapsed time.Duration) string {
 	took := elapsed.Round(time.Second).String()
 	switch {
 	case last.Backup != "" && !last.Done:
-		return "backup: " + last.Backup + ", " + took
+		return last.Doing + " backup: " + last.Backup + ", " + took
+	case last.File == "" && last.Doing != "waiting" && last.Doing != "":
+		return last.Doing + " the database, " + took
 	case last.File == "":
 		return "waiting for the database, " + took
 	}

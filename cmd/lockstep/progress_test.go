@@ -52,8 +52,15 @@ func TestProgress(t *testing.T) {
 	})
 	t.Run("SaysThatABackupIsMade", func(t *testing.T) {
 		var p progress
-		p.report(lockstep.Progress{Backup: "data.db.v0001.backup"})
-		if got, want := p.line(2*time.Second), "backup: data.db.v0001.backup, 2s"; got != want {
+		p.report(lockstep.Progress{Doing: "copying", Backup: "data.db.v0001.backup"})
+		if got, want := p.line(2*time.Second), "copying backup: data.db.v0001.backup, 2s"; got != want {
+			t.Errorf("got %q; want %q", got, want)
+		}
+	})
+	t.Run("SaysThatTheUpgradeIsChecked", func(t *testing.T) {
+		var p progress
+		p.report(lockstep.Progress{Doing: "checking", Migration: 2, Migrations: 2})
+		if got, want := p.line(83*time.Second), "checking the database, 1m23s"; got != want {
 			t.Errorf("got %q; want %q", got, want)
 		}
 	})

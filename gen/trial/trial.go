@@ -190,6 +190,7 @@ func copyError(ctx context.Context, db *database.DB, err error) error {
 func (r *Report) note(p lockstep.Progress) {
 	last := len(r.Migrations) - 1
 	switch {
+	case p.Version == 0: // no migration's
 	case p.Statement == 0 && !p.Done:
 		// An upgrade that has to count orphans first starts over.
 		r.Migrations = slices.DeleteFunc(r.Migrations, func(m Migration) bool { return m.Version >= p.Version })

@@ -187,20 +187,25 @@ func TestProgress(t *testing.T) {
 	var got []string
 	note := func(p lockstep.Progress) {
 		if p.Statement == 0 {
-			got = append(got, fmt.Sprintf("%d of %d %s %v", p.Migration, p.Migrations, p.File, p.Done))
+			got = append(got, strings.TrimSpace(fmt.Sprintf("%s %d of %d %s", p.Doing, p.Migration, p.Migrations, p.File)+map[bool]string{true: " done"}[p.Done]))
 		}
 	}
 	if err := lockstep.Migrate(t.Context(), connect(t, path), schema(t, shop, 6), lockstep.WithProgress(note)); err != nil {
 		t.Fatal(err)
 	}
-	want := `1 of 4 0003-cents.py false
-1 of 4 0003-cents.py true
-2 of 4 0004-index.sql false
-2 of 4 0004-index.sql true
-3 of 4 0005-totals.sh false
-3 of 4 0005-totals.sh true
-4 of 4 0006-last.sql false
-4 of 4 0006-last.sql true`
+	want := `waiting 0 of 0
+checking 0 of 0
+copying 0 of 0
+running 1 of 4 0003-cents.py
+running 1 of 4 0003-cents.py done
+running 2 of 4 0004-index.sql
+running 2 of 4 0004-index.sql done
+running 3 of 4 0005-totals.sh
+running 3 of 4 0005-totals.sh done
+running 4 of 4 0006-last.sql
+running 4 of 4 0006-last.sql done
+checking 4 of 4
+copying 4 of 4`
 	if s := strings.Join(got, "\n"); s != want {
 		t.Errorf("got\n%s\nwant\n%s", s, want)
 	}

@@ -299,7 +299,7 @@ func backsUpAgain(t *test) {
 		db := t.open(Settings{})
 		var reported []lockstep.Progress
 		err := lockstep.Migrate(t.Context(), db, t.schema(upTo(2, notes)), lockstep.WithBackup(0), lockstep.WithProgress(func(p lockstep.Progress) {
-			if p.Version == 0 {
+			if p.Backup != "" {
 				p.Took, p.Elapsed = 0, 0
 				reported = append(reported, p)
 			}
@@ -308,7 +308,7 @@ func backsUpAgain(t *test) {
 			t.Fatal(err)
 		}
 		path := t.backup()
-		want := []lockstep.Progress{{Backup: path}, {Backup: path, Done: true}}
+		want := []lockstep.Progress{{Doing: "copying", Backup: path}, {Doing: "checking", Backup: path}, {Doing: "copying", Backup: path, Done: true}}
 		if !slices.Equal(reported, want) {
 			t.Errorf("got %+v, want %+v", reported, want)
 		}
