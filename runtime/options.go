@@ -11,13 +11,13 @@ type config struct {
 	timeout      time.Duration
 	allow        []string
 	onProgress   func(Progress)
-	repeat       func(*reporter) (stop func()) // nil without onProgress
+	repeat       func(*reporter) (stop func())
 	log          Logger
 	connected    func(driverConn any) error // nil if none is asked for
 }
 
 func configure(opts []Option) config {
-	c := config{timeout: time.Minute, log: discard{}}
+	c := config{timeout: time.Minute, log: discard{}, repeat: func(*reporter) func() { return func() {} }}
 	for _, opt := range opts {
 		opt(&c)
 	}

@@ -39,12 +39,7 @@ func WithProgress(f func(Progress)) Option {
 	return func(c *config) { c.onProgress, c.repeat = f, (*reporter).repeat }
 }
 
-const (
-	waiting  = "waiting"
-	copying  = "copying"
-	running  = "running"
-	checking = "checking"
-)
+const waiting, copying, running, checking = "waiting", "copying", "running", "checking"
 
 // A reporter tells the application how an upgrade goes on.
 type reporter struct {
@@ -85,20 +80,24 @@ func (r *reporter) repeat() (stop func()) {
 	return func() { close(over); repeating.Wait() }
 }
 
-// does reports what is done from now on, and is no migration's.
-func (r *reporter) does(doing string) {
-	if r.f == nil {
-		return
-	}
+// tell reports p at a time.
+func (r *reporter) tell(p Progress, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	p := Progress{Doing: doing, Migration: r.last.Migration, Migrations: r.last.Migrations, Rows: r.last.Rows, Elapsed: now.Sub(r.begun)}
+	p.Elapsed = now.Sub(r.begun)
+	r.last, r.reported = p, now
+	r.f(p)
+}
+
+// does reports what is done from now on, and is no migration's.
+func (r *reporter) does(doing string) {
+	p := Progress{Doing: doing, Migration: r.last.Migration, Migrations: r.last.Migrations, Rows: r.last.Rows}
 	if !r.last.Done {
 		p.Backup = r.last.Backup
 	}
-	r.last, r.reported = p, now
-	r.f(p)
+	if r.f != nil {
+		r.tell(p, time.Now())
+	}
 }
 
 // count counts rows on a connection, from n on.
@@ -126,14 +125,10 @@ func (r *reporter) report(ctx context.Context, p Progress, began time.Time, done
 	r.on.read(ctx, totalChanges, &changes)
 	p.Rows, p.Doing = r.base+changes, cmp.Or(p.Doing, running)
 	now := time.Now()
-	p.Elapsed = now.Sub(r.begun)
 	if p.Done = done; done {
 		p.Took = now.Sub(began)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last, r.reported = p, now
-	r.f(p)
+	r.tell(p, now)
 }
 
 // again reports the last progress again, if that was a while ago.

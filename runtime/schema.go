@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockstep-db/lockstep/runtime/diskfile"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -82,7 +83,7 @@ func (s *Schema) Stale() error {
 // stale compares the names of the embedded migrations with those that the generated code
 // knows. Contents are compared when they are about to run.
 func (s *Schema) stale() error {
-	names, err := s.names()
+	names, err := diskfile.Names(s.Files)
 	if err != nil {
 		return stale("embedded migrations", err.Error())
 	}
@@ -98,28 +99,6 @@ func (s *Schema) stale() error {
 		return stale(known[0].File, "in lockstep_gen.go, but not embedded; generate before building")
 	}
 	return nil
-}
-
-// names returns the names of the embedded files, in order. (They are sorted as strings, as
-// is all else: fs.ReadDir would bring a sort of its own into every program.)
-func (s *Schema) names() (names []string, err error) {
-	if s.Files == nil {
-		return nil, nil
-	}
-	dir, err := s.Files.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	if dir, ok := dir.(fs.ReadDirFile); ok {
-		var entries []fs.DirEntry
-		entries, err = dir.ReadDir(-1)
-		for _, entry := range entries {
-			names = append(names, entry.Name())
-		}
-	}
-	slices.Sort(names)
-	return names, err
 }
 
 // likeMigration reports whether a file has, or almost has, the name of a migration.

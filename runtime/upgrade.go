@@ -49,9 +49,7 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 		return unstarted("", err)
 	}
 
-	if g.repeat != nil {
-		defer g.repeat(&u.progress)()
-	}
+	defer g.repeat(&u.progress)()
 	defer g.conn.restore(ctx)
 	if err = g.conn.protect(ctx); err != nil {
 		return unstarted("", err)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -96,4 +97,26 @@ func digest(path string) (sum [sha256.Size]byte, err error) {
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	return [sha256.Size]byte(h.Sum(nil)), err
+}
+
+// Names returns the names of what is in a folder, in order; nil has nothing. (They are sorted
+// as strings, as is all else: fs.ReadDir would bring a sort of its own into every program.)
+func Names(folder fs.FS) (names []string, err error) {
+	if folder == nil {
+		return nil, nil
+	}
+	dir, err := folder.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	if dir, ok := dir.(fs.ReadDirFile); ok {
+		var entries []fs.DirEntry
+		entries, err = dir.ReadDir(-1)
+		for _, entry := range entries {
+			names = append(names, entry.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, err
 }
