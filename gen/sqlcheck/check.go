@@ -30,6 +30,9 @@ func (c *checker) check(q *query) {
 			all = append(all, c.judge(q, t))
 		}
 	}
+	if whole := slices.DeleteFunc(slices.Clone(texts), func(t text) bool { return !t.changesAll() }); len(whole) > 0 && len(whole) < len(texts) && c.why {
+		c.report(nil, finding{"where", q.At, "on some ways to here, there is no WHERE"})
+	}
 	for _, f := range slices.Concat(all...) {
 		holds := true
 		for i, found := range all {
@@ -39,6 +42,12 @@ func (c *checker) check(q *query) {
 			c.report(q, f)
 		}
 	}
+}
+
+// changesAll reports whether the text is an UPDATE or DELETE of all rows.
+func (t *text) changesAll() bool {
+	s := split(t.SQL)
+	return len(s) == 1 && begins(s[0].keyword, " update delete ") && !s[0].has("where") && len(t.Holes) == 0
 }
 
 // holds reports whether the text, in which something was found, is as wrong: in the same
@@ -205,7 +214,11 @@ func (q *query) findings(t text, s statement, r *reading, alone bool) (all []fin
 		all = append(all, finding{"sql", t.place(s.offset + r.quoted.offset), r.quoted.sentence})
 	}
 	for _, m := range r.missing {
-		all = append(all, finding{"notnull", t.place(s.offset), "NOT NULL constraint failed: " + m + ": the INSERT gives it no value"})
+		message := "NOT NULL constraint failed: " + m + ": the INSERT gives it no value"
+		if r.ignores {
+			message = "the INSERT OR IGNORE inserts nothing: it gives no value to " + m + ", which is NOT NULL"
+		}
+		all = append(all, finding{"notnull", t.place(s.offset), message})
 	}
 	if !alone {
 		return all
@@ -219,7 +232,7 @@ func (q *query) findings(t text, s statement, r *reading, alone bool) (all []fin
 		}
 	}
 	for _, scan := range q.Scans {
-		if wrong := scan.misfit(r); wrong != "" {
+		for _, wrong := range scan.misfits(r) {
 			all = append(all, finding{"scan", scan.Place, wrong})
 		}
 	}
@@ -254,17 +267,6 @@ func (a *arguments) wrong(r *reading) []string {
 		}
 	}
 	return all
-}
-
-// misfit returns what is wrong with destinations, or "".
-func (a *arguments) misfit(r *reading) string {
-	switch {
-	case r.columns == 0:
-		return "Scan has " + count(a.Count, "destination") + ", but the statement returns no rows"
-	case r.columns != a.Count:
-		return "Scan has " + count(a.Count, "destination") + " for " + count(r.columns, "column")
-	}
-	return ""
 }
 
 func count(n int, noun string) string {

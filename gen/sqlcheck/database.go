@@ -18,6 +18,7 @@ import (
 type database struct {
 	conn    *sqlite3.Conn
 	name    string          // "version 0007"
+	tables  map[string]bool // whether a table is STRICT, by its name in lower case
 	known   map[string]bool // tables, views and columns, in lower case
 	unknown map[string]bool // what SQLite could not create here, in lower case
 	stubs   []string        // functions that SQLite lacks
@@ -66,7 +67,7 @@ func openDatabase(name string, objects []sqltext.Object) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &database{conn: conn, name: name, known: map[string]bool{}, unknown: map[string]bool{"_lockstep_history": true}}
+	d := &database{conn: conn, name: name, tables: map[string]bool{}, known: map[string]bool{}, unknown: map[string]bool{"_lockstep_history": true}}
 	err = errors.Join(engine.Prepare(conn), engine.DoubleQuotes(conn, false),
 		// What a collation does makes no difference here.
 		conn.AnyCollationNeeded(),
@@ -121,7 +122,7 @@ func (d *database) isUnknown(name string) bool {
 }
 
 func (d *database) learnNames() {
-	stmt, _, err := d.conn.Prepare(`SELECT t.name, c.name FROM pragma_table_list AS t
+	stmt, _, err := d.conn.Prepare(`SELECT t.name, c.name, t.type = 'table', t.strict FROM pragma_table_list AS t
 		LEFT JOIN pragma_table_xinfo(t.name) AS c WHERE t.schema = 'main'`)
 	if err != nil {
 		return // a view that SQLite cannot read
@@ -130,6 +131,9 @@ func (d *database) learnNames() {
 	for stmt.Step() {
 		d.known[sqltext.Fold(stmt.ColumnText(0))] = true
 		d.known[sqltext.Fold(stmt.ColumnText(1))] = true
+		if stmt.ColumnBool(2) {
+			d.tables[sqltext.Fold(stmt.ColumnText(0))] = stmt.ColumnBool(3)
+		}
 	}
 }
 
@@ -142,8 +146,9 @@ func (d *database) finding(t text, s statement, f *fault) finding {
 type reading struct {
 	name    string   // of the database
 	params  []string // ":tag", "?5", or "" for one without a name
-	columns int
+	columns []resultColumn
 	missing []string // columns that are NOT NULL and get no value: "notes.title"
+	ignores bool     // it is INSERT OR IGNORE
 	quoted  *fault   // a string in double quotes, which not every driver accepts
 }
 
@@ -161,12 +166,12 @@ func (d *database) read(s statement) (*reading, *fault) {
 		return nil, newFault(s, err)
 	}
 	defer stmt.Close()
-	r.columns = stmt.ColumnCount()
+	r.columns = d.results(s, stmt)
 	for i := range stmt.BindCount() {
 		r.params = append(r.params, stmt.BindName(i+1))
 	}
 	if s.inserts() {
-		r.missing = d.missing(s)
+		r.missing, r.ignores = d.missing(s)
 	}
 	return r, nil
 }

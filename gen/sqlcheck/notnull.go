@@ -7,13 +7,14 @@ import (
 )
 
 // missing returns the columns that must not be NULL and to which an INSERT gives no
-// value, or NULL. SQLite finds that out only when the statement runs.
+// value, or NULL; and whether the INSERT ignores that, and inserts nothing. SQLite finds
+// that out only when the statement runs.
 //
 // https://sqlite.org/pragma.html#pragma_table_xinfo
-func (d *database) missing(s statement) []string {
+func (d *database) missing(s statement) (columns []string, ignores bool) {
 	in, ok := s.insertion()
-	if !ok || in.ignores {
-		return nil
+	if !ok {
+		return nil, false
 	}
 	// The rowid gets a value of its own. No pragma tells of NOT NULL ON CONFLICT IGNORE.
 	stmt, _, err := d.conn.Prepare(`SELECT t.name || '.' || c.name, c.name, c."notnull", ifnull(c.dflt_value, 'NULL') = 'NULL',
@@ -22,13 +23,12 @@ func (d *database) missing(s statement) []string {
 		WHERE t.schema = 'main' AND c.hidden = 0 AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = t.name AND sql LIKE '%ignore%')
 		ORDER BY c.cid`)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	defer stmt.Close()
 	if stmt.BindText(1, in.table) != nil {
-		return nil
+		return nil, false
 	}
-	var columns []string
 	for cid := 0; stmt.Step(); cid++ {
 		column, name := stmt.ColumnText(0), sqltext.Fold(stmt.ColumnText(1))
 		notNull, noDefault, rowid := stmt.ColumnBool(2), stmt.ColumnBool(3), stmt.ColumnBool(4)
@@ -36,12 +36,12 @@ func (d *database) missing(s statement) []string {
 		if in.columns != nil {
 			i = slices.Index(in.columns, name)
 		}
-		null := slices.Contains(in.nulls, i) && (noDefault || !in.replaces)
+		null := slices.Contains(in.nulls, i) && (noDefault || !in.replaces) && !in.ignores
 		if notNull && !rowid && (null || i < 0 && noDefault) {
 			columns = append(columns, column)
 		}
 	}
-	return columns
+	return columns, in.ignores
 }
 
 // An insertion is what an INSERT says about the columns of its table. Names are in

@@ -34,7 +34,8 @@ type query struct {
 type arguments struct {
 	Place place
 	Count int
-	Names []string // of those that are sql.Named with a constant
+	Names []string      // of those that are sql.Named with a constant
+	Into  []destination // if they are those of Scan
 }
 
 // same reports whether both are the same query at the same place.
@@ -294,7 +295,11 @@ func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 		return
 	}
 	if q != nil {
-		q.Scans = append(q.Scans, arguments{Place: c.at(sel.Sel.Pos()), Count: len(call.Args)})
+		scan := arguments{Place: c.at(sel.Sel.Pos()), Count: len(call.Args)}
+		for _, arg := range call.Args {
+			scan.Into = append(scan.Into, destinationOf(c.pass.TypesInfo.TypeOf(arg)))
+		}
+		q.Scans = append(q.Scans, scan)
 	}
 }
 

@@ -21,6 +21,9 @@
 //	db.QueryRow("SELECT id, title FROM notes").Scan(&id)
 //	                                           ^ Scan has 1 destination for 2 columns
 //
+//	db.QueryRow("SELECT max(id) FROM notes").Scan(&id)
+//	                                         ^ Scan cannot store NULL in int64: max(id) is NULL without rows
+//
 // The command "lockstep vet" runs it, and so does go vet:
 //
 //	go vet -vettool=$(go tool -n lockstep) ./...

@@ -43,7 +43,7 @@ type Finding struct {
 
 // Unchecked reports whether the finding is that something was not checked.
 func (f *Finding) Unchecked() bool {
-	return slices.Contains([]string{"why", "apart", "part", "count"}, f.Category)
+	return slices.Contains([]string{"why", "apart", "part", "where", "count"}, f.Category)
 }
 
 // A Tally is how many strings were checked.

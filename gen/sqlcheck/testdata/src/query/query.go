@@ -75,7 +75,10 @@ func notNull(db *sql.DB) {
 	db.Exec("INSERT INTO users VALUES (NULL, 'null')")
 	db.Exec("INSERT OR REPLACE INTO notes (title, body) VALUES ('a', NULL)")
 	db.Exec("INSERT INTO lenient (id) VALUES (1)")
-	db.Exec("INSERT OR IGNORE INTO users (id) VALUES (1)")
+	db.Exec("INSERT OR IGNORE INTO users (id) VALUES (1)")               // want "at version 0007: the INSERT OR IGNORE inserts nothing: it gives no value to users.name, which is NOT NULL"
+	db.Exec("INSERT OR IGNORE INTO notes (body) SELECT name FROM users") // want "the INSERT OR IGNORE inserts nothing: it gives no value to notes.title, which is NOT NULL"
+	db.Exec("INSERT OR IGNORE INTO users (name) VALUES ('a'), (NULL)")
+	db.Exec("INSERT OR IGNORE INTO notes (title) VALUES ('a')")
 	db.Exec("INSERT INTO tags (note, tag) SELECT id, title FROM notes")
 	db.Exec("INSERT INTO users (name) VALUES (iif(?, 'a', NULL))", true)
 }

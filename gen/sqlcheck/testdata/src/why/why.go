@@ -1,4 +1,4 @@
-package why // want `strings checked in full: 1, for names: 0`
+package why // want `strings checked in full: 3, for names: 0`
 
 import (
 	"database/sql"
@@ -16,4 +16,11 @@ func why(db *sql.DB, run string) {
 	db.Query("SELECT a ILIKE 'b'")           // want "not checked: SQL of another database: ilike"
 	db.Query("SELECT * FROM series(1, 2)")   // want "not checked: series is a table-valued function"
 	db.Query("SELECT * FROM notes")
+
+	where := ""
+	if run != "" {
+		where = " WHERE id = 1"
+	}
+	db.Exec("DELETE FROM notes" + where) // want "on some ways to here, there is no WHERE"
+	db.Exec("SELECT id FROM notes" + where)
 }
