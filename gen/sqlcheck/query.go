@@ -317,20 +317,21 @@ func runs(fn *types.Func) bool {
 
 // origin returns the call that made the value of an expression or variable, or nil.
 func (c *checker) origin(e ast.Expr) *ast.CallExpr {
-	e = ast.Unparen(e)
-	if id, ok := e.(*ast.Ident); ok {
-		v, ok := c.pass.TypesInfo.Uses[id].(*types.Var)
+	for range 5 { // variables that are set to others
+		if call, ok := ast.Unparen(e).(*ast.CallExpr); ok {
+			return call
+		}
+		v, ok := c.named(e).(*types.Var)
 		if !ok || v.Kind() == types.PackageVar {
 			return nil
 		}
-		values := slices.DeleteFunc(slices.Clone(c.reaching(v, id.Pos())), func(x value) bool { return x.does == zero })
+		values := slices.DeleteFunc(slices.Clone(c.reaching(v, e.Pos())), func(x value) bool { return x.does == zero })
 		if len(values) != 1 || values[0].does != set || values[0].result != 0 {
 			return nil
 		}
-		e = ast.Unparen(values[0].expr)
+		e = values[0].expr
 	}
-	call, _ := e.(*ast.CallExpr)
-	return call
+	return nil
 }
 
 // owns returns the tables and views that the program itself creates or alters, about

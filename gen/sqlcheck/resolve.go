@@ -139,7 +139,7 @@ func joined(first, second []text) (all []text) {
 
 // name returns what a constant or variable may be.
 func (p *resolver) name(id *ast.Ident) []text {
-	obj := p.pass.TypesInfo.ObjectOf(id)
+	obj := p.named(id)
 	if obj == nil || !isString(obj.Type()) {
 		return nil
 	}

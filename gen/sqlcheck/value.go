@@ -32,12 +32,10 @@ const (
 // findValues notes what the package does to its variables.
 func (p *resolver) findValues() {
 	for cur := range p.in.Root().Preorder((*ast.AssignStmt)(nil), (*ast.ValueSpec)(nil), (*ast.RangeStmt)(nil),
-		(*ast.UnaryExpr)(nil), (*ast.GenDecl)(nil)) {
+		(*ast.UnaryExpr)(nil), (*ast.CompositeLit)(nil), (*ast.GenDecl)(nil)) {
 		note := func(to ast.Expr, does action, expr ast.Expr, result int) {
-			if id, ok := ast.Unparen(to).(*ast.Ident); ok {
-				if obj := p.pass.TypesInfo.ObjectOf(id); obj != nil {
-					p.values[obj] = append(p.values[obj], value{does, expr, result, id.Pos(), function(cur)})
-				}
+			if obj := p.named(to); obj != nil {
+				p.values[obj] = append(p.values[obj], value{does, expr, result, to.Pos(), function(cur)})
 			}
 		}
 		assign := func(does action, to, from []ast.Expr) {
@@ -73,10 +71,37 @@ func (p *resolver) findValues() {
 			if n.Op == token.AND && !isBuilder(p.pass.TypesInfo.TypeOf(n.X)) {
 				note(n.X, unknown, nil, 0)
 			}
+		case *ast.CompositeLit:
+			t, _ := p.pass.TypesInfo.TypeOf(n).Underlying().(*types.Struct)
+			for i, elt := range n.Elts {
+				if pair, ok := elt.(*ast.KeyValueExpr); ok && t != nil {
+					note(pair.Key, set, pair.Value, 0)
+				} else if t != nil {
+					field := t.Field(i).Origin()
+					p.values[field] = append(p.values[field], value{set, elt, 0, elt.Pos(), nil})
+				}
+			}
 		case *ast.GenDecl:
 			p.embed(n)
 		}
 	}
+}
+
+// named returns the variable, constant or field that the expression names, or nil.
+func (p *resolver) named(e ast.Expr) types.Object {
+	e = ast.Unparen(e)
+	if sel, ok := e.(*ast.SelectorExpr); ok {
+		e = sel.Sel
+	}
+	id, ok := e.(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	obj := p.pass.TypesInfo.ObjectOf(id)
+	if v, ok := obj.(*types.Var); ok {
+		return v.Origin()
+	}
+	return obj
 }
 
 // function returns the innermost function that the node is in, or nil.
@@ -102,8 +127,10 @@ func (p *resolver) reaching(v *types.Var, use token.Pos) []value {
 		has[x.does] = true
 	}
 	switch {
-	case has[unknown] || v.Exported() && v.Kind() == types.PackageVar: // which another package may set
+	case has[unknown] || v.Exported() && (v.Kind() == types.PackageVar || v.IsField()): // which another package may set
 		return []value{{}}
+	case v.IsField() && len(all) > 0 && !has[add]:
+		return append(slices.Clip(all), value{does: zero})
 	case !anywhere && len(all) == 0:
 		return []value{initial}
 	case !anywhere:

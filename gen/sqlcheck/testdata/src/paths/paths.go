@@ -186,8 +186,8 @@ func elsewhere(db *sql.DB, set func(*string), received chan string) {
 	db.Query("SELECT title FROM notes"+shadowed, 1)
 
 	db.Query("SELECT title FROM notes"+filter, 1)
-	db.Query("SELECT titel FROM notes" + filter) // want "at version 0007: no such column: titel"
-	db.Query("SELECT title FROM notes"+store{}.where, 1)
+	db.Query("SELECT titel FROM notes" + filter)         // want "at version 0007: no such column: titel"
+	db.Query("SELECT title FROM notes"+store{}.where, 1) // want "call has 1 argument for 0 parameters"
 	store{}.run(db)
 }
 
@@ -199,7 +199,7 @@ type store struct{ where string }
 
 func (s store) run(db *sql.DB) {
 	s.where = ""
-	db.Query("SELECT title FROM notes"+s.where, 1)
+	db.Query("SELECT title FROM notes"+s.where, 1) // want "call has 1 argument for 0 parameters"
 }
 
 func many(db *sql.DB, on []bool) {
