@@ -26,7 +26,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	fmt.Printf("proof: %d upgrades during which an operation of the disk failed\n", failures.Load())
+	os.Exit(code)
 }
 
 const programVar = "LOCKSTEP_TEST_PROGRAM"
@@ -129,7 +131,7 @@ func TestProofProcesses(t *testing.T) {
 
 // TestProofKill kills programs as they upgrade, while another one reads.
 func TestProofKill(t *testing.T) {
-	rounds := 2
+	rounds := 1
 	if *long {
 		rounds = 60
 	}
@@ -176,7 +178,7 @@ func TestProofKill(t *testing.T) {
 						t.Errorf("got\n%s\nwant\n%s", got, want)
 					}
 				}
-				t.Logf("%d of %d programs were killed before they were done", killed, 3*rounds)
+				fmt.Printf("proof: %d programs that were killed at a random moment\n", killed)
 				if killed == 0 {
 					t.Error("no program was killed")
 				}

@@ -3,6 +3,7 @@
 package script_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ func TestProofProcesses(t *testing.T) {
 
 // TestProofKill kills programs as they upgrade, while another one reads.
 func TestProofKill(t *testing.T) {
-	rounds := 2
+	rounds := 1
 	if *long {
 		rounds = 50 // in each journal mode
 	}
@@ -76,7 +77,7 @@ func TestProofKill(t *testing.T) {
 					t.Errorf("beside the database is %s", got)
 				}
 			}
-			t.Logf("%d of %d programs were killed before they were done", killed, rounds)
+			fmt.Printf("proof: %d programs that were killed at a random moment\n", killed)
 			if killed == 0 {
 				t.Error("no program was killed")
 			}
