@@ -447,7 +447,7 @@ func newModule(t *testing.T) *module {
 	m := &module{t: t, dir: dir, root: root, env: append(os.Environ(), "GOFLAGS=-mod=mod -ldflags=-s", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C",
 		"GOGC=400")} // of the compiler and the linker, which are most of what this costs, as are symbols for a debugger
 	m.write("go.mod", strings.Replace(read(t, "go.mod"), "module github.com/lockstep-db/lockstep\n", "module example.com/app\n", 1)+
-		"\nrequire github.com/lockstep-db/lockstep v0.0.0-00010101000000-000000000000\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
+		"\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
 	m.write("go.sum", read(t, "go.sum"))
 	return m
 }
