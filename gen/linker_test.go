@@ -130,13 +130,11 @@ func remove(t *testing.T, path string) {
 
 // TestLink is about packages that can be linked.
 func TestLink(t *testing.T) {
-	ordinary := newMigrations(t, map[string]string{"0001-x.go": goMigration("0001", "return nil")})
-	t.Run("LeavesTheNameToAnotherDriver", func(t *testing.T) {
-		// A driver that registers the name that ncruces/go-sqlite3 has, as mattn's does.
-		dir := newMigrations(t, map[string]string{
-			"0001-x.go": goMigration("0001", "return nil"),
-			"a.go":      "package migrations\n\nimport _ \"example.com/app/other\"\n",
-			"../other/driver.go": `package other
+	// It imports a driver that registers the name that ncruces/go-sqlite3 has, as mattn's does.
+	dir := newMigrations(t, map[string]string{
+		"0001-x.go": goMigration("0001", "return nil"),
+		"a.go":      "package migrations\n\nimport _ \"example.com/app/other\"\n",
+		"../other/driver.go": `package other
 
 import (
 	"database/sql"
@@ -150,7 +148,8 @@ type d struct{}
 
 func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 `,
-		})
+	})
+	t.Run("LeavesTheNameToAnotherDriver", func(t *testing.T) {
 		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
 			t.Error(err)
 		}
@@ -158,18 +157,18 @@ func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 	t.Run("IsOfHereWhereTheProgramIsNot", func(t *testing.T) {
 		t.Setenv("GOOS", "plan9")
 		t.Setenv("GOARCH", "386")
-		if _, err := Generate(t.Context(), ordinary, Options{}); err != nil {
+		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("LeavesNothingBehind", func(t *testing.T) {
-		before := glob(t, ordinary)
+		before := glob(t, dir)
 		temp := t.TempDir()
 		t.Setenv("TMPDIR", temp)
-		if _, err := Generate(t.Context(), ordinary, Options{}); err != nil {
+		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if got := glob(t, ordinary); got != before {
+		if got := glob(t, dir); got != before {
 			t.Errorf("got %s; want %s", got, before)
 		}
 		if got := glob(t, temp); got != "" {
@@ -181,7 +180,7 @@ func (d) Open(string) (driver.Conn, error) { return nil, errors.New("no") }
 		t.Setenv("TMPDIR", temp)
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(20*time.Millisecond, stop)
-		if _, err := Generate(ctx, ordinary, Options{}); !errors.Is(err, context.Canceled) {
+		if _, err := Generate(ctx, dir, Options{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 		if got := glob(t, temp); got != "" {

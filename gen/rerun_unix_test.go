@@ -79,6 +79,14 @@ func TestGoReplay(t *testing.T) {
 			}
 		})
 	}
+	t.Run("HasAnEnvironmentOfItsOwn", func(t *testing.T) {
+		t.Setenv("LOCKSTEP_TEST_TOKEN", "secret")
+		writeFile(t, filepath.Join(here, "home"), os.Getenv("HOME"))
+		does("environment")
+		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("Prints", func(t *testing.T) {
 		does("print")
 		var output bytes.Buffer
