@@ -282,7 +282,12 @@ func (d *directory) replay(ctx context.Context) error {
 	if err != nil || len(faults) == 0 {
 		return err
 	}
-	d.Problems, err = d.blame(ctx, faults)
+	blamed, err := d.blame(ctx, faults)
+	if d.complete {
+		d.Problems = blamed
+	} else { // a later migration may mend it
+		d.Warnings = append(d.Warnings, blamed...)
+	}
 	return err
 }
 

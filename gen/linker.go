@@ -245,7 +245,7 @@ func (l *linker) explain(output string, err error) error {
 	said = strings.ReplaceAll(said, "directory "+mainFolder+" ", "the directory ")
 	if missing.MatchString(said) {
 		said = strings.TrimSuffix(said, "; to add it: go get "+gomod.CommandPath) +
-			"; want lockstep among the tools of the module\n\tgo get -tool " + gomod.CommandPath
+			"; want lockstep among the tools of the module\n\tgo mod edit -tool " + gomod.CommandPath + "\n\tgo mod tidy"
 	}
 	return errors.New(said)
 }

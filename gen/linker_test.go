@@ -70,7 +70,7 @@ func TestLinkThatCannotBe(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			t.Setenv("GOFLAGS", "-mod=vendor")
-		}, "0001-x.go: cannot be run: cannot find module providing package github.com/lockstep-db/lockstep/gen: import lookup disabled by -mod=vendor; want lockstep among the tools of the module\n\tgo get -tool github.com/lockstep-db/lockstep/cmd/lockstep"},
+		}, "0001-x.go: cannot be run: cannot find module providing package github.com/lockstep-db/lockstep/gen: import lookup disabled by -mod=vendor; want lockstep among the tools of the module\n\tgo mod edit -tool github.com/lockstep-db/lockstep/cmd/lockstep\n\tgo mod tidy"},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {

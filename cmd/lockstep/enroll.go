@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen/enroll"
@@ -23,12 +24,15 @@ func enrollCommand(fs *flag.FlagSet) action {
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {
 		r.Path, r.Dir, r.Timeout = db.value, m.value, *timeout
 		r.Load = func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
-			to := s
-			if v != 0 { // the warnings are those of the newest
-				to = &streams{stderr: io.Discard}
-			}
 			m.opts.To = v
-			return m.loadSchema(ctx, to)
+			to := &streams{stderr: io.Discard}
+			schema, err := m.loadSchema(ctx, to)
+			for _, w := range to.warnings {
+				if (v == 0 || v == r.At) && !slices.Contains(s.warnings, w) {
+					s.warnings = append(s.warnings, w)
+				}
+			}
+			return schema, err
 		}
 		out, err := enroll.Run(ctx, r)
 		if out == nil {

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// CommandPath is the import path of the command lockstep, which "go get -tool" takes.
+// CommandPath is the import path of the command lockstep, a tool of the user's module.
 const CommandPath = "github.com/lockstep-db/lockstep/cmd/lockstep"
 
 // A Module is what a go.mod says.
