@@ -167,7 +167,11 @@ func (c *checker) statement(q *query, t text, s statement, alone bool) (all []fi
 		if f.check == "notnull" || f.check == "sql" {
 			f.message = "at " + readings[0].name + ": " + f.message
 		}
-		if f.check != "sql" || c.refusesQuotes(q, f) {
+		switch {
+		case f.check == "sql" && !c.refusesQuotes(q, f):
+		case strings.HasPrefix(f.message, "missing destination"): // unless there is an sqlx.DB.Unsafe
+			c.doubt(q, f)
+		default:
 			all = append(all, f)
 		}
 	}
@@ -180,9 +184,7 @@ func (c *checker) refusesQuotes(q *query, f finding) bool {
 	switch {
 	case len(c.reach.Drivers) == 0:
 		c.skip(f.at, noDriver)
-		if len(q.Texts) == 1 && !c.silenced(q, f.check, f.at) {
-			c.reach.Doubts = append(c.reach.Doubts, doubt{f.at, f.message})
-		}
+		c.doubt(q, f)
 		return false
 	case !c.ncrucesOnly():
 		c.skip(f.at, "the driver accepts strings in double quotes")
@@ -193,16 +195,24 @@ func (c *checker) refusesQuotes(q *query, f finding) bool {
 
 const noDriver = "some drivers accept strings in double quotes, and none is imported here"
 
-// doubts reports, in a program, the strings in double quotes of its packages.
+// doubt leaves it to the programs whether something is wrong.
+func (c *checker) doubt(q *query, f finding) {
+	if len(q.Texts) == 1 && !c.silenced(q, f.check, f.at) {
+		c.reach.Doubts = append(c.reach.Doubts, doubt{f.check, f.at, f.message})
+	}
+}
+
+// doubts reports, in a program, what is wrong in it for all that is known of its packages.
 func (c *checker) doubts() {
 	if c.pass.Pkg.Name() != "main" {
 		return
 	}
 	for _, d := range c.reach.Doubts {
-		if len(c.reach.Drivers) == 0 {
+		switch quotes := d.Check == "sql"; {
+		case quotes && len(c.reach.Drivers) == 0:
 			c.skip(d.At, noDriver)
-		} else if c.ncrucesOnly() {
-			c.report(nil, finding{"sql", d.At, d.Message})
+		case quotes && c.ncrucesOnly(), !quotes && !c.reach.Unsafe:
+			c.report(nil, finding{d.Check, d.At, d.Message})
 		}
 	}
 }
@@ -241,6 +251,16 @@ func (q *query) findings(t text, s statement, r *reading, alone bool) (all []fin
 
 // wrong returns what is wrong with the arguments of a call.
 func (a *arguments) wrong(r *reading) []string {
+	if a.Fields != nil {
+		var names []string
+		for _, p := range r.params {
+			names = append(names, strings.TrimLeft(p, ":@$"))
+		}
+		if name := a.lacks(names); name != "" {
+			return []string{"could not find name " + name + " in " + a.Struct}
+		}
+		return nil
+	}
 	if len(a.Names) == 0 {
 		if a.Count == len(r.params) {
 			return nil

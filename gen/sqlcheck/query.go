@@ -36,6 +36,9 @@ type arguments struct {
 	Count int
 	Names []string      // of those that are sql.Named with a constant
 	Into  []destination // if they are those of Scan
+
+	Struct string   // that they are in, as sqlx has it
+	Fields []string // of it
 }
 
 // same reports whether both are the same query at the same place.
@@ -140,6 +143,7 @@ func (c *checker) query(call *ast.CallExpr) *query {
 	if w.Args >= 0 {
 		c.addArguments(q, call, w.Args)
 	}
+	c.addStruct(q, call, w.Query)
 	return q
 }
 
@@ -270,6 +274,9 @@ func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 	fn := callee(c.pass.TypesInfo, call)
 	if !ok || fn == nil || fn.Signature().Recv() == nil {
 		return
+	}
+	if fn.Pkg().Path() == sqlxPath && fn.Name() == "Unsafe" {
+		c.reach.Unsafe = true
 	}
 	if runs(fn) {
 		if q := made[c.origin(sel.X)]; q != nil && q.made.Prepares {

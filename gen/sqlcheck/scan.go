@@ -58,6 +58,14 @@ func (a *arguments) misfits(r *reading) (all []string) {
 	switch {
 	case len(r.columns) == 0:
 		return []string{"Scan has " + count(a.Count, "destination") + ", but the statement returns no rows"}
+	case a.Fields != nil:
+		var names []string
+		for _, c := range r.columns {
+			names = append(names, c.name)
+		}
+		if name := a.lacks(names); name != "" {
+			all = append(all, "missing destination name "+name+" in "+a.Struct)
+		}
 	case len(r.columns) != a.Count:
 		return []string{"Scan has " + count(a.Count, "destination") + " for " + count(len(r.columns), "column")}
 	}
@@ -77,6 +85,7 @@ func (a *arguments) misfits(r *reading) (all []string) {
 
 // A resultColumn is what is certain about a column of a result.
 type resultColumn struct {
+	name   string
 	strict string // the type of a column of a STRICT table that is never text
 	null   string // the expression, if it is NULL when there are no rows
 }
@@ -86,6 +95,7 @@ func (d *database) results(s statement, stmt *sqlite3.Stmt) []resultColumn {
 	all := make([]resultColumn, stmt.ColumnCount())
 	nulls := d.aggregates(s)
 	for i := range all {
+		all[i].name = stmt.ColumnName(i)
 		if len(nulls) == len(all) {
 			all[i].null = nulls[i]
 		}

@@ -28,10 +28,13 @@ type reach struct {
 	Queries []*query // that had no schema in reach
 	Checked []string // packages whose Queries have been checked
 	Doubts  []doubt
+	Unsafe  bool // columns without a field are dropped, by sqlx
 }
 
-// A doubt is a string in double quotes in a package that imports no driver.
+// A doubt is what may be wrong in a program: a string in double quotes in a package that
+// imports no driver, or a column without a field.
 type doubt struct {
+	Check   string
 	At      place
 	Message string
 }
@@ -80,6 +83,7 @@ func inherit(pass *analysis.Pass, o options) reach {
 		if from.Module != r.Module {
 			continue
 		}
+		r.Unsafe = r.Unsafe || from.Unsafe
 		r.Owns = merge(r.Owns, from.Owns)
 		r.Checked = merge(r.Checked, from.Checked)
 		for _, d := range from.Doubts {

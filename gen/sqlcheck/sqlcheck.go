@@ -38,7 +38,8 @@
 // zombiezen and crawshaw, and to functions that pass a parameter on to one of these.
 // The SQL may be a constant, a variable, an embedded file, or made of such by "+",
 // fmt.Sprintf, strings.Join, Replace, Trim and Repeat, a strings.Builder, or sqlx's
-// Rebind, Named and In. A variable may have been assigned in
+// Rebind, Named and In. Structs that sqlx reads or fills must have a field for each
+// name. A variable may have been assigned in
 // several ways on the way to the call: then only what is wrong with each of them
 // is reported. Of a string with parts known only at run time, and of a constant
 // that looks like SQL but reaches no such call, it reports only names that the

@@ -27,20 +27,21 @@ func TestAnalyzer(t *testing.T) {
 		"paths",                      // strings that depend on the way the program takes
 		"dialect",                    // SQL of other databases
 		"history", "history/migrate", // migrations of other tools
-		"other",            // another database in the same file
-		"constant",         // statements that reach no call
-		"wrapper/database", // functions that hand a string on
-		"wrapper/app",      // and those that call them
-		"sqlxuser",         // other methods
-		"libraries",        // and other libraries
-		"several",          // statements in one string
-		"far/app",          // two imports from the migrations
-		"schemas/both",     // two schemas in reach
-		"schemas/one",      // of which one is chosen
-		"schemas/none",     // or none
-		"programs",         // migrations in Go
-		"silent",           // what nothing is said about
-		"directive",        // comments
+		"other",                     // another database in the same file
+		"constant",                  // statements that reach no call
+		"wrapper/database",          // functions that hand a string on
+		"wrapper/app",               // and those that call them
+		"sqlxuser",                  // other methods
+		"structs", "structs/unsafe", // structs of sqlx
+		"libraries",    // and other libraries
+		"several",      // statements in one string
+		"far/app",      // two imports from the migrations
+		"schemas/both", // two schemas in reach
+		"schemas/one",  // of which one is chosen
+		"schemas/none", // or none
+		"programs",     // migrations in Go
+		"silent",       // what nothing is said about
+		"directive",    // comments
 	)
 }
 

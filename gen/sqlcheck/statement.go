@@ -114,8 +114,8 @@ func (s *statement) inNothing() bool {
 }
 
 // dialects matches what is common in the SQL of other databases, and what SQLite does
-// not read, in what [statement.plain] returns.
-var dialects = regexp.MustCompile(`::|:=|=>|<=>|&&|@>|<@|@@|~|#|\^|\?[|&]|\? ?'|\\'|\$\w*\$|\(\+\)|[\w)"]\[|\b[ebnu]&?'` +
+// not read, in what [statement.plain] returns; ":a.b" is sqlx's.
+var dialects = regexp.MustCompile(`::|:=|:\w+\.|=>|<=>|&&|@>|<@|@@|~|#|\^|\?[|&]|\? ?'|\\'|\$\w*\$|\(\+\)|[\w)"]\[|\b[ebnu]&?'` +
 	`|\b(?:ilike|rlike|straight_join|interval|lateral|similar to|unnest|tablesample|extract|overlay|rollup|cube|sets|pivot|binary|div|xor|minus|separator)\b` +
 	`|\b(?:any|all|some|left|right|position|against|row|isnull|convert) ?\(|\btrim ?\( ?(?:both|leading|trailing)\b|\bsubstring ?\([^)]* (?:from|for)\b` +
 	`|\bselect (?:top|distinct on|sql_\w+)\b|\bfor (?:update|share|no key|key share)\b|\block in share\b|\bskip locked\b` +

@@ -17,6 +17,8 @@ func (*DB) Rebind(query string) string                             { return "" }
 func (*DB) BindNamed(query string, arg any) (string, []any, error) { return "", nil, nil }
 func Named(query string, arg any) (string, []any, error)           { return "", nil, nil }
 
+func (*DB) Unsafe() *DB { return nil }
+
 type Rows struct{ *sql.Rows }
 
 type Row struct{}

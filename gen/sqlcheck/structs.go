@@ -1,0 +1,88 @@
+package sqlcheck
+
+import (
+	"go/ast"
+	"go/types"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// addStruct adds what is known of the struct that a function of sqlx stores rows in, or
+// takes arguments from.
+func (c *checker) addStruct(q *query, call *ast.CallExpr, query int) {
+	fn := callee(c.pass.TypesInfo, call)
+	if fn == nil || fn.Pkg().Path() != sqlxPath {
+		return
+	}
+	name := strings.TrimSuffix(fn.Name(), "Context")
+	i := query - 1
+	if named := begins(name, " NamedExec NamedQuery "); named {
+		i = query + 1
+	} else if !begins(name, " Get Select ") {
+		return
+	}
+	t := c.pass.TypesInfo.TypeOf(call.Args[i])
+	pointer, isPointer := types.Unalias(t).(*types.Pointer)
+	if isPointer {
+		t = pointer.Elem()
+	}
+	if list, ok := t.Underlying().(*types.Slice); ok && name != "Get" {
+		t = list.Elem()
+	}
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
+		t = p.Elem()
+	}
+	a := arguments{Place: c.at(nameOf(call)), Struct: types.TypeString(t, (*types.Package).Name), Fields: fieldsOf(t, "", 4)}
+	switch {
+	case i > query && len(a.Fields) > 0:
+		q.Calls = append(q.Calls, a)
+	case i < query && len(a.Fields) > 0:
+		q.Scans = append(q.Scans, a)
+	case i < query && isPointer && !types.IsInterface(t):
+		q.Scans = append(q.Scans, arguments{Place: a.Place, Count: 1, Into: []destination{destinationOf(types.NewPointer(t))}})
+	}
+}
+
+// fieldsOf returns the names under which sqlx may know the exported fields of a struct,
+// and what is in them, as [spelling] has them; none, if it is a value for it.
+func fieldsOf(t types.Type, path string, depth int) (names []string) {
+	s, ok := t.Underlying().(*types.Struct)
+	if scan, _, _ := types.LookupFieldOrMethod(t, true, nil, "Scan"); !ok || scan != nil || depth == 0 {
+		return nil
+	}
+	for i := range s.NumFields() {
+		f, tag := s.Field(i), reflect.StructTag(s.Tag(i))
+		if !f.Exported() && !f.Embedded() {
+			continue
+		}
+		inner := f.Type()
+		if p, ok := types.Unalias(inner).(*types.Pointer); ok {
+			inner = p.Elem()
+		}
+		if f.Embedded() {
+			names = append(names, fieldsOf(inner, path, depth-1)...)
+		}
+		for _, name := range []string{tag.Get("db"), tag.Get("json"), f.Name()} { // programs can choose another mapper
+			name, _, _ = strings.Cut(name, ",")
+			names = append(names, spelling(path+name))
+			names = append(names, fieldsOf(inner, path+name+".", depth-1)...)
+		}
+	}
+	return names
+}
+
+// spelling is what names have in common whose cases, or underscores, differ.
+func spelling(name string) string { return strings.ReplaceAll(sqltext.Fold(name), "_", "") }
+
+// lacks returns the first of the names that the struct has no field for, or "".
+func (a *arguments) lacks(names []string) string {
+	for _, name := range names {
+		if !slices.Contains(a.Fields, spelling(name)) {
+			return name
+		}
+	}
+	return ""
+}
