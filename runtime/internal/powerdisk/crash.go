@@ -215,7 +215,7 @@ func (d *disk) name(op Op) {
 		delete(names, op.at.name)
 		return
 	}
-	if op.Kind == Create && op.off == 1 && d.dirs[op.node] == nil {
+	if op.folder && d.dirs[op.node] == nil {
 		d.dirs[op.node] = map[string]int{}
 	}
 	names[op.at.name] = op.node

@@ -27,7 +27,7 @@ type Log struct {
 	root  string
 	start disk
 	live  map[string]int // the file or folder of each relative path, now
-	nodes int
+	nodes []bool         // of all that there were, from 1: whether it is a folder
 	ops   []Op
 }
 
@@ -51,7 +51,8 @@ type Op struct {
 	Kind Kind
 	Path string // relative to the folder; of a Mark its text
 
-	node     int    // the file, or a folder that is synchronized
+	node     int    // the file or folder
+	folder   bool   // it is a folder
 	at, from entry  // names that are given and taken
 	off      int64  // of a Write; the size of a Truncate
 	data     []byte // of a Write
@@ -76,7 +77,7 @@ func New(root string) (*Log, error) {
 			return err
 		}
 		name, _ := l.relative(path)
-		node := l.add(name)
+		node := l.add(name, d.IsDir())
 		if e := l.entry(name); name != "." {
 			l.start.dirs[e.dir][e.name] = node
 		}
@@ -97,10 +98,10 @@ func (l *Log) relative(path string) (string, bool) {
 	return name, err == nil && name != ".." && !strings.HasPrefix(name, "../") && !strings.HasSuffix(name, "-shm")
 }
 
-func (l *Log) add(name string) (node int) {
-	l.nodes++
-	l.live[name] = l.nodes
-	return l.nodes
+func (l *Log) add(name string, folder bool) (node int) {
+	l.nodes = append(l.nodes, folder)
+	l.live[name] = len(l.nodes)
+	return len(l.nodes)
 }
 
 func (l *Log) entry(name string) entry {
@@ -121,16 +122,14 @@ func (l *Log) do(kind Kind, path string, f func(op *Op)) {
 	}
 	op := Op{Kind: kind, Path: name, node: node}
 	f(&op)
+	op.folder = l.nodes[op.node-1]
 	l.ops = append(l.ops, op)
 }
 
 // Create is told that a file or a folder was made, unless it was there.
 func (l *Log) Create(path string, folder bool) {
 	l.do(Create, path, func(op *Op) {
-		op.at, op.node = l.entry(op.Path), l.add(op.Path)
-		if folder {
-			op.off = 1
-		}
+		op.at, op.node = l.entry(op.Path), l.add(op.Path, folder)
 	})
 }
 
@@ -147,7 +146,7 @@ func (l *Log) Truncate(path string, size int64) {
 // Sync is told that a file, or a folder, was synchronized.
 func (l *Log) Sync(path string) {
 	l.do(Sync, path, func(op *Op) {
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
+		if l.nodes[op.node-1] {
 			op.Kind = SyncFolder
 		}
 	})
