@@ -79,6 +79,7 @@ func commands() []command {
 		{"enroll", false, enrollCommand},
 		{"renumber", false, renumberCommand},
 		{"schema", false, schemaCommand},
+		{"rows", false, rowsCommand},
 		{"version", false, versionCommand},
 	}
 }
@@ -204,7 +205,7 @@ var otherNames = map[string]string{
 	"down": "restore", "downgrade": "restore", "redo": "restore", "reset": "restore", "revert": "restore", "rollback": "restore", "undo": "restore",
 	"baseline": "enroll", "force": "enroll", "mark": "enroll", "stamp": "enroll",
 	"fix": "renumber", "rebase": "renumber", "rename": "renumber",
-	"diff": "schema", "dump": "schema",
+	"diff": "schema", "dump": "schema", "fill": "rows", "seed": "rows",
 	"database": "--db", "dsn": "--db", "url": "--db", "path": "--migrations", "dir": "--migrations", "source": "--migrations",
 	"target": "--to", "config_path": "--config", "verbose": "-v --json", "v": "--json",
 }

@@ -1,13 +1,12 @@
 // Package migratetest tests migrations: that a database of every version
 // upgrades to what the program expects, and that its rows survive.
 //
-// The first takes one line, which "lockstep init" writes into the migrations
-// package:
+// "lockstep init" writes the first test into the migrations package:
 //
 //	func TestMigrations(t *testing.T) { migratetest.Run(t, Schema) }
 //
-// The second takes rows, and only you know which. [At] makes a database as an
-// earlier release left it. Insert rows, upgrade, and see what became of them:
+// The second takes rows, yours or those of [Fill]. [At] makes a database as an
+// earlier release left it:
 //
 //	func TestTagsSurvive(t *testing.T) {
 //		db := migratetest.At(t, migrations.Schema, 7)
@@ -19,13 +18,12 @@
 //		}
 //	}
 //
-// Databases are files in a temporary folder of the test. The package imports no
-// SQLite driver: the test does. If the program opens its database with options
-// of its own, say with functions or modules that it registers, pass the function
-// that does so with [Open].
+// Databases are files in a temporary folder of the test, which imports the driver.
+// If the program registers functions or modules of its own, see [Open].
 package migratetest
 
 import (
+	"context"
 	"database/sql"
 	"path/filepath"
 	"slices"
@@ -33,14 +31,14 @@ import (
 	"testing"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/rows"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// A Database is at a version of its program. Its methods end the test if they fail.
+// A Database is at a version of its program. If a method fails, the test ends.
 type Database struct {
-	// DB is for what the methods do not do.
-	DB *sql.DB
+	DB *sql.DB // for what the methods do not do
 
 	t       testing.TB
 	schema  *lockstep.Schema
@@ -48,8 +46,8 @@ type Database struct {
 	loses   []string
 }
 
-// At returns a new database to which the migrations up to version v have been applied, in
-// a file that is removed at the end of the test. Version 0 is an empty database.
+// At returns a new database at version v, in a file that is removed at the end of the
+// test. Version 0 is an empty database.
 func At(t testing.TB, s *lockstep.Schema, v lockstep.Version, opts ...Option) *Database {
 	t.Helper()
 	open, err := newOpener(opts)
@@ -66,9 +64,31 @@ func At(t testing.TB, s *lockstep.Schema, v lockstep.Version, opts ...Option) *D
 	return d
 }
 
+// Fill puts rows into every table that a program could fill: those that "lockstep rows"
+// prints. Triggers do not fire.
+func Fill(db *sql.DB) error {
+	ctx := context.Background()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = rows.Fill(ctx, conn, rows.Options{})
+	return err
+}
+
+// Fill is [Fill] for the database.
+func (d *Database) Fill() *Database {
+	d.t.Helper()
+	if err := Fill(d.DB); err != nil {
+		d.t.Fatalf("at version %v: %v", d.version, err)
+	}
+	return d
+}
+
 // To upgrades the database to version v, by what the program does when it starts. The
-// test fails if that is refused, if the file is damaged afterwards, and if a table has
-// fewer rows than before, unless [Database.Loses] says that it may.
+// test fails if that is refused or damages the file, and if a table has fewer rows than
+// before, unless [Database.Loses] says that it may.
 func (d *Database) To(v lockstep.Version) *Database {
 	d.t.Helper()
 	if v < d.version {
@@ -103,8 +123,8 @@ func (d *Database) Loses(tables ...string) *Database {
 	return d
 }
 
-// Exec runs SQL, such as the statements that insert the rows of a user. Whether foreign
-// keys are enforced is up to the driver, and how the database was opened.
+// Exec runs SQL, such as the INSERT of a user's rows. The driver decides whether foreign
+// keys are enforced.
 func (d *Database) Exec(query string, args ...any) *Database {
 	d.t.Helper()
 	if _, err := d.DB.ExecContext(d.t.Context(), query, args...); err != nil {

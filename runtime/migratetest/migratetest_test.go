@@ -83,6 +83,16 @@ func TestAt(t *testing.T) {
 	t.Run("AllowsARowToGoWhenTold", func(t *testing.T) {
 		migratetest.At(t, s, 4).Exec("INSERT INTO notes VALUES (1, 'draft')").Loses("NOTES").To(5)
 	})
+	t.Run("FillsTables", func(t *testing.T) {
+		db := migratetest.At(t, s, 2).Fill()
+		want := []string{"1|title 2|tags 3", "4|title 5|tags 6", "7|title 8|", "9|title 2|tags 3", "10|TITLE 2|TAGS 3", "11|title 2 |tags 3 ", "12||"}
+		if got := db.Rows("SELECT * FROM notes"); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if got := db.To(5).Rows("SELECT count(*), count(DISTINCT note) FROM tags"); !slices.Equal(got, []string{"6|3"}) {
+			t.Errorf("got %q", got)
+		}
+	})
 	t.Run("PassesOverWhatAVirtualTableKeeps", func(t *testing.T) {
 		// The index of one row is smaller than that of two.
 		s := schema(t, search+"-- 0003-optimize.sql --\nINSERT INTO search (search) VALUES ('optimize');\n", gen.Options{})
@@ -97,6 +107,13 @@ func TestAt(t *testing.T) {
 		}
 	})
 }
+
+const slug = `
+-- 0001-a.sql --
+CREATE TABLE a (x);
+-- 0002-slug.sql --
+ALTER TABLE a ADD COLUMN slug TEXT NOT NULL;
+`
 
 const search = `
 -- 0001-search.sql --
@@ -136,6 +153,12 @@ func TestRun(t *testing.T) {
 		delete(files, "0002-fill.sql")
 		files["0002-fill.go"] = &fstest.MapFile{Data: text}
 		migratetest.Run(t, s)
+	})
+	t.Run("PassesWhenAnEarlierMigrationFailsOnRows", func(t *testing.T) {
+		migratetest.Run(t, schema(t, slug+"-- 0003-b.sql --\nCREATE TABLE b (x);\n", gen.Options{}))
+	})
+	t.Run("PassesWhenTheNewestFailsOnWhatItAssumes", func(t *testing.T) {
+		migratetest.Run(t, schema(t, "-- 0001-a.sql --\nCREATE TABLE a (x);\n-- 0002-b.sql --\nCREATE TABLE b (x);\n-- lockstep: assumes no two have the same x\nCREATE UNIQUE INDEX a_by_x ON a (x);\n", gen.Options{}))
 	})
 	t.Run("PassesWithMoreMigrationsThanItRunsAtOnce", func(t *testing.T) {
 		var b strings.Builder
@@ -207,6 +230,19 @@ var fails = []struct {
 --- FAIL: TestFailing
     --- FAIL: TestFailing/ARowBreaksACheck
         x.go: data.db: at version 0002: integrity_check: CHECK constraint failed in a
+`},
+	{"TheNewestMigrationFailsOnRows", func(t *testing.T) { migratetest.Run(t, schema(t, slug, gen.Options{})) }, `
+--- FAIL: TestFailing
+    --- FAIL: TestFailing/TheNewestMigrationFailsOnRows
+        --- FAIL: TestFailing/TheNewestMigrationFailsOnRows/From0001WithRows
+            x.go: filled-0001.db: 0002-slug.sql:1: Cannot add a NOT NULL column with default value NULL; rolled back, still at 0001
+`},
+	{"TheNewestMigrationLosesRows", func(t *testing.T) {
+		migratetest.At(t, schema(t, notes, gen.Options{}), 4).Exec("INSERT INTO notes VALUES (1000, 'draft')").Fill().To(5)
+	}, `
+--- FAIL: TestFailing
+    --- FAIL: TestFailing/TheNewestMigrationLosesRows
+        x.go: from version 0004 to 0005: table notes: 7 rows before, 6 after; if intended, call Loses("notes") first
 `},
 	{"TheSeedIsWrong", func(t *testing.T) {
 		migratetest.At(t, schema(t, notes, gen.Options{}), 2).Exec("INSERT INTO notes (titel) VALUES ('a')")

@@ -14,9 +14,8 @@ type Option func(*opener)
 // opener opens the database in the file at path.
 type opener func(path string) (*sql.DB, error)
 
-// Open has the databases of the test opened by f: as the program opens its own, with the
-// functions and modules that it adds to SQLite. The file at path may not exist yet; f
-// applies no migrations.
+// Open has f open the databases of the test, as the program opens its own. The file at path
+// may not exist yet; f applies no migrations.
 func Open(f func(path string) (*sql.DB, error)) Option { return func(o *opener) { *o = f } }
 
 // newOpener returns the function that opens databases.

@@ -1,6 +1,7 @@
 package migratetest
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,13 +24,12 @@ import (
 // on from there. Otherwise a thousand migrations would run half a million times.
 const reach = 64
 
-// Run tests the migrations of a program: that the generated code is that of the files,
-// and that a new database and, in a subtest each, a database of every earlier version
-// upgrade to exactly the schema that was generated, with no row without parent and a
-// clean integrity_check.
-//
-// The databases have the rows that migrations insert, and no others. Whether a user's
-// rows survive is for tests with [At].
+// Run tests the migrations of a program: that the generated code is that of the files, and
+// that a new database and, in a subtest each, a database of every earlier version upgrade
+// to exactly the schema that was generated, with no row without parent and a clean
+// integrity_check: with the rows that migrations insert alone, and with those of [Fill].
+// With these it skips what fails in earlier migrations, which are history, or where the
+// author says "-- lockstep: assumes". What becomes of rows is for tests with [At].
 func Run(t *testing.T, s *lockstep.Schema, opts ...Option) {
 	t.Helper()
 	open, err := newOpener(opts)
@@ -61,8 +62,16 @@ func Run(t *testing.T, s *lockstep.Schema, opts ...Option) {
 	versions = versions[:len(versions)-1]
 	from := func(v lockstep.Version, target *lockstep.Schema, want []sqltext.Object) {
 		t.Helper()
-		t.Run("From"+v.String(), func(t *testing.T) { reaches(t, open, file("from-"+v.String()), target, want) })
-		os.Remove(file("from-" + v.String()))
+		path, filled := file("from-"+v.String()), file("filled-"+v.String())
+		if err := copyFile(path, filled); err != nil {
+			t.Fatal(err)
+		}
+		ok := t.Run("From"+v.String(), func(t *testing.T) { reaches(t, open, path, target, want) })
+		if ok && v > 0 {
+			t.Run("From"+v.String()+"WithRows", func(t *testing.T) { reachesFilled(t, open, filled, target, want, target == s) })
+		}
+		os.Remove(path)
+		os.Remove(filled)
 	}
 	for i, v := range versions {
 		// This is what the program expected that was released with v.
@@ -95,6 +104,60 @@ func reaches(t *testing.T, open opener, path string, target *lockstep.Schema, wa
 		t.Error(err)
 		return
 	}
+	compare(t, path, target, want, found)
+}
+
+// reachesFilled is reaches for a database that it fills. Only the newest migration, if the
+// target has it, is on trial.
+func reachesFilled(t *testing.T, open opener, path string, target *lockstep.Schema, want []sqltext.Object, newest bool) {
+	t.Helper()
+	db, err := open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cmp.Or(Fill(db), db.Close())
+	before := target
+	if newest && err == nil {
+		before, err = target.At(target.Migrations[len(target.Migrations)-2].Version)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := upgradeFile(t.Context(), open, path, before)
+	if err != nil {
+		t.Skip(err)
+	}
+	if newest {
+		found, err = upgradeFile(t.Context(), open, path, target)
+	}
+	if err != nil && assumed(target, err) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, path, target, want, found)
+}
+
+// assumed reports whether the author of the statement that failed takes for granted that it
+// does not.
+func assumed(s *lockstep.Schema, err error) bool {
+	e := (*lockstep.MigrationError)(nil)
+	if !errors.As(err, &e) || e.File == "" {
+		return false
+	}
+	text, err := fs.ReadFile(s.Files, e.File)
+	if err != nil || e.Line == 0 { // in a program
+		return strings.Contains(string(text), "lockstep: assumes ")
+	}
+	return slices.ContainsFunc(sqltext.Parse(sqltext.Normalize(text)).Cut(), func(stmt sqltext.Statement) bool {
+		return stmt.Line == e.Line && stmt.Assumes() != ""
+	})
+}
+
+// compare reports how the objects differ from those that are wanted.
+func compare(t *testing.T, path string, target *lockstep.Schema, want, found []sqltext.Object) {
+	t.Helper()
 	changed, extra := sqltext.Diff(want, found)
 	var details []string
 	for _, d := range changed {
