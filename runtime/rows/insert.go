@@ -62,6 +62,8 @@ type row struct {
 	values []string // as SQL
 	chosen []int    // the candidates of the values
 	pinned []bool
+	picks  map[*key]int // of the rows that it could refer to; -1 is none
+	refers string       // the parent of a foreign key that fits none of them, or ""
 }
 
 // addRow adds a row in which some columns have given values. It returns what SQLite says
@@ -75,9 +77,15 @@ func (f *filler) addRow(t *table, v variant, pinned map[string]string) (refused 
 	var r *row
 	for i := range limit {
 		if i%restart == 0 {
-			if r, refused, err = f.begin(t, v, pinned); refused != "" || err != nil {
-				return refused, err
+			if r, err = f.begin(t, v, pinned); err != nil {
+				return "", err
 			}
+		}
+		if r.refers != "" {
+			refused = "no row of " + r.refers + " to refer to"
+			r.picks[r.keys[r.random.IntN(len(r.keys))]] = r.random.IntN(20)
+			f.refer(r)
+			continue
 		}
 		err := f.insert(t, r.statement())
 		if err == nil {
@@ -117,9 +125,9 @@ func (f *filler) keep(r *row) {
 	}
 }
 
-// begin returns a row of the variant to begin the search with, or why there can be none.
-func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, refused string, err error) {
-	r = &row{table: t, variant: v, values: make([]string, len(t.columns)), chosen: make([]int, len(t.columns)), pinned: make([]bool, len(t.columns))}
+// begin returns a row of the variant to begin the search with.
+func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, err error) {
+	r = &row{table: t, variant: v, picks: map[*key]int{}, values: make([]string, len(t.columns)), chosen: make([]int, len(t.columns)), pinned: make([]bool, len(t.columns))}
 	for i, c := range t.columns {
 		value, ok := pinned[sqltext.Fold(c.name)]
 		switch {
@@ -135,16 +143,16 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, r
 	}
 	for _, k := range t.keys {
 		if err := f.readTuples(t, k); err != nil {
-			return nil, "", err
+			return nil, err
 		}
-		if v > full {
-			continue // the first row's, or NULL
-		}
-		if !f.refer(r, k, t.made) {
-			return nil, "no row of " + k.parent + " to refer to", nil
+		if r.picks[k] = t.made; v == nulls {
+			r.picks[k] = -1
 		}
 	}
-	return r, "", nil
+	if v <= nulls { // others have those of the first row
+		f.refer(r)
+	}
+	return r, nil
 }
 
 // vary returns a value of the first row as the variant has it.
@@ -222,66 +230,79 @@ func (f *filler) readTuples(t *table, k *key) error {
 	return nil
 }
 
-// refer makes the foreign key of the row refer to one of the rows that it can refer to, the
-// nth if there are so many, or to none.
-func (f *filler) refer(r *row, k *key, n int) bool {
-	set := func(tuple []string) {
-		for i, name := range k.from {
-			if at := r.index(name); at >= 0 && !r.pinned[at] {
-				r.values[at] = tuple[i]
-			}
+// refer makes the foreign keys of the row refer to the rows that were picked, or to others
+// that fit. What a foreign key of more columns has set stays.
+func (f *filler) refer(r *row) {
+	given := slices.Clone(r.pinned)
+	r.refers = ""
+	for _, k := range r.keys {
+		if !f.referTo(r, k, given) {
+			r.refers = k.parent
+			return
 		}
 	}
-	// What a foreign key of more columns, or a promise, has set stays.
-	given := func(name string) bool {
-		at := r.index(name)
-		return at < 0 || r.pinned[at] || r.columns[at].key != k
+}
+
+// referTo makes one foreign key refer to a row, or to none. It returns false if it cannot.
+func (f *filler) referTo(r *row, k *key, given []bool) bool {
+	at := make([]int, len(k.from))
+	for i, name := range k.from {
+		if at[i] = r.index(name); at[i] < 0 { // generated
+			return true
+		}
 	}
+	free := slices.IndexFunc(at, func(i int) bool { return !given[i] && r.columns[i].nullable })
+	none := slices.ContainsFunc(at, func(i int) bool { return given[i] && r.values[i] == "NULL" })
 	var fits [][]string
 	for _, tuple := range k.tuples {
 		fit := true
-		for i, name := range k.from {
-			if at := r.index(name); at >= 0 && given(name) && r.values[at] != tuple[i] {
-				fit = false
-			}
+		for i := range at {
+			fit = fit && (!given[at[i]] || r.values[at[i]] == tuple[i])
 		}
 		if fit {
 			fits = append(fits, tuple)
 		}
 	}
-	if len(fits) > 0 {
-		set(fits[n%len(fits)])
+	var tuple []string
+	switch {
+	case none:
 		return true
-	}
-	for _, name := range k.from {
-		if at := r.index(name); at >= 0 && (r.columns[at].nullable && !r.pinned[at] || r.values[at] == "NULL") {
-			r.values[at] = "NULL"
-			return true
+	case len(fits) > 0 && (r.picks[k] >= 0 || free < 0):
+		tuple = fits[max(0, r.picks[k])%len(fits)]
+	case free >= 0:
+		for _, i := range at {
+			if !given[i] && r.columns[i].nullable {
+				r.values[i], given[i] = "NULL", true
+			}
 		}
-	}
-	tuple := make([]string, len(k.from))
-	for i := range k.from {
-		switch {
-		case len(k.to) != len(k.from):
-			return false
-		case sqltext.Equal(k.parent, r.name): // to itself
-			at := r.index(k.to[i])
-			if at < 0 {
+		return true
+	case len(k.to) != len(k.from):
+		return false
+	case sqltext.Equal(k.parent, r.name): // to itself
+		for _, name := range k.to {
+			own := r.index(name)
+			if own < 0 {
 				return false
 			}
-			tuple[i] = r.values[at]
-		case k.pending != nil:
-			c := k.pending.column(k.to[i])
+			tuple = append(tuple, r.values[own])
+		}
+	case k.pending != nil:
+		for _, name := range k.to {
+			c := k.pending.column(name)
 			if c == nil {
 				return false
 			}
 			f.n++
-			tuple[i] = c.candidates[0](f.n)
-		default:
-			return false
+			tuple = append(tuple, c.candidates[0](f.n))
+		}
+	default:
+		return false
+	}
+	for i := range at {
+		if !given[at[i]] {
+			r.values[at[i]], given[at[i]] = tuple[i], true
 		}
 	}
-	set(tuple)
 	return true
 }
 
@@ -297,7 +318,12 @@ func (f *filler) change(r *row, sentence string) {
 	differ := strings.HasPrefix(sentence, "UNIQUE")
 	switch {
 	case c.key != nil:
-		f.refer(r, c.key, r.random.IntN(20))
+		for _, k := range r.keys {
+			if slices.ContainsFunc(k.from, func(name string) bool { return sqltext.Equal(name, c.name) }) {
+				r.picks[k] = r.random.IntN(20) - 3
+			}
+		}
+		f.refer(r)
 	case r.variant > full && !differ && r.first != nil && r.values[i] != r.first[i]:
 		r.values[i], r.chosen[i] = r.first[i], c.chosen
 	case differ && r.random.IntN(4) > 0:
@@ -305,10 +331,8 @@ func (f *filler) change(r *row, sentence string) {
 	default:
 		f.choose(r, i, r.random.IntN(len(c.candidates)))
 	}
-	for _, k := range r.keys { // to itself, or of fewer columns
-		if sqltext.Equal(k.parent, r.name) && len(k.tuples) == 0 || k != c.key && c.key != nil {
-			f.refer(r, k, 0)
-		}
+	if c.key == nil && slices.ContainsFunc(r.keys, func(k *key) bool { return sqltext.Equal(k.parent, r.name) && len(k.tuples) == 0 }) {
+		f.refer(r) // to itself, which has another key now
 	}
 }
 
@@ -324,9 +348,8 @@ func (f *filler) involved(t *table, sentence string) (involved []int) {
 	}
 	switch {
 	case strings.HasPrefix(kind, "CHECK"):
-		said := partsOf("CREATE TABLE x (" + rest + ")")
 		for _, p := range t.parts {
-			if p.check && (p.name == sqltext.Fold(rest) || len(said) > 0 && p.text == said[0].text) {
+			if p.check && (p.name == sqltext.Fold(rest) || p.text == rest) {
 				add(p.names)
 			}
 		}
@@ -354,13 +377,8 @@ func (f *filler) involved(t *table, sentence string) (involved []int) {
 	if len(involved) > 0 {
 		return involved
 	}
-	for _, o := range f.objects {
-		if o.Type == "index" && sqltext.Equal(o.Table, t.name) && strings.Count(o.SQL, "(") > 1 {
-			add(namesIn(o.SQL))
-		}
-	}
 	for _, p := range t.parts {
-		if p.check || t.column(p.name) == nil {
+		if p.computed {
 			add(p.names)
 		}
 	}

@@ -166,6 +166,10 @@ func (f *filler) run(opts Options) error {
 		}
 		state[t] = false
 		for _, parent := range t.needs(f) {
+			if parent != t && t.mayMiss(parent) && f.reaches(parent, t, map[*table]bool{}) {
+				again = append(again, t)
+				continue
+			}
 			if done, seen := state[parent]; seen && !done && parent != t {
 				again = append(again, t)
 			}

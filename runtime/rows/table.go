@@ -1,10 +1,14 @@
 package rows
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -36,8 +40,8 @@ type column struct {
 	name, kind string // kind is the declared type in upper case
 	nullable   bool
 	free       bool     // any text or number is as good as another
-	literals   []string // of the CHECKs that name it, as SQL, and what its DEFAULT is
-	checked    bool     // a CHECK names it
+	literals   []string // of the expressions that name it, as SQL, and its DEFAULT
+	checked    bool     // an expression names it
 	key        *key     // of which it is a part, or nil
 	candidates []candidate
 	chosen     int // the candidate in the first row
@@ -54,9 +58,10 @@ type key struct {
 // A part is a column or a constraint in a CREATE TABLE: what it names, in lower case, and
 // its literals.
 type part struct {
-	text     string // without spaces
+	text     string
 	name     string // of the constraint, or of the column
 	check    bool
+	computed bool // it has an expression: CHECK, a generated column, an index
 	names    map[string]bool
 	literals []string
 }
@@ -99,6 +104,21 @@ func (f *filler) read(t *table) error {
 		return f.ctx.Err()
 	}
 	primary := 0
+	for _, o := range f.objects {
+		if o.Type == "index" && sqltext.Equal(o.Table, t.name) && strings.Count(o.SQL, "(") > 1 {
+			s := sqltext.Parse(o.SQL)
+			p := newPart(s, 0, len(s.Tokens), false, "")
+			p.computed = true
+			t.parts = append(t.parts, p)
+		}
+	}
+	for _, c := range columns {
+		for i := range t.parts {
+			if p := &t.parts[i]; (c[5] == "2" || c[5] == "3") && p.name == sqltext.Fold(c[0]) && !p.check {
+				p.computed = true
+			}
+		}
+	}
 	for _, c := range columns {
 		if c[4] != "0" {
 			primary++
@@ -115,7 +135,7 @@ func (f *filler) read(t *table) error {
 			col.literals = append(col.literals, c[3])
 		}
 		for _, p := range t.parts {
-			if p.names[sqltext.Fold(c[0])] && p.check {
+			if p.names[sqltext.Fold(c[0])] && p.computed {
 				col.checked = true
 				col.literals = append(col.literals, p.literals...)
 			}
@@ -125,8 +145,65 @@ func (f *filler) read(t *table) error {
 	t.counts = t.rowid != "" && namesIn(t.SQL)["autoincrement"]
 	for _, c := range t.columns {
 		c.candidates = c.values()
+		if err := f.narrow(t, c); err != nil {
+			return err
+		}
 	}
 	return f.readKeys(t)
+}
+
+// narrow leaves the candidates that the CHECKs allow which are about this column alone, those
+// with the most values first.
+func (f *filler) narrow(t *table, c *column) error {
+	checks := "1"
+	for _, p := range t.parts {
+		if p.check && p.names[sqltext.Fold(c.name)] && !slices.ContainsFunc(t.columns, func(o *column) bool { return o != c && p.names[sqltext.Fold(o.name)] }) {
+			checks += " AND ifnull((" + p.text + "), 1)"
+		}
+	}
+	if checks == "1" {
+		return nil
+	}
+	values := map[int]map[string]bool{} // of candidates, that pass
+	var pass func(from, to int) error
+	pass = func(from, to int) error {
+		var rows []string
+		for i := from; i < to; i++ {
+			for _, n := range []int{1, 12, 345} {
+				value := c.candidates[i](n)
+				if a := c.affinity(); a != "" {
+					value = "CAST(" + value + " AS " + a + ")"
+				}
+				rows = append(rows, fmt.Sprintf("(%d, %s)", i, value))
+			}
+		}
+		name := sqltext.Quote(c.name)
+		found, err := f.query(fmt.Sprintf("WITH lockstep_rows (n, %s) AS (VALUES %s) SELECT n, quote(%s) FROM lockstep_rows WHERE %s", name, strings.Join(rows, ", "), name, checks))
+		if err != nil && to-from > 1 { // one of them is no argument for a function
+			middle := (from + to) / 2
+			return cmp.Or(pass(from, middle), pass(middle, to))
+		}
+		for _, row := range found {
+			i, _ := strconv.Atoi(row[0])
+			if values[i] == nil {
+				values[i] = map[string]bool{}
+			}
+			values[i][row[1]] = true
+		}
+		return f.ctx.Err()
+	}
+	err := pass(0, len(c.candidates))
+	if len(values) == 0 { // a generated column is named, say: an INSERT can tell
+		return err
+	}
+	all := c.candidates
+	c.candidates = nil
+	order := slices.Sorted(maps.Keys(values))
+	slices.SortStableFunc(order, func(a, b int) int { return len(values[b]) - len(values[a]) })
+	for _, i := range order {
+		c.candidates = append(c.candidates, all[i])
+	}
+	return err
 }
 
 // readKeys reads the foreign keys, and those that have violations.
@@ -181,6 +258,25 @@ func (t *table) column(name string) *column {
 		}
 	}
 	return nil
+}
+
+// mayMiss reports whether a row can do without a row of the parent.
+func (t *table) mayMiss(parent *table) bool {
+	for _, k := range t.keys {
+		if sqltext.Equal(k.parent, parent.name) && !slices.ContainsFunc(k.from, func(name string) bool { c := t.column(name); return c != nil && c.nullable }) {
+			return false
+		}
+	}
+	return t.module == ""
+}
+
+// reaches reports whether rows of t may need rows of another table first.
+func (f *filler) reaches(t, other *table, seen map[*table]bool) bool {
+	if t == other || seen[t] {
+		return t == other
+	}
+	seen[t] = true
+	return slices.ContainsFunc(t.needs(f), func(parent *table) bool { return f.reaches(parent, other, seen) })
 }
 
 // needs returns the tables that are to be filled before.
@@ -255,10 +351,12 @@ func constraintName(s *sqltext.Script, i int) string {
 }
 
 func newPart(s *sqltext.Script, from, to int, check bool, name string) part {
-	p := part{check: check, name: name, names: map[string]bool{}}
+	p := part{check: check, computed: check, name: name, names: map[string]bool{}}
+	if from < to {
+		p.text = s.Text[s.Tokens[from].Pos:s.Tokens[to-1].End]
+	}
 	for i := from; i < to; i++ {
 		token := s.Token(i)
-		p.text += token
 		switch s.Tokens[i].Kind {
 		case sqltext.Word, sqltext.Quoted:
 			p.names[s.Name(i)] = true

@@ -140,32 +140,26 @@ func (c *column) usual() (_ candidate, free bool) {
 	return format(strings.ReplaceAll(c.name, "%", "") + " %d"), true
 }
 
-// fromChecks makes candidates of the literals in CHECKs: themselves, their neighbors,
-// texts of that length or with that beginning, and texts that match them as patterns.
+// fromChecks makes candidates of the literals in CHECKs: themselves, their neighbors, texts of
+// that length, and texts that match them as patterns or begin or end with them.
 func (c *column) fromChecks() (values []candidate) {
 	var chosen []string
+	sizes, patterns := []int{0}, []string{"%"}
 	for _, l := range c.literals {
 		if l[0] == '\'' || l[0] == '"' {
-			chosen = append(chosen, l)
 			text := sqltext.Unquote(l)
-			values = append(values, constant(literal(text)),
-				func(n int) string { return literal(text + strconv.Itoa(n)) },
-				func(n int) string { return literal(strconv.Itoa(n) + text + strconv.Itoa(n)) })
-			if strings.ContainsAny(text, "%_") {
-				values = append(values, matching(text, '%', '_'))
-			}
-			if strings.ContainsAny(text, "*?[") {
-				values = append(values, matching(text, '*', '?'))
-			}
+			chosen = append(chosen, literal(text))
+			patterns = append(patterns, text, text+"%", "%"+text)
 			continue
 		}
 		values = append(values, constant(l))
 		if k, err := strconv.Atoi(l); err == nil {
-			values = append(values, constant(strconv.Itoa(k+1)), constant(strconv.Itoa(k-1)), func(n int) string { return strconv.Itoa(k + n) })
+			values = append(values, constant(strconv.Itoa(k+1)), constant(strconv.Itoa(k-1)),
+				func(n int) string { return strconv.Itoa(k + n) }, func(n int) string { return strconv.Itoa(k * n) })
 			for _, size := range []int{k, k + 1} {
-				if size > 0 && size <= 1000 {
-					values = append(values, sized("%0*d", size), sized("%0*x", size), sized("%0*X", size),
-						func(n int) string { return "x'" + last(fmt.Sprintf("%0*x", 2*size, n), 2*size) + "'" })
+				if size > 0 && size <= 1000 && len(sizes) < 12 {
+					sizes = append(sizes, size)
+					values = append(values, func(n int) string { return "x'" + last(fmt.Sprintf("%0*x", 2*size, n), 2*size) + "'" })
 				}
 			}
 		} else if strings.ContainsAny(l, ".eE") {
@@ -175,89 +169,96 @@ func (c *column) fromChecks() (values []candidate) {
 	if len(chosen) > 1 { // such as those of IN
 		values = append(values, func(n int) string { return chosen[n%len(chosen)] })
 	}
+	for _, text := range chosen {
+		values = append(values, constant(text))
+	}
+	for _, p := range patterns[:min(len(patterns), 40)] {
+		for _, size := range sizes {
+			for _, alphabet := range []string{digits, lower, strings.ToUpper(lower)} {
+				values = append(values, matching(p, alphabet, size))
+			}
+		}
+	}
 	return values
-}
-
-// sized is a candidate for texts of a length in runes.
-func sized(f string, size int) candidate {
-	return func(n int) string { return literal(last(strings.ReplaceAll(fmt.Sprintf(f, size, n), " ", "0"), size)) }
 }
 
 // last returns the last n bytes of s.
 func last(s string, n int) string { return s[max(0, len(s)-n):] }
 
-// matching is a candidate for texts that match a pattern of LIKE or GLOB.
+const (
+	digits = "0123456789"
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+)
+
+// matching is a candidate for texts that match a pattern of LIKE or GLOB. Where it has "%"
+// or "*" they have letters of the alphabet, as many as give the text its size.
 //
 // https://sqlite.org/lang_expr.html#the_like_glob_regexp_match_and_extract_operators
-func matching(pattern string, many, one byte) candidate {
+func matching(pattern, alphabet string, size int) candidate {
+	glob := strings.ContainsAny(pattern, "*?[")
+	many, one := byte('%'), byte('_')
+	if glob {
+		pattern = strings.Trim(pattern, "%") + strings.Repeat("*", strings.Count(last(pattern, 1), "%"))
+		many, one = '*', '?'
+	}
 	return func(n int) string {
-		digits := strconv.Itoa(n)
-		next := func() string { // the last digits first
-			if digits == "" {
-				return "0"
-			}
-			d := last(digits, 1)
-			digits = digits[:len(digits)-1]
-			return d
+		next := func(from string) byte { // another letter for each number
+			ch := from[n%len(from)]
+			n /= len(from)
+			return ch
 		}
 		var b strings.Builder
+		filled := -1 // where letters of the alphabet go
 		for i := 0; i < len(pattern); i++ {
+			end := strings.IndexByte(pattern[min(i+2, len(pattern)):], ']') // "]" can be the first of a set
 			switch ch := pattern[i]; {
+			case ch == '\\' && !glob && i+1 < len(pattern) && strings.IndexByte(`%_\`, pattern[i+1]) >= 0: // ESCAPE
+				i++
+				b.WriteByte(pattern[i])
 			case ch == many:
-				b.WriteString(strconv.Itoa(n))
+				filled = max(filled, b.Len())
 			case ch == one:
-				b.WriteString(next())
-			case ch == '[' && one == '?':
-				end := strings.IndexByte(pattern[i+1:], ']')
-				if end < 1 {
-					return literal(b.String())
-				}
-				set := pattern[i+1 : i+1+end]
-				i += end + 1
-				b.WriteByte(inSet(set, next()))
+				b.WriteByte(next(alphabet))
+			case ch == '[' && glob && end >= 0:
+				b.WriteByte(next(members(pattern[i+1 : i+2+end])))
+				i += end + 2
 			default:
 				b.WriteByte(ch)
 			}
 		}
-		return literal(b.String())
+		text := b.String()
+		if filled < 0 {
+			return literal(text)
+		}
+		var fill []byte
+		for len(text)+len(fill) < size || size == 0 && (n > 0 || len(fill) == 0) {
+			fill = append(fill, next(alphabet))
+		}
+		slices.Reverse(fill)
+		return literal(text[:filled] + string(fill) + text[filled:])
 	}
 }
 
-// inSet returns a character that the set of a GLOB pattern has.
-func inSet(set, digit string) byte {
-	if negated := strings.TrimLeft(set, "^!"); negated != set {
-		for _, c := range []byte("a0A-_ .") {
-			if !strings.ContainsRune(negated, rune(c)) && !strings.Contains(negated, "-") {
-				return c
+// members returns the letters that a set in a GLOB pattern stands for.
+func members(set string) string {
+	in := strings.TrimPrefix(set, "^")
+	var b strings.Builder
+	for _, c := range digits + lower + strings.ToUpper(lower) + "-_. /:@" {
+		found := false
+		for i := 0; i < len(in); i++ {
+			if i+2 < len(in) && in[i+1] == '-' {
+				found = found || rune(in[i]) <= c && c <= rune(in[i+2])
+				i += 2
+			} else {
+				found = found || rune(in[i]) == c
 			}
 		}
-		for _, c := range []byte("a0A_") {
-			if !within(negated, c) {
-				return c
-			}
-		}
-		return '~'
-	}
-	if within(set, digit[0]) {
-		return digit[0]
-	}
-	if len(set) >= 3 && set[1] == '-' {
-		return set[0] + (digit[0]-'0')%(set[2]-set[0]+1)
-	}
-	return set[0]
-}
-
-// within reports whether a set of characters and ranges has c.
-func within(set string, c byte) bool {
-	for i := 0; i < len(set); i++ {
-		if i+2 < len(set) && set[i+1] == '-' {
-			if set[i] <= c && c <= set[i+2] {
-				return true
-			}
-			i += 2
-		} else if set[i] == c {
-			return true
+		if found == (in == set) {
+			b.WriteRune(c)
 		}
 	}
-	return false
+	if b.Len() == 0 {
+		return in[:1]
+	}
+	return b.String()
 }

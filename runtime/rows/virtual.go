@@ -2,6 +2,7 @@ package rows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -56,7 +57,7 @@ func (f *filler) fillVirtual(t *table) (reason string, err error) {
 		}
 		return sqlite.Sentence(err), nil
 	}
-	full := strings.HasPrefix(t.module, "fts")
+	full := slices.Contains([]string{"fts3", "fts4", "fts5"}, t.module)
 	if content, _ := t.content(); full && content != "" {
 		name := sqltext.Plain(t.name)
 		if err := f.insert(t, fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild')", name, name)); err != nil {
