@@ -165,6 +165,12 @@ func (f *filler) run(opts Options) error {
 			return nil
 		}
 		state[t] = false
+		for _, c := range t.columns {
+			c.candidates = c.values()
+			if err := f.narrow(t, c); err != nil {
+				return err
+			}
+		}
 		for _, parent := range t.needs(f) {
 			if parent != t && t.mayMiss(parent) && f.reaches(parent, t, map[*table]bool{}) {
 				again = append(again, t)

@@ -143,12 +143,6 @@ func (f *filler) read(t *table) error {
 		t.columns = append(t.columns, col)
 	}
 	t.counts = t.rowid != "" && namesIn(t.SQL)["autoincrement"]
-	for _, c := range t.columns {
-		c.candidates = c.values()
-		if err := f.narrow(t, c); err != nil {
-			return err
-		}
-	}
 	return f.readKeys(t)
 }
 
