@@ -116,8 +116,7 @@ func (d *Database) To(v lockstep.Version) *Database {
 	return d
 }
 
-// Loses says that the next To may leave fewer rows in these tables. (Tables that are not
-// there afterwards are not compared.)
+// Loses says that the next To may leave fewer rows in these tables. Dropped ones may lose all.
 func (d *Database) Loses(tables ...string) *Database {
 	d.loses = append(d.loses, tables...)
 	return d
