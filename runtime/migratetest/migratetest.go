@@ -5,8 +5,8 @@
 //
 //	func TestMigrations(t *testing.T) { migratetest.Run(t, Schema) }
 //
-// The second takes rows, yours or those of [Fill]. [At] makes a database as an
-// earlier release left it:
+// The second takes rows, yours or those of [Fill], which "lockstep rows" prints. [At]
+// makes a database as an earlier release left it:
 //
 //	func TestTagsSurvive(t *testing.T) {
 //		db := migratetest.At(t, migrations.Schema, 7)
@@ -64,8 +64,7 @@ func At(t testing.TB, s *lockstep.Schema, v lockstep.Version, opts ...Option) *D
 	return d
 }
 
-// Fill puts rows into every table that a program could fill: those that "lockstep rows"
-// prints. Triggers do not fire.
+// Fill puts rows into every table that a program could fill. Triggers do not fire.
 func Fill(db *sql.DB) error {
 	ctx := context.Background()
 	conn, err := db.Conn(ctx)
@@ -116,7 +115,8 @@ func (d *Database) To(v lockstep.Version) *Database {
 	return d
 }
 
-// Loses says that the next To may leave fewer rows in these tables. Dropped ones may lose all.
+// Loses says that the next To may leave fewer rows in these tables. (Tables that are not
+// there afterwards are not compared.)
 func (d *Database) Loses(tables ...string) *Database {
 	d.loses = append(d.loses, tables...)
 	return d
