@@ -272,8 +272,8 @@ func nameOf(call *ast.CallExpr) token.Pos {
 func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
 	fn := callee(c.pass.TypesInfo, call)
-	if !ok || fn == nil || fn.Signature().Recv() == nil {
-		return
+	if !ok || fn == nil || fn.Pkg() == nil || fn.Signature().Recv() == nil {
+		return // or it is error.Error
 	}
 	if fn.Pkg().Path() == sqlxPath && fn.Name() == "Unsafe" {
 		c.reach.Unsafe = true

@@ -38,4 +38,5 @@ func empty(db *sql.DB) {
 	db.Exec("; ;")
 	db.Exec("\x00SELECT")
 	db.Exec("-- lockstep: no-transaction")
+	_ = fmt.Errorf("SELECT").Error()
 }
