@@ -8,6 +8,9 @@
 // The first start makes the database. A later release that needs another schema
 // upgrades the database when it starts; an earlier release refuses a database that
 // is newer than itself. No other code in the program deals with versions. See [Open].
+//
+// The program answers requests while it upgrades: /health with status 200 and "starting", and
+// every page with what is done.
 package main
 
 import (
@@ -48,22 +51,30 @@ func run(ctx context.Context, path, addr string) error {
 			return err
 		}
 	}
-	store, err := Open(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-
 	listener, err := listen(addr)
 	if err != nil {
 		return err
 	}
+	return serve(ctx, listener, path)
+}
+
+// serve serves the notebook in a database until ctx ends. While that is upgraded, it says so.
+func serve(ctx context.Context, listener net.Listener, path string) error {
+	var s site
+	server := &http.Server{Handler: &s, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	defer server.Close()
+
+	store, err := Open(ctx, path, s.report)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	s.open(Handler(store))
 	fmt.Printf("database %s at version %v\n", path, migrations.ExpectedVersion)
 	fmt.Printf("listening on http://%s\n", listener.Addr())
 
-	server := &http.Server{Handler: Handler(store), ReadHeaderTimeout: 10 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
 	select {
 	case err := <-served:
 		return err

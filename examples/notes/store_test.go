@@ -72,7 +72,7 @@ func TestOpen(t *testing.T) {
 		openStore(t, path).Close()
 		execute(t, path, `UPDATE _meta SET version = version + 1`)
 
-		_, err = Open(context.Background(), path)
+		_, err = Open(context.Background(), path, func(lockstep.Progress) {})
 		if !errors.Is(err, lockstep.ErrAhead) {
 			t.Fatalf("got %v, want ErrAhead", err)
 		}
@@ -85,7 +85,7 @@ func TestOpen(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "places.db")
 		execute(t, path, `CREATE TABLE places (url TEXT)`)
 
-		_, err := Open(context.Background(), path)
+		_, err := Open(context.Background(), path, func(lockstep.Progress) {})
 		if !errors.Is(err, lockstep.ErrUnmanaged) {
 			t.Fatalf("got %v, want ErrUnmanaged", err)
 		}
@@ -173,7 +173,7 @@ func TestExpectedVersionIsTheNewestMigration(t *testing.T) {
 
 func openStore(t *testing.T, path string) *Store {
 	t.Helper()
-	store, err := Open(context.Background(), path)
+	store, err := Open(context.Background(), path, func(lockstep.Progress) {})
 	if err != nil {
 		t.Fatal(err)
 	}
