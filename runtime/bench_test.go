@@ -30,37 +30,46 @@ import (
 // realistic is what the data source name of a server's database says.
 var realistic = []string{"_pragma=busy_timeout(5000)", "_pragma=journal_mode(wal)", "_pragma=foreign_keys(1)"}
 
+// journals are two kinds of data source names: of a server's database, and one that says
+// nothing.
+var journals = []struct {
+	name     string
+	settings []string
+}{{"wal", realistic}, {"plain", nil}}
+
 // BenchmarkStart measures the time from sql.Open to the answer of the application's
 // first query, on a database that is at head.
 func BenchmarkStart(b *testing.B) {
 	for _, size := range []struct{ migrations, tables int }{{10, 10}, {100, 10}, {1000, 10}, {100, 100}, {1000, 1000}} {
-		b.Run(fmt.Sprintf("migrations=%d/tables=%d", size.migrations, size.tables), func(b *testing.B) {
-			s := embedded(b, library(size.migrations, size.tables))
-			path := filepath.Join(b.TempDir(), "data.db")
-			db := connect(b, path, realistic...)
-			if err := lockstep.Migrate(b.Context(), db, s); err != nil {
-				b.Fatal(err)
-			}
-			db.Close()
-			start := func(migrate bool) time.Duration {
-				begun := time.Now()
-				db, err := sql.Open("sqlite3", dsn(path, realistic...))
-				if err == nil && migrate {
-					err = lockstep.Migrate(b.Context(), db, s)
-				}
-				var title string
-				if err == nil {
-					err = db.QueryRowContext(b.Context(), "SELECT title FROM t1 WHERE parent = ? ORDER BY id", 1).Scan(&title)
-				}
-				took := time.Since(begun)
-				if err != nil || title != "first" {
-					b.Fatal(title, err)
+		for _, journal := range journals {
+			b.Run(fmt.Sprintf("migrations=%d/tables=%d/dsn=%s", size.migrations, size.tables, journal.name), func(b *testing.B) {
+				s := embedded(b, library(size.migrations, size.tables))
+				path := filepath.Join(b.TempDir(), "data.db")
+				db := connect(b, path, journal.settings...)
+				if err := lockstep.Migrate(b.Context(), db, s); err != nil {
+					b.Fatal(err)
 				}
 				db.Close()
-				return took
-			}
-			compare(b, func() time.Duration { return start(false) }, func() time.Duration { return start(true) })
-		})
+				start := func(migrate bool) time.Duration {
+					begun := time.Now()
+					db, err := sql.Open("sqlite3", dsn(path, journal.settings...))
+					if err == nil && migrate {
+						err = lockstep.Migrate(b.Context(), db, s)
+					}
+					var title string
+					if err == nil {
+						err = db.QueryRowContext(b.Context(), "SELECT title FROM t1 WHERE parent = ? ORDER BY id", 1).Scan(&title)
+					}
+					took := time.Since(begun)
+					if err != nil || title != "first" {
+						b.Fatal(title, err)
+					}
+					db.Close()
+					return took
+				}
+				compare(b, func() time.Duration { return start(false) }, func() time.Duration { return start(true) })
+			})
+		}
 	}
 }
 
@@ -70,40 +79,42 @@ func BenchmarkStart(b *testing.B) {
 func BenchmarkNew(b *testing.B) {
 	for _, synchronous := range []string{"FULL", "OFF"} {
 		for _, n := range []int{10, 100, 1000} {
-			b.Run(fmt.Sprintf("synchronous=%s/migrations=%d", synchronous, n), func(b *testing.B) {
-				s := embedded(b, library(n, n))
-				settings := append(slices.Clone(realistic), "_pragma=synchronous("+synchronous+")")
-				create := func(migrate func(*sql.DB) error) time.Duration {
-					path := filepath.Join(b.TempDir(), "data.db")
-					begun := time.Now()
-					db, err := sql.Open("sqlite3", dsn(path, settings...))
-					if err == nil {
-						err = migrate(db)
-					}
-					took := time.Since(begun)
-					if err != nil {
-						b.Fatal(err)
-					}
-					db.Close()
-					return took
-				}
-				plain := func(db *sql.DB) error {
-					return transact(b.Context(), db, func(conn *sql.Conn) error {
-						for _, m := range s.Migrations {
-							text, err := fs.ReadFile(s.Files, m.File)
-							if err == nil {
-								_, err = conn.ExecContext(b.Context(), string(text))
-							}
-							if err != nil {
-								return err
-							}
+			for _, journal := range journals {
+				b.Run(fmt.Sprintf("synchronous=%s/migrations=%d/dsn=%s", synchronous, n, journal.name), func(b *testing.B) {
+					s := embedded(b, library(n, n))
+					settings := append(slices.Clone(journal.settings), "_pragma=synchronous("+synchronous+")")
+					create := func(migrate func(*sql.DB) error) time.Duration {
+						path := filepath.Join(b.TempDir(), "data.db")
+						begun := time.Now()
+						db, err := sql.Open("sqlite3", dsn(path, settings...))
+						if err == nil {
+							err = migrate(db)
 						}
-						return nil
-					})
-				}
-				with := func(db *sql.DB) error { return lockstep.Migrate(b.Context(), db, s) }
-				compare(b, func() time.Duration { return create(plain) }, func() time.Duration { return create(with) })
-			})
+						took := time.Since(begun)
+						if err != nil {
+							b.Fatal(err)
+						}
+						db.Close()
+						return took
+					}
+					plain := func(db *sql.DB) error {
+						return transact(b.Context(), db, func(conn *sql.Conn) error {
+							for _, m := range s.Migrations {
+								text, err := fs.ReadFile(s.Files, m.File)
+								if err == nil {
+									_, err = conn.ExecContext(b.Context(), string(text))
+								}
+								if err != nil {
+									return err
+								}
+							}
+							return nil
+						})
+					}
+					with := func(db *sql.DB) error { return lockstep.Migrate(b.Context(), db, s) }
+					compare(b, func() time.Duration { return create(plain) }, func() time.Duration { return create(with) })
+				})
+			}
 		}
 	}
 }
