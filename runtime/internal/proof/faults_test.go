@@ -17,14 +17,17 @@ var fates = []struct {
 	name    string
 	fate    systemcalls.Fate
 	lasting bool
-	every   int // so many calls, even in a long run
+	every   int  // so many calls, even in a long run
+	reads   bool // it is that of calls that only read
 }{
-	{"fails", systemcalls.Fate{Error: syscall.EIO}, false, 1},
-	{"fails, though it was done", systemcalls.Fate{Error: syscall.EIO, Late: true}, false, 3},
-	{"finds no room", systemcalls.Fate{Error: syscall.ENOSPC}, false, 3},
-	{"fails, and so do all later ones", systemcalls.Fate{Error: syscall.EIO}, true, 1},
-	{"is forbidden, and so are all later ones", systemcalls.Fate{Error: syscall.EACCES}, true, 3},
-	{"kills the program", systemcalls.Fate{Kill: true}, false, 1},
+	{"fails", systemcalls.Fate{Error: syscall.EIO}, false, 1, false},
+	{"fails, though it was done", systemcalls.Fate{Error: syscall.EIO, Late: true}, false, 3, false},
+	{"finds no room", systemcalls.Fate{Error: syscall.ENOSPC}, false, 3, false},
+	{"fails, and so do all later ones", systemcalls.Fate{Error: syscall.EIO}, true, 1, false},
+	{"is forbidden, and so are all later ones", systemcalls.Fate{Error: syscall.EACCES}, true, 3, false},
+	{"kills the program", systemcalls.Fate{Kill: true}, false, 1, false},
+	{"fails", systemcalls.Fate{Error: syscall.EIO}, false, 3, true},
+	{"fails, and so do all later ones", systemcalls.Fate{Error: syscall.EIO}, true, 9, true},
 }
 
 // TestProofFailingCalls has each system call fail that changes a file or a folder, or
@@ -37,21 +40,28 @@ func TestProofFailingCalls(t *testing.T) {
 		}
 		t.Run(w.name+"/"+w.journal, func(t *testing.T) {
 			w.begin(t)
-			calls := w.calls(t)
+			changes, reads := w.calls(t, false), w.calls(t, true)
 			for i, f := range fates {
+				calls := changes
+				if f.reads {
+					calls = reads
+				}
 				every := f.every
 				if !*long {
 					every = len(calls)
 				}
 				for at := i * every / len(fates); at < len(calls); at += every {
+					if calls[at].Reads != f.reads {
+						continue
+					}
 					fate := func(c *systemcalls.Call) systemcalls.Fate {
-						if c.N == at+1 || c.N > at && f.lasting {
+						if c.Reads == f.reads && (c.N == at+1 || c.N > at && f.lasting) {
 							return f.fate
 						}
 						return systemcalls.Fate{}
 					}
-					what := fmt.Sprintf("call %d of %d %s (%s)", at+1, len(calls), f.name, calls[at])
-					if err := w.try(t, fate); err != nil {
+					what := fmt.Sprintf("call %d of %d %s (%s %s)", at+1, len(calls), f.name, calls[at].Name, calls[at].Path)
+					if err := w.try(t, f.reads, fate); err != nil {
 						t.Errorf("%s: %v", what, err)
 					}
 					tried.add("system calls that failed, or at which the program was killed", 1)
@@ -62,11 +72,12 @@ func TestProofFailingCalls(t *testing.T) {
 }
 
 // calls returns the calls of the program.
-func (w *work) calls(t testing.TB) (calls []string) {
+func (w *work) calls(t testing.TB, reads bool) (calls []*systemcalls.Call) {
 	t.Helper()
 	path := copied(t, w.folder)
-	trace := &systemcalls.Tracer{Root: filepath.Dir(path), Fate: func(c *systemcalls.Call) systemcalls.Fate {
-		calls = append(calls, c.Name+" "+strings.TrimPrefix(c.Path, filepath.Dir(path)+"/"))
+	trace := &systemcalls.Tracer{Root: filepath.Dir(path), Reads: reads, Fate: func(c *systemcalls.Call) systemcalls.Fate {
+		c.Path = strings.TrimPrefix(c.Path, filepath.Dir(path)+"/")
+		calls = append(calls, c)
 		return systemcalls.Fate{}
 	}}
 	if stderr, err := w.trace(t, path, trace); err != nil {
@@ -76,11 +87,11 @@ func (w *work) calls(t testing.TB) (calls []string) {
 }
 
 // try does the work while some calls fail, and returns what is wrong afterwards.
-func (w *work) try(t testing.TB, fate func(*systemcalls.Call) systemcalls.Fate) error {
+func (w *work) try(t testing.TB, reads bool, fate func(*systemcalls.Call) systemcalls.Fate) error {
 	t.Helper()
 	path := copied(t, w.folder)
 	defer os.RemoveAll(filepath.Dir(path))
-	trace := &systemcalls.Tracer{Root: filepath.Dir(path), Fate: fate}
+	trace := &systemcalls.Tracer{Root: filepath.Dir(path), Reads: reads, Fate: fate}
 	stderr, failed := w.trace(t, path, trace)
 	l := &lossOfPower{allowed: w.allowed, damaged: w.damaged, inspect: w.inspect, restart: w.restart}
 	got, _ := holds(path)

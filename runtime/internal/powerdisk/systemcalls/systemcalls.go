@@ -9,7 +9,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/internal/powerdisk"
 )
 
-// A Call is a system call that changes a file or a folder, or synchronizes it.
+// A Call is a system call that changes a file or a folder, or synchronizes it, or only reads.
 type Call struct {
 	N      int    // the first that is watched is 1
 	Name   string // "pwrite64"
@@ -18,6 +18,7 @@ type Call struct {
 	Data   []byte // of a write
 	Off    int64  // of a write; the size of a truncation
 	Folder bool   // is made or removed
+	Reads  bool   // it changes nothing
 
 	create, truncate bool // by opening
 	fate             Fate
@@ -32,9 +33,10 @@ type Fate struct {
 
 // A Tracer watches a program and those that it starts.
 type Tracer struct {
-	Root string             // the folder that is watched, without links in its path
-	Fate func(c *Call) Fate // nil for none
-	Log  *powerdisk.Log     // is told what is done and what the program prints; may be nil
+	Root  string             // the folder that is watched, without links in its path
+	Reads bool               // calls that only read are watched, too
+	Fate  func(c *Call) Fate // nil for none
+	Log   *powerdisk.Log     // is told what is done and what the program prints; may be nil
 
 	N    int      // of calls so far
 	Said []string // what the program has printed

@@ -142,7 +142,7 @@ func change(tid int, f func(*syscall.PtraceRegs)) {
 
 // done tells what a call has done.
 func (t *Tracer) done(c *Call, result int64) {
-	if result < 0 {
+	if result < 0 || c.Reads {
 		return
 	}
 	switch {
@@ -227,20 +227,23 @@ func (t *Tracer) call(tid, nr int, a [6]uint64) (c *Call) {
 		c = &Call{Name: "a way to write that is not known", Path: p.file(a[0])}
 	case 285: // fallocate
 		c = &Call{Name: "fallocate", Path: p.file(a[0])}
+	case syscall.SYS_READ, syscall.SYS_PREAD64, syscall.SYS_FSTAT, syscall.SYS_GETDENTS64:
+		c = &Call{Name: "read", Path: p.file(a[0]), Reads: true}
+	case syscall.SYS_NEWFSTATAT, syscall.SYS_READLINKAT:
+		c = &Call{Name: "stat", Path: p.path(a[0], a[1]), Reads: true}
+	case syscall.SYS_STAT, syscall.SYS_LSTAT, syscall.SYS_ACCESS:
+		c = &Call{Name: "stat", Path: p.path(here, a[0]), Reads: true}
 	}
-	if c == nil || c.Path != t.Root && !strings.HasPrefix(c.Path, t.Root+"/") || strings.HasSuffix(c.Path, "-shm") {
+	if c == nil || c.Reads && !t.Reads || c.Path != t.Root && !strings.HasPrefix(c.Path, t.Root+"/") || strings.HasSuffix(c.Path, "-shm") {
 		return nil
 	}
 	return c
 }
 
-// opening is of interest if it can make or change a file.
+// opening reads only if it cannot make or change a file.
 func opening(path string, flags uint64) *Call {
-	c := &Call{Name: "open", Path: path, create: flags&syscall.O_CREAT != 0, truncate: flags&syscall.O_TRUNC != 0}
-	if flags&(syscall.O_CREAT|syscall.O_WRONLY|syscall.O_RDWR) == 0 {
-		return nil
-	}
-	return c
+	return &Call{Name: "open", Path: path, create: flags&syscall.O_CREAT != 0, truncate: flags&syscall.O_TRUNC != 0,
+		Reads: flags&(syscall.O_CREAT|syscall.O_WRONLY|syscall.O_RDWR) == 0}
 }
 
 // A process is a thread that is traced.
