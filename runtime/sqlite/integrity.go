@@ -121,6 +121,12 @@ func (p Pragma) of(ctx context.Context, db DB, database, argument string) (fault
 	err = Each(ctx, db, "PRAGMA "+database+"."+string(p)+"("+argument+")", func(scan Scan) error {
 		var fault string
 		err := scan(&fault)
+		if _, code, ok := strings.Cut(fault, "unable to get the page. error code="); ok {
+			code, _, _ = strings.Cut(code, "\n")
+			if n, _ := strconv.Atoi(code); n&0xff == codeIO { // that is no fault of the page
+				return errors.New(codeNames[codeIO] + ": " + strings.ReplaceAll(fault, "\n", " "))
+			}
+		}
 		if fault != "ok" {
 			faults = append(faults, fault)
 		}
