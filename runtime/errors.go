@@ -192,6 +192,10 @@ type MigrationError struct {
 	// runs without a transaction. They will run again.
 	Done []int
 
+	// Culprits are the rows for which the statement failed on a constraint, as it found them,
+	// where that can be found out with certainty. Their content is not in the error.
+	Culprits sqlite.Culprits
+
 	Backup string // the file that [WithBackup] made before the upgrade; "" if it made none
 	Err    error  // the driver's error, or how a program ended
 	Output string // the end of what a failed script wrote to standard error, or else to standard output
@@ -221,7 +225,8 @@ func (e *MigrationError) Error() string {
 	if e.ended != nil && sqlite.IsInterrupt(e.Err) {
 		s += "interrupted: " + e.ended.Error()
 	} else {
-		s += sqlite.Sentence(e.Err)
+		sentence := sqlite.Sentence(e.Err)
+		s += sentence + e.Culprits.In(sentence)
 		if e.assumed != "" && e.kind == nil {
 			s += ", though the migration assumes " + e.assumed
 		}

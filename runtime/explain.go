@@ -25,6 +25,7 @@ func (u *upgrade) explain(ctx context.Context, s *segment, m *pending, n int, e 
 	text := sentence + " " + e.Output
 	if m.Program == nil {
 		text += " " + m.statements[n].SQL
+		e.Culprits = culprits(ctx, s, m, n, sentence)
 	}
 	var earlier []*pending
 	if m.noTransaction { // an earlier start may have run these
@@ -42,6 +43,26 @@ func (u *upgrade) explain(ctx context.Context, s *segment, m *pending, n int, e 
 	if lacks || statement {
 		e.reason = sqlite.Versions(ctx, s.on.Conn, lacks)
 	}
+}
+
+// culprits finds the rows for which statement n of a migration failed.
+func culprits(ctx context.Context, s *segment, m *pending, n int, sentence string) sqlite.Culprits {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // the database is locked
+	defer cancel()
+	c := sqlite.FindCulprits(ctx, s.on.Conn, &m.statements[n], sentence)
+	c.Made = c.Rows != nil && !slices.ContainsFunc(s.had, func(o sqltext.Object) bool { return o.Type == "table" && sqltext.Equal(o.Name, c.Table) })
+	for _, earlier := range s.migrations[:len(s.rows)+1] {
+		c.Made = c.Made || earlier.Program != nil
+		if earlier == m {
+			earlier = &pending{statements: m.statements[:n]}
+		}
+		for _, stmt := range earlier.statements {
+			d, _ := stmt.Definition()
+			c.Made = c.Made || sqltext.Equal(d.NewName, c.Table) || stmt.Keyword() == "drop" && sqltext.Equal(d.Name, c.Table)
+		}
+	}
+	c.Made = c.Made && c.Rows != nil && !m.noTransaction
+	return c
 }
 
 // lacksTable reports whether SQLite says in a sentence that it lacks a table that comes with

@@ -247,7 +247,7 @@ WHERE l."unique" AND NOT l.partial ORDER BY 1, 2) GROUP BY key`
 // each calls f for rows without parent of the foreign key, at most limit unless that is
 // negative, with the values of its columns: exactly, and as texts.
 func (k *foreignKey) each(ctx context.Context, db DB, limit int, f func(row, exact, value string)) error {
-	row, err := rowName(ctx, db, k.child)
+	row, err := rowName(ctx, db, k.child, "c")
 	if err != nil {
 		return err
 	}
@@ -275,24 +275,4 @@ func (k *foreignKey) each(ctx context.Context, db DB, limit int, f func(row, exa
 		f(row, exact, value)
 		return err
 	})
-}
-
-// rowName returns an expression that names a row of the table: "rowid 7", or "key ('a', 7)"
-// in a table WITHOUT ROWID.
-func rowName(ctx context.Context, db DB, table string) (string, error) {
-	var rowid, key sql.NullString
-	columns := "pragma_table_xinfo(" + literal(table) + ")"
-	q := `SELECT (SELECT column1 FROM (VALUES ('rowid'), ('_rowid_'), ('oid')) WHERE column1 NOT IN (SELECT lower(name) FROM ` + columns + `)),
-	(SELECT group_concat(printf('quote(c."%w")', name), ' || '', '' || ') FROM (SELECT name FROM ` + columns + ` WHERE pk > 0 ORDER BY pk))`
-	err := Each(ctx, db, q, func(scan Scan) error { return scan(&rowid, &key) })
-	if err == nil && rowid.Valid {
-		q := "SELECT " + rowid.String + " FROM main." + sqltext.Quote(table) + " LIMIT 0"
-		if !key.Valid || Each(ctx, db, q, func(Scan) error { return nil }) == nil {
-			return "'rowid ' || c." + rowid.String, nil
-		}
-	}
-	if !key.Valid {
-		return "'a row'", err
-	}
-	return "'key (' || " + key.String + " || ')'", err
 }

@@ -7,14 +7,15 @@ import "strings"
 //
 // https://sqlite.org/lang_createtable.html
 func parseTable(lexemes []lexeme) (t *table, ok bool) {
-	p := &tableParser{parser{lexemes: lexemes}, &table{}}
+	p := &tableParser{parser: parser{lexemes: lexemes}, t: &table{}}
 	p.table()
 	return p.t, !p.failed
 }
 
 type tableParser struct {
 	parser
-	t *table
+	t      *table
+	called string // the constraint that follows
 }
 
 func (p *tableParser) table() {
@@ -85,9 +86,10 @@ func (p *tableParser) atType() bool {
 func (p *tableParser) constraint(c *column) {
 	switch {
 	case p.accept("constraint"):
-		p.name()
+		p.called = p.name()
+		return
 	case p.accept("check"):
-		p.t.checks = append(p.t.checks, p.group())
+		p.t.checks, p.t.checkNames = append(p.t.checks, p.group()), append(p.t.checkNames, p.called)
 		p.conflict() // has no effect
 	case p.accept("primary", "key"):
 		p.t.primary = p.key(c)
@@ -117,6 +119,7 @@ func (p *tableParser) constraint(c *column) {
 	default:
 		p.deferrable()
 	}
+	p.called = ""
 }
 
 // value takes what follows DEFAULT.
@@ -144,7 +147,7 @@ func (p *tableParser) conflict() string {
 }
 
 // desc takes the order of a column. ASC is the default.
-func (p *tableParser) desc() bool { return !p.accept("asc") && p.accept("desc") }
+func (p *parser) desc() bool { return !p.accept("asc") && p.accept("desc") }
 
 // key takes the rest of a key: of a column, or of the table if c is nil.
 func (p *tableParser) key(c *column) *key {

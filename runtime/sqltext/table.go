@@ -14,6 +14,7 @@ type table struct {
 	primary      *key // the PRIMARY KEY, or nil
 	unique       []*key
 	checks       [][]lexeme
+	checkNames   []string
 	foreign      []foreignKey
 	strict       bool
 	withoutRowid bool

@@ -55,6 +55,7 @@ func Run(t *testing.T, d Driver) {
 		{"Settings", claims{restoresSettings, writesSafely}},
 		{"Bystanders", claims{noticesTriggers, refusesTemporary, acceptsTemporary, namesTheLost, namesTheLostOnce, refusesToLose, losesNothing}},
 		{"Failure", claims{failsInStatements, failsOnDisk, interrupted, failsAnywhere, commits}},
+		{"Culprits", claims{namesCulprits, namesNoCulprits}},
 		{"Explanation", claims{namesChanges, namesNoChanges, namesProvenChanges, namesVersions, triesWhatIsMade}},
 		{"PerMigration", claims{perMigration}},
 		{"GoMigration", claims{goMigration}},

@@ -1,0 +1,158 @@
+package sqltext
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Write is what an UPDATE, an INSERT … SELECT or a CREATE UNIQUE INDEX makes of the rows
+// of one table.
+type Write struct {
+	Table   string   // that it writes to
+	Source  string   // whose rows it reads
+	Alias   string   // by which it calls those
+	Columns []string // that it names
+	Values  string   // of these, each after a comma
+	From    string   // what comes after FROM in a query for the rows; "" for an index
+	Where   string   // of an UPDATE or an index
+	Update  bool
+	Key     []string // of an index: its terms
+}
+
+// Write returns what the statement writes. ok is false if it is another statement, or one
+// of which a row can depend on several rows, or that leaves something behind when it fails.
+func (s *Statement) Write() (w Write, ok bool) {
+	p := &tableParser{parser: parser{lexemes: lex(s.SQL)}, t: &table{}}
+	switch s.Keyword() {
+	case "create":
+		p.next()
+		kind, _, unique := p.object()
+		p.failed = p.failed || kind != "index" || !unique
+		w.index(p)
+	case "insert":
+		w.insert(p)
+	case "update":
+		w.update(p)
+	default:
+		return w, false
+	}
+	return w, !p.failed && (p.done() || p.peek("returning"))
+}
+
+func (w *Write) index(p *tableParser) {
+	p.expect("on")
+	w.Table = p.name()
+	w.Source, w.Alias = w.Table, "c"
+	for terms := (&parser{lexemes: p.group()}); !terms.done(); terms.accept(",") {
+		if p.failed = p.failed || terms.lexemes[terms.at].kind == String; p.failed { // may be a column
+			return
+		}
+		w.Key = append(w.Key, terms.until(",", "asc", "desc"))
+		terms.desc()
+	}
+	if w.Where = "1"; p.accept("where") {
+		w.Where = p.until()
+	}
+}
+
+// Indexed returns what is true of the rows that a unique index must not have twice.
+func (w *Write) Indexed() string {
+	return "(" + strings.Join(w.Key, ") IS NOT NULL AND (") + ") IS NOT NULL AND (" + w.Where + ")"
+}
+
+// verb takes the beginning of the statement, up to the table.
+func (w *Write) verb(p *tableParser, words ...string) {
+	p.next()
+	if p.accept("or") && !p.accept("abort") && !p.accept("replace") {
+		p.failed = true
+	}
+	p.expect(words...)
+	w.Table = p.qualified()
+}
+
+// source takes what the rows of a table are called, if not by its name.
+func (w *Write) source(p *tableParser, table string) {
+	w.Source, w.Alias = table, table
+	if l := p.peekNext(); p.accept("as") || l.kind == Quoted || l.kind == Word && !isKeyword(Fold(l.text)) {
+		w.Alias = p.name()
+	}
+}
+
+func (w *Write) insert(p *tableParser) {
+	w.verb(p, "into")
+	if p.peek("(") {
+		w.Columns = p.names()
+	}
+	p.expect("select")
+	p.failed = p.failed || p.peek("distinct")
+	w.Values = ", " + p.until("from")
+	p.expect("from")
+	begin := p.at
+	w.source(p, p.qualified())
+	p.failed = p.failed || !p.done() && !p.peek("where") && !p.peek("order") && !p.peek("returning")
+	p.until("group", "having", "union", "intersect", "except", "limit", "window", "on", "returning")
+	w.From = exact(p.lexemes[begin:p.at])
+}
+
+func (w *Write) update(p *tableParser) {
+	w.verb(p)
+	w.source(p, w.Table)
+	p.expect("set")
+	for more := true; more && !p.failed; more = p.accept(",") {
+		w.Columns = append(w.Columns, p.name())
+		p.expect("=")
+		w.Values += ", " + p.until(",", "from", "where", "order", "limit", "returning")
+	}
+	w.From = "main." + Quote(w.Table) + " AS " + Quote(w.Alias)
+	if w.Where = "1"; p.accept("where") {
+		w.Where = p.until("order", "limit", "returning")
+		w.From += " WHERE " + w.Where
+	}
+	w.Update = true
+}
+
+// until takes what comes before one of the words, outside of parentheses.
+func (p *parser) until(words ...string) string {
+	begin := p.at
+	for depth := 0; !p.done(); p.at++ {
+		switch text := p.lexemes[p.at].text; {
+		case depth == 0 && slices.Contains(words, Fold(text)):
+			return exact(p.lexemes[begin:p.at])
+		case text == "(":
+			depth++
+		case text == ")":
+			depth--
+		}
+	}
+	return exact(p.lexemes[begin:p.at])
+}
+
+// peekNext returns what follows.
+func (p *parser) peekNext() (l lexeme) {
+	if !p.done() {
+		l = p.lexemes[p.at]
+	}
+	return l
+}
+
+// FindCheck returns the expression of the CHECK that SQLite calls by this name in an error, or
+// "". If it has no name, SQLite takes its text for one, and the quotes off the first word.
+func FindCheck(create, name string) (check string) {
+	t, ok := parseTable(lex(create))
+	for i, c := range t.checks {
+		called := t.checkNames[i]
+		if called == "" {
+			if called = exact(c); c[0].kind == Quoted || c[0].kind == String {
+				called = Unquote(c[0].text)
+			}
+		}
+		if called == name || called == exact(lex(name)) {
+			ok = ok && check == ""
+			check = exact(c)
+		}
+	}
+	if !ok {
+		return ""
+	}
+	return check
+}
