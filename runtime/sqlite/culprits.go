@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -30,27 +29,21 @@ func FindCulprits(ctx context.Context, db DB, stmt *sqltext.Statement, sentence 
 		return found
 	}
 	row, err := rowName(ctx, db, w.Source, w.Alias)
-	if err != nil || row == "'a row'" {
-		return found
+	query := pairs("SELECT "+row+" AS _lockstep_row, * FROM main."+sqltext.Quote(w.Table)+" AS c", &w)
+	if err == nil && w.Key == nil {
+		query, err = written(ctx, db, &w, row, sentence)
 	}
-	query := ""
-	if w.Key != nil {
-		query = pairs("SELECT "+row+" AS _lockstep_row, * FROM main."+sqltext.Quote(w.Table)+" AS c", w.Key, w.Indexed())
-	} else {
-		query = (&writing{Write: w, row: row, sentence: sentence, table: literal(w.Table)}).culprits(ctx, db)
+	if err == nil && row != "'a row'" {
+		err = Each(ctx, db, query+" LIMIT 3", func(scan Scan) error {
+			var first, row string
+			err := scan(&first, &row, &found.More)
+			if found.Pairs = first != ""; found.Pairs {
+				found.Rows = append(found.Rows, first)
+			}
+			found.Rows = append(found.Rows, row)
+			return err
+		})
 	}
-	if query == "" {
-		return found
-	}
-	err = Each(ctx, db, query+" LIMIT 3", func(scan Scan) error {
-		var first, row string
-		err := scan(&first, &row, &found.More)
-		if found.Pairs = first != ""; found.Pairs {
-			found.Rows = append(found.Rows, first)
-		}
-		found.Rows = append(found.Rows, row)
-		return err
-	})
 	if err != nil || found.Rows == nil {
 		return Culprits{}
 	}
@@ -59,174 +52,93 @@ func FindCulprits(ctx context.Context, db DB, stmt *sqltext.Statement, sentence 
 }
 
 // pairs returns a query for the pairs among rows that have the same key.
-func pairs(rows string, key []string, where string) string {
+func pairs(rows string, key *sqltext.Write) string {
 	return `SELECT _lockstep_first, _lockstep_row, count(*) OVER () FROM (
 	SELECT first_value(_lockstep_row) OVER _lockstep_w AS _lockstep_first, _lockstep_row, _lockstep_n, row_number() OVER _lockstep_w AS _lockstep_i
-	FROM (SELECT *, row_number() OVER () AS _lockstep_n FROM (` + rows + ")) WHERE " + where + `
-	WINDOW _lockstep_w AS (PARTITION BY ` + strings.Join(key, ", ") + ` ORDER BY _lockstep_n)
+	FROM (SELECT *, row_number() OVER () AS _lockstep_n FROM (` + rows + ")) WHERE " + key.Indexed() + `
+	WINDOW _lockstep_w AS (PARTITION BY ` + strings.Join(key.Key, ", ") + ` ORDER BY _lockstep_n)
 ) WHERE _lockstep_i > 1 ORDER BY _lockstep_n`
 }
 
-// A writing makes queries for the rows that an INSERT or UPDATE would write. In these,
-// _lockstep_x has the values of the statement, and _lockstep_y has them as they are stored,
-// by the affinity of their columns: a subquery with a LIMIT keeps that of what it selects.
-// No expression has the affinity and the value of a column that keeps a value because it
-// cannot convert it. Such rows are not _lockstep_ok, and in _lockstep_z.
-type writing struct {
-	sqltext.Write
-	row, sentence string
-	table         string // a literal
-
-	columns string // of the table
-	with    string // the queries
-	bad     string // what is wrong with which rows, if one column decides
+// written returns the query for the rows that an INSERT or UPDATE would write.
+func written(ctx context.Context, db DB, w *sqltext.Write, row, sentence string) (query string, err error) {
+	var create, index, columns, bad string
+	err = Each(ctx, db, keyQuery, func(scan Scan) error { return scan(&create, &index) }, w.Table, sentence)
+	if err != nil || create == "" {
+		return "", err
+	}
+	check := sqltext.FindCheck(create, strings.TrimPrefix(sentence, "CHECK constraint failed: "))
+	sets := strings.Join(w.Columns, "\n")
+	err = Each(ctx, db, writtenQuery, func(scan Scan) error { return scan(&query, &columns, &bad) },
+		w.Table, sentence, sqltext.Fold(sets), w.Update, sqltext.Quote(w.Alias), row, w.Values, w.From, check)
+	// With an aggregate function, one row would be there for many.
+	guard := "(SELECT count(*) FROM _lockstep_x) = (SELECT count(*) FROM " + w.From + ")"
+	if index == "" || err != nil {
+		return query + "SELECT '', _lockstep_row, count(*) OVER () FROM (SELECT _lockstep_row, _lockstep_n FROM " + bad + ") WHERE " + guard + " ORDER BY _lockstep_n", err
+	}
+	key, ok := sqltext.Parse(index).Cut()[0].Write()
+	others := row + " AS _lockstep_row, " + columns + " FROM main." + sqltext.Quote(w.Table) + " AS " + sqltext.Quote(w.Alias) + " WHERE (" + w.Where + ") IS NOT TRUE"
+	if !w.Update { // and so there are rows of two tables
+		row, err = rowName(ctx, db, w.Table, "c")
+		ok = ok && !sqltext.Equal(w.Table, w.Source)
+		others = row + " || " + literal(" of "+w.Table) + " AS _lockstep_row, " + columns + " FROM main." + sqltext.Quote(w.Table) + " AS c WHERE 1"
+	}
+	if !ok {
+		return "", err
+	}
+	where := " AND " + guard + " AND " + key.Indexed()
+	return query + pairs("SELECT "+others+where+" UNION ALL SELECT _lockstep_row, "+columns+" FROM _lockstep_y WHERE _lockstep_ok"+where, &key), err
 }
 
-// How a value is stored, and whether it can be converted to that, by the affinity of its
-// column: none, TEXT, REAL, and NUMERIC or INTEGER. https://sqlite.org/datatype3.html#type_affinity
-var (
-	stored = [...]string{"+@", "CAST(@ AS TEXT)", "CAST(CAST(@ AS NUMERIC) AS REAL)",
-		"CAST(CASE WHEN CAST(@ AS NUMERIC) = CAST(CAST(@ AS NUMERIC) AS INTEGER) THEN CAST(CAST(@ AS NUMERIC) AS INTEGER) ELSE CAST(@ AS NUMERIC) END AS NUMERIC)"}
-	converts = [...]string{"1", "typeof(@) <> 'blob'", isNumber, isNumber}
-)
-
 const (
+	// keyQuery reads the statement that made the table ?1, unless something else has a part in
+	// what SQLite says, ?2, and one for the unique key in that. The rowid has no index. The
+	// collation of a column is not that of an expression.
+	keyQuery = `WITH i AS (SELECT CASE WHEN min(x.cid) > -2 AND NOT l.partial
+	THEN 'CREATE UNIQUE INDEX i ON t (' || group_concat(printf('"%w" COLLATE "%w"', x.name, x.coll), ', ') || ')'
+	ELSE (SELECT sql FROM main.sqlite_master WHERE name = l.name AND sql NOT LIKE '%collate%') END AS sql,
+	CASE WHEN min(x.cid) < -1 THEN 'index ''' || l.name || '''' ELSE group_concat(?1 || '.' || x.name, ', ') END AS key
+FROM pragma_index_list(?1) AS l JOIN pragma_index_xinfo(l.name) AS x WHERE l."unique" AND x.key GROUP BY l.name
+UNION SELECT printf('CREATE UNIQUE INDEX i ON t ("%w")', name), ?1 || '.' || name FROM pragma_table_xinfo(?1)
+WHERE pk = 1 AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk'))
+SELECT sql, coalesce((SELECT CASE WHEN count(*) = 1 THEN max(sql) END FROM i WHERE 'UNIQUE constraint failed: ' || key = ?2 COLLATE NOCASE), '')
+FROM main.sqlite_master AS m WHERE type = 'table' AND lower(name) = lower(?1) AND sql NOT LIKE '%on conflict%'
+AND NOT (?2 LIKE 'CHECK%' AND sql LIKE '%collate%')
+AND NOT EXISTS (SELECT 1 FROM main.sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(?1))`
+
 	isNumber  = "(@ IS NULL OR +@ = CAST(@ AS NUMERIC))"
 	isInteger = isNumber + " AND CAST(@ AS NUMERIC) IS CAST(CAST(@ AS NUMERIC) AS INTEGER)"
 
-	tableQuery = `SELECT sql, EXISTS (SELECT 1 FROM main.sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(m.name))
-FROM main.sqlite_master AS m WHERE type = 'table' AND lower(name) = lower(@)`
-
-	columnsQuery = `SELECT name, '(' || coalesce(dflt_value, 'NULL') || ')', upper(type), pk = 1 AND upper(type) = 'INTEGER',
-	CASE WHEN type LIKE '%INT%' THEN 3 WHEN type LIKE '%CHAR%' OR type LIKE '%CLOB%' OR type LIKE '%TEXT%' THEN 1
-	WHEN type LIKE '%BLOB%' OR upper(type) IN ('', 'ANY') THEN 0 WHEN type LIKE '%REAL%' OR type LIKE '%FLOA%' OR type LIKE '%DOUB%' THEN 2 ELSE 3 END
-FROM pragma_table_xinfo(@) WHERE hidden = 0 ORDER BY cid`
-
-	// The unique keys that SQLite calls #. The rowid has no index.
-	keysQuery = `SELECT sql, terms, given FROM (SELECT coalesce((SELECT sql FROM main.sqlite_master WHERE name = l.name), '') AS sql,
-	group_concat(printf('"%w" COLLATE "%w"', x.name, x.coll), ', ') AS terms, group_concat(printf('"%w" IS NOT NULL', x.name), ' AND ') AS given,
-	CASE WHEN min(x.cid) < -1 THEN 'index ''' || l.name || '''' ELSE group_concat(@ || '.' || x.name, ', ') END AS called
-FROM pragma_index_list(@) AS l JOIN pragma_index_xinfo(l.name) AS x WHERE l."unique" AND x.key GROUP BY l.name) WHERE called = # COLLATE NOCASE
-UNION SELECT '', printf('"%w"', name), '1' FROM pragma_table_xinfo(@)
-WHERE pk = 1 AND @ || '.' || name = # COLLATE NOCASE AND NOT EXISTS (SELECT 1 FROM pragma_index_list(@) WHERE origin = 'pk')`
+	// writtenQuery makes the queries for the values of the columns ?3 of the table ?1, or of
+	// all columns if it is empty, or ?4. _lockstep_x has those of the statement, and _lockstep_y
+	// has them as they are stored, by the affinity of their columns: a subquery with a LIMIT
+	// keeps that of what it selects. No expression has the affinity and the value of a column
+	// that keeps a value because it cannot convert it. Such rows are not _lockstep_ok, and in
+	// _lockstep_z. https://sqlite.org/datatype3.html#type_affinity
+	writtenQuery = `WITH c AS (SELECT cid, name, pk, upper(type) AS type, printf('"%w"', name) AS c, '(' || coalesce(dflt_value, 'NULL') || ')' AS value,
+	instr(char(10) || ?3 || char(10), char(10) || lower(name) || char(10)) AS p, CASE WHEN type LIKE '%INT%' THEN 3
+	WHEN type LIKE '%CHAR%' OR type LIKE '%CLOB%' OR type LIKE '%TEXT%' THEN 1 WHEN type LIKE '%BLOB%' OR upper(type) IN ('', 'ANY') THEN 0
+	WHEN type LIKE '%REAL%' OR type LIKE '%FLOA%' OR type LIKE '%DOUB%' THEN 2 ELSE 3 END AS affinity
+FROM pragma_table_xinfo(?1) WHERE hidden = 0),
+v AS (SELECT *, CASE WHEN p OR ?4 OR ?3 = '' THEN c END AS x, CASE affinity WHEN 0 THEN '1' WHEN 1 THEN 'typeof(@) <> ''blob''' ELSE '` + isNumber + `' END AS converts,
+	CASE affinity WHEN 0 THEN '+@' WHEN 1 THEN 'CAST(@ AS TEXT)' WHEN 2 THEN 'CAST(CAST(@ AS NUMERIC) AS REAL)'
+	ELSE 'CAST(CASE WHEN CAST(@ AS NUMERIC) = CAST(CAST(@ AS NUMERIC) AS INTEGER) THEN CAST(CAST(@ AS NUMERIC) AS INTEGER) ELSE CAST(@ AS NUMERIC) END AS NUMERIC)' END AS stored
+FROM c ORDER BY p = 0, p, cid LIMIT -1)
+SELECT 'WITH _lockstep_x(_lockstep_row, _lockstep_n, ' || group_concat(x, ', ') || ') AS (SELECT ' || ?6 || ', row_number() OVER ()' || ?7 ||
+	group_concat(CASE WHEN ?4 AND p = 0 THEN ', ' || ?5 || '.' || c ELSE '' END, '') || ' FROM ' || ?8 ||
+	'), _lockstep_y AS (SELECT _lockstep_row, _lockstep_n, ' || group_concat(replace(stored, '@', coalesce(x, value)) || ' AS ' || c, ', ') || ', ' ||
+	group_concat(replace(converts, '@', coalesce(x, value)), ' AND ') || ' AS _lockstep_ok FROM _lockstep_x LIMIT -1' ||
+	'), _lockstep_z AS (SELECT _lockstep_row, _lockstep_n, ' || group_concat('+' || coalesce(x, value) || ' AS ' || c, ', ') ||
+	' FROM _lockstep_x WHERE NOT (' || group_concat(replace(converts, '@', coalesce(x, value)), ' AND ') || ') LIMIT -1) ',
+	group_concat(c, ', '),
+	CASE WHEN ?9 = '' THEN coalesce(max(CASE WHEN 'NOT NULL constraint failed: ' || ?1 || '.' || name = ?2 COLLATE NOCASE THEN '_lockstep_y WHERE ' || c || ' IS NULL'
+	WHEN ?2 LIKE 'cannot store %' AND substr(?2, -length(' column ' || ?1 || '.' || name)) = ' column ' || ?1 || '.' || name COLLATE NOCASE
+	OR ?2 = 'datatype mismatch' AND pk = 1 AND type = 'INTEGER' THEN '_lockstep_x WHERE NOT (' ||
+	replace(CASE WHEN type = 'BLOB' THEN 'typeof(@) IN (''blob'', ''null'')' WHEN affinity = 3 THEN '` + isInteger + `' ELSE converts END, '@', c) || ')' END), '')
+	ELSE printf('_lockstep_y AS "%w" WHERE _lockstep_ok AND NOT (%s)', ?1, ?9) || CASE WHEN ?9 LIKE '%typeof%' THEN -- which does not depend on affinity
+	printf(' UNION ALL SELECT _lockstep_row, _lockstep_n FROM _lockstep_z AS "%w" WHERE NOT (%s)', ?1, ?9) ELSE '' END END
+FROM v`
 )
-
-// culprits returns the query for the rows, or "".
-func (q *writing) culprits(ctx context.Context, db DB) string {
-	create, triggers := "", 0
-	err := Each(ctx, db, strings.ReplaceAll(tableQuery, "@", q.table), func(scan Scan) error { return scan(&create, &triggers) })
-	folded := sqltext.Fold(create)
-	if err != nil || triggers > 0 || strings.Contains(folded, "on conflict") || q.read(ctx, db) != nil {
-		return ""
-	}
-	collates := strings.Contains(folded, "collate") // and a subquery does not
-	// With an aggregate function, one row would be there for many.
-	guard := "(SELECT count(*) FROM _lockstep_x) = (SELECT count(*) FROM " + q.From + ")"
-	if called, ok := strings.CutPrefix(q.sentence, "UNIQUE constraint failed: "); ok {
-		rows, key := q.unique(ctx, db, called, collates)
-		if rows == "" {
-			return ""
-		}
-		return q.with + pairs(rows, key, guard)
-	}
-	if called, ok := strings.CutPrefix(q.sentence, "CHECK constraint failed: "); ok && !collates {
-		if check := sqltext.FindCheck(create, called); check != "" {
-			q.bad = "_lockstep_y AS @ WHERE _lockstep_ok AND NOT (" + check + ")"
-			if strings.Contains(check, "typeof") { // which does not depend on affinity
-				q.bad += " UNION ALL SELECT _lockstep_row, _lockstep_n FROM _lockstep_z AS @ WHERE NOT (" + check + ")"
-			}
-			q.bad = strings.ReplaceAll(q.bad, " AS @ ", " AS "+sqltext.Quote(q.Table)+" ")
-		}
-	}
-	if q.bad == "" {
-		return ""
-	}
-	return q.with + "SELECT '', _lockstep_row, count(*) OVER () FROM (SELECT _lockstep_row, _lockstep_n FROM " + q.bad + ") WHERE " + guard + " ORDER BY _lockstep_n"
-}
-
-// read reads the columns of the table.
-func (q *writing) read(ctx context.Context, db DB) error {
-	var x, y, z, all, ok []string // x has those that the statement sets
-	for _, c := range q.Columns {
-		x = append(x, sqltext.Quote(c))
-	}
-	values := q.Values
-	err := Each(ctx, db, strings.ReplaceAll(columnsQuery, "@", q.table), func(scan Scan) error {
-		var name, value, typ string
-		var rowid, affinity int
-		err := scan(&name, &value, &typ, &rowid, &affinity)
-		column := sqltext.Quote(name)
-		all = append(all, column)
-		is := func(c string) bool { return sqltext.Equal(c, name) }
-		if q.Columns == nil || q.Update && !slices.ContainsFunc(q.Columns, is) {
-			x = append(x, column)
-		}
-		if q.Update && !slices.ContainsFunc(q.Columns, is) {
-			values += ", " + sqltext.Quote(q.Alias) + "." + column
-		}
-		if q.Columns == nil || q.Update || slices.ContainsFunc(q.Columns, is) {
-			value = column
-		}
-		y = append(y, strings.ReplaceAll(stored[affinity], "@", value)+" AS "+column)
-		z = append(z, "+"+value+" AS "+column)
-		ok = append(ok, strings.ReplaceAll(converts[affinity], "@", value))
-		cannot := strings.HasPrefix(q.sentence, "cannot store ") && strings.HasSuffix(sqltext.Fold(q.sentence), sqltext.Fold(" column "+q.Table+"."+name))
-		fits := converts[affinity]
-		switch {
-		case sqltext.Equal(q.sentence, "NOT NULL constraint failed: "+q.Table+"."+name):
-			q.bad = "_lockstep_y WHERE " + column + " IS NULL"
-			return err
-		case cannot && typ == "BLOB":
-			fits = "typeof(@) IN ('blob', 'null')"
-		case cannot && affinity == 3, q.sentence == "datatype mismatch" && rowid == 1:
-			fits = isInteger
-		case !cannot:
-			return err
-		}
-		q.bad = "_lockstep_x WHERE NOT (" + strings.ReplaceAll(fits, "@", column) + ")"
-		return err
-	})
-	q.columns = strings.Join(all, ", ")
-	fits := strings.Join(ok, " AND ")
-	q.with = "WITH _lockstep_x(_lockstep_row, _lockstep_n, " + strings.Join(x, ", ") + ") AS (SELECT " + q.row + ", row_number() OVER ()" + values + " FROM " + q.From +
-		"), _lockstep_y AS (SELECT _lockstep_row, _lockstep_n, " + strings.Join(y, ", ") + ", " + fits + " AS _lockstep_ok FROM _lockstep_x LIMIT -1" +
-		"), _lockstep_z AS (SELECT _lockstep_row, _lockstep_n, " + strings.Join(z, ", ") + " FROM _lockstep_x WHERE NOT (" + fits + ") LIMIT -1) "
-	return err
-}
-
-// unique returns a query for the rows in which the key that SQLite calls so must not be there
-// twice, with those that the statement does not write, and the key.
-func (q *writing) unique(ctx context.Context, db DB, called string, collates bool) (rows string, key []string) {
-	sure, where := true, ""
-	err := Each(ctx, db, strings.NewReplacer("@", q.table, "#", literal(called)).Replace(keysQuery), func(scan Scan) error {
-		var create, terms, given string
-		err := scan(&create, &terms, &given)
-		k := []string{terms}
-		if create != "" {
-			w, ok := sqltext.Parse(create).Cut()[0].Write()
-			if w.Where != "1" {
-				given += " AND (" + w.Where + ")"
-			}
-			if strings.HasPrefix(called, "index '") {
-				k, given = w.Key, w.Indexed()
-			}
-			sure = sure && ok && (!collates || w.Where == "1" && len(k) == 1)
-		}
-		sure = sure && (key == nil || slices.Equal(key, k) && where == given)
-		key, where = k, given
-		return err
-	})
-	row, others := q.row, "AS "+sqltext.Quote(q.Alias)+" WHERE ("+q.Where+") IS NOT TRUE"
-	if !q.Update && err == nil {
-		row, err = rowName(ctx, db, q.Table, "c")
-		row, others = row+" || "+literal(" of "+q.Table), "AS c WHERE 1"
-	}
-	if !sure || err != nil || key == nil || strings.HasPrefix(row, "'a row'") || !q.Update && sqltext.Equal(q.Table, q.Source) {
-		return "", nil
-	}
-	return "SELECT " + row + " AS _lockstep_row, " + q.columns + " FROM main." + sqltext.Quote(q.Table) + " " + others + " AND " + where +
-		" UNION ALL SELECT _lockstep_row, " + q.columns + " FROM _lockstep_y WHERE _lockstep_ok AND " + where, key
-}
 
 // In says what to add to the sentence of SQLite's: ": rowid 4 and 9 (and 2 more pairs)".
 func (c *Culprits) In(sentence string) string {

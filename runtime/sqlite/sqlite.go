@@ -25,8 +25,8 @@ type DB interface {
 type Scan = func(dest ...any) error
 
 // Each calls row for each row of a query. It closes the rows before it returns.
-func Each(ctx context.Context, db DB, query string, row func(scan Scan) error) error {
-	rows, err := db.QueryContext(ctx, query)
+func Each(ctx context.Context, db DB, query string, row func(scan Scan) error, args ...any) error {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,14 @@ func (p *parser) done() bool { return p.failed || p.at == len(p.lexemes) }
 
 // peek reports whether these keywords or punctuation marks, in lower case, follow.
 func (p *parser) peek(words ...string) bool {
+	at := p.at
+	found := p.accept(words...)
+	p.at = at
+	return found
+}
+
+// accept takes the words, if they follow.
+func (p *parser) accept(words ...string) bool {
 	if p.failed || len(p.lexemes)-p.at < len(words) {
 		return false
 	}
@@ -64,14 +72,6 @@ func (p *parser) peek(words ...string) bool {
 		if !Equal(p.lexemes[p.at+i].text, word) {
 			return false
 		}
-	}
-	return true
-}
-
-// accept takes the words, if they follow.
-func (p *parser) accept(words ...string) bool {
-	if !p.peek(words...) {
-		return false
 	}
 	p.at += len(words)
 	return true

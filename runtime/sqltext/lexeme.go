@@ -69,15 +69,6 @@ func defaultKey(l lexeme) string {
 	return "'" + strings.ReplaceAll(Unquote(l.text), "'", "''") + "'"
 }
 
-// exact returns the lexemes as they are written, one space between them.
-func exact(lexemes []lexeme) string {
-	var texts []string
-	for _, l := range lexemes {
-		texts = append(texts, l.text)
-	}
-	return strings.Join(texts, " ")
-}
-
 // isValue reports whether the word, in lower case, is a value.
 func isValue(word string) bool {
 	switch word {
@@ -87,11 +78,16 @@ func isValue(word string) bool {
 	return false
 }
 
+// exact returns the lexemes as they are written, one space between them.
+func exact(lexemes []lexeme) string { return join(lexemes, true) }
+
 // show returns the lexemes on one line, for people.
-func show(lexemes []lexeme) string {
+func show(lexemes []lexeme) string { return join(lexemes, false) }
+
+func join(lexemes []lexeme, spaces bool) string {
 	var b strings.Builder
 	for i, l := range lexemes {
-		if i > 0 && l.space {
+		if i > 0 && (spaces || l.space) {
 			b.WriteByte(' ')
 		}
 		b.WriteString(l.text)

@@ -115,12 +115,14 @@ func (w *Write) update(p *tableParser) {
 func (p *parser) until(words ...string) string {
 	begin := p.at
 	for depth := 0; !p.done(); p.at++ {
-		switch text := p.lexemes[p.at].text; {
-		case depth == 0 && slices.Contains(words, Fold(text)):
-			return exact(p.lexemes[begin:p.at])
-		case text == "(":
+		text := p.lexemes[p.at].text
+		if depth == 0 && slices.Contains(words, Fold(text)) {
+			break
+		}
+		switch text {
+		case "(":
 			depth++
-		case text == ")":
+		case ")":
 			depth--
 		}
 	}
@@ -138,20 +140,19 @@ func (p *parser) peekNext() (l lexeme) {
 // FindCheck returns the expression of the CHECK that SQLite calls by this name in an error, or
 // "". If it has no name, SQLite takes its text for one, and the quotes off the first word.
 func FindCheck(create, name string) (check string) {
-	t, ok := parseTable(lex(create))
+	t, _ := parseTable(lex(create))
+	spaced, n := exact(lex(name)), 0
 	for i, c := range t.checks {
-		called := t.checkNames[i]
-		if called == "" {
-			if called = exact(c); c[0].kind == Quoted || c[0].kind == String {
-				called = Unquote(c[0].text)
-			}
+		text, called := exact(c), t.checkNames[i]
+		if called == "" && (c[0].kind == Quoted || c[0].kind == String) {
+			called = Unquote(c[0].text)
 		}
-		if called == name || called == exact(lex(name)) {
-			ok = ok && check == ""
-			check = exact(c)
+		if called == name || called == "" && text == spaced {
+			check = text
+			n++
 		}
 	}
-	if !ok {
+	if n > 1 {
 		return ""
 	}
 	return check
