@@ -213,7 +213,7 @@ var fails = []struct {
 	}, `
 --- FAIL: TestFailing
     --- FAIL: TestFailing/AMigrationDoesNotFitTheRows
-        x.go: data.db: 0002-b.sql:2: UNIQUE constraint failed: a.x; rolled back, still at 0001
+        x.go: data.db: 0002-b.sql:2: UNIQUE constraint failed: a.x: rowid 1 and 2; rolled back, still at 0001
 `},
 	{"ARowLosesItsParent", func(t *testing.T) {
 		s := schema(t, "-- 0001-a.sql --\nCREATE TABLE a (id INTEGER PRIMARY KEY);\nCREATE TABLE b (a REFERENCES a);\n-- 0002-delete.sql --\nDELETE FROM a WHERE id > 1;\n", gen.Options{})

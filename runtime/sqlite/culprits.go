@@ -14,7 +14,7 @@ type Culprits struct {
 	Rows  []string `json:"rows"`  // the first three, or three pairs, as "rowid 7" or "key ('a', 7)"
 	Pairs bool     `json:"pairs"` // two and two have the same key
 	More  int      `json:"more"`  // rows, or pairs, besides
-	Made  bool     `json:"made"`  // by the upgrade: the table may have had other rowids before
+	Made  bool     `json:"made"`  // by the upgrade: the table may have had other rows before, or not been there
 }
 
 // FindCulprits finds the rows for which a statement has just failed, as SQLite's sentence
@@ -158,7 +158,7 @@ func (c *Culprits) In(sentence string) string {
 		text += " of " + c.Table
 	}
 	if c.Made {
-		text += " as the upgrade made it"
+		text += " as the upgrade left it"
 	}
 	if c.More > 0 {
 		text += " (and " + wording.Count(c.More, "more "+noun) + ")"

@@ -143,7 +143,7 @@ func namesBackups(t *test) {
 		t.stocked()
 		db := t.open(Settings{})
 		err := lockstep.Migrate(t.Context(), db, t.schema(shop), lockstep.WithBackup(0))
-		t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001; the backup is data.db"+strings.TrimPrefix(t.backup(), t.path))
+		t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer': rowid 2 of goods; rolled back, still at 0001; the backup is data.db"+strings.TrimPrefix(t.backup(), t.path))
 		var e *lockstep.MigrationError
 		if !errors.As(err, &e) || e.Backup != t.backup() {
 			t.Errorf("got %+v", e)
@@ -176,7 +176,7 @@ func keepsBackups(t *test) {
 		for range 3 {
 			db := t.open(Settings{})
 			err := lockstep.Migrate(t.Context(), db, t.schema(shop), lockstep.WithBackup(1))
-			t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001; the backup is data.db"+strings.TrimPrefix(t.backup(), t.path))
+			t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer': rowid 2 of goods; rolled back, still at 0001; the backup is data.db"+strings.TrimPrefix(t.backup(), t.path))
 			db.Close()
 		}
 		// A changed database has another backup. All remain until an upgrade succeeds.

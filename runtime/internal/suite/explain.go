@@ -69,7 +69,7 @@ func namesChanges(t *test) {
 
 func namesNoChanges(t *test) {
 	const unique = "CREATE UNIQUE INDEX one ON users (name);"
-	const failed = "UNIQUE constraint failed: users.name; rolled back, still at 0001"
+	const failed = "UNIQUE constraint failed: users.name: rowid 1 and 2; rolled back, still at 0001"
 	for _, c := range []struct {
 		name string
 		hand []string
@@ -88,7 +88,7 @@ func namesNoChanges(t *test) {
 		t.migrate(users)
 		s := t.broken(users, "UPDATE users SET email = NULL; -- lockstep: assumes nothing\n-- lockstep: assumes no two users share a name\n"+unique+"\nSELECT 1; -- lockstep: assumes nothing")
 		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s),
-			"data.db: 0002-next.sql:3: UNIQUE constraint failed: users.name, though the migration assumes no two users share a name; rolled back, still at 0001")
+			"data.db: 0002-next.sql:3: UNIQUE constraint failed: users.name: rowid 1 and 2, though the migration assumes no two users share a name; rolled back, still at 0001")
 	})
 	t.claim("NamesNoChangesOfTheMigrationItself", func(t *test) {
 		t.migrate(users)

@@ -106,7 +106,7 @@ func (t *test) interfered(prepare func(k int) (ctx context.Context, before func(
 func failsInStatements(t *test) {
 	t.claim("FailureInTheMiddleOfTheFourthOfFiveChangesNothing", func(t *test) {
 		t.stocked()
-		err := t.fails(t.schema(shop), "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001")
+		err := t.fails(t.schema(shop), "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer': rowid 2 of goods; rolled back, still at 0001")
 		var e *lockstep.MigrationError
 		if !errors.As(err, &e) || e.File != "0005-prices.sql" || e.Line != 3 || e.Version != 1 || !e.RolledBack {
 			t.Errorf("got %+v", e)
@@ -125,7 +125,7 @@ CREATE INDEX goods_by_name ON goods (name);
 		t.same("stock", t.query("SELECT * FROM stock"), "1|1\n2|1")
 	})
 	for _, c := range []struct{ name, script, want string }{
-		{"UniqueConstraint", "CREATE UNIQUE INDEX one ON goods (name LIKE '%');", "UNIQUE constraint failed: index 'one'"},
+		{"UniqueConstraint", "CREATE UNIQUE INDEX one ON goods (name LIKE '%');", "UNIQUE constraint failed: index 'one': rowid 1 and 2 of goods"},
 		{"InsertOrRollback", "CREATE TABLE one (n INTEGER PRIMARY KEY);\nINSERT OR ROLLBACK INTO one SELECT 1 FROM goods;", "UNIQUE constraint failed: one.n"},
 		{"InsertOrRollbackReturning", "CREATE TABLE one (n INTEGER PRIMARY KEY);\nINSERT OR ROLLBACK INTO one SELECT 1 FROM goods RETURNING n;", "UNIQUE constraint failed: one.n"},
 		{"RaiseRollback", "CREATE TRIGGER t BEFORE UPDATE ON goods BEGIN SELECT RAISE(ROLLBACK, 'hands off'); END;\nUPDATE goods SET name = '';", "hands off"},
@@ -169,7 +169,7 @@ UPDATE goods SET name = 'nothing';`))
 					beside = t.beside()
 				}
 			}))
-			t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001")
+			t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer': rowid 2 of goods; rolled back, still at 0001")
 			t.same("state", t.state(), before)
 			t.same("integrity", t.query("PRAGMA integrity_check"), "ok")
 			t.same("files during the upgrade", beside, "data.db-journal")

@@ -217,7 +217,7 @@ func goPlaces(t *test) {
 	t.claim("IsUndoneWithTheSQLThatFailsBehindIt", func(t *test) {
 		t.migrate(upTo(1, slugs))
 		s := t.goSchema(with(slugs, "0004-index.sql", "CREATE TABLE slugs AS SELECT slug FROM notes;\nCREATE UNIQUE INDEX one ON notes (slug LIKE '%');"), map[lockstep.Version]goFunc{3: fillSlugs})
-		t.fails(s, "data.db: 0004-index.sql:2: UNIQUE constraint failed: index 'one'; rolled back, still at 0001")
+		t.fails(s, "data.db: 0004-index.sql:2: UNIQUE constraint failed: index 'one': rowid 1 and 2, rowid 1 and 3 of notes as the upgrade left it; rolled back, still at 0001")
 		t.upgradeBy(t.slugsBy(fillSlugs))
 	})
 	const table = "CREATE TABLE one (n INTEGER PRIMARY KEY);\n"

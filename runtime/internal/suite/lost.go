@@ -78,7 +78,7 @@ func namesTheLostOnce(t *test) {
 		t.exec(index, "INSERT INTO goods VALUES (1, NULL)")
 		var b bytes.Buffer
 		s := t.schema(goods + "-- 0002-rebuild.sql --\nDROP VIEW names;\nCREATE TABLE kept AS SELECT * FROM goods;\nDROP TABLE goods;\n-- 0003-fails.sql --\nCREATE TABLE strict (name NOT NULL);\nINSERT INTO strict SELECT name FROM kept;\n")
-		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s, t.logger(&b)), "data.db: 0003-fails.sql:2: NOT NULL constraint failed: strict.name; rolled back, still at 0001")
+		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s, t.logger(&b)), "data.db: 0003-fails.sql:2: NOT NULL constraint failed: strict.name: rowid 1 of kept as the upgrade left it; rolled back, still at 0001")
 		t.same("log", b.String(), "")
 	})
 	t.claim("LogsWhatAMigrationWithoutATransactionDropsBeforeItFails", func(t *test) {
@@ -86,7 +86,7 @@ func namesTheLostOnce(t *test) {
 		t.exec(index, trigger, "INSERT INTO goods VALUES (1, NULL)")
 		var b bytes.Buffer
 		s := t.schema(goods + "-- 0002-rebuild.sql --\n-- lockstep: no-transaction\nDROP VIEW IF EXISTS names;\nCREATE TABLE kept AS SELECT * FROM goods;\nDROP TABLE goods;\nCREATE TABLE strict (name NOT NULL);\nINSERT INTO strict SELECT name FROM kept;\n")
-		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s, t.logger(&b)), "data.db: 0002-rebuild.sql:6: NOT NULL constraint failed: strict.name; still at 0001, but lines 2, 3, 4, 5 took effect")
+		t.says(lockstep.Migrate(t.Context(), t.open(Settings{}), s, t.logger(&b)), "data.db: 0002-rebuild.sql:6: NOT NULL constraint failed: strict.name: rowid 1 of kept; still at 0001, but lines 2, 3, 4, 5 took effect")
 		t.same("log", b.String(), lost("0002-rebuild.sql", "index", "by_name", index)+lost("0002-rebuild.sql", "trigger", "watch", trigger))
 	})
 }

@@ -16,7 +16,7 @@ func perMigration(t *test) {
 		db := t.pool(Settings{ForeignKeys: true})
 		settings := t.settings(db)
 		err := lockstep.Migrate(t.Context(), db, t.schema(shop), lockstep.WithPerMigration())
-		t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0004")
+		t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer': rowid 2 of goods; rolled back, still at 0004")
 		t.same("settings", t.settings(db), settings)
 		t.atHead(t.schema(upTo(4, shop)))
 		if !t.fast(0, t.schema(upTo(4, shop))) {

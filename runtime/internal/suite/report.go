@@ -119,7 +119,7 @@ level=INFO msg="migration applied" database=data.db version=0003 file=0003-index
 		t.stocked()
 		var b bytes.Buffer
 		err := lockstep.Migrate(t.Context(), t.open(Settings{}), t.schema(shop), t.logger(&b))
-		t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer'; rolled back, still at 0001")
+		t.says(err, "data.db: 0005-prices.sql:3: CHECK constraint failed: typeof(price) = 'integer': rowid 2 of goods; rolled back, still at 0001")
 		t.same("log", b.String(), "")
 	})
 	t.claim("LogsObjectsThatNoMigrationMade", func(t *test) {
