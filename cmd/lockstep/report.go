@@ -24,6 +24,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -161,6 +162,7 @@ type jsonError struct {
 	Pending     []string             `json:"pending,omitempty"`
 	Differences []sqltext.Difference `json:"differences,omitempty"`
 	Violations  []lockstep.Violation `json:"violations,omitempty"`
+	Culprits    *sqlite.Culprits     `json:"culprits,omitempty"`
 	Digest      string               `json:"digest,omitempty"`
 	Backup      string               `json:"backup,omitempty"`
 }
@@ -214,6 +216,9 @@ func describe(err error, fs *flag.FlagSet) jsonError {
 	}
 	if e := (*lockstep.MigrationError)(nil); errors.As(err, &e) {
 		d.DB, d.Version, d.File, d.Line, d.Backup = e.DB, &e.Version, e.File, e.Line, e.Backup
+		if e.Culprits.Rows != nil {
+			d.Culprits = &e.Culprits
+		}
 	}
 	return d
 }

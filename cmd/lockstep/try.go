@@ -17,7 +17,7 @@ func tryCommand(fs *flag.FlagSet) action {
 	u := upgradeFlags(fs)
 	var keep pathFlag
 	fs.Var(&keep, "keep", "`FILE`: where to leave the upgraded copy")
-	verbose := fs.Bool("v", false, "list the rows of all tables")
+	verbose := fs.Bool("v", false, "list the rows of all tables, and what is in those for which a migration fails")
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {
 		ctx = interpreter.Private(ctx)
 		schema, err := u.load(ctx, s)
@@ -26,7 +26,7 @@ func tryCommand(fs *flag.FlagSet) action {
 		}
 		p := &progress{}
 		report, err := trial.Run(ctx, trial.Request{
-			Path: u.db.value, Keep: keep.value, Schema: schema, Timeout: *u.timeout, Options: u.runtimeOptions(s),
+			Path: u.db.value, Keep: keep.value, Schema: schema, Timeout: *u.timeout, Options: u.runtimeOptions(s), Content: *verbose,
 			Begin: func() {
 				s.migrating.Store(true)
 				p = startProgress(s.stderr)

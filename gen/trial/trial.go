@@ -34,6 +34,7 @@ type Request struct {
 	Schema  *lockstep.Schema
 	Timeout time.Duration // of the wait for locks
 	Options []lockstep.Option
+	Content bool // of the rows for which a migration fails: in the error
 
 	Begin    func() // called when there is a copy, before the upgrade
 	Progress func(lockstep.Progress)
@@ -120,7 +121,13 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 	}
 	defer copied.Close()
 	if err := report.upgrade(ctx, copied.DB, r); err != nil {
-		return nil, copyError(ctx, live, err)
+		named := copyError(ctx, live, err)
+		if m := (*lockstep.MigrationError)(nil); r.Content && errors.As(named, &m) && !m.Culprits.Made {
+			if rows, _ := sqlite.Content(ctx, copied.DB, m.Culprits); len(rows) > 0 {
+				return nil, withContent{named, rows}
+			}
+		}
+		return nil, named
 	}
 	if r.Keep == "" {
 		return report, nil
@@ -133,6 +140,17 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 	}
 	report.Kept = r.Keep
 	return report, nil
+}
+
+// withContent is an error and the content of the rows that it is about.
+type withContent struct {
+	error
+	rows []string
+}
+
+func (e withContent) Unwrap() error { return e.error }
+func (e withContent) Error() string {
+	return strings.Join(append([]string{e.error.Error()}, e.rows...), "\n\t")
 }
 
 // upgrade upgrades the copy.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -164,4 +165,26 @@ func (c *Culprits) In(sentence string) string {
 		text += " (and " + wording.Count(c.More, "more "+noun) + ")"
 	}
 	return text
+}
+
+// Content returns the rows of culprits that have names, each with the values of its columns.
+func Content(ctx context.Context, db DB, c Culprits) (rows []string, err error) {
+	row, err := rowName(ctx, db, c.Table, "c")
+	columns := ""
+	if err == nil {
+		const q = `SELECT group_concat(printf('''%s '' || substr(quote(c."%w"), 1, 200)', replace(name, '''', ''''''), name), ' || '', '' || ') FROM pragma_table_xinfo(?1)`
+		err = Each(ctx, db, q, func(scan Scan) error { return scan(&columns) }, c.Table)
+	}
+	query := "SELECT " + row + " || ': ' || " + columns + " FROM main." + sqltext.Quote(c.Table) + " AS c WHERE " + row + " = ?1"
+	for i := 0; err == nil && i < len(c.Rows); i++ {
+		err = Each(ctx, db, query, func(scan Scan) error {
+			var text string
+			err := scan(&text)
+			if !slices.Contains(rows, text) { // the first of a pair can be that of others
+				rows = append(rows, text)
+			}
+			return err
+		}, c.Rows[i])
+	}
+	return rows, err
 }
