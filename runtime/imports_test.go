@@ -12,7 +12,7 @@ func TestImportsTheStandardLibraryOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "github.com/lockstep-db/lockstep/runtime/diskfile\ngithub.com/lockstep-db/lockstep/runtime/backupfile\ngithub.com/lockstep-db/lockstep/runtime/sqltext\ngithub.com/lockstep-db/lockstep/runtime/sqlite\ngithub.com/lockstep-db/lockstep/runtime/gotx\ngithub.com/lockstep-db/lockstep/runtime/program\ngithub.com/lockstep-db/lockstep/runtime/wording\ngithub.com/lockstep-db/lockstep/runtime\n"
+	const want = "github.com/lockstep-db/lockstep/runtime/diskfile\ngithub.com/lockstep-db/lockstep/runtime/backupfile\ngithub.com/lockstep-db/lockstep/runtime/sqltext\ngithub.com/lockstep-db/lockstep/runtime/wording\ngithub.com/lockstep-db/lockstep/runtime/sqlite\ngithub.com/lockstep-db/lockstep/runtime/gotx\ngithub.com/lockstep-db/lockstep/runtime/program\ngithub.com/lockstep-db/lockstep/runtime\n"
 	if got := string(out); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -63,38 +63,35 @@ func pairs(rows string, key *sqltext.Write) string {
 
 // written returns the query for the rows that an INSERT or UPDATE would write.
 func written(ctx context.Context, db DB, w *sqltext.Write, row, sentence string) (query string, err error) {
-	var create, index, columns, bad string
-	err = Each(ctx, db, keyQuery, func(scan Scan) error { return scan(&create, &index) }, w.Table, sentence)
+	var create, index, rows string
+	err = Each(ctx, db, keyQuery, func(scan Scan) error { return scan(&create, &index) }, w.Table, sentence, w.Update, w.Source)
 	if err != nil || create == "" {
 		return "", err
 	}
 	check := sqltext.FindCheck(create, strings.TrimPrefix(sentence, "CHECK constraint failed: "))
-	sets := strings.Join(w.Columns, "\n")
-	err = Each(ctx, db, writtenQuery, func(scan Scan) error { return scan(&query, &columns, &bad) },
-		w.Table, sentence, sqltext.Fold(sets), w.Update, sqltext.Quote(w.Alias), row, w.Values, w.From, check)
-	// With an aggregate function, one row would be there for many.
-	guard := "(SELECT count(*) FROM _lockstep_x) = (SELECT count(*) FROM " + w.From + ")"
-	if index == "" || err != nil {
-		return query + "SELECT '', _lockstep_row, count(*) OVER () FROM (SELECT _lockstep_row, _lockstep_n FROM " + bad + ") WHERE " + guard + " ORDER BY _lockstep_n", err
+	indexed, others := "", row
+	var key sqltext.Write
+	if index != "" {
+		key, _ = sqltext.Parse(index).Cut()[0].Write()
+		if indexed = key.Indexed(); !w.Update {
+			others, err = rowName(ctx, db, w.Table, "c")
+		}
 	}
-	key, ok := sqltext.Parse(index).Cut()[0].Write()
-	others := row + " AS _lockstep_row, " + columns + " FROM main." + sqltext.Quote(w.Table) + " AS " + sqltext.Quote(w.Alias) + " WHERE (" + w.Where + ") IS NOT TRUE"
-	if !w.Update { // and so there are rows of two tables
-		row, err = rowName(ctx, db, w.Table, "c")
-		ok = ok && !sqltext.Equal(w.Table, w.Source)
-		others = row + " || " + literal(" of "+w.Table) + " AS _lockstep_row, " + columns + " FROM main." + sqltext.Quote(w.Table) + " AS c WHERE 1"
+	if err == nil {
+		err = Each(ctx, db, writtenQuery, func(scan Scan) error { return scan(&query, &rows) },
+			w.Table, sentence, sqltext.Fold(strings.Join(w.Columns, "\n")), w.Update, sqltext.Quote(w.Alias), row, w.Values, w.From, check, indexed, others, w.Where)
 	}
-	if !ok {
-		return "", err
+	if index != "" {
+		rows = pairs(rows, &key)
 	}
-	where := " AND " + guard + " AND " + key.Indexed()
-	return query + pairs("SELECT "+others+where+" UNION ALL SELECT _lockstep_row, "+columns+" FROM _lockstep_y WHERE _lockstep_ok"+where, &key), err
+	return query + rows, err
 }
 
 const (
 	// keyQuery reads the statement that made the table ?1, unless something else has a part in
 	// what SQLite says, ?2, and one for the unique key in that. The rowid has no index. The
-	// collation of a column is not that of an expression.
+	// collation of a column is not that of an expression. Of the rows that an INSERT, if not
+	// ?3, copies in their own table, ?4, two have the same name.
 	keyQuery = `WITH i AS (SELECT CASE WHEN min(x.cid) > -2 AND NOT l.partial
 	THEN 'CREATE UNIQUE INDEX i ON t (' || group_concat(printf('"%w" COLLATE "%w"', x.name, x.coll), ', ') || ')'
 	ELSE (SELECT sql FROM main.sqlite_master WHERE name = l.name AND sql NOT LIKE '%collate%') END AS sql,
@@ -104,7 +101,7 @@ UNION SELECT printf('CREATE UNIQUE INDEX i ON t ("%w")', name), ?1 || '.' || nam
 WHERE pk = 1 AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk'))
 SELECT sql, coalesce((SELECT CASE WHEN count(*) = 1 THEN max(sql) END FROM i WHERE 'UNIQUE constraint failed: ' || key = ?2 COLLATE NOCASE), '')
 FROM main.sqlite_master AS m WHERE type = 'table' AND lower(name) = lower(?1) AND sql NOT LIKE '%on conflict%'
-AND NOT (?2 LIKE 'CHECK%' AND sql LIKE '%collate%')
+AND NOT (?2 LIKE 'CHECK%' AND sql LIKE '%collate%') AND (?3 OR name <> ?4 COLLATE NOCASE)
 AND NOT EXISTS (SELECT 1 FROM main.sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(?1))`
 
 	isNumber  = "(@ IS NULL OR +@ = CAST(@ AS NUMERIC))"
@@ -131,14 +128,20 @@ SELECT 'WITH _lockstep_x(_lockstep_row, _lockstep_n, ' || group_concat(x, ', ') 
 	group_concat(replace(converts, '@', coalesce(x, value)), ' AND ') || ' AS _lockstep_ok FROM _lockstep_x LIMIT -1' ||
 	'), _lockstep_z AS (SELECT _lockstep_row, _lockstep_n, ' || group_concat('+' || coalesce(x, value) || ' AS ' || c, ', ') ||
 	' FROM _lockstep_x WHERE NOT (' || group_concat(replace(converts, '@', coalesce(x, value)), ' AND ') || ') LIMIT -1) ',
-	group_concat(c, ', '),
+	CASE WHEN ?10 <> '' THEN
+	-- With the rows that are not written: of an INSERT, they are in another table.
+	'SELECT ' || ?11 || CASE WHEN ?4 THEN '' ELSE ' || ' || quote(' of ' || ?1) END || ' AS _lockstep_row, ' || group_concat(c, ', ') || printf(' FROM main."%w" AS ', ?1) ||
+	CASE WHEN ?4 THEN ?5 || ' WHERE (' || ?12 || ') IS NOT TRUE' ELSE 'c WHERE 1' END || ' AND ' || ?10 || ' AND ' || guard ||
+	' UNION ALL SELECT _lockstep_row, ' || group_concat(c, ', ') || ' FROM _lockstep_y WHERE _lockstep_ok AND ' || ?10 || ' AND ' || guard
+	ELSE 'SELECT '''', _lockstep_row, count(*) OVER () FROM (SELECT _lockstep_row, _lockstep_n FROM ' ||
 	CASE WHEN ?9 = '' THEN coalesce(max(CASE WHEN 'NOT NULL constraint failed: ' || ?1 || '.' || name = ?2 COLLATE NOCASE THEN '_lockstep_y WHERE ' || c || ' IS NULL'
 	WHEN ?2 LIKE 'cannot store %' AND substr(?2, -length(' column ' || ?1 || '.' || name)) = ' column ' || ?1 || '.' || name COLLATE NOCASE
 	OR ?2 = 'datatype mismatch' AND pk = 1 AND type = 'INTEGER' THEN '_lockstep_x WHERE NOT (' ||
 	replace(CASE WHEN type = 'BLOB' THEN 'typeof(@) IN (''blob'', ''null'')' WHEN affinity = 3 THEN '` + isInteger + `' ELSE converts END, '@', c) || ')' END), '')
 	ELSE printf('_lockstep_y AS "%w" WHERE _lockstep_ok AND NOT (%s)', ?1, ?9) || CASE WHEN ?9 LIKE '%typeof%' THEN -- which does not depend on affinity
-	printf(' UNION ALL SELECT _lockstep_row, _lockstep_n FROM _lockstep_z AS "%w" WHERE NOT (%s)', ?1, ?9) ELSE '' END END
-FROM v`
+	printf(' UNION ALL SELECT _lockstep_row, _lockstep_n FROM _lockstep_z AS "%w" WHERE NOT (%s)', ?1, ?9) ELSE '' END END || ') WHERE ' || guard || ' ORDER BY _lockstep_n' END
+-- With an aggregate function, one row would be there for many.
+FROM v, (SELECT '(SELECT count(*) FROM _lockstep_x) = (SELECT count(*) FROM ' || ?8 || ')' AS guard)`
 )
 
 // In says what to add to the sentence of SQLite's: ": rowid 4 and 9 (and 2 more pairs)".
