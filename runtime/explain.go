@@ -49,26 +49,10 @@ func (u *upgrade) explain(ctx context.Context, s *segment, m *pending, n int, e 
 func culprits(ctx context.Context, s *segment, m *pending, n int, sentence string) sqlite.Culprits {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // the database is locked
 	defer cancel()
-	failed := &m.statements[n]
-	c := sqlite.FindCulprits(ctx, s.on.Conn, failed, sentence)
-	if c.Rows == nil || m.noTransaction {
-		return c
-	}
-	c.Made = true
-	for _, o := range s.had {
-		c.Made = c.Made && !(o.Type == "table" && sqltext.Equal(o.Name, c.Table))
-	}
-	for _, earlier := range s.migrations {
-		c.Made = c.Made || earlier.Program != nil
-		for i := range earlier.statements {
-			stmt := &earlier.statements[i]
-			if stmt == failed {
-				return c
-			}
-			d, _ := stmt.Definition()
-			c.Made = c.Made || sqltext.Equal(d.NewName, c.Table) || stmt.Keyword() == "drop" && sqltext.Equal(d.Name, c.Table)
-		}
-	}
+	c := sqlite.FindCulprits(ctx, s.on.Conn, &m.statements[n], sentence)
+	c.Made = c.Rows != nil && !m.noTransaction && (sqltext.Makes(m.statements[:n], c.Table) ||
+		slices.ContainsFunc(s.migrations[:len(s.rows)], func(m *pending) bool { return m.Program != nil || sqltext.Makes(m.statements, c.Table) }) ||
+		!slices.ContainsFunc(s.had, func(o sqltext.Object) bool { return o.Type == "table" && sqltext.Equal(o.Name, c.Table) }))
 	return c
 }
 

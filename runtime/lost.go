@@ -1,7 +1,6 @@
 package lockstep
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -92,17 +91,10 @@ func (u *upgrade) findStrays(ctx context.Context, s *segment) error {
 	}
 	for _, x := range u.strays {
 		if x.now = x.Table; mentioned(x.now, s.migrations) {
-			x.rows, x.values, _ = x.count(ctx, s.on, x.now)
+			x.rows, x.values, _ = sqlite.CountStray(ctx, s.on.Conn, x.now, x.Value)
 		}
 	}
 	return ctx.Err()
-}
-
-// count counts the rows of a table, and those with what would be lost. ok is false if it is
-// not there.
-func (x *stray) count(ctx context.Context, on *conn, table string) (rows, values int64, ok bool) {
-	err := on.QueryRowContext(ctx, "SELECT count(*), count("+x.Value+") FROM main."+sqltext.Quote(table)+" AS c").Scan(&rows, &values)
-	return rows, values, err == nil
 }
 
 // keepStrays returns an error if a migration has lost a stray. One without a transaction is
@@ -110,19 +102,14 @@ func (x *stray) count(ctx context.Context, on *conn, table string) (rows, values
 func (u *upgrade) keepStrays(ctx context.Context, s *segment, m *pending) error {
 	var lost []sqltext.Difference
 	for _, x := range u.strays {
-		was, dropped := x.now, m.Program != nil
-		for _, stmt := range m.statements {
-			if d, ok := stmt.Definition(); ok && d.Kind == "table" && sqltext.Equal(d.Name, x.now) {
-				x.now = cmp.Or(d.NewName, x.now)
-				dropped = dropped || stmt.Keyword() == "drop"
-			}
-		}
-		if !dropped || x.values == 0 {
+		was, dropped := x.now, false
+		x.now, dropped = sqltext.Follow(m.statements, was)
+		if m.Program == nil && !dropped || x.values == 0 {
 			continue
 		}
 		if m.Program != nil || x.Column != "" && !m.noTransaction {
 			// A migration may delete rows, but not what is in the others.
-			rows, values, ok := x.count(ctx, s.on, was)
+			rows, values, ok := sqlite.CountStray(ctx, s.on.Conn, was, x.Value)
 			if ok && x.values-values <= max(0, x.rows-rows) {
 				x.now = was
 				continue

@@ -1,6 +1,9 @@
 package sqltext
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // A Stray is a table that no migration makes, or what is in a column that the table should
 // not have or that should be of another type.
@@ -60,4 +63,26 @@ func Strays(want, found []Object, known func(name string) bool) (strays []Stray)
 func (p *part) typeForm() string {
 	form, _, _ := strings.Cut(p.form, "\n")
 	return form
+}
+
+// Follow says what a table is called after statements that rename it, and whether any of them
+// drops it.
+func Follow(statements []Statement, table string) (now string, dropped bool) {
+	for _, s := range statements {
+		if d, ok := s.Definition(); ok && d.Kind == "table" && Equal(d.Name, table) {
+			table = cmp.Or(d.NewName, table)
+			dropped = dropped || s.Keyword() == "drop"
+		}
+	}
+	return table, dropped
+}
+
+// Makes reports whether after the statements another table than before may have the name.
+func Makes(statements []Statement, table string) bool {
+	for _, s := range statements {
+		if d, _ := s.Definition(); Equal(d.NewName, table) || s.Keyword() == "drop" && Equal(d.Name, table) {
+			return true
+		}
+	}
+	return false
 }
