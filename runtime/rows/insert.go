@@ -279,9 +279,10 @@ func (f *filler) referTo(r *row, k *key, given []bool) bool {
 	case len(k.to) != len(k.from):
 		return false
 	case sqltext.Equal(k.parent, r.name): // to itself
-		for _, name := range k.to {
+		for i, name := range k.to {
 			own := r.index(name)
-			if own < 0 {
+			// SQLite compares a row with itself without affinity.
+			if own < 0 || r.columns[own].affinity() != r.columns[at[i]].affinity() {
 				return false
 			}
 			tuple = append(tuple, r.values[own])

@@ -92,22 +92,10 @@ func fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
 		return nil, err
 	}
 	objects = sqlite.Made(objects)
-	triggers := slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool {
-		return o.Type != "trigger" || !slices.ContainsFunc(objects, func(t sqltext.Object) bool {
-			return t.Type == "table" && sqltext.Equal(t.Name, o.Table)
-		})
-	})
-	for _, t := range triggers {
-		if err := exec(ctx, db, "DROP TRIGGER "+sqltext.Quote(t.Name)); err != nil {
-			return nil, err
-		}
-	}
 	impossible := map[string]string{}
 	var f *filler
 	for {
-		if f, err = newFiller(ctx, db, objects, impossible); err != nil {
-			return nil, err
-		}
+		f = newFiller(ctx, db, objects, impossible)
 		if err := exec(ctx, db, "SAVEPOINT lockstep_fill"); err != nil {
 			return nil, err
 		}
@@ -131,9 +119,11 @@ func fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
 			break
 		}
 	}
-	for _, t := range triggers {
-		if err := exec(ctx, db, t.SQL); err != nil {
-			return nil, err
+	for _, o := range objects {
+		if slices.Contains(f.dropped, o) {
+			if err := exec(ctx, db, o.SQL); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return &f.Filling, nil
@@ -145,6 +135,8 @@ type filler struct {
 	db  DB
 	Filling
 	objects  []sqltext.Object
+	dropped  []sqltext.Object  // triggers of tables that are filled
+	err      error             // of reading a table
 	tables   map[string]*table // by name, in lower case
 	order    []*table          // in which they were made
 	n        int               // the last number that a value was made of
@@ -165,13 +157,17 @@ func (f *filler) run(opts Options) error {
 			return nil
 		}
 		state[t] = false
+		parents := f.needs(t)
+		if f.err != nil {
+			return f.err
+		}
 		for _, c := range t.columns {
 			c.candidates = c.values()
 			if err := f.narrow(t, c); err != nil {
 				return err
 			}
 		}
-		for _, parent := range t.needs(f) {
+		for _, parent := range parents {
 			if parent != t && t.mayMiss(parent) && f.reaches(parent, t, map[*table]bool{}) {
 				again = append(again, t)
 				continue
@@ -189,7 +185,9 @@ func (f *filler) run(opts Options) error {
 	}
 	slices.SortStableFunc(f.order, func(a, b *table) int { return len(a.module) - len(b.module) }) // virtual tables last
 	for _, t := range f.order {
-		if opts.Tables != nil && !slices.ContainsFunc(opts.Tables, func(name string) bool { return sqltext.Equal(name, t.name) }) {
+		// What is in a full-text index is so as soon as the table has it.
+		follows := func(other *table) bool { return other.filled && t.module != "" && f.feeds(other, t) }
+		if opts.Tables != nil && !slices.ContainsFunc(opts.Tables, func(name string) bool { return sqltext.Equal(name, t.name) }) && !slices.ContainsFunc(f.order, follows) {
 			continue
 		}
 		if err := visit(t); err != nil {
@@ -208,6 +206,14 @@ func (f *filler) run(opts Options) error {
 
 // fillTable fills one table, or notes why it stays empty.
 func (f *filler) fillTable(t *table, odd bool) error {
+	for _, o := range f.objects {
+		if o.Type == "trigger" && sqltext.Equal(o.Table, t.name) {
+			if err := exec(f.ctx, f.db, "DROP TRIGGER "+sqltext.Quote(o.Name)); err != nil {
+				return err
+			}
+			f.dropped = append(f.dropped, o)
+		}
+	}
 	reason, err := t.empty, error(nil)
 	if reason == "" {
 		if t.module != "" {
@@ -240,9 +246,14 @@ func (f *filler) orphaned(impossible map[string]string) error {
 	return f.ctx.Err()
 }
 
-// insert runs an INSERT, and keeps it if it works.
+// insert runs an INSERT, and keeps it if it works. A conflict is an error, whatever the
+// table says.
 func (f *filler) insert(t *table, query string) error {
-	err := exec(f.ctx, f.db, query)
+	run := query
+	if values, ok := strings.CutPrefix(query, "INSERT "); ok {
+		run = "INSERT OR ABORT " + values
+	}
+	err := exec(f.ctx, f.db, run)
 	if err == nil {
 		f.Inserts = append(f.Inserts, Insert{t.name, query + ";"})
 	}

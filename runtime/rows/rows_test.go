@@ -1,9 +1,11 @@
 package rows_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +17,6 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/lockstep-db/lockstep/runtime/rows"
-	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // open returns a connection to a new database with the schema. Foreign keys are enforced, or not.
@@ -83,15 +84,51 @@ func lines(t testing.TB, conn *sql.Conn, query string) (found []string) {
 	return found
 }
 
-// checkSound fails if SQLite finds anything wrong.
+// checkSound fails if SQLite finds anything wrong, or a full-text index that differs from its
+// content.
 func checkSound(t testing.TB, conn *sql.Conn) {
 	t.Helper()
 	if got := lines(t, conn, "PRAGMA integrity_check"); !slices.Equal(got, []string{"ok"}) {
 		t.Errorf("integrity_check: %s", got)
 	}
+	for _, fts := range lines(t, conn, "SELECT name FROM sqlite_schema WHERE sql LIKE '%USING fts5(%' AND sql NOT LIKE '%content=''''%'") {
+		mustExec(t, conn, fmt.Sprintf(`INSERT INTO "%s" ("%[1]s", rank) VALUES ('integrity-check', 1)`, fts))
+	}
 	if got := lines(t, conn, "PRAGMA foreign_key_check"); len(got) > 0 {
 		t.Errorf("foreign_key_check: %s", got)
 	}
+}
+
+// checkPasted fails if another time makes other rows, or the statements make others than
+// those in conn.
+func checkPasted(t testing.TB, schema string, conn *sql.Conn, filling *rows.Filling) {
+	t.Helper()
+	again := fill(t, open(t, schema, true), rows.Options{})
+	if !slices.Equal(again.Inserts, filling.Inserts) {
+		t.Error("another time, where foreign keys are enforced: other rows")
+	}
+	pasted := open(t, schema, false)
+	for _, trigger := range lines(t, pasted, "SELECT name FROM sqlite_schema WHERE type = 'trigger'") {
+		mustExec(t, pasted, "DROP TRIGGER "+trigger)
+	}
+	for _, insert := range filling.Inserts {
+		mustExec(t, pasted, insert.SQL)
+	}
+	for _, name := range tables(t, conn) {
+		query := "SELECT * FROM \"" + name + "\""
+		if name == "lines" {
+			continue // it does not know what it has
+		}
+		if got, want := lines(t, pasted, query), lines(t, conn, query); !slices.Equal(got, want) {
+			t.Errorf("%s: pasted: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// tables returns the names of the tables that a program can write to.
+func tables(t testing.TB, conn *sql.Conn) []string {
+	t.Helper()
+	return lines(t, conn, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite%' AND name NOT IN (SELECT name FROM sqlite_schema WHERE sql LIKE '%fts5vocab%')")
 }
 
 // TestSchemas fills what applications have.
@@ -100,7 +137,7 @@ func TestSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, empty := 0, 0
+	all, empty := 0, 0
 	for _, file := range archive.Files {
 		t.Run(strings.TrimSuffix(file.Name, ".sql"), func(t *testing.T) {
 			schema := string(file.Data)
@@ -111,54 +148,149 @@ func TestSchemas(t *testing.T) {
 			if after := lines(t, conn, "SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2"); !slices.Equal(after, before) {
 				t.Errorf("schema: got %q, want %q", after, before)
 			}
-			names := lines(t, conn, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite%' AND name NOT IN (SELECT name FROM sqlite_schema WHERE sql LIKE '%fts5vocab%')")
-			tables += len(names)
+			all += len(tables(t, conn))
 			empty += len(filling.Empty)
 			for _, e := range filling.Empty {
 				t.Logf("%s: %s", e.Table, e.Reason)
 			}
 
-			// The statements make the same rows, also where foreign keys are enforced.
-			enforced := open(t, schema, true)
-			again := fill(t, enforced, rows.Options{})
-			if !slices.Equal(again.Inserts, filling.Inserts) {
-				t.Error("another time, other rows")
-			}
-			pasted := open(t, schema, false)
-			for _, trigger := range lines(t, pasted, "SELECT name FROM sqlite_schema WHERE type = 'trigger'") {
-				mustExec(t, pasted, "DROP TRIGGER "+trigger)
-			}
-			for _, insert := range filling.Inserts {
-				mustExec(t, pasted, insert.SQL)
-			}
-			for _, name := range names {
-				if name == "lines" {
-					continue // it does not know what it has
-				}
-				query := "SELECT * FROM " + sqltext.Quote(name)
-				if got, want := lines(t, pasted, query), lines(t, conn, query); !slices.Equal(got, want) {
-					t.Errorf("%s: pasted: got %q, want %q", name, got, want)
-				}
+			checkPasted(t, schema, conn, filling)
+		})
+	}
+	if empty*50 > all {
+		t.Errorf("%d of %d tables are empty; want at most 2 percent", empty, all)
+	}
+}
+
+// TestFill shows the rows.
+func TestFill(t *testing.T) {
+	for _, test := range []struct {
+		claim, schema string
+		opts          rows.Options
+		query         string
+		want          []string
+	}{
+		{"MakesRowsOfEachKind", "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, stars INTEGER, UNIQUE (title, stars))",
+			rows.Options{}, "SELECT * FROM notes",
+			[]string{"1|title 2|3", "4|title 5|6", "7|title 8|", "9|title 2|10", "11|TITLE 2|3", "12|title 2 |3", "13||0"}},
+		{"DeletesTheLastID", "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT)",
+			rows.Options{}, "SELECT seq - (SELECT max(id) FROM notes) FROM sqlite_sequence", []string{"1"}},
+		{"WritesWhatNobodyWritesWhenAsked", "CREATE TABLE t (a TEXT NOT NULL, b INTEGER, c json, d); CREATE TABLE s (a TEXT) STRICT",
+			rows.Options{Odd: true}, "SELECT typeof(a), typeof(b), json_valid(c), typeof(d) FROM t GROUP BY 1, 2, 3, 4 UNION ALL SELECT DISTINCT typeof(a), NULL, NULL, NULL FROM s",
+			[]string{"blob|text|0|blob", "text|integer|1|text", "text|null||null", "text|||", "null|||"}},
+		{"WritesDatesIntoDates", "CREATE TABLE t (day DATE, created_at TEXT NOT NULL, updatedAt INTEGER, is_new INTEGER, d DATETIME NOT NULL)",
+			rows.Options{}, "SELECT day IS date(day), created_at = datetime(created_at), updatedAt BETWEEN 1700000000 AND 1800000000, is_new IN (0, 1), d = datetime(d) FROM t LIMIT 2",
+			[]string{"1|1|1|1|1", "1|1|1|1|1"}},
+		{"FillsWhatWasAskedForAndWhatItNeeds", `CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a INTEGER NOT NULL REFERENCES a, x TEXT); CREATE TABLE c (b INTEGER);
+			CREATE VIRTUAL TABLE f USING fts5 (x, content=b)`,
+			rows.Options{Tables: []string{"B"}}, "SELECT (SELECT count(*) > 3 FROM a), (SELECT count(*) > 3 FROM b), (SELECT count(*) FROM c), (SELECT count(*) FROM f WHERE f MATCH 'x') > 3", []string{"1|1|0|1"}},
+		{"TakesAConflictForARefusal", "CREATE TABLE t (a TEXT NOT NULL UNIQUE ON CONFLICT REPLACE, b INTEGER UNIQUE ON CONFLICT ROLLBACK, c INTEGER NOT NULL UNIQUE ON CONFLICT IGNORE)",
+			rows.Options{}, "SELECT count(*), count(DISTINCT a), count(DISTINCT c) FROM t", []string{"7|7|7"}},
+		{"SaysWhatItCannotFill", "CREATE TABLE t (a INTEGER NOT NULL UNIQUE CHECK (a < 0 AND a > 0)); CREATE TABLE u (t INTEGER NOT NULL REFERENCES t (a))",
+			rows.Options{}, "SELECT count(*) FROM t", []string{"0"}},
+		{"FiresNoTrigger", "CREATE TABLE a (x); CREATE TABLE log (x CHECK (x = 'no')); CREATE TRIGGER t BEFORE INSERT ON a BEGIN SELECT raise(ROLLBACK, 'never'); END",
+			rows.Options{}, "SELECT count(*), (SELECT count(*) FROM sqlite_schema WHERE type = 'trigger') FROM a", []string{"7|1"}},
+	} {
+		t.Run(test.claim, func(t *testing.T) {
+			conn := open(t, test.schema, false)
+			filling := fill(t, conn, test.opts)
+			checkSound(t, conn)
+			if got := lines(t, conn, test.query); !slices.Equal(got, test.want) {
+				t.Errorf("got  %q\nwant %q\n%v", got, test.want, filling)
 			}
 		})
 	}
-	if empty*50 > tables {
-		t.Errorf("%d of %d tables are empty; want at most 2 percent", empty, tables)
-	}
-	t.Logf("%d of %d tables are filled", tables-empty, tables)
 }
 
-// TestKinds shows the rows.
-func TestKinds(t *testing.T) {
-	conn := open(t, `CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, stars INTEGER, UNIQUE (title, stars))`, false)
-	fill(t, conn, rows.Options{})
-	want := []string{"1|title 2|3", "4|title 5|6", "7|title 8|", "9|title 2|10", "11|TITLE 2|3", "12|title 2 |3", "13||0"}
-	got := lines(t, conn, "SELECT * FROM notes")
-	if !slices.Equal(got, want) {
-		t.Errorf("got  %q\nwant %q", got, want)
+// A counter counts statements.
+type counter struct {
+	*sql.Conn
+	n int
+}
+
+func (c *counter) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	c.n++
+	return c.Conn.ExecContext(ctx, query, args...)
+}
+
+func (c *counter) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	c.n++
+	return c.Conn.QueryContext(ctx, query, args...)
+}
+
+// TestFillIsBounded has a table with 50 columns and 20 CHECKs.
+func TestFillIsBounded(t *testing.T) {
+	for _, test := range []struct {
+		claim, check string // of column %d and the next
+		statements   int    // at most
+		empty        int
+	}{
+		{"WhenItSucceeds", "CHECK (length(c%d) BETWEEN 5 AND %[2]d + 10)", 60, 0},
+		{"WhenItFails", "CHECK (c%d < c%d || 'x' AND c%[2]d < c%[1]d)", 1020, 1},
+		{"WhenFunctionsFail", "CHECK (json_extract(c%d, '$.' || 'no' || %d) IS NOT NULL)", 7000, 1},
+	} {
+		t.Run(test.claim, func(t *testing.T) {
+			var columns, checks []string
+			for i := range 50 {
+				columns = append(columns, fmt.Sprintf("c%d TEXT NOT NULL", i))
+				if i < 20 {
+					checks = append(checks, fmt.Sprintf(test.check, i, i+1))
+				}
+			}
+			c := &counter{Conn: open(t, "CREATE TABLE t ("+strings.Join(append(columns, checks...), ", ")+")", false)}
+			filling, err := rows.Fill(t.Context(), c, rows.Options{})
+			if err != nil || len(filling.Empty) != test.empty {
+				t.Errorf("got %v, %v; want %d empty", filling, err, test.empty)
+			}
+			if c.n > test.statements {
+				t.Errorf("%d statements; want at most %d", c.n, test.statements)
+			}
+		})
 	}
-	got = lines(t, conn, "SELECT seq > (SELECT max(id) FROM notes) FROM sqlite_sequence")
-	if !slices.Equal(got, []string{"1"}) {
-		t.Errorf("the last id was not deleted: %q", got)
+}
+
+// FuzzFill makes a schema of bytes, each a choice.
+func FuzzFill(f *testing.F) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 40 {
+		choices := make([]byte, 200)
+		for i := range choices {
+			choices[i] = byte(random.Uint32())
+		}
+		f.Add(choices)
 	}
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		schema := schemaOf(choices)
+		conn := open(t, schema, false)
+		filling := fill(t, conn, rows.Options{})
+		checkSound(t, conn)
+		checkPasted(t, schema, conn, filling)
+		if t.Failed() {
+			t.Log(schema)
+		}
+	})
+}
+
+func schemaOf(choices []byte) string {
+	choose := func(of ...string) string {
+		if len(choices) == 0 {
+			return of[0]
+		}
+		c := choices[0]
+		choices = choices[1:]
+		return of[int(c)%len(of)]
+	}
+	var b strings.Builder
+	for i := range 1 + len(choices)/60 {
+		id := choose("id INTEGER PRIMARY KEY", "id INTEGER PRIMARY KEY AUTOINCREMENT", "id TEXT NOT NULL UNIQUE", "id INTEGER NOT NULL UNIQUE", "id INT PRIMARY KEY NOT NULL")
+		fmt.Fprintf(&b, "CREATE TABLE t%d (%s", i, id)
+		for j := range 2 + len(choose("", "1", "22", "333")) {
+			fmt.Fprintf(&b, ", c%d %s %s %s", j, choose("TEXT", "INTEGER", "REAL", "BLOB", "DATE", "", "BOOLEAN"), choose("", "NOT NULL", "UNIQUE", "NOT NULL UNIQUE"),
+				choose("", "", "", "COLLATE NOCASE", "DEFAULT 7", fmt.Sprintf("CHECK (c%d <> 3)", j), fmt.Sprintf("CHECK (c%d IN ('a', 2, 3.5, x'00'))", j), fmt.Sprintf("CHECK (length(c%d) < 9)", j)))
+		}
+		fmt.Fprintf(&b, ", r %s REFERENCES t%s (id)%s", choose("TEXT", "INTEGER", "", "TEXT NOT NULL", "INTEGER NOT NULL"), choose("0", fmt.Sprint(i), fmt.Sprint(i/2)), choose("", " ON DELETE CASCADE", " DEFERRABLE INITIALLY DEFERRED"))
+		fmt.Fprintf(&b, "%s);\n", choose("", ", CHECK (c0 IS NULL OR c1 IS NULL OR c0 <> c1)", ", UNIQUE (c0, r)", ", UNIQUE (c0, c1)", ", g AS (c0 || 'x') UNIQUE", ", CHECK (c0 <= r)"))
+		fmt.Fprint(&b, choose("", fmt.Sprintf("CREATE UNIQUE INDEX i%d ON t%[1]d (lower(c0)) WHERE r IS NOT NULL;\n", i), fmt.Sprintf("CREATE UNIQUE INDEX i%d ON t%[1]d (c0 COLLATE NOCASE, typeof(r));\n", i)))
+	}
+	return b.String()
 }

@@ -66,30 +66,33 @@ type part struct {
 	literals []string
 }
 
-// newFiller reads the schema. Tables that are impossible to fill have their reason.
-func newFiller(ctx context.Context, db DB, objects []sqltext.Object, impossible map[string]string) (*filler, error) {
+// newFiller returns a filler that has read nothing yet. Tables that are impossible to fill have
+// their reason.
+func newFiller(ctx context.Context, db DB, objects []sqltext.Object, impossible map[string]string) *filler {
 	f := &filler{ctx: ctx, db: db, objects: objects, tables: map[string]*table{}, done: map[*table]bool{}, promised: map[*table][]map[string]string{}}
 	for _, o := range objects {
 		if o.Type != "table" || sqlite.IsLitestream(o.Name) {
 			continue
 		}
 		t := &table{Object: o, name: o.Name, empty: impossible[sqltext.Fold(o.Name)], orphans: map[string]int{}}
-		seed := fnv.New64()
-		seed.Write([]byte(o.Name))
-		t.random = rand.New(rand.NewPCG(seed.Sum64(), 1))
-		if err := f.read(t); err != nil {
-			return nil, err
+		if sqlite.IsVirtual(o) {
+			t.module = module(o.SQL)
 		}
 		f.tables[sqltext.Fold(o.Name)] = t
 		f.order = append(f.order, t)
 	}
-	return f, nil
+	return f
 }
 
+// read reads what is known of a table, once.
 func (f *filler) read(t *table) error {
-	if sqlite.IsVirtual(t.Object) {
-		t.module = module(t.SQL)
-	} else {
+	if t.random != nil {
+		return nil
+	}
+	seed := fnv.New64()
+	seed.Write([]byte(t.name))
+	t.random = rand.New(rand.NewPCG(seed.Sum64(), 1))
+	if t.module == "" {
 		t.parts = partsOf(t.SQL)
 	}
 	listed, err := f.query("SELECT strict, wr FROM pragma_table_list WHERE schema = 'main' AND name = " + literal(t.name))
@@ -270,11 +273,14 @@ func (f *filler) reaches(t, other *table, seen map[*table]bool) bool {
 		return t == other
 	}
 	seen[t] = true
-	return slices.ContainsFunc(t.needs(f), func(parent *table) bool { return f.reaches(parent, other, seen) })
+	return slices.ContainsFunc(f.needs(t), func(parent *table) bool { return f.reaches(parent, other, seen) })
 }
 
 // needs returns the tables that are to be filled before.
-func (t *table) needs(f *filler) (parents []*table) {
+func (f *filler) needs(t *table) (parents []*table) {
+	if f.err = cmp.Or(f.err, f.read(t)); f.err != nil {
+		return nil
+	}
 	for _, k := range t.keys {
 		if p := f.tables[sqltext.Fold(k.parent)]; p != nil {
 			parents = append(parents, p)
