@@ -3,6 +3,7 @@ package sqlcheck
 import (
 	"go/ast"
 	"go/constant"
+	"go/token"
 	"go/types"
 	"regexp"
 	"slices"
@@ -35,7 +36,7 @@ func (p *resolver) findWrites() {
 		does := set // nothing
 		if isBuilder(v.Type()) {
 			expr, does = p.write(cur)
-		} else if types.Identical(v.Type().Underlying(), stringSlice) && !p.keeps(cur) {
+		} else if isList(v.Type()) && !p.keeps(cur) {
 			does = unknown
 		}
 		if does != set {
@@ -44,13 +45,79 @@ func (p *resolver) findWrites() {
 	}
 }
 
-var stringSlice = types.NewSlice(types.Typ[types.String])
+// isList reports whether values of the type are slices or maps of strings.
+func isList(t types.Type) bool {
+	list, ok := t.Underlying().(interface{ Elem() types.Type })
+	_, isPointer := list.(*types.Pointer)
+	return ok && !isPointer && isString(list.Elem())
+}
+
+// elements returns the literal whose strings are the list, if it is always the same one,
+// or nil.
+func (p *resolver) elements(list ast.Expr) *ast.CompositeLit {
+	v, ok := p.named(list).(*types.Var)
+	if ok && !v.Exported() && len(p.values[v]) == 1 && p.values[v][0].does == set && p.values[v][0].result == 0 {
+		list = p.values[v][0].expr
+	}
+	lit, _ := ast.Unparen(list).(*ast.CompositeLit)
+	if lit == nil || !isList(p.pass.TypesInfo.TypeOf(lit)) {
+		return nil
+	}
+	return lit
+}
+
+// each returns the strings each of which e is at some time, or nil.
+func (p *resolver) each(e ast.Expr) (all []text) {
+	list := ast.Expr(nil)
+	switch e := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		if v, ok := p.named(e).(*types.Var); ok && len(p.values[v]) == 1 && p.values[v][0].does == element {
+			list = p.values[v][0].expr
+		}
+	case *ast.IndexExpr:
+		list = e.X
+	}
+	if list == nil {
+		return nil
+	}
+	if lit := p.elements(list); lit != nil {
+		for _, elt := range lit.Elts {
+			if pair, ok := elt.(*ast.KeyValueExpr); ok {
+				elt = pair.Value
+			}
+			all = append(all, p.fold(elt)...)
+		}
+		if len(all) != len(lit.Elts) {
+			return nil // some may be several
+		}
+	}
+	return all
+}
+
+// index returns what the element of a list with a constant key is.
+func (p *resolver) index(e *ast.IndexExpr) []text {
+	key := p.value(e.Index)
+	if lit := p.elements(e.X); lit != nil && key.Kind() != constant.Unknown {
+		for i, elt := range lit.Elts {
+			at := constant.MakeInt64(int64(i))
+			if pair, ok := elt.(*ast.KeyValueExpr); ok {
+				at, elt = p.value(pair.Key), pair.Value
+			}
+			if at.Kind() == key.Kind() && constant.Compare(at, token.EQL, key) {
+				return p.fold(elt)
+			}
+		}
+	}
+	return nil
+}
 
 // keeps reports whether a list is the same after it is used as it is here.
 func (p *resolver) keeps(cur inspector.Cursor) bool {
 	switch cur.ParentEdgeKind() {
 	case edge.RangeStmt_X:
 		return true
+	case edge.IndexExpr_X:
+		return cur.Parent().ParentEdgeKind() != edge.AssignStmt_Lhs && cur.Parent().ParentEdgeKind() != edge.UnaryExpr_X
 	case edge.CallExpr_Args:
 		name := ""
 		switch fn := typeutil.Callee(p.pass.TypesInfo, cur.Parent().Node().(*ast.CallExpr)).(type) {

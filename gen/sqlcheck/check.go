@@ -22,6 +22,14 @@ func (c *checker) check(q *query) {
 		c.skip(q.At, "SchemaSQL cannot be read")
 		return
 	}
+	if q.Each {
+		for _, t := range q.Texts {
+			one := *q
+			one.Texts, one.Each, one.At = []text{t}, false, t.place(0)
+			c.check(&one)
+		}
+		return
+	}
 	var texts []text
 	var all [][]finding
 	for _, t := range q.Texts {

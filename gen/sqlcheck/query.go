@@ -21,6 +21,7 @@ type query struct {
 	Texts   []text      // what the string may be
 	At      place       // where it begins
 	Several bool        // it may be more than one statement
+	Each    bool        // it is each of the texts, one after the other
 	Calls   []arguments // of the calls that run the query
 	Scans   []arguments // of Scan, on what the query returns
 	Ignored []string    // checks that a directive silences; "" is all of them
@@ -62,6 +63,9 @@ func (q *query) export(c *checker) {
 // newQuery returns a query that n is the string of, in a call or elsewhere.
 func (c *checker) newQuery(n ast.Expr, around ast.Node) *query {
 	q := &query{Package: c.pass.Pkg.Path(), Texts: c.fold(n)}
+	if all := c.resolver.each(n); len(all) > 0 && len(q.Texts[0].Holes) > 0 {
+		q.Texts, q.Each = all, true
+	}
 	q.At = q.Texts[0].place(0)
 	q.edges = []place{c.at(n.Pos()), c.at(n.End()), c.at(around.Pos()), c.at(around.End())}
 	for _, t := range q.Texts {
@@ -353,7 +357,7 @@ func (c *checker) owns() []string {
 			names = append(names, created(constant.StringVal(v))...)
 		}
 	}
-	for _, name := range c.embeds {
+	for name := range c.files {
 		if content, err := os.ReadFile(name); err == nil {
 			names = append(names, created(string(content))...)
 		}

@@ -23,6 +23,7 @@ type resolver struct {
 	in     *inspector.Inspector
 	values map[types.Object][]value // what variables and constants are set to
 	embeds map[types.Object]string  // the file that go:embed puts into a string
+	files  map[string]bool          // embedded files that are read
 	read   map[ast.Node]bool        // literals that are part of a query
 	texts  map[use][]text           // nil while they are read
 	graphs map[ast.Node]*graph      // of functions
@@ -36,7 +37,7 @@ type use struct {
 
 func newResolver(pass *analysis.Pass) *resolver {
 	p := &resolver{pass, inspector.New(pass.Files), map[types.Object][]value{}, map[types.Object]string{},
-		map[ast.Node]bool{}, map[use][]text{}, map[ast.Node]*graph{}}
+		map[string]bool{}, map[ast.Node]bool{}, map[use][]text{}, map[ast.Node]*graph{}}
 	p.findValues()
 	p.findWrites()
 	return p
@@ -64,7 +65,9 @@ func (p *resolver) embed(decl *ast.GenDecl) {
 					name = unquoted
 				}
 				folder := filepath.Dir(p.pass.Fset.Position(decl.Pos()).Filename)
-				p.embeds[p.pass.TypesInfo.Defs[v.Names[0]]] = filepath.Join(folder, filepath.FromSlash(name))
+				if name = filepath.Join(folder, filepath.FromSlash(name)); isText(p.pass.TypesInfo.TypeOf(v.Names[0])) {
+					p.embeds[p.pass.TypesInfo.Defs[v.Names[0]]], p.files[name] = name, true
+				}
 			}
 		}
 	}
@@ -105,6 +108,8 @@ func (p *resolver) fold(e ast.Expr) (all []text) {
 		all = p.name(e.Sel)
 	case *ast.CallExpr:
 		all = p.call(e)
+	case *ast.IndexExpr:
+		all = p.index(e)
 	case *ast.CompositeLit: // of a builder
 		if len(e.Elts) == 0 {
 			all = []text{p.constantAt(e.Pos(), "")}
@@ -140,7 +145,7 @@ func joined(first, second []text) (all []text) {
 // name returns what a constant or variable may be.
 func (p *resolver) name(id *ast.Ident) []text {
 	obj := p.named(id)
-	if obj == nil || !isString(obj.Type()) {
+	if obj == nil || !isText(obj.Type()) {
 		return nil
 	}
 	switch obj := obj.(type) {
@@ -153,7 +158,7 @@ func (p *resolver) name(id *ast.Ident) []text {
 			if len(p.values[obj]) > 1 {
 				return nil
 			}
-			return file(name)
+			return p.file(name)
 		}
 		return p.variable(obj, id.Pos(), "", p.fold)
 	}
@@ -215,8 +220,15 @@ func (p *resolver) beginning(all []text, pos token.Pos) []text {
 // be.
 func (p *resolver) call(call *ast.CallExpr) []text {
 	if tv := p.pass.TypesInfo.Types[call.Fun]; tv.IsType() {
-		if isString(tv.Type) && isString(p.pass.TypesInfo.TypeOf(call.Args[0])) {
+		if isText(tv.Type) && isText(p.pass.TypesInfo.TypeOf(call.Args[0])) {
 			return p.fold(call.Args[0])
+		}
+		return nil
+	}
+	if calls(p.pass.TypesInfo, call, "(embed.FS).ReadFile") {
+		name := p.value(call.Args[0])
+		if fsys := p.named(call.Fun.(*ast.SelectorExpr).X); fsys != nil && fsys.Pkg() == p.pass.Pkg && name.Kind() == constant.String {
+			return p.file(filepath.Join(filepath.Dir(p.at(fsys.Pos()).File), filepath.FromSlash(constant.StringVal(name))))
 		}
 		return nil
 	}
@@ -360,7 +372,8 @@ func (p *resolver) literal(lit *ast.BasicLit) []text {
 }
 
 // file returns the text of an embedded file. Diagnostics about it are in that file.
-func file(name string) []text {
+func (p *resolver) file(name string) []text {
+	p.files[name] = true
 	// Not by pass.ReadFile, which knows the package's Go files only.
 	content, err := os.ReadFile(name)
 	if err != nil || !utf8.Valid(content) {
@@ -369,6 +382,18 @@ func file(name string) []text {
 	return lined(string(content), func(line, offset int) place {
 		return place{File: name, Line: line + 1, Column: 1}
 	})
+}
+
+// isText reports whether values of the type are strings or []byte.
+func isText(t types.Type) bool {
+	if t != nil {
+		if list, ok := t.Underlying().(*types.Slice); ok {
+			t = list.Elem()
+			b, ok := t.Underlying().(*types.Basic)
+			return ok && b.Kind() == types.Byte
+		}
+	}
+	return isString(t)
 }
 
 func isString(t types.Type) bool {

@@ -36,7 +36,8 @@
 // It reads the SQL passed to the methods of database/sql, to interfaces that
 // have such methods, to sqlx, gorm's Raw, bun's NewRaw, the packages of ncruces,
 // zombiezen and crawshaw, and to functions that pass a parameter on to one of these.
-// The SQL may be a constant, a variable, an embedded file, or made of such by "+",
+// The SQL may be a constant, a variable, an unexported field, an element of a list or
+// map, an embedded file, or made of such by "+",
 // fmt.Sprintf, strings.Join, Replace, Trim and Repeat, a strings.Builder, or sqlx's
 // Rebind, Named and In. Structs that sqlx reads or fills must have a field for each
 // name. A variable may have been assigned in

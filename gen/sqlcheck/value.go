@@ -26,7 +26,8 @@ const (
 	unknown action = iota // such as to give its address away
 	zero                  // var v string
 	set
-	add // v += expr
+	add     // v += expr
+	element // for _, v := range expr
 )
 
 // findValues notes what the package does to its variables.
@@ -66,7 +67,11 @@ func (p *resolver) findValues() {
 			assign(set, names, n.Values)
 		case *ast.RangeStmt:
 			note(n.Key, unknown, nil, 0)
-			note(n.Value, unknown, nil, 0)
+			if n.Tok == token.DEFINE {
+				note(n.Value, element, n.X, 0)
+			} else {
+				note(n.Value, unknown, nil, 0)
+			}
 		case *ast.UnaryExpr:
 			if n.Op == token.AND && !isBuilder(p.pass.TypesInfo.TypeOf(n.X)) {
 				note(n.X, unknown, nil, 0)
@@ -121,7 +126,7 @@ func (p *resolver) reaching(v *types.Var, use token.Pos) []value {
 	}
 	cur, _ := p.in.Root().FindByPos(use, use)
 	fn := function(cur)
-	anywhere, has := fn == nil || v.Pos() < fn.Pos() || fn.End() <= v.Pos(), [...]bool{add: false}
+	anywhere, has := fn == nil || v.Pos() < fn.Pos() || fn.End() <= v.Pos(), [...]bool{element: false}
 	for _, x := range all {
 		anywhere = anywhere || x.in != fn
 		has[x.does] = true

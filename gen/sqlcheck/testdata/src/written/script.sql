@@ -1,0 +1,2 @@
+DELETE FROM tags WHERE tag = ';';
+DELETE FROM users; -- and that is all
