@@ -78,8 +78,8 @@ func vetCommand(fs *flag.FlagSet) action {
 			found, err = v.Run(ctx)
 		}
 		out := vetResult{Pins: pinsFromHere(pins)}
-		if found, out.Checked = vet.Count(found); !v.Why {
-			out.Checked = nil
+		if found, out.Checked = vet.Count(found); !v.Why || *fix {
+			out.Checked = nil // with --fix, some of it is about pins
 		}
 		return out, findings(s, found, err)
 	}
