@@ -108,9 +108,9 @@ func (u *upgrade) keepStrays(ctx context.Context, s *segment, m *pending) error 
 			continue
 		}
 		if m.Program != nil || x.Column != "" && !m.noTransaction {
-			// A migration may delete rows, but not what is in the others.
+			// A migration may delete rows, and a column that it knows, but not what is in others.
 			rows, values, ok := sqlite.CountStray(ctx, s.on.Conn, was, x.Value)
-			if ok && x.values-values <= max(0, x.rows-rows) {
+			if x.values-values <= max(0, x.rows-rows) && ok || x.Known && !ok {
 				x.now = was
 				continue
 			}

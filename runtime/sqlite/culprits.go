@@ -34,6 +34,11 @@ func FindCulprits(ctx context.Context, db DB, stmt *sqltext.Statement, sentence 
 	if err == nil && w.Key == nil {
 		query, err = written(ctx, db, &w, row, sentence)
 	}
+	if w.Update && query == "" {
+		if name := stopped(ctx, db, &w, row, sentence); name != "" {
+			return Culprits{Table: w.Source, Rows: []string{name}}
+		}
+	}
 	if err == nil && row != "'a row'" {
 		err = Each(ctx, db, query+" LIMIT 3", func(scan Scan) error {
 			var first, row string
@@ -52,6 +57,23 @@ func FindCulprits(ctx context.Context, db DB, stmt *sqltext.Statement, sentence 
 	return found
 }
 
+// stopped returns the row at which an UPDATE could not compute its values, or "".
+func stopped(ctx context.Context, db DB, w *sqltext.Write, row, sentence string) (name string) {
+	values, from := "SELECT "+strings.TrimPrefix(w.Values, ", "), " FROM main."+sqltext.Quote(w.Table)+" AS "+sqltext.Quote(w.Alias)+" NOT INDEXED WHERE ("+w.Where+")"
+	n := 0
+	count := func(Scan) error { n++; return nil }
+	if Each(ctx, db, "EXPLAIN "+values+from, count) != nil { // it is wrong for all rows
+		return ""
+	}
+	n = 0
+	Each(ctx, db, values+from, count)
+	Each(ctx, db, "SELECT "+row+from+" LIMIT 1 OFFSET ?1", func(scan Scan) error { return scan(&name) }, n)
+	if err := Each(ctx, db, values+from+" AND "+row+" = ?1", count, name); err == nil || Sentence(err) != sentence {
+		return ""
+	}
+	return name
+}
+
 // pairs returns a query for the pairs among rows that have the same key.
 func pairs(rows string, key *sqltext.Write) string {
 	return `SELECT _lockstep_first, _lockstep_row, count(*) OVER () FROM (
@@ -65,7 +87,8 @@ func pairs(rows string, key *sqltext.Write) string {
 func written(ctx context.Context, db DB, w *sqltext.Write, row, sentence string) (query string, err error) {
 	var create, index, rows string
 	err = Each(ctx, db, keyQuery, func(scan Scan) error { return scan(&create, &index) }, w.Table, sentence, w.Update, w.Source)
-	if err != nil || create == "" {
+	constraint := strings.Contains(sentence, "constraint failed: ") || strings.HasPrefix(sentence, "cannot store ") || sentence == "datatype mismatch"
+	if err != nil || create == "" || !constraint {
 		return "", err
 	}
 	check := sqltext.FindCheck(create, strings.TrimPrefix(sentence, "CHECK constraint failed: "))

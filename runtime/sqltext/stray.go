@@ -11,6 +11,7 @@ type Stray struct {
 	Object        // the table
 	Column string // "" for the whole table
 	Value  string // an expression: NULL for a row c of the table that has nothing of it
+	Known  bool   // the column is the migrations', and only its type is not
 }
 
 // strayValues are templates of [Stray.Value]. What another type could cut is a text that
@@ -30,7 +31,7 @@ func Strays(want, found []Object, known func(name string) bool) (strays []Stray)
 		}
 		add := func(column string, values []string) {
 			for _, v := range values {
-				strays = append(strays, Stray{f, column, strings.ReplaceAll(v, "@", "c."+Quote(column))})
+				strays = append(strays, Stray{f, column, strings.ReplaceAll(v, "@", "c."+Quote(column)), len(values) > 1})
 			}
 		}
 		should, made := structure{kind: "table"}, known(f.Name)

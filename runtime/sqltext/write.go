@@ -20,7 +20,8 @@ type Write struct {
 }
 
 // Write returns what the statement writes. ok is false if it is another statement, or one
-// of which a row can depend on several rows, or that leaves something behind when it fails.
+// of which a row can depend on several rows or on chance, or that leaves something behind when
+// it fails.
 func (s *Statement) Write() (w Write, ok bool) {
 	p := &tableParser{parser: parser{lexemes: lex(s.SQL)}, t: &table{}}
 	switch s.Keyword() {
@@ -36,7 +37,7 @@ func (s *Statement) Write() (w Write, ok bool) {
 	default:
 		return w, false
 	}
-	return w, !p.failed && (p.done() || p.peek("returning"))
+	return w, !p.failed && (p.done() || p.peek("returning")) && !strings.Contains(Fold(w.Values), "random")
 }
 
 func (w *Write) index(p *tableParser) {
@@ -109,6 +110,9 @@ func (w *Write) update(p *tableParser) {
 		w.From += " WHERE " + w.Where
 	}
 	w.Update = true
+	// What is in SET reads the table as it is by then, with some rows written.
+	values := Fold(w.Values)
+	p.failed = p.failed || strings.Contains(values, "select") && strings.Contains(values, Fold(w.Table))
 }
 
 // until takes what comes before one of the words, outside of parentheses.

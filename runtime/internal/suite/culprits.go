@@ -51,6 +51,7 @@ func namesCulprits(t *test) {
 		{"OfAStrictText", strict + "INSERT INTO strict (t) SELECT v FROM blobs;", "cannot store BLOB value in TEXT column strict.t: rowid 3 of blobs"},
 		{"OfAStrictBlob", strict + "INSERT INTO strict (b) SELECT v FROM blobs;", "cannot store INT value in BLOB column strict.b: rowid 1, rowid 2, rowid 4 of blobs (and 2 more rows)"},
 		{"OfARowidThatIsNone", "CREATE TABLE n (id INTEGER PRIMARY KEY);\nINSERT INTO n SELECT v FROM blobs;", "datatype mismatch: rowid 2, rowid 3, rowid 4 of blobs"},
+		{"OfABackfillThatCannotBeComputed", "CREATE INDEX i ON staff (name, id);\nUPDATE staff SET boss = json_extract(CASE WHEN id < 10 THEN '{}' ELSE name END, '$.a');", "malformed JSON: rowid 10 of staff"},
 		{"OfATableThatWasRebuilt", "CREATE TABLE s (id INTEGER PRIMARY KEY, name TEXT);\nINSERT INTO s SELECT id + 100, name FROM staff;\nDROP TABLE staff;\nALTER TABLE s RENAME TO staff;\nCREATE UNIQUE INDEX one ON staff (name) WHERE id < 110;", "UNIQUE constraint failed: staff.name: rowid 104 and 109 of staff as the upgrade left it"},
 	} {
 		t.claim("NamesTheRows"+c.name, func(t *test) {
@@ -78,6 +79,9 @@ func namesNoCulprits(t *test) {
 		{"OfATableBehindATrigger", "CREATE TABLE n (n NOT NULL);\nCREATE TRIGGER t BEFORE INSERT ON n WHEN new.n IS NULL BEGIN SELECT RAISE(IGNORE); END;\nINSERT INTO n SELECT mail FROM staff;\nCREATE TRIGGER u AFTER INSERT ON n BEGIN UPDATE n SET n = NULL; END;\nINSERT INTO n SELECT name FROM staff;", "NOT NULL constraint failed: n.n"},
 		{"OfATransactionThatEnded", "CREATE TABLE n (n UNIQUE ON CONFLICT ROLLBACK);\nINSERT INTO n SELECT name FROM staff;", "UNIQUE constraint failed: n.n"},
 		{"OfAnUpdateInBetween", "UPDATE staff SET id = id + 1 WHERE id BETWEEN 12 AND 14;", "UNIQUE constraint failed: staff.id"},
+		{"OfAnUpdateThatReadsWhatItWrites", "CREATE TABLE n (n UNIQUE, m);\nINSERT INTO n VALUES (1, 0), (2, 0), (3, 4);\nUPDATE n SET n = (SELECT max(n) + 1 FROM n AS o WHERE o.n < n.n + 2 - n.m) WHERE n < 3 OR n IS NULL;", "UNIQUE constraint failed: n.n"},
+		{"OfChance", "CREATE TABLE n (n CHECK (n = 7));\nINSERT INTO n SELECT random() FROM staff;", "CHECK constraint failed: n = 7"},
+		{"OfAnUpdateThatIsWrong", "UPDATE staff SET nosuch = 1;", "no such column: nosuch"},
 		{"OfAWrongStatement", "CREATE UNIQUE INDEX one ON staff (nosuch);", "no such column: nosuch"},
 	} {
 		t.claim("NamesNoRows"+c.name, func(t *test) {
