@@ -26,9 +26,9 @@ func (c *checker) check(q *query) {
 		for _, t := range q.Texts {
 			one := *q
 			one.Texts, one.Each, one.At = []text{t}, false, t.place(0)
+			one.Calls, one.Scans = nil, nil // which may be for some of them
 			c.check(&one)
 		}
-		return
 	}
 	var texts []text
 	var all [][]finding

@@ -220,7 +220,7 @@ func (p *resolver) beginning(all []text, pos token.Pos) []text {
 // be.
 func (p *resolver) call(call *ast.CallExpr) []text {
 	if tv := p.pass.TypesInfo.Types[call.Fun]; tv.IsType() {
-		if isText(tv.Type) && isText(p.pass.TypesInfo.TypeOf(call.Args[0])) {
+		if isString(tv.Type) && isText(p.pass.TypesInfo.TypeOf(call.Args[0])) {
 			return p.fold(call.Args[0])
 		}
 		return nil

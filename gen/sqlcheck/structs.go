@@ -3,7 +3,7 @@ package sqlcheck
 import (
 	"go/ast"
 	"go/types"
-	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -54,7 +54,7 @@ func fieldsOf(t types.Type, path string, depth int) (names []string) {
 		return nil
 	}
 	for i := range s.NumFields() {
-		f, tag := s.Field(i), reflect.StructTag(s.Tag(i))
+		f := s.Field(i)
 		if !f.Exported() && !f.Embedded() {
 			continue
 		}
@@ -65,14 +65,17 @@ func fieldsOf(t types.Type, path string, depth int) (names []string) {
 		if f.Embedded() {
 			names = append(names, fieldsOf(inner, path, depth-1)...)
 		}
-		for _, name := range []string{tag.Get("db"), tag.Get("json"), f.Name()} { // programs can choose another mapper
-			name, _, _ = strings.Cut(name, ",")
+		for _, m := range tagged.FindAllStringSubmatch(f.Name()+`:"`+f.Name()+`" `+s.Tag(i), -1) {
+			name := m[1]
 			names = append(names, spelling(path+name))
 			names = append(names, fieldsOf(inner, path+name+".", depth-1)...)
 		}
 	}
 	return names
 }
+
+// tagged matches the names in a tag, among which a program can choose.
+var tagged = regexp.MustCompile(`:"([^",]*)`)
 
 // spelling is what names have in common whose cases, or underscores, differ.
 func spelling(name string) string { return strings.ReplaceAll(sqltext.Fold(name), "_", "") }

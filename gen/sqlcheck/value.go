@@ -77,7 +77,11 @@ func (p *resolver) findValues() {
 				note(n.X, unknown, nil, 0)
 			}
 		case *ast.CompositeLit:
-			t, _ := p.pass.TypesInfo.TypeOf(n).Underlying().(*types.Struct)
+			of := p.pass.TypesInfo.TypeOf(n)
+			if pointer, ok := of.Underlying().(*types.Pointer); ok { // []*T{{…}}
+				of = pointer.Elem()
+			}
+			t, _ := of.Underlying().(*types.Struct)
 			for i, elt := range n.Elts {
 				if pair, ok := elt.(*ast.KeyValueExpr); ok && t != nil {
 					note(pair.Key, set, pair.Value, 0)

@@ -60,3 +60,11 @@ func (s *statements) use(db *sql.DB, p pair, g generic[int]) {
 	s.get.QueryRow(1).Scan(new(int), new(string))
 	s.either.Query(1)
 }
+
+type row struct{ query string }
+
+func rows(db *sql.DB, r *row) {
+	_ = []*row{{query: "SELECT title FROM notes WHERE id = ?"}, {query: "SELECT title FROM notes"}}
+	r.query = "SELECT title FROM notes"
+	db.Query(r.query, 1)
+}

@@ -18,7 +18,7 @@ type note struct {
 
 type base struct {
 	Words int    `db:"words,omitempty"`
-	Body  string `json:"body"`
+	Body  string `json:"text" column:"body"`
 }
 
 type user struct {

@@ -31,7 +31,10 @@ func elements(db *sql.DB, name string, i int) {
 	db.Query(queries["find"], 1)
 	db.Query(queries["list"], 1) // want "call has 1 argument for 0 parameters"
 	for _, stmt := range cleanup {
-		db.Exec(stmt, i) // want "call has 1 argument for 0 parameters"
+		db.Exec(stmt, i)
+	}
+	for _, stmt := range []string{"DELETE FROM tags", "DELETE FROM users WHERE id = ?"} {
+		db.Exec(stmt, i, i) // want "call has 2 arguments for 0 parameters" "call has 2 arguments for 1 parameter"
 	}
 	for _, stmt := range []string{"DELETE FROM note", "DELETE FROM notes"} { // want "at version 0007: no such table: note"
 		db.Exec(stmt)
@@ -39,7 +42,10 @@ func elements(db *sql.DB, name string, i int) {
 
 	db.Query(queries["list"])
 	db.Query(queries["nothing"])
-	db.Query(queries[name], i) // want "call has 1 argument for 0 parameters"
+	db.Query(queries[name], i)
+	bytes := []byte("SELECT titel FROM notes")
+	bytes[10] = 'l'
+	db.Query(string(bytes))
 	changed[0] = "SELECT title FROM notes"
 	for _, stmt := range changed {
 		db.Query(stmt)
