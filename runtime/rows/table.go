@@ -174,8 +174,8 @@ func (f *filler) narrow(t *table, c *column) error {
 				rows = append(rows, fmt.Sprintf("(%d, %s)", i, value))
 			}
 		}
-		name := sqltext.Quote(c.name)
-		found, err := f.query(fmt.Sprintf("WITH lockstep_rows (n, %s) AS (VALUES %s) SELECT n, quote(%s) FROM lockstep_rows WHERE %s", name, strings.Join(rows, ", "), name, checks))
+		found, err := f.query(fmt.Sprintf("WITH %[1]s (n, %[2]s) AS (VALUES %[3]s) SELECT n, quote(%[2]s) FROM %[1]s WHERE %[4]s",
+			sqltext.Quote(t.name), sqltext.Quote(c.name), strings.Join(rows, ", "), checks))
 		if err != nil && to-from > 1 { // one of them is no argument for a function
 			middle := (from + to) / 2
 			return cmp.Or(pass(from, middle), pass(middle, to))

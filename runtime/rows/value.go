@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -33,11 +34,11 @@ func moment(layout string) candidate {
 func integer(n int) string { return strconv.Itoa(n) }
 func decimal(n int) string { return strconv.Itoa(n) + ".25" }
 func blob(n int) string    { return fmt.Sprintf("x'%06x'", n) }
-func epoch(n int) string   { return strconv.Itoa(1704096000 + 90060*n) }
+func epoch(n int) string   { return strconv.FormatInt(1704096000+90060*int64(n), 10) }
 func either(n int) string  { return strconv.Itoa(n % 2) }
 
 var (
-	named    = regexp.MustCompile(`(?i)(^|_)(date|time|at|on|day|deadline|timestamp)$|(Date|Time|At|On)$`)
+	named    = regexp.MustCompile(`(^|_)(?i:date|time|at|on|day|birthday|deadline|timestamp)$|[a-z](Date|Time|At|On)$`)
 	switched = regexp.MustCompile(`(?i)^(is|has|can|should|was)_|(?i)(enabled|disabled|active|deleted|archived|_flag)$`)
 )
 
@@ -102,7 +103,7 @@ func (c *column) affinity() string {
 	return ""
 }
 
-var layouts = []string{time.DateOnly, time.DateTime, "2006-01-02T15:04:05Z", "2006-01-02T15:04:05.000Z", "2006-01-02 15:04:05.000",
+var layouts = []string{time.DateOnly, time.DateTime, "2006-01-02T15:04:05Z", "2006-01-02T15:04:05.000Z", "2006-01-02T15:04:05.000000Z", "2006-01-02 15:04:05.000",
 	"2006-01-02T15:04:05-07:00", "2006-01-02T15:04:05", "2006-01-02 15:04", time.TimeOnly, "15:04", "2006-01", "2006", "20060102"}
 
 // usual is what a program would write into a column of this type and name. free says that
@@ -119,6 +120,8 @@ func (c *column) usual() (_ candidate, free bool) {
 	case affinity == "INTEGER" && timed:
 		return epoch, false
 	case affinity == "INTEGER":
+		return integer, true
+	case affinity == "NUMERIC" && !has("(", "MONEY"): // such as a boolean
 		return integer, true
 	case affinity == "REAL", affinity == "NUMERIC":
 		return decimal, true
@@ -153,11 +156,12 @@ func (c *column) fromChecks() (values []candidate) {
 			continue
 		}
 		values = append(values, constant(l))
-		if k, err := strconv.Atoi(l); err == nil {
-			values = append(values, constant(strconv.Itoa(k+1)), constant(strconv.Itoa(k-1)),
-				func(n int) string { return strconv.Itoa(k + n) }, func(n int) string { return strconv.Itoa(k * n) })
-			for _, size := range []int{k, k + 1} {
-				if size > 0 && size <= 1000 && len(sizes) < 12 {
+		if k, err := strconv.ParseInt(l, 10, 64); err == nil {
+			number := func(n int64) string { return strconv.FormatInt(n, 10) }
+			values = append(values, constant(number(k+1)), constant(number(k-1)),
+				func(n int) string { return number(k + int64(n)) }, func(n int) string { return number(k * int64(n)) })
+			for size := int(min(k, 1000)); size <= int(min(k, 1000))+1; size++ {
+				if size > 0 && len(sizes) < 12 {
 					sizes = append(sizes, size)
 					values = append(values, func(n int) string { return "x'" + last(fmt.Sprintf("%0*x", 2*size, n), 2*size) + "'" })
 				}
@@ -169,6 +173,7 @@ func (c *column) fromChecks() (values []candidate) {
 	if len(chosen) > 1 { // such as those of IN
 		values = append(values, func(n int) string { return chosen[n%len(chosen)] })
 	}
+	values = append(values, objects(chosen)...)
 	for _, text := range chosen {
 		values = append(values, constant(text))
 	}
@@ -180,6 +185,39 @@ func (c *column) fromChecks() (values []candidate) {
 		}
 	}
 	return values
+}
+
+// objects makes candidates of the paths among texts: JSON that has them all, with one of the
+// other texts or another value.
+func objects(texts []string) (values []candidate) {
+	isPath := func(text string) bool { return strings.HasPrefix(text, "'$.") }
+	if !slices.ContainsFunc(texts, isPath) {
+		return nil
+	}
+	object := func(value any) string {
+		all := map[string]any{}
+		for _, path := range texts {
+			if isPath(path) {
+				at, names := all, strings.Split(sqltext.Unquote(path), ".")[1:]
+				for _, name := range names[:len(names)-1] {
+					in, ok := at[name].(map[string]any)
+					if !ok {
+						in = map[string]any{}
+						at[name] = in
+					}
+					at = in
+				}
+				at[names[len(names)-1]] = value
+			}
+		}
+		b, _ := json.Marshal(all)
+		return literal(string(b))
+	}
+	for _, text := range texts {
+		values = append(values, constant(object(sqltext.Unquote(text))))
+	}
+	return append(values, func(n int) string { return object(n) }, func(n int) string { return object("s" + strconv.Itoa(n)) },
+		func(n int) string { return object([]int{n}) }, func(n int) string { return object(map[string]int{"n": n}) })
 }
 
 // last returns the last n bytes of s.
