@@ -113,8 +113,9 @@ func Names(folder fs.FS) (names []string, err error) {
 	if dir, ok := dir.(fs.ReadDirFile); ok {
 		var entries []fs.DirEntry
 		entries, err = dir.ReadDir(-1)
-		for _, entry := range entries {
-			names = append(names, entry.Name())
+		names = make([]string, len(entries))
+		for i, entry := range entries {
+			names[i] = entry.Name()
 		}
 	}
 	slices.Sort(names)
