@@ -91,7 +91,7 @@ func start(t tool, dir string, n int) string {
 func fresh(t tool, dir string, n int) string {
 	all := texts(n)
 	up := t.prepare(all)
-	return ratio(3, func() error {
+	return ratio(5, func() error {
 		return t.raw(newPath(dir), strings.Join(all, ""))
 	}, func() error { return up(newPath(dir), query) })
 }
