@@ -370,30 +370,22 @@ func (f *filler) involved(t *table, sentence string) (involved []int) {
 			}
 		}
 	}
-	for i, c := range t.columns {
-		if names[sqltext.Fold(c.name)] {
-			involved = append(involved, i)
+	for try := range 3 {
+		for _, p := range t.parts {
+			if p.computed && try == 1 {
+				add(p.names)
+			}
+		}
+		for i, c := range t.columns {
+			if names[sqltext.Fold(c.name)] || try == 2 {
+				involved = append(involved, i)
+			}
+		}
+		if len(involved) > 0 {
+			break
 		}
 	}
-	if len(involved) > 0 {
-		return involved
-	}
-	for _, p := range t.parts {
-		if p.computed {
-			add(p.names)
-		}
-	}
-	var all []int
-	for i, c := range t.columns {
-		all = append(all, i)
-		if names[sqltext.Fold(c.name)] {
-			involved = append(involved, i)
-		}
-	}
-	if len(involved) > 0 {
-		return involved
-	}
-	return all
+	return involved
 }
 
 // namesIn returns the names in SQL, in lower case.
