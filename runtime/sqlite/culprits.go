@@ -74,12 +74,15 @@ func stopped(ctx context.Context, db DB, w *sqltext.Write, row, sentence string)
 	return name
 }
 
-// pairs returns a query for the pairs among rows that have the same key.
+// pairs returns a query for the pairs among rows that have the same key. Only those rows are
+// numbered: that takes SQLite longer than to find them.
 func pairs(rows string, key *sqltext.Write) string {
+	terms := strings.Join(key.Key, ", ")
+	from := " FROM (" + rows + ") WHERE " + key.Indexed()
 	return `SELECT _lockstep_first, _lockstep_row, count(*) OVER () FROM (
 	SELECT first_value(_lockstep_row) OVER _lockstep_w AS _lockstep_first, _lockstep_row, _lockstep_n, row_number() OVER _lockstep_w AS _lockstep_i
-	FROM (SELECT *, row_number() OVER () AS _lockstep_n FROM (` + rows + ")) WHERE " + key.Indexed() + `
-	WINDOW _lockstep_w AS (PARTITION BY ` + strings.Join(key.Key, ", ") + ` ORDER BY _lockstep_n)
+	FROM (SELECT *, row_number() OVER () AS _lockstep_n` + from + " AND (" + terms + ") IN (SELECT " + terms + from + " GROUP BY " + terms + ` HAVING count(*) > 1))
+	WINDOW _lockstep_w AS (PARTITION BY ` + terms + ` ORDER BY _lockstep_n)
 ) WHERE _lockstep_i > 1 ORDER BY _lockstep_n`
 }
 
