@@ -24,6 +24,7 @@ type cascades struct {
 	trigger bool // a trigger may have been created
 	replace bool // a table may have been created with ON CONFLICT REPLACE
 
+	off     bool      // this migration has a PRAGMA foreign_keys = OFF: what follows is meant
 	found   []finding // in this migration
 	dropped []string  // tables that this migration drops
 }
@@ -43,7 +44,7 @@ type write struct {
 // inspect compiles a statement that is about to be executed, and looks for what it
 // would write with foreign keys on and does not write without.
 func (c *cascades) inspect(conn *sqlite3.Conn, s *statement) error {
-	if !c.action {
+	if !c.action || c.off {
 		return nil
 	}
 	switch s.Keyword() {
@@ -143,6 +144,9 @@ func actionOn(conn *sqlite3.Conn, child string, before []write) (missed, parent 
 
 // learn takes note of what a statement that has been executed defines.
 func (c *cascades) learn(s *statement) {
+	if pragma, sets := s.SetsConnection(); sets && pragma == "foreign_keys" {
+		c.off = s.turnsOff()
+	}
 	d, ok := s.Definition()
 	if !ok {
 		return
@@ -164,6 +168,6 @@ func (c *cascades) end() (problems Problems) {
 			problems = append(problems, f.Problem)
 		}
 	}
-	c.found, c.dropped = nil, nil
+	c.off, c.found, c.dropped = false, nil, nil
 	return problems
 }

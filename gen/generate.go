@@ -84,6 +84,7 @@ type Options struct {
 	Accept     []lockstep.Version        // recorded migrations that may have changed
 	Renumbered lockstep.Version          // the number that two branches used: lockstep_gen.go is a record only of those before; 0 is none
 	To         lockstep.Version          // stop at this version; 0 is the last
+	Prove      string                    // migrations to try on tables with rows: "new", which is "", "all" or "none"
 	NoPrograms bool                      // do not run programs: take the schema after them from lockstep_gen.go
 	NoUpgrade  bool                      // nothing will be upgraded with what Load returns
 	Conn       func(*sqlite3.Conn) error // prepares the replay's connection, or nil
@@ -104,11 +105,14 @@ type Result struct {
 // An error of type [Problems] lists what must be fixed in dir. Any other error means
 // that Generate could not tell.
 func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
-	d, err := load(ctx, dir, opts, false)
-	if err != nil {
+	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	h, err := readHistory(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	d, err := load(ctx, dir, opts, false, func(ms []*migration) scope { return h.scope(ms, opts.Prove) })
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +133,7 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 	problems = append(problems, bound...)
 	problems = append(problems, h.holes(ctx, d)...)
 	if len(problems) == 0 {
-		problems = d.refuseOnce(h.head)
+		problems = append(d.refuseOnce(h.head), d.Proof...)
 	}
 	if len(problems) == 0 {
 		problems = h.prove(ctx, d)
@@ -159,11 +163,11 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 // The Schema can migrate a database. If it has Go migrations that are not linked into
 // the program, the error is an [Exit].
 func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
-	d, err := load(ctx, dir, opts, true)
+	recorded := recordIn(dir)
+	d, err := load(ctx, dir, opts, true, func(ms []*migration) scope { return history{file: recorded}.scope(ms, "none") })
 	if err != nil {
 		return nil, err
 	}
-	recorded := recordIn(dir)
 	for _, m := range d.all {
 		m.accepted = earlier(m.checksum, recorded.of[m.Version].Accepted)
 	}
@@ -204,6 +208,7 @@ type directory struct {
 	migrations []*migration // up to Options.To
 	complete   bool         // no migration is missing from migrations
 	unknown    bool         // the schema is: see withoutPrograms
+	scope      scope
 	findings
 }
 
@@ -214,11 +219,12 @@ type findings struct {
 	Problems Problems
 	Warnings Problems
 	Once     Problems // of migrations that must not run twice, and may
+	Proof    Problems // of migrations on tables with rows
 }
 
 // load scans and replays. It replays only if the scan finds no problem: without one
 // migration, those that follow would fail.
-func load(ctx context.Context, dir string, opts Options, whole bool) (d *directory, err error) {
+func load(ctx context.Context, dir string, opts Options, whole bool, of func([]*migration) scope) (d *directory, err error) {
 	d = &directory{dir: dir, opts: opts}
 	if d.all, d.Problems, err = scan(dir, opts.Gaps); err != nil {
 		return nil, err
@@ -237,6 +243,7 @@ func load(ctx context.Context, dir string, opts Options, whole bool) (d *directo
 		d.complete = i+1 == len(d.migrations)
 		d.migrations = d.migrations[:i+1]
 	}
+	d.scope = of(d.migrations)
 	program := slices.IndexFunc(d.migrations, func(m *migration) bool { return !m.sql() })
 	if opts.NoPrograms && program >= 0 {
 		return d, d.withoutPrograms(ctx, program)
@@ -262,6 +269,7 @@ func (d *directory) replay(ctx context.Context) error {
 		return err
 	}
 	defer r.close()
+	r.scope = d.scope
 	var after func(*migration) error
 	if len(d.opts.Accept) > 0 {
 		r.Schemas = map[lockstep.Version][]sqltext.Object{}

@@ -50,6 +50,39 @@ func BenchmarkGenerate(b *testing.B) {
 	}
 }
 
+// BenchmarkProve measures what trying migrations on rows costs beside generating without: of
+// 100 migrations one is new, or the directory is generated for the first time.
+func BenchmarkProve(b *testing.B) {
+	for _, recorded := range []int{99, 0} {
+		b.Run(fmt.Sprintf("Recorded=%d", recorded), func(b *testing.B) {
+			dir := b.TempDir()
+			for i := 1; i <= 100; i++ {
+				writeFile(b, filepath.Join(dir, fmt.Sprintf("%04d-step.sql", i)), ordinaryMigration(i))
+				if i == recorded {
+					result, err := Generate(b.Context(), dir, Options{Prove: "none"})
+					if err == nil {
+						err = result.Commit()
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			took := map[string][]time.Duration{}
+			for b.Loop() {
+				for _, which := range []string{"none", "new"} {
+					start := time.Now()
+					if _, err := Generate(b.Context(), dir, Options{Prove: which}); err != nil {
+						b.Fatal(err)
+					}
+					took[which] = append(took[which], time.Since(start))
+				}
+			}
+			b.ReportMetric(float64(median(took["new"]))/float64(median(took["none"])), "x-of-none")
+		})
+	}
+}
+
 func median(ds []time.Duration) time.Duration {
 	slices.Sort(ds)
 	return ds[len(ds)/2]
@@ -99,10 +132,11 @@ CREATE VIEW top%[1]d AS SELECT name, count(tag) AS tags FROM item%[1]d JOIN tag%
 	default:
 		return fmt.Sprintf(`CREATE TABLE new (
 	item INTEGER NOT NULL REFERENCES item%[1]d(id) ON DELETE CASCADE,
-	tag TEXT NOT NULL COLLATE NOCASE,
+	tag TEXT NOT NULL,
+	at TEXT COLLATE NOCASE,
 	PRIMARY KEY (item, tag)
 ) WITHOUT ROWID;
-INSERT INTO new SELECT item, tag FROM tag%[1]d;
+INSERT INTO new (item, tag) SELECT item, tag FROM tag%[1]d;
 DROP VIEW top%[1]d;
 DROP TABLE tag%[1]d;
 ALTER TABLE new RENAME TO tag%[1]d;

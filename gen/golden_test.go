@@ -3,6 +3,7 @@ package gen
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,9 @@ import (
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"github.com/lockstep-db/lockstep/gen/filename"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 var update = flag.Bool("update", false, "record what is generated as what is wanted")
@@ -27,7 +31,7 @@ func TestGenerate(t *testing.T) {
 	}
 	module := newModule(t)
 	offline(t)
-	recorded := map[string]*txtar.Archive{}
+	archived := map[string]*txtar.Archive{}
 	for _, path := range archives {
 		name := strings.TrimSuffix(filepath.Base(path), ".txtar")
 		t.Run(name, func(t *testing.T) {
@@ -36,7 +40,8 @@ func TestGenerate(t *testing.T) {
 				t.Fatal(err)
 			}
 			parent := filepath.Join(module, strings.ReplaceAll(name, "-", "_"))
-			var inputs []txtar.File
+			opts, recorded := goldenOptions(t, archive)
+			var inputs, later []txtar.File
 			want := map[string]string{}
 			for _, f := range archive.Files {
 				if kind, ok := strings.CutPrefix(f.Name, "want/"); ok {
@@ -44,16 +49,26 @@ func TestGenerate(t *testing.T) {
 					continue
 				}
 				inputs = append(inputs, f)
+				if v, err := filename.Parse(filepath.Base(f.Name)); err == nil && v.Version > recorded && recorded > 0 {
+					later = append(later, f)
+					continue
+				}
 				writeFile(t, filepath.Join(parent, f.Name), string(f.Data))
 			}
 			dir := filepath.Join(parent, "migrations")
+			if recorded > 0 {
+				commit(t, dir, opts)
+			}
+			for _, f := range later {
+				writeFile(t, filepath.Join(parent, f.Name), string(f.Data))
+			}
 			for _, interpreter := range []string{"python3", "sh"} {
 				if _, err := exec.LookPath(interpreter); err != nil && strings.HasPrefix(name, "script") {
 					t.Skip(err)
 				}
 			}
 			got := map[string]string{}
-			result, err := Generate(t.Context(), dir, goldenOptions(t, archive))
+			result, err := Generate(t.Context(), dir, opts)
 			var problems Problems
 			switch {
 			case errors.As(err, &problems):
@@ -79,7 +94,7 @@ func TestGenerate(t *testing.T) {
 						archive.Files = append(archive.Files, txtar.File{Name: "want/" + kind, Data: []byte(got[kind])})
 					}
 				}
-				recorded[path] = archive
+				archived[path] = archive
 				return
 			}
 			for _, kind := range []string{FileName, "warnings", "problems"} {
@@ -92,21 +107,29 @@ func TestGenerate(t *testing.T) {
 	if !compiles(t, module) {
 		return
 	}
-	for path, archive := range recorded {
+	for path, archive := range archived {
 		if err := os.WriteFile(path, txtar.Format(archive), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func goldenOptions(t *testing.T, archive *txtar.Archive) (opts Options) {
+// goldenOptions returns what the flags say. --recorded is the last migration that is
+// generated before the others are there.
+func goldenOptions(t *testing.T, archive *txtar.Archive) (opts Options, recorded lockstep.Version) {
 	lines := strings.Split(strings.TrimSpace(string(archive.Comment)), "\n")
 	words := strings.Fields(lines[len(lines)-1])
 	if len(words) == 0 || words[0] != "generate" {
 		t.Fatalf("last line of the comment is %q; want generate and its flags", lines[len(lines)-1])
 	}
 	for _, word := range words[1:] {
-		switch word {
+		switch flag, value, _ := strings.Cut(word, "="); flag {
+		case "-prove":
+			opts.Prove = value
+		case "-recorded":
+			if _, err := fmt.Sscan(value, &recorded); err != nil {
+				t.Fatal(err)
+			}
 		case "-gaps":
 			opts.Gaps = true
 		case "-dqs":
@@ -115,7 +138,18 @@ func goldenOptions(t *testing.T, archive *txtar.Archive) (opts Options) {
 			t.Fatalf("unknown flag %s", word)
 		}
 	}
-	return opts
+	return opts, recorded
+}
+
+func commit(t *testing.T, dir string, opts Options) {
+	t.Helper()
+	result, err := Generate(t.Context(), dir, opts)
+	if err == nil {
+		err = result.Commit()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // newModule returns the folder of a new module that finds the runtime in this

@@ -71,7 +71,7 @@ func Serve() {
 	var q question
 	err := json.Unmarshal([]byte(os.Args[len(os.Args)-1]), &q)
 	if err == nil {
-		_, err = load(context.Background(), q.Dir, Options{Gaps: q.Gaps, DQS: q.DQS, To: q.To, Accept: q.Accept, Output: os.Stderr}, false)
+		_, err = load(context.Background(), q.Dir, Options{Gaps: q.Gaps, DQS: q.DQS, To: q.To, Accept: q.Accept, Output: os.Stderr}, false, func([]*migration) scope { return q.Scope })
 	}
 	fmt.Fprintln(os.Stderr, "lockstep runs this program to replay migrations:", err)
 	os.Exit(2)

@@ -18,10 +18,11 @@ type Problem struct {
 	Col     int    `json:"col,omitempty"`     // in bytes, as Line
 	Fact    string `json:"fact,omitempty"`    // what is so; what would be right
 	Command string `json:"command,omitempty"` // that repairs it, or ""
+	Rows    string `json:"rows,omitempty"`    // statements, one a line, that make rows which show it
 }
 
 // Error returns the problem as "file:line:col: fact", with the command, if there
-// is one, on a second line that begins with a tab.
+// is one, and the rows on lines that begin with a tab.
 func (p Problem) Error() string {
 	at := p.File
 	for _, n := range []int{p.Line, p.Col} {
@@ -29,7 +30,13 @@ func (p Problem) Error() string {
 			at += ":" + strconv.Itoa(n)
 		}
 	}
-	return strings.TrimSuffix(at+": "+p.Fact+"\n\t"+p.Command, "\n\t")
+	text := at + ": " + p.Fact
+	for line := range strings.Lines(p.Command + "\n" + p.Rows) {
+		if line != "\n" {
+			text += "\n\t" + strings.TrimSuffix(line, "\n")
+		}
+	}
+	return text
 }
 
 // Problems are all that a run found, in order of file and line. As an error, they are

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -24,6 +25,8 @@ type replay struct {
 	db       *sql.DB   // its pool
 	opts     Options
 	cascades cascades
+	scope    scope
+	prover   *prover // nil until it is needed
 	findings
 }
 
@@ -59,6 +62,9 @@ func newReplay(ctx context.Context, opts Options) (r *replay, err error) {
 
 // close closes the database.
 func (r *replay) close() {
+	if r.prover != nil {
+		r.prover.close()
+	}
 	if r.tx != nil {
 		r.tx.Close()
 	}
@@ -73,11 +79,29 @@ func (r *replay) close() {
 // After each migration it calls after, if that is not nil, outside of a transaction.
 func (r *replay) run(ctx context.Context, migrations []*migration, after func(*migration) error) (bool, error) {
 	for _, m := range migrations {
-		if err := r.transaction(!m.alone); err != nil {
+		before := len(r.Problems)
+		found, notes, err := r.prove(ctx, m)
+		if err == nil {
+			err = r.transaction(!m.alone)
+		}
+		if err != nil {
 			return false, err
 		}
 		ok, err := r.step(ctx, m)
-		r.Problems = append(r.Problems, r.cascades.end()...)
+		failed := len(r.Problems) > before
+		relied := r.cascades.end()
+		found = slices.DeleteFunc(found, func(p Problem) bool { // it says more
+			return slices.ContainsFunc(relied, func(q Problem) bool { return p.Line == q.Line && p.Col == q.Col })
+		})
+		switch {
+		case slices.Contains(r.scope.New, m.Version):
+			r.Problems = append(r.Problems, relied...)
+		case slices.Contains(r.scope.Notes, m.Version):
+			r.Warnings = append(r.Warnings, relied...)
+		}
+		if ok && !failed {
+			r.Proof, r.Warnings = append(r.Proof, found...), append(r.Warnings, notes...)
+		}
 		if err = cmp.Or(ctx.Err(), err); ok && err == nil && after != nil {
 			if err = r.transaction(false); err == nil {
 				err = after(m)

@@ -46,6 +46,7 @@ type question struct {
 	Gaps, DQS bool
 	To        lockstep.Version
 	Accept    []lockstep.Version
+	Scope     scope
 }
 
 // An outcome is what a replay finds out.
@@ -132,7 +133,7 @@ func (l *linker) replay(ctx context.Context, d *directory) error {
 	cmd := again(program)
 	var said bytes.Buffer
 	if opts.Conn == nil {
-		q, err := json.Marshal(question{l.dir, opts.Gaps, opts.DQS, opts.To, opts.Accept})
+		q, err := json.Marshal(question{l.dir, opts.Gaps, opts.DQS, opts.To, opts.Accept, d.scope})
 		if err != nil {
 			return err
 		}

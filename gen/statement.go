@@ -65,3 +65,15 @@ func (s *statement) problem(fact string) Problem { return s.m.at(s.Pos, "%s", fa
 func (s *statement) excused() bool {
 	return slices.ContainsFunc(s.Remarks(), func(r sqltext.Remark) bool { return r.Words == noCascade })
 }
+
+// turnsOff reports whether a PRAGMA sets something to false.
+//
+// https://sqlite.org/pragma.html#syntax
+func (s *statement) turnsOff() bool {
+	for i := s.First; i < s.End; i++ {
+		if slices.Contains([]string{"off", "0", "false", "no"}, s.m.script.Name(i)) {
+			return true
+		}
+	}
+	return false
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -55,6 +56,12 @@ func generateCommand(fs *flag.FlagSet) action {
 func generateFlags(fs *flag.FlagSet, opts *gen.Options) {
 	gapsFlag(fs, opts)
 	fs.BoolVar(&opts.DQS, "dqs", false, `accept "strings" in double quotes, which some builds of SQLite refuse`)
+	fs.Func("prove", "`WHICH` migrations to try on tables with rows: new, all or none (default new)", func(s string) error {
+		if opts.Prove = s; s != "new" && s != "all" && s != "none" {
+			return errors.New("want new, all or none")
+		}
+		return nil
+	})
 	versionFlag(fs, "accept", "`N`: accept the changed contents of migration N beside the earlier (may be repeated)", func(v lockstep.Version) {
 		opts.Accept = append(opts.Accept, v)
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ func (m *migrations) options() (opts gen.Options, isPackage bool) {
 	opts = m.opts
 	opts.Gaps = opts.Gaps || line.Gaps
 	opts.DQS = opts.DQS || line.DQS
+	opts.Prove = cmp.Or(opts.Prove, line.Prove)
 	opts.Accept = append(opts.Accept, line.Accept...)
 	return opts, isPackage
 }

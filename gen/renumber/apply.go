@@ -49,6 +49,7 @@ func (p *Plan) generate(ctx context.Context, opts gen.Options) (*gen.Result, err
 		return gen.Load(ctx, p.Dir, opts)
 	}
 	opts.Renumbered = p.Moves[0].from.Version
+	opts.Prove = "none" // go generate comes next
 	res, err := gen.Generate(ctx, p.Dir, opts)
 	if err == nil {
 		err = res.Commit()

@@ -1,0 +1,198 @@
+package gen
+
+import (
+	"context"
+	"errors"
+
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3/ext/serdes"
+
+	"github.com/lockstep-db/lockstep/gen/prove"
+	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/rows"
+)
+
+// A scope says which migrations are tried on rows. What is found in one that databases may
+// have run is a note: it can no longer change.
+type scope struct {
+	New   []lockstep.Version
+	Notes []lockstep.Version
+	Rows  bool
+	Since lockstep.Version // notes of those before are not looked for
+	All   bool
+}
+
+// scope returns what Generate tries of these migrations.
+func (h history) scope(migrations []*migration, which string) scope {
+	s := scope{Rows: which != "none", All: which == "all"}
+	const newest = 50 // of a history, to which proving adds as much as the rest of its replay
+	for i, m := range migrations {
+		file, inFile := h.file.of[m.Version]
+		_, inHead := h.head.of[m.Version]
+		switch isLast := i == len(migrations)-1; {
+		case h.head.of != nil && !inHead, h.head.of == nil && h.file.of != nil && (!inFile || isLast && file.Checksum != m.checksum):
+			s.New = append(s.New, m.Version)
+		case h.head.of == nil && (h.file.of == nil || isLast), which == "all":
+			s.Notes = append(s.Notes, m.Version)
+			if which != "all" && i < len(migrations)-newest {
+				s.Since = m.Version + 1
+			}
+		}
+	}
+	return s
+}
+
+// A prover tries migrations on rows, each on the database before it.
+type prover struct {
+	*replay
+	database *prove.Database
+}
+
+// prove tries the migration that is about to be replayed. It returns what is wrong with it.
+func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Problems, err error) {
+	if !r.scope.Rows || len(r.Problems) > 0 || !slices.Contains(slices.Concat(r.scope.New, r.scope.Notes), m.Version) {
+		return nil, nil, nil
+	}
+	isNote := slices.Contains(r.scope.Notes, m.Version)
+	if isNote && (m.Version < r.scope.Since || scriptPrograms[m.Ext] != nil && !r.scope.All) {
+		return nil, nil, nil // it would run twice
+	}
+	if m.sql() && slices.ContainsFunc(m.statements(), func(s *statement) bool { return s.refused() != nil }) {
+		return nil, nil, nil
+	}
+	if r.prover == nil {
+		opts := r.opts
+		opts.Output = nil // what is printed is, by the replay
+		trial, err := newReplay(ctx, opts)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.prover = &prover{trial, &prove.Database{Conn: trial.conn, DB: trial.tx}}
+		r.prover.database.Fill = r.prover.rows
+	}
+	if err := r.transaction(false); err != nil {
+		return nil, nil, err
+	}
+	tried := &prove.Migration{Script: m.script, Alone: m.alone}
+	if m.sql() {
+		tried.Statements = m.script.Cut()
+	} else {
+		tried.Slow = m.Ext != ".go"
+		tried.Run = func() error { return r.prover.program(ctx, m) }
+	}
+	database := r.prover.database
+	now := func() ([]byte, error) { return serdes.Serialize(r.conn, "main") }
+	var found []prove.Finding
+	suspect := true
+	if isNote && m.sql() && !m.alone && !r.scope.All {
+		suspect, err = database.Suspect(ctx, tried, now)
+	}
+	if suspect && err == nil {
+		var before []byte
+		if before, err = now(); err == nil {
+			found, err = database.Find(ctx, tried, before)
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	problems = m.answered(found)
+	if isNote {
+		return nil, problems, nil
+	}
+	return problems, nil, nil
+}
+
+// program runs a migration that is a program.
+func (p *prover) program(ctx context.Context, m *migration) error {
+	p.findings = findings{}
+	if err := p.transaction(true); err != nil {
+		return err
+	}
+	ok, err := p.step(ctx, m)
+	p.cascades.end()
+	if err == nil && !ok && len(p.Problems) > 0 {
+		err = errors.New(p.Problems[0].Fact)
+	}
+	return errors.Join(err, p.transaction(false))
+}
+
+// answered returns the findings that the author has not answered, and the answers to none.
+func (m *migration) answered(found []prove.Finding) (problems Problems) {
+	answers := m.answers()
+	for _, f := range found {
+		verb, more := intended, "; if that is meant: -- lockstep: intended REASON"
+		if f.Failure {
+			verb, more = assumes, "; if that cannot be: -- lockstep: assumes FACT"
+		}
+		used := false
+		for i := range answers {
+			if a := &answers[i]; a.verb == verb && a.statement == f.Statement {
+				a.used, used = true, !f.Always
+			}
+		}
+		if used {
+			continue
+		}
+		if f.Always {
+			more = ""
+		}
+		p := Problem{File: m.name, Fact: f.Fact + more}
+		if f.Statement >= 0 {
+			p = m.at(m.script.Cut()[f.Statement].Pos, "%s", p.Fact)
+		}
+		for _, row := range f.Rows {
+			p.Rows += row.SQL + "\n"
+		}
+		problems = append(problems, p)
+	}
+	for _, a := range answers {
+		if !a.used {
+			problems = append(problems, m.at(a.pos, `"-- lockstep: %s" answers nothing that is found here; remove it`, a.verb))
+		}
+	}
+	return problems
+}
+
+// An answer is a directive that answers findings.
+type answer struct {
+	verb      string
+	statement int // or -1 in a program
+	pos       int
+	used      bool
+}
+
+// inProgram finds directives in a program, where they answer what is found in it.
+var inProgram = regexp.MustCompile(`(?m)^[ \t]*(?:#|//)[ \t]*lockstep:[ \t]*(intended|assumes)[ \t]+\S`)
+
+func (m *migration) answers() (answers []answer) {
+	if !m.sql() {
+		for _, at := range inProgram.FindAllStringSubmatchIndex(m.script.Text, -1) {
+			answers = append(answers, answer{m.script.Text[at[2]:at[3]], -1, at[0], false})
+		}
+		return answers
+	}
+	for i, s := range m.script.Cut() {
+		for _, r := range s.Remarks() {
+			if verb, _, _ := strings.Cut(r.Words, " "); verb == intended || verb == assumes {
+				answers = append(answers, answer{verb, i, m.script.Tokens[r.Token].Pos, false})
+			}
+		}
+	}
+	return answers
+}
+
+// rows makes rows in the tables, and in others that they need.
+func (p *prover) rows(ctx context.Context, tables []string) (made []prove.Row, err error) {
+	filling, err := rows.Fill(ctx, p.tx, rows.Options{Tables: tables})
+	if err != nil {
+		return nil, err
+	}
+	for _, insert := range filling.Inserts {
+		made = append(made, prove.Row{Table: insert.Table, SQL: insert.SQL})
+	}
+	return made, nil
+}

@@ -1,0 +1,379 @@
+package prove
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
+)
+
+// A state is what is noted of the database before the migration.
+type state struct {
+	sequences map[string]int64    // of AUTOINCREMENT, by table
+	broken    map[string]bool     // the views that cannot be read, and the FTS5 tables that do not fit their content
+	rows      map[string]contents // of the tables whose rowids others hold and, before a program, of all
+	pages     map[string]string   // where each table begins
+}
+
+// note notes the state before the migration.
+func (o *observation) note() (err error) {
+	o.was = state{broken: map[string]bool{}, rows: map[string]contents{}}
+	o.was.sequences = o.sequences()
+	o.was.pages = o.pages()
+	for _, obj := range o.objects {
+		name := sqltext.Fold(obj.Name)
+		if !o.concerns[name] {
+			continue
+		}
+		if obj.Type == "table" && !sqlite.IsVirtual(obj) {
+			o.tables[name] = &table{origin: name, made: -1, copied: -1, dropped: -1}
+			if o.m.Run != nil || o.held[name] != "" {
+				o.was.rows[name], err = o.contents(name)
+			}
+		} else {
+			o.was.broken[name] = o.use(obj) != nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sequences returns the highest ids that AUTOINCREMENT has given.
+func (o *observation) sequences() map[string]int64 {
+	all := map[string]int64{}
+	rows, _ := o.query("SELECT lower(name), seq FROM sqlite_sequence") // which need not exist
+	for _, row := range rows {
+		all[row[0]], _ = strconv.ParseInt(row[1], 10, 64)
+	}
+	return all
+}
+
+// pages returns where each table begins: another place is another table.
+func (o *observation) pages() map[string]string {
+	pages := map[string]string{}
+	rows, _ := o.query("SELECT lower(name), rootpage FROM sqlite_schema WHERE type = 'table' AND rootpage > 0")
+	for _, row := range rows {
+		pages[row[0]] = row[1]
+	}
+	return pages
+}
+
+// use reads a view, or checks an FTS5 table against its content.
+//
+// https://sqlite.org/fts5.html#the_integrity_check_command
+func (o *observation) use(obj sqltext.Object) error {
+	name := sqltext.Quote(obj.Name)
+	switch {
+	case obj.Type == "view":
+		_, err := o.query("SELECT * FROM " + name)
+		return err
+	case isFTS5(obj):
+		err := o.Conn.Exec("INSERT INTO " + name + "(" + name + ", rank) VALUES ('integrity-check', 1)")
+		if _, e := o.query("SELECT * FROM " + name); err != nil && e != nil {
+			return e // its content is gone
+		}
+		return err
+	}
+	return nil
+}
+
+func isFTS5(o sqltext.Object) bool {
+	return sqlite.IsVirtual(o) && strings.Contains(sqltext.Fold(o.SQL), "using fts5")
+}
+
+// compare reports what the migration has done to the database.
+func (o *observation) compare() (err error) {
+	if o.post, err = sqlite.Objects(o.ctx, o.DB); err != nil {
+		return err
+	}
+	if o.m.Run != nil {
+		if err := o.replacedByProgram(); err != nil {
+			return err
+		}
+	}
+	for _, obj := range o.objects {
+		name := sqltext.Fold(obj.Name)
+		old, now := o.gone[name], o.tables[name]
+		if obj.Type != "table" || old == nil || now == nil {
+			continue
+		}
+		o.compareConstraints(obj.Name, now)
+		if err := o.compareRows(obj.Name, old, now); err != nil {
+			return err
+		}
+		if names := o.namesIn(o.object("table", name).SQL); names["autoincrement"] && o.sequences()[name] < o.was.sequences[name] {
+			o.report(old.dropped, "counter "+name, "ids of deleted rows of %s will be used again: its number in sqlite_sequence was %d, and is %d; copy that row of sqlite_sequence, too",
+				obj.Name, o.was.sequences[name], o.sequences()[name])
+		}
+	}
+	if err := o.compareObjects(); err != nil {
+		return err
+	}
+	o.useAll()
+	if err := o.compareRowids(); err != nil {
+		return err
+	}
+	return o.compareOrphans()
+}
+
+// replacedByProgram finds the tables that a program has replaced.
+func (o *observation) replacedByProgram() (err error) {
+	pages := o.pages()
+	for name, t := range o.tables {
+		if pages[name] == "" {
+			delete(o.tables, name)
+		} else if pages[name] != o.was.pages[name] {
+			t.rows = o.was.rows[name]
+			o.gone[name] = t
+			o.tables[name] = &table{made: -1, copied: -1, dropped: -1}
+			if o.tables[name].rows, err = o.contents(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// object returns an object that there is after the migration.
+func (o *observation) object(kind, name string) (found sqltext.Object) {
+	for _, obj := range o.post {
+		if obj.Type == kind && sqltext.Equal(obj.Name, name) {
+			found = obj
+		}
+	}
+	return found
+}
+
+func (o *observation) compareConstraints(name string, now *table) {
+	if lost := sqltext.Lost(name, o.objects, o.post); len(lost) > 0 {
+		o.report(now.made, "constraints "+name, "%s loses %s: the table that replaces it does not have that", name, wording.List(len(lost), ", ", func(i int) string { return lost[i] }))
+	}
+}
+
+// compareObjects reports the indexes and triggers that a table had, and that the table which
+// replaced it could have, but has not.
+func (o *observation) compareObjects() error {
+	lost := map[string][]string{}
+	for _, obj := range o.objects {
+		old := o.gone[sqltext.Fold(obj.Table)]
+		if obj.Type != "index" && obj.Type != "trigger" || old == nil || o.tables[sqltext.Fold(obj.Table)] == nil || o.droppedByName(obj) {
+			continue
+		}
+		again := false
+		for _, other := range o.post {
+			if other.Type == obj.Type && sqltext.Equal(other.Table, obj.Table) {
+				other.Name = obj.Name
+				changed, _ := sqltext.Diff(append(tablesOf(o.objects), obj), append(tablesOf(o.post), other))
+				again = again || !slices.ContainsFunc(changed, func(d sqltext.Difference) bool { return d.Type == obj.Type })
+			}
+		}
+		can, err := o.canMake(obj)
+		if err != nil {
+			return err
+		}
+		if can && !again && o.object(obj.Type, obj.Name).Name == "" {
+			lost[obj.Table] = append(lost[obj.Table], obj.Type+" "+obj.Name)
+		}
+	}
+	for table, names := range lost {
+		name := sqltext.Fold(table)
+		o.report(o.gone[name].dropped, "objects "+name, "DROP TABLE %s takes %s with it, and nothing makes %s again", table,
+			strings.Join(names, " and "), map[bool]string{true: "it", false: "them"}[len(names) == 1])
+	}
+	return nil
+}
+
+func tablesOf(objects []sqltext.Object) []sqltext.Object {
+	return slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool { return o.Type != "table" })
+}
+
+// droppedByName reports whether a statement drops the object and nothing else.
+func (o *observation) droppedByName(obj sqltext.Object) bool {
+	if o.m.Run != nil {
+		return o.namesIn(o.m.Script.Text)[sqltext.Fold(obj.Name)]
+	}
+	return slices.ContainsFunc(o.m.Statements, func(s sqltext.Statement) bool {
+		d, ok := s.Definition()
+		return ok && s.Keyword() == "drop" && d.Kind == obj.Type && sqltext.Equal(d.Name, obj.Name)
+	})
+}
+
+// canMake reports whether the object could be made after the migration, too, and would work.
+func (o *observation) canMake(obj sqltext.Object) (can bool, err error) {
+	err = o.rolledBack(func() error {
+		if can = o.Conn.Exec(obj.SQL) == nil; can {
+			_, query, err := sqlite.Trial(o.ctx, o.DB, obj)
+			if err != nil {
+				return err
+			}
+			stmt, _, err := o.Conn.Prepare(query)
+			can = err == nil
+			return stmt.Close()
+		}
+		return nil
+	})
+	return can, err
+}
+
+// rolledBack calls f and undoes what it does.
+func (o *observation) rolledBack(f func() error) error {
+	if err := o.Conn.Exec("SAVEPOINT lockstep"); err != nil {
+		return err
+	}
+	err := f()
+	return errors.Join(err, o.Conn.Exec("ROLLBACK TO lockstep; RELEASE lockstep"))
+}
+
+// compareRowids reports the tables whose rows have other rowids, where others hold these.
+func (o *observation) compareRowids() error {
+	for _, obj := range o.objects {
+		name := sqltext.Fold(obj.Name)
+		holder := o.held[name]
+		was, ok := o.was.rows[name]
+		broken := slices.ContainsFunc(o.found, func(f Finding) bool { return strings.HasSuffix(f.key, "fts "+sqltext.Fold(holder)) }) // which says more
+		if !ok || holder == "" || broken || o.object("table", name).Name == "" {
+			continue
+		}
+		is, err := o.contents(name)
+		if err != nil {
+			return err
+		}
+		for from, to := range is.match(&was, "") {
+			if was.rows[from].rowid != is.rows[to].rowid {
+				statement := -1
+				if o.gone[name] != nil {
+					statement = o.tables[name].copied
+				}
+				for i, s := range o.m.Statements {
+					if s.Keyword() == "vacuum" {
+						statement = i
+					}
+				}
+				o.report(statement, "rowids "+name, "rows of %s have other rowids afterwards, and %s holds those before; give the table an INTEGER PRIMARY KEY", obj.Name, holder)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// holders returns what holds the rowids of each table for which SQLite may choose others.
+//
+// https://sqlite.org/lang_vacuum.html#how_vacuum_works
+func (t *trial) holders() map[string]string {
+	all := map[string]string{}
+	for _, o := range t.objects {
+		names := t.namesIn(o.SQL)
+		if isFTS5(o) && names["content"] || o.Type == "view" && (names["rowid"] || names["oid"] || names["_rowid_"]) {
+			for name := range names {
+				all[name] = o.Name
+			}
+		}
+	}
+	for _, o := range t.objects {
+		if name := sqltext.Fold(o.Name); all[name] != "" && (o.Type != "table" || sqlite.IsVirtual(o) || sqltext.RowidAlias(o) != "") {
+			delete(all, name)
+		}
+	}
+	return all
+}
+
+// useAll reports the views that cannot be read, the FTS5 tables that do not fit and the
+// triggers that fail, with these rows.
+func (o *observation) useAll() {
+	for _, obj := range o.post {
+		name := sqltext.Fold(obj.Name)
+		isNew := !slices.Contains(o.objects, obj)
+		if o.was.broken[name] || !o.concerns[name] && !isNew {
+			continue
+		}
+		err := o.use(obj)
+		if obj.Type == "trigger" && isNew {
+			err = o.fire(obj)
+		}
+		switch {
+		case err == nil:
+		case isFTS5(obj):
+			o.report(o.lastAbout(obj), "fts "+name, "%s no longer fits its content: %s; at the end: INSERT INTO %s(%s) VALUES ('rebuild')", obj.Name, sqlite.Sentence(err), obj.Name, obj.Name)
+		case obj.Type == "view":
+			o.report(o.lastAbout(obj), "view "+name, "view %s cannot be read: %s", obj.Name, sqlite.Sentence(err)).Failure = true
+		default:
+			o.report(o.lastAbout(obj), "trigger "+name, "trigger %s fails on a row of %s: %s", obj.Name, obj.Table, sqlite.Sentence(err)).Failure = true
+		}
+	}
+}
+
+// lastAbout returns the last statement that names the object, or what the object names.
+func (o *observation) lastAbout(obj sqltext.Object) int {
+	names := o.namesIn(obj.SQL)
+	for name := range names {
+		if o.gone[name] != nil && o.tables[name] != nil {
+			return o.tables[name].copied
+		}
+	}
+	for i, s := range slices.Backward(o.m.Statements) {
+		for name := range o.namesIn(s.SQL) {
+			if d, ok := s.Definition(); ok && names[name] && sqltext.Equal(d.Name, name) || name == sqltext.Fold(obj.Name) {
+				return i
+			}
+		}
+	}
+	return len(o.m.Statements) - 1
+}
+
+// fire has a trigger fire on all rows, and returns the error if it is one of the trigger's
+// own SQL: it may refuse rows.
+func (o *observation) fire(trigger sqltext.Object) error {
+	table := "main." + sqltext.Quote(trigger.Table)
+	about, update, err := sqlite.Trial(o.ctx, o.DB, trigger)
+	if err != nil || o.object("table", trigger.Table).Name == "" {
+		return err
+	}
+	prepare, event := "SELECT 1", update
+	if strings.HasPrefix(about, "INSERT") {
+		columns, err := o.query(`SELECT group_concat(printf('"%w"', name), ', ') FROM pragma_table_xinfo(?) WHERE hidden = 0`, trigger.Table)
+		if err != nil {
+			return err
+		}
+		prepare = fmt.Sprintf("CREATE TEMP TABLE lockstep AS SELECT %s FROM %s; DELETE FROM %s", columns[0][0], table, table)
+		event = fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM temp.lockstep", table, columns[0][0])
+	}
+	run := func(before string) (failed error) {
+		err := o.rolledBack(func() error {
+			if err := cmp.Or(o.triggers(false), o.Conn.Exec(prepare), o.triggers(true), o.Conn.Exec(before)); err != nil {
+				return err
+			}
+			failed = o.Conn.Exec(event)
+			return nil
+		})
+		return cmp.Or(failed, err, o.triggers(true))
+	}
+	err = run("SELECT 1")
+	if (errors.Is(err, sqlite3.ERROR) || errors.Is(err, sqlite3.MISMATCH)) && run("DROP TRIGGER main."+sqltext.Quote(trigger.Name)) == nil {
+		return err
+	}
+	return nil
+}
+
+// compareOrphans reports rows without a parent, for which an upgrade is refused.
+func (o *observation) compareOrphans() error {
+	orphans, err := o.findOrphans(o.post)
+	if o.orphaned = len(orphans) > o.orphans; !o.orphaned || err != nil {
+		return err
+	}
+	if o.m.Run != nil {
+		o.since = -1
+	}
+	o.report(o.since, "orphans", "leaves rows of %s whose row of %s does not exist, and an upgrade that does is refused; delete them, too", orphans[0][0], orphans[0][1]).Failure = true
+	return nil
+}

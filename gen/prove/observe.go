@@ -1,0 +1,262 @@
+package prove
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// An observation is a migration that runs on certain rows.
+type observation struct {
+	*trial
+	found    []Finding
+	was      state
+	post     []sqltext.Object
+	orphaned bool              // there are more orphans than before
+	since    int               // the statement that made them
+	passes   int               // the statement that succeeds if no trigger fires, or -1
+	tables   map[string]*table // by their names now, in lower case
+	gone     map[string]*table // that were dropped, by their names before
+}
+
+// A table is one that exists while the migration runs, whatever its name is.
+type table struct {
+	origin  string   // its name before the migration, in lower case, or ""
+	made    int      // the statement that made it, or -1
+	copied  int      // the last that inserted rows before others changed them, or -1
+	dropped int      // the statement, or -1
+	edited  bool     // rows were changed since they were inserted
+	rows    contents // when they were last inserted, or when it was dropped
+}
+
+// observe runs the migration on the database as it was before, with the rows, and returns
+// what it does. ok is false if no program could have written just these rows.
+func (t *trial) observe(rows []Row) (found []Finding, ok bool, err error) {
+	if !t.follows {
+		if ok, err := t.apply(rows); err != nil || !ok {
+			return nil, false, err
+		}
+	}
+	o := &observation{trial: t, tables: map[string]*table{}, gone: map[string]*table{}, passes: -1}
+	if err := o.note(); err != nil {
+		return nil, false, err
+	}
+	done, err := o.run()
+	if err == nil && done {
+		err = o.compare()
+	}
+	if !t.Conn.GetAutocommit() {
+		end := "ROLLBACK"
+		if t.follows && done {
+			end = "COMMIT"
+		}
+		err = errors.Join(err, t.Conn.Exec(end))
+	}
+	if o.orphaned && !t.tracks && !t.follows && err == nil {
+		t.tracks = true
+		return t.observe(rows)
+	}
+	slices.SortStableFunc(o.found, func(a, b Finding) int { return cmp.Or(a.Statement-b.Statement, strings.Compare(a.key, b.key)) })
+	return o.found, true, err
+}
+
+// report adds a finding. What follows the key tells it from others.
+func (o *observation) report(statement int, key, format string, args ...any) *Finding {
+	f := Finding{Statement: statement, Fact: fmt.Sprintf(format, args...), key: fmt.Sprint(statement, " ", key)}
+	o.found = append(o.found, f)
+	return &o.found[len(o.found)-1]
+}
+
+// run runs the migration. It returns false if that fails, which it reports.
+func (o *observation) run() (done bool, err error) {
+	fail := func(statement int, err error) (bool, error) {
+		if o.ctx.Err() != nil {
+			return false, o.ctx.Err()
+		}
+		o.fails(statement, err)
+		return false, nil
+	}
+	if o.m.Run != nil {
+		if err := o.m.Run(); err != nil {
+			return fail(-1, err)
+		}
+		return true, nil
+	}
+	if !o.m.Alone {
+		if err := o.Conn.Exec("BEGIN"); err != nil {
+			return false, err
+		}
+	}
+	for i := range o.m.Statements {
+		s := &o.m.Statements[i]
+		if s.Skipped(!o.m.Alone) {
+			continue
+		}
+		after, err := o.look(i, s)
+		if err != nil {
+			return false, err
+		}
+		if err := o.Conn.Exec(s.SQL); err != nil {
+			return fail(i, err)
+		}
+		if err := after(); err != nil {
+			return false, err
+		}
+		if o.tracks {
+			objects, err := sqlite.Objects(o.ctx, o.DB)
+			if err != nil {
+				return false, err
+			}
+			orphans, err := o.findOrphans(objects)
+			if err != nil {
+				return false, err
+			}
+			if len(orphans) > o.orphans && !o.orphaned {
+				o.since = i
+			}
+			o.orphaned = len(orphans) > o.orphans
+		}
+	}
+	return true, nil
+}
+
+// fails reports that a statement fails on the rows.
+func (o *observation) fails(statement int, err error) {
+	sentence := sqlite.Sentence(err)
+	fact := "fails: " + sentence
+	if statement >= 0 && statement == o.passes {
+		fact = "a trigger stops it: " + sentence + "; drop the trigger before this statement and create it again after it"
+	}
+	f := o.report(statement, "fails "+sentence, "%s", fact)
+	f.Failure, f.stops = true, true
+}
+
+// look looks at a statement that is about to run, and returns what to do when it has.
+func (o *observation) look(i int, s *sqltext.Statement) (after func() error, err error) {
+	after = func() error { return nil }
+	if d, ok := s.Definition(); ok {
+		if err := o.lookAtNoEffect(i, s, d); err != nil || d.Kind != "table" || isTemporary(s) {
+			return after, err
+		}
+		name := sqltext.Fold(d.Name)
+		switch s.Keyword() {
+		case "create":
+			if o.tables[name] == nil {
+				o.tables[name] = &table{made: i, copied: -1, dropped: -1}
+				if _, _, as := strings.Cut(sqltext.Fold(s.SQL), "select"); as { // CREATE TABLE … AS SELECT
+					return func() error { return o.copied(i, name) }, nil
+				}
+			}
+		case "alter":
+			if d.NewName != "" {
+				o.tables[sqltext.Fold(d.NewName)] = o.tables[name]
+				delete(o.tables, name)
+			}
+		case "drop":
+			return after, o.drop(i, name)
+		}
+		return after, nil
+	}
+	switch s.Keyword() {
+	case "insert", "replace", "update", "delete", "with":
+		return o.lookAtWrite(i, s)
+	}
+	return after, nil
+}
+
+// drop notes what the table has that is about to be dropped.
+func (o *observation) drop(i int, name string) (err error) {
+	t := o.tables[name]
+	if t == nil {
+		return nil
+	}
+	if t.dropped = i; t.origin != "" {
+		if t.rows, err = o.contents(name); err == nil {
+			o.gone[t.origin] = t
+		}
+	}
+	delete(o.tables, name)
+	return err
+}
+
+// copied notes what was inserted into a table.
+func (o *observation) copied(i int, name string) (err error) {
+	if t := o.tables[name]; t != nil && t.made >= 0 && !(t.edited && t.copied >= 0) {
+		t.copied = i
+		t.rows, err = o.contents(name)
+	}
+	return err
+}
+
+// lookAtWrite looks at a statement that writes rows.
+func (o *observation) lookAtWrite(i int, s *sqltext.Statement) (after func() error, err error) {
+	inserts, others, err := o.targets(s.SQL)
+	if err != nil {
+		return nil, err
+	}
+	updated, err := o.lookAtUpdate(i, s, others)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		if err := updated(); err != nil {
+			return err
+		}
+		for _, name := range others {
+			if t := o.tables[name]; t != nil {
+				t.edited = true
+			}
+		}
+		for _, name := range inserts {
+			if err := o.copied(i, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
+// targets returns the tables that a statement itself inserts into, and those in which it
+// changes or deletes rows.
+func (o *observation) targets(sql string) (inserts, others []string, err error) {
+	err = o.Conn.SetAuthorizer(func(code sqlite3.AuthorizerActionCode, table, _, schema, trigger string) sqlite3.AuthorizerReturnCode {
+		if schema == "main" && trigger == "" {
+			switch code {
+			case sqlite3.AUTH_INSERT:
+				inserts = append(inserts, sqltext.Fold(table))
+			case sqlite3.AUTH_UPDATE, sqlite3.AUTH_DELETE:
+				others = append(others, sqltext.Fold(table))
+			}
+		}
+		return sqlite3.AUTH_OK
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	stmt, _, _ := o.Conn.Prepare(sql) // it is about to fail when it runs, too
+	return slices.Compact(inserts), slices.Compact(others), errors.Join(stmt.Close(), o.Conn.SetAuthorizer(nil))
+}
+
+// words returns the first names and keywords of a statement, in lower case.
+func words(s *sqltext.Statement, n int) (words []string) {
+	script := sqltext.Parse(s.SQL)
+	for i := range script.Tokens {
+		if len(words) == n {
+			break
+		}
+		words = append(words, script.Name(i))
+	}
+	return words
+}
+
+func isTemporary(s *sqltext.Statement) bool {
+	w := words(s, 2)
+	return len(w) > 1 && strings.HasPrefix(w[1], "temp")
+}

@@ -1,0 +1,383 @@
+// Package prove is not for programs and promises nothing: it may change in any release.
+//
+// It runs a migration on tables with rows, and finds where it fails and what it takes from
+// them without saying so. A migration has to be total: it succeeds on every database that
+// the schema before it allows, and keeps what it does not say that it drops.
+//
+// What it finds is true: it has seen it happen in a database with the rows that it shows and
+// no others. What it does not find may still be wrong.
+package prove
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/ext/serdes"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A Migration is what is tried.
+type Migration struct {
+	Script     *sqltext.Script
+	Statements []sqltext.Statement
+	Alone      bool         // it runs outside of a transaction
+	Run        func() error // runs it on the database if it is a program, which has no statements
+	Slow       bool         // it starts a process
+}
+
+// A Finding is what a migration does to rows.
+type Finding struct {
+	Statement int    // the index, or -1 in a program
+	Failure   bool   // it fails, which its author may assume that it does not
+	Always    bool   // it fails whatever the rows, for which there is no answer
+	Fact      string // what it does; what would be right
+	Rows      []Row  // that show it
+
+	key   string // the same for the same finding on other rows
+	stops bool   // nothing behind it has been seen
+	whose string // rows are lost, if that shows
+}
+
+// A Row is the statement that makes it, and its table.
+type Row struct{ Table, SQL string }
+
+// A Database is where migrations are tried. Its contents are replaced.
+type Database struct {
+	Conn *sqlite3.Conn
+	DB   sqlite.DB // the same connection
+	// Fill makes rows in these tables, and returns the statements that make them.
+	Fill func(ctx context.Context, tables []string) ([]Row, error)
+
+	names   map[string]map[string]bool // that occur in a text
+	follows bool                       // the database is as the migration before left it
+}
+
+// A trial is a migration, and the database as it was before it.
+type trial struct {
+	*Database
+	ctx      context.Context
+	m        *Migration
+	before   []byte            // as SQLite serializes it
+	objects  []sqltext.Object  // its schema
+	tables   []string          // those that the migration may have to do with
+	concerns map[string]bool   // the same and views, in lower case
+	held     map[string]string // what holds the rowids of a table
+	orphans  int               // that it has
+	follows  bool              // it goes on with the rows that the migration before left
+	tracks   bool              // it looks for orphans after each statement
+	tries    int               // that are left
+}
+
+// Find returns what the migration does wrong to a database that is as before, with rows.
+func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found []Finding, err error) {
+	// A try takes about as long as the migration takes in the replay.
+	t := &trial{Database: d, ctx: ctx, m: m, before: before, tries: 500}
+	d.follows = false
+	if err := serdes.Deserialize(d.Conn, "main", before); err != nil {
+		return nil, err
+	}
+	if m.Slow {
+		t.tries = 10
+	}
+	rows, err := t.fill()
+	if err != nil {
+		return nil, err
+	}
+	const failures = 12 // at most: what is behind one shows on rows that it does not fail on
+	for range failures {
+		seen, _, err := t.observe(rows)
+		if err != nil {
+			return nil, err
+		}
+		again := false
+		for _, f := range seen {
+			if slices.ContainsFunc(found, func(g Finding) bool { return g.key == f.key }) {
+				continue
+			}
+			if err := t.shrink(&f, rows); err != nil {
+				return nil, err
+			}
+			if f.stops && len(f.Rows) == 0 {
+				return found, nil // the replay fails, too
+			}
+			if f.stops {
+				if err := t.explain(&f, rows); err != nil {
+					return nil, err
+				}
+			}
+			f.Fact = strings.Replace(f.Fact, "loses rows", "loses rows"+f.whose, 1)
+			found = append(found, f)
+			if f.stops && m.Run == nil {
+				again = true
+				if rows, err = t.without(rows, f.Rows[len(f.Rows)-1]); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if !again {
+			break
+		}
+	}
+	return found, nil
+}
+
+// Suspect runs the migration after the one before, on the rows that this has left, and reports
+// whether there may be something to find. That costs no more than the migration.
+func (d *Database) Suspect(ctx context.Context, m *Migration, before func() ([]byte, error)) (bool, error) {
+	if !d.follows {
+		b, err := before()
+		if err == nil {
+			err = serdes.Deserialize(d.Conn, "main", b)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	t := &trial{Database: d, ctx: ctx, m: m, follows: true}
+	if _, err := t.fill(); err != nil {
+		return false, err
+	}
+	found, _, err := t.observe(nil)
+	d.follows = err == nil && len(found) == 0
+	return len(found) > 0, err
+}
+
+// fill makes the rows of the tables that the migration may have to do with.
+func (t *trial) fill() (rows []Row, err error) {
+	if t.objects, err = sqlite.Objects(t.ctx, t.DB); err != nil {
+		return nil, err
+	}
+	t.held = t.holders()
+	t.tables = t.concerned()
+	orphans, err := t.findOrphans(t.objects)
+	if t.orphans = len(orphans); err != nil {
+		return nil, err
+	}
+	tables := t.tables
+	if t.follows { // others were filled before
+		tables = slices.DeleteFunc(slices.Clone(tables), func(name string) bool {
+			some, err := t.query("SELECT 1 FROM " + sqltext.Quote(name) + " LIMIT 1")
+			return err != nil || len(some) > 0
+		})
+	}
+	if len(tables) == 0 {
+		return nil, nil
+	}
+	if rows, err = t.Fill(t.ctx, tables); err != nil || t.follows {
+		return rows, err
+	}
+	return t.gaps(rows)
+}
+
+// gaps deletes the first row of each table whose rowids others hold: where there is no gap, a
+// copy has the same rowids by chance.
+func (t *trial) gaps(rows []Row) ([]Row, error) {
+	for _, table := range t.tables {
+		name := sqltext.Plain(table)
+		if t.held[sqltext.Fold(table)] == "" {
+			continue
+		}
+		more := append(slices.Clone(rows), Row{table, fmt.Sprintf("DELETE FROM %s WHERE rowid = (SELECT min(rowid) FROM %s);", name, name)})
+		for _, o := range t.objects {
+			if isFTS5(o) && t.namesIn(o.SQL)[sqltext.Fold(table)] {
+				search := sqltext.Plain(o.Name)
+				more = append(more, Row{o.Name, fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild');", search, search)})
+			}
+		}
+		if ok, err := t.apply(more); err != nil {
+			return nil, err
+		} else if ok {
+			rows = more
+		}
+	}
+	return rows, nil
+}
+
+// concerned returns the tables whose rows may matter: those that the migration names, those
+// that these name and are named by. Nobody knows what a program names.
+func (t *trial) concerned() (tables []string) {
+	in := map[string]bool{}
+	named := t.namesIn(t.m.Script.Text)
+	for _, o := range t.objects {
+		if t.m.Run != nil || named[sqltext.Fold(o.Name)] || named["vacuum"] && t.held[sqltext.Fold(o.Name)] != "" {
+			in[sqltext.Fold(o.Table)] = true
+		}
+	}
+	for level := range 3 { // of views that name views
+		more := map[string]bool{}
+		for _, o := range t.objects {
+			names := t.namesIn(o.SQL)
+			for name := range names {
+				if in[name] && (level == 0 || o.Type == "view") {
+					more[sqltext.Fold(o.Table)] = true
+					if o.Type == "view" || o.Type == "trigger" {
+						maps.Copy(more, names)
+					}
+				}
+			}
+		}
+		maps.Copy(in, more)
+	}
+	for grown := -1; grown != len(in); {
+		grown = len(in)
+		for _, o := range t.objects {
+			if o.Type == "table" && in[sqltext.Fold(o.Name)] && (o.MayRefer() || sqlite.IsVirtual(o)) {
+				maps.Copy(in, t.namesIn(o.SQL))
+			}
+		}
+	}
+	t.concerns = in
+	for _, o := range t.objects {
+		if o.Type == "table" && in[sqltext.Fold(o.Name)] {
+			tables = append(tables, o.Name)
+		}
+	}
+	return tables
+}
+
+// namesIn returns all that may be names in SQL, in lower case.
+func (d *Database) namesIn(sql string) map[string]bool {
+	if names, ok := d.names[sql]; ok {
+		return names
+	}
+	names := map[string]bool{}
+	for script, i := sqltext.Parse(sql), 0; i < len(script.Tokens); i++ {
+		switch script.Tokens[i].Kind {
+		case sqltext.Word, sqltext.Quoted, sqltext.String:
+			names[script.Name(i)] = true
+		}
+	}
+	if d.names == nil {
+		d.names = map[string]map[string]bool{}
+	}
+	d.names[sql] = names
+	return names
+}
+
+// apply makes the database what it was before the migration, with the rows. ok is false if
+// no program could have written just these.
+func (t *trial) apply(rows []Row) (ok bool, err error) {
+	if err := cmp.Or(t.ctx.Err(), serdes.Deserialize(t.Conn, "main", t.before), t.triggers(false)); err != nil {
+		return false, err
+	}
+	ok = !slices.ContainsFunc(rows, func(row Row) bool { return t.Conn.Exec(row.SQL) != nil })
+	if err := t.triggers(true); err != nil || !ok {
+		return false, err
+	}
+	orphans, err := t.findOrphans(t.objects)
+	return len(orphans) == t.orphans, err
+}
+
+// triggers says whether triggers fire.
+//
+// https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigenabletrigger
+func (d *Database) triggers(on bool) error {
+	_, err := d.Conn.Config(sqlite3.DBCONFIG_ENABLE_TRIGGER, on)
+	return err
+}
+
+// findOrphans returns the table and the parent of each row without a parent.
+//
+// https://sqlite.org/pragma.html#pragma_foreign_key_check
+func (t *trial) findOrphans(objects []sqltext.Object) (orphans [][]string, err error) {
+	for _, o := range objects {
+		if o.MayRefer() && (t.concerns[sqltext.Fold(o.Name)] || !slices.Contains(t.objects, o)) {
+			// A foreign key that is itself wrong is reported without rows.
+			found, _ := t.query(`SELECT lower("table"), parent FROM pragma_foreign_key_check(?)`, o.Name)
+			orphans = append(orphans, found...)
+		}
+	}
+	return orphans, t.ctx.Err()
+}
+
+// shrink finds a smallest set of the rows that shows the finding. It leaves out tables and
+// then rows, the last first: those before may be their parents.
+func (t *trial) shrink(f *Finding, rows []Row) error {
+	f.Rows = rows
+	if shows, err := t.shows(f, nil); err != nil || shows {
+		return err
+	}
+	for _, table := range slices.Backward(t.tables) {
+		if _, err := t.shows(f, otherThan(f.Rows, table)); err != nil {
+			return err
+		}
+	}
+	for i := len(f.Rows) - 1; i >= 0; i-- {
+		if _, err := t.shows(f, slices.Delete(slices.Clone(f.Rows), i, i+1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shows reports whether fewer rows show the finding, which then has them.
+func (t *trial) shows(f *Finding, rows []Row) (bool, error) {
+	if t.tries--; t.tries < 0 || len(rows) == len(f.Rows) {
+		return false, nil
+	}
+	seen, ok, err := t.observe(rows)
+	i := slices.IndexFunc(seen, func(g Finding) bool { return g.key == f.key })
+	if err != nil || !ok || i < 0 {
+		return false, err
+	}
+	whose := f.whose
+	*f = seen[i]
+	f.Rows, f.whose = rows, whose
+	return true, nil
+}
+
+// without returns the rows without one of them, and without others that would then have no
+// parent.
+func (t *trial) without(rows []Row, row Row) ([]Row, error) {
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r == row })
+	orphaned := func(rows []Row) (int, map[string]bool, error) {
+		tables := map[string]bool{}
+		ok, err := t.apply(rows)
+		if err != nil || ok {
+			return 0, nil, err
+		}
+		orphans, err := t.findOrphans(t.objects)
+		for _, o := range orphans {
+			tables[o[0]] = true
+		}
+		return len(orphans) - t.orphans, tables, err
+	}
+	for {
+		n, tables, err := orphaned(rows)
+		if err != nil || n == 0 {
+			return rows, err
+		}
+		before := len(rows)
+		for i := len(rows) - 1; i >= 0 && n > 0; i-- {
+			fewer := slices.Delete(slices.Clone(rows), i, i+1)
+			if !tables[sqltext.Fold(rows[i].Table)] {
+				continue
+			}
+			if now, _, err := orphaned(fewer); err != nil {
+				return nil, err
+			} else if now < n {
+				rows, n = fewer, now
+			}
+		}
+		if len(rows) == before { // they have children of their own
+			for table := range tables {
+				rows = otherThan(rows, table)
+			}
+		}
+		if len(rows) == before {
+			return nil, nil
+		}
+	}
+}
+
+// otherThan returns the rows of other tables.
+func otherThan(rows []Row, table string) []Row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return sqltext.Equal(r.Table, table) })
+}

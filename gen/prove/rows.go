@@ -1,0 +1,293 @@
+package prove
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
+)
+
+// contents are the rows of a table.
+type contents struct {
+	columns []string
+	rows    []record
+}
+
+// A record is a row. A number is the same cell whatever its type is.
+type record struct {
+	rowid string // or ""
+	cells []string
+}
+
+const null = "\x00NULL"
+
+// contents reads a table.
+func (d *Database) contents(name string) (c contents, err error) {
+	from := " FROM main." + sqltext.Quote(name)
+	stmt, _, err := d.Conn.Prepare("SELECT _rowid_, *" + from)
+	if err != nil { // WITHOUT ROWID
+		stmt, _, err = d.Conn.Prepare("SELECT NULL, *" + from)
+	}
+	if err != nil {
+		return c, err
+	}
+	defer stmt.Close()
+	for i := 1; i < stmt.ColumnCount(); i++ {
+		c.columns = append(c.columns, sqltext.Fold(stmt.ColumnName(i)))
+	}
+	for stmt.Step() {
+		r := record{rowid: stmt.ColumnText(0)}
+		for i := 1; i < stmt.ColumnCount(); i++ {
+			r.cells = append(r.cells, cell(stmt, i))
+		}
+		c.rows = append(c.rows, r)
+	}
+	return c, stmt.Err()
+}
+
+func cell(stmt *sqlite3.Stmt, i int) string {
+	switch stmt.ColumnType(i) {
+	case sqlite3.NULL:
+		return null
+	case sqlite3.FLOAT:
+		return strconv.FormatFloat(stmt.ColumnFloat(i), 'g', -1, 64)
+	}
+	return string(stmt.ColumnRawText(i))
+}
+
+// column returns the index of a column, or -1.
+func (c *contents) column(name string) int { return slices.Index(c.columns, name) }
+
+// unique returns where each value is that is in one cell only: in the rows of a counterexample
+// nearly all are.
+func (c *contents) unique() map[string][2]int {
+	at, twice := map[string][2]int{}, map[string]bool{}
+	for i, r := range c.rows {
+		for j, v := range r.cells {
+			if _, ok := at[v]; ok || len(v) < 2 || v == null {
+				twice[v] = true
+			}
+			at[v] = [2]int{i, j}
+		}
+	}
+	maps.DeleteFunc(at, func(v string, _ [2]int) bool { return twice[v] })
+	return at
+}
+
+// match returns which rows of c are which of the rows that it was copied from: they have
+// the same values, in any columns but the one to ignore.
+func (c *contents) match(from *contents, ignore string) map[int]int {
+	unique := from.unique()
+	votes := map[[2]int]int{}
+	for i, r := range c.rows {
+		for j, v := range r.cells {
+			at, ok := unique[v]
+			if ok && c.columns[j] != ignore && from.columns[at[1]] != ignore {
+				votes[[2]int{at[0], i}]++
+			}
+		}
+	}
+	match := map[int]int{}
+	for pair, n := range votes {
+		best := true
+		for other, m := range votes {
+			best = best && (other == pair || other[0] != pair[0] && other[1] != pair[1] || m < n)
+		}
+		if best {
+			match[pair[0]] = pair[1]
+		}
+	}
+	return match
+}
+
+// compareRows reports what became of the rows of a table that another replaced.
+func (o *observation) compareRows(name string, old, now *table) error {
+	statement := now.copied
+	if statement < 0 {
+		statement = old.dropped
+	}
+	if n := len(old.rows.rows); len(now.rows.rows) < n {
+		f := o.report(statement, "loses "+name, "%s loses rows: %s before, %d after", name, wording.Count(n, "row"), len(now.rows.rows))
+		f.whose = o.whose(statement, old, now)
+	}
+	moved, err := o.compareColumns(name, statement, old, now)
+	if err != nil {
+		return err
+	}
+	id := o.idOf(o.objects, name)
+	if id == "" || id != o.idOf(o.post, name) || moved[id] {
+		return nil
+	}
+	was, is := old.rows.column(id), now.rows.column(id)
+	for from, to := range now.rows.match(&old.rows, id) {
+		if old.rows.rows[from].cells[was] != now.rows.rows[to].cells[is] {
+			o.report(statement, "ids "+name, "rows of %s have other ids afterwards; copy %s, too", name, id)
+			break
+		}
+	}
+	return nil
+}
+
+// compareColumns reports columns that were not copied, or from others. It returns them.
+func (o *observation) compareColumns(name string, statement int, old, now *table) (map[string]bool, error) {
+	match := now.rows.match(&old.rows, "")
+	unique := old.rows.unique()
+	defaults, err := o.defaults(name)
+	if err != nil {
+		return nil, err
+	}
+	moved := map[string]bool{}
+	var held, lost []string
+	for j, column := range now.rows.columns {
+		was := old.rows.column(column)
+		if was < 0 {
+			continue
+		}
+		from := map[string]int{} // the column that the values come from, or "" if they are its default
+		n := 0
+		for before, after := range match {
+			v := old.rows.rows[before].cells[was]
+			if _, ok := unique[v]; !ok {
+				continue
+			}
+			n++
+			is := now.rows.rows[after].cells[j]
+			at, ok := unique[is]
+			switch {
+			case ok && at[0] == before && at[1] != was:
+				from[old.rows.columns[at[1]]]++
+			case !o.selects(statement, column) && !slices.Contains(now.rows.rows[after].cells, v) && (is == null || defaults[column](is)):
+				from[""]++
+			}
+		}
+		for source, k := range from {
+			switch {
+			case k < n:
+			case source == "":
+				lost = append(lost, column)
+				moved[column] = true
+			default:
+				held = append(held, column+" holds what "+source+" held")
+				moved[column] = true
+			}
+		}
+	}
+	if len(held) > 0 {
+		advice := "name the columns in INSERT and in SELECT"
+		o.report(statement, "moved "+name, "in %s, %s; %s", name, strings.Join(held, ", "), advice)
+	}
+	if len(lost) > 0 {
+		o.report(statement, "not copied "+name, "%s loses what is in %s: it is not copied", name, strings.Join(lost, ", "))
+	}
+	return moved, nil
+}
+
+// selects reports whether the statement has something to do with what was in a column: it may
+// have made another value of it.
+func (o *observation) selects(statement int, column string) bool {
+	if statement < 0 {
+		return o.namesIn(o.m.Script.Text)[column]
+	}
+	_, results, _ := cutSelect(o.m.Statements[statement].SQL)
+	return results[column] || results["*"]
+}
+
+// cutSelect returns what a statement names before its first SELECT, in the results of that, and
+// behind WHERE or ON.
+func cutSelect(sql string) (into, results, where map[string]bool) {
+	parts := [4]map[string]bool{{}, {}, {}, {}}
+	part, depth, script := 0, 0, sqltext.Parse(sql)
+	for i := range script.Tokens {
+		switch name := script.Name(i); {
+		case name == "(":
+			depth++
+		case name == ")":
+			depth--
+		case name == "select" && part == 0:
+			part, depth = 1, 0
+		case name == "from" && part == 1 && depth <= 0:
+			part = 2
+		case (name == "where" || name == "on") && part == 2:
+			part = 3
+		default:
+			parts[part][name] = true
+		}
+	}
+	return parts[0], parts[1], parts[3]
+}
+
+// defaults returns, of each column of a table, whether a value can be its default.
+func (o *observation) defaults(name string) (map[string]func(string) bool, error) {
+	is := map[string]func(string) bool{}
+	rows, err := o.query("SELECT lower(name), dflt_value FROM pragma_table_xinfo(?)", name)
+	for _, row := range rows {
+		column, expr := row[0], row[1]
+		value, err := o.query("SELECT " + expr)
+		switch words := o.namesIn(expr); {
+		case expr == null || err != nil:
+			is[column] = func(string) bool { return false }
+		case strings.Contains(expr, "(") || words["current_timestamp"] || words["current_date"] || words["current_time"]: // of now, or random
+			is[column] = func(string) bool { return true }
+		default:
+			is[column] = func(v string) bool { return v == value[0][0] }
+		}
+	}
+	return is, err
+}
+
+// whose says what the rows have in common that are lost, if it is that a column is NULL.
+func (o *observation) whose(statement int, old, now *table) string {
+	if statement < 0 {
+		return ""
+	}
+	_, _, where := cutSelect(o.m.Statements[statement].SQL)
+	match := now.rows.match(&old.rows, "")
+	for j, column := range old.rows.columns {
+		same := len(match) > 0 && where[column]
+		for i, r := range old.rows.rows {
+			_, kept := match[i]
+			same = same && kept == (r.cells[j] != null)
+		}
+		if same {
+			return " whose " + column + " is NULL"
+		}
+	}
+	return ""
+}
+
+// idOf returns the column of a table that is its rowid, in lower case, or "".
+func (o *observation) idOf(objects []sqltext.Object, name string) string {
+	for _, obj := range objects {
+		if obj.Type == "table" && sqltext.Equal(obj.Name, name) {
+			return sqltext.Fold(sqltext.RowidAlias(obj))
+		}
+	}
+	return ""
+}
+
+// query returns all rows of a query.
+func (d *Database) query(query string, args ...string) (rows [][]string, err error) {
+	stmt, _, err := d.Conn.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	defer stmt.Close()
+	for i, arg := range args {
+		if err := stmt.BindText(i+1, arg); err != nil {
+			return nil, err
+		}
+	}
+	for stmt.Step() {
+		var row []string
+		for i := range stmt.ColumnCount() {
+			row = append(row, cell(stmt, i))
+		}
+		rows = append(rows, row)
+	}
+	return rows, stmt.Err()
+}

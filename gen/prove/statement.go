@@ -1,0 +1,210 @@
+package prove
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// lookAtNoEffect reports a statement that does nothing, or makes what never does.
+func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Definition) error {
+	w := words(s, 6)
+	conditional := slices.Contains(w, "exists") && slices.Contains(w, "if")
+	isTrigger := s.Keyword() == "create" && d.Kind == "trigger"
+	if isTemporary(s) || !conditional && !isTrigger {
+		return nil
+	}
+	objects, err := sqlite.Objects(o.ctx, o.DB)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(objects, func(obj sqltext.Object) bool { return obj.Type == d.Kind && sqltext.Equal(obj.Name, d.Name) })
+	switch {
+	case s.Keyword() == "drop" && at < 0:
+		if name := o.meant(d, objects); name != "" {
+			o.report(i, "nothing", "does nothing: there is no %s %s; did you mean %s?", d.Kind, d.Name, name)
+		}
+	case conditional && at >= 0 && s.Keyword() == "create":
+		want := sqltext.Object{Type: d.Kind, Name: objects[at].Name, Table: d.Table, SQL: strings.TrimSuffix(s.SQL, ";")}
+		wanted := append(slices.Delete(slices.Clone(objects), at, at+1), want)
+		if changed, _ := sqltext.Diff(wanted, objects); len(changed) > 0 {
+			o.report(i, "nothing", "does nothing: %s %s is there, and is another: %s", d.Kind, d.Name, strings.TrimPrefix(changed[0].Detail, d.Kind+" "+want.Name+": "))
+		}
+	case isTrigger:
+		columns, err := o.query("SELECT lower(name) FROM pragma_table_xinfo(?)", d.Table)
+		for _, c := range sqltext.TriggerColumns(s.SQL) {
+			if err == nil && !slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], c) }) {
+				o.report(i, "never "+c, "never fires for UPDATE OF %s: %s has no such column", c, d.Table)
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+// meant returns the object that DROP … IF EXISTS may have been meant for, if the migration has
+// nothing else to do with that name.
+func (o *observation) meant(d sqltext.Definition, objects []sqltext.Object) string {
+	named := 0
+	for _, s := range o.m.Statements {
+		if s.Defines(d.Name) {
+			named++
+		}
+	}
+	for _, obj := range objects {
+		if obj.Type == d.Kind && named == 1 && similar(sqltext.Fold(obj.Name), sqltext.Fold(d.Name)) {
+			return obj.Name
+		}
+	}
+	return ""
+}
+
+// similar reports whether the names differ by one letter, two that are swapped, or an ending.
+func similar(a, b string) bool {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	same := 0
+	for same < len(b) && a[same] == b[same] {
+		same++
+	}
+	const short = 3
+	if len(b) < short || a == b {
+		return false
+	}
+	rest, restOfB := a[same:], b[same:]
+	swapped := len(rest) > 1 && len(restOfB) > 1 && rest[0] == restOfB[1] && rest[1] == restOfB[0] && rest[2:] == restOfB[2:]
+	return swapped || restOfB == "" && len(rest) <= 2 || rest[1:] == restOfB || restOfB != "" && rest[1:] == restOfB[1:]
+}
+
+// lookAtUpdate looks at an UPDATE that is about to run.
+func (o *observation) lookAtUpdate(i int, s *sqltext.Statement, targets []string) (after func() error, err error) {
+	after = func() error { return nil }
+	if s.Keyword() != "update" || len(targets) == 0 {
+		return after, nil
+	}
+	table := targets[0]
+	columns, err := o.query("SELECT lower(name) FROM pragma_table_xinfo(?)", table)
+	if err != nil {
+		return nil, err
+	}
+	for column, text := range literals(s) {
+		if slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], text) }) {
+			o.report(i, "literal "+column, "sets %s of every row to the text '%s', which is also the name of a column; for the column, leave out the quotes", column, text)
+		}
+	}
+	if o.m.Run != nil || o.was.rows == nil {
+		return after, nil
+	}
+	return o.lookAtTriggers(i, s, table)
+}
+
+// literals returns the columns that an UPDATE of all rows sets to a text.
+func literals(s *sqltext.Statement) map[string]string {
+	script := sqltext.Parse(s.SQL)
+	set := map[string]string{}
+	for i := range script.Tokens {
+		switch before, after := script.Name(i-3), script.Name(i+1); {
+		case script.Tokens[i].Kind == sqltext.Word && script.Name(i) == "where":
+			return nil
+		case script.Tokens[i].Kind != sqltext.String || script.Name(i-1) != "=":
+		case (before == "set" || before == ",") && (after == "" || after == ";" || after == ","):
+			set[sqltext.Unquote(script.Token(i-2))] = sqltext.Unquote(script.Token(i))
+		}
+	}
+	return set
+}
+
+// lookAtTriggers runs the statement without triggers first, and compares what is different
+// with them. What triggers derive from the rows is for them to do.
+func (o *observation) lookAtTriggers(i int, s *sqltext.Statement, target string) (after func() error, err error) {
+	after = func() error { return nil }
+	var triggers []sqltext.Object
+	now, err := sqlite.Objects(o.ctx, o.DB)
+	for _, obj := range now {
+		if obj.Type == "trigger" && sqltext.Equal(obj.Table, target) {
+			triggers = append(triggers, obj)
+		}
+	}
+	if err != nil || len(triggers) == 0 {
+		return after, err
+	}
+	before, err := o.all(now)
+	if err != nil {
+		return nil, err
+	}
+	var without map[string]contents
+	err = o.rolledBack(func() error {
+		if err := o.triggers(false); err != nil {
+			return err
+		}
+		failed := o.Conn.Exec(s.SQL)
+		if err := o.triggers(true); err != nil || failed != nil {
+			return err
+		}
+		o.passes = i
+		without, err = o.all(now)
+		return err
+	})
+	if err != nil || without == nil {
+		return after, err
+	}
+	return func() error {
+		with, err := o.all(now)
+		for name, rows := range with {
+			for _, trigger := range triggers {
+				names := o.namesIn(trigger.SQL)
+				switch columns := overwritten(before[name], without[name], rows); {
+				case name == target && len(columns) > 0 && readsClock(names):
+					o.report(i, "trigger "+name, "trigger %s fires and overwrites %s of all rows; drop it before this statement and create it again after it", trigger.Name, strings.Join(columns, ", "))
+				case name != target && names[name] && len(without[name].rows) < len(rows.rows) && len(without[name].rows) == len(before[name].rows):
+					o.report(i, "trigger "+name, "trigger %s fires and adds rows to %s; drop it before this statement and create it again after it", trigger.Name, name)
+				}
+			}
+		}
+		return err
+	}, nil
+}
+
+// all returns the rows of all ordinary tables that the migration may have to do with.
+func (o *observation) all(objects []sqltext.Object) (map[string]contents, error) {
+	all := map[string]contents{}
+	for _, obj := range objects {
+		if name := sqltext.Fold(obj.Name); obj.Type == "table" && !sqlite.IsVirtual(obj) && o.concerns[name] {
+			c, err := o.contents(name)
+			if err != nil {
+				return nil, err
+			}
+			all[name] = c
+		}
+	}
+	return all, nil
+}
+
+// overwritten returns the columns that triggers alone have changed.
+func overwritten(before, without, with contents) (columns []string) {
+	if len(before.rows) != len(without.rows) || len(without.rows) != len(with.rows) {
+		return nil
+	}
+	for j, column := range with.columns {
+		alone, changed := true, false
+		for i := range with.rows {
+			alone = alone && before.rows[i].cells[j] == without.rows[i].cells[j]
+			changed = changed || without.rows[i].cells[j] != with.rows[i].cells[j]
+		}
+		if alone && changed {
+			columns = append(columns, column)
+		}
+	}
+	return columns
+}
+
+// readsClock reports whether the names are of SQL that asks what time it is.
+//
+// https://sqlite.org/lang_datefunc.html
+func readsClock(names map[string]bool) bool {
+	return slices.ContainsFunc([]string{"current_timestamp", "current_date", "current_time", "datetime", "date", "time", "strftime", "unixepoch", "julianday"},
+		func(name string) bool { return names[name] })
+}
