@@ -273,6 +273,9 @@ func (o *observation) compareRowids() error {
 func (t *trial) holders() map[string]string {
 	all := map[string]string{}
 	for _, o := range t.objects {
+		if o.Type != "view" && !sqlite.IsVirtual(o) {
+			continue
+		}
 		names := t.namesIn(o.SQL)
 		if isFTS5(o) && names["content"] || o.Type == "view" && (names["rowid"] || names["oid"] || names["_rowid_"]) {
 			for name := range names {

@@ -39,7 +39,9 @@ type table struct {
 // observe runs the migration on the database as it was before, with the rows, and returns
 // what it does. ok is false if no program could have written just these rows.
 func (t *trial) observe(rows []Row) (found []Finding, ok bool, err error) {
-	if !t.follows {
+	if t.applied {
+		t.applied = false
+	} else if !t.follows {
 		if ok, err := t.apply(rows); err != nil || !ok {
 			return nil, false, err
 		}

@@ -71,6 +71,7 @@ type trial struct {
 	held     map[string]string // what holds the rowids of a table
 	orphans  int               // that it has
 	follows  bool              // it goes on with the rows that the migration before left
+	applied  bool              // it is what it was before with all the rows
 	tracks   bool              // it looks for orphans after each statement
 	tries    int               // that are left
 }
@@ -173,6 +174,7 @@ func (t *trial) fill() (rows []Row, err error) {
 	if rows, err = t.Fill(t.ctx, tables); err != nil || t.follows {
 		return rows, err
 	}
+	t.applied = true
 	return t.gaps(rows)
 }
 
@@ -213,6 +215,9 @@ func (t *trial) concerned() (tables []string) {
 	for level := range 3 { // of views that name views
 		more := map[string]bool{}
 		for _, o := range t.objects {
+			if o.Type == "index" || o.Type == "table" && !o.MayRefer() && !sqlite.IsVirtual(o) {
+				continue
+			}
 			names := t.namesIn(o.SQL)
 			for name := range names {
 				if in[name] && (level == 0 || o.Type == "view") {
@@ -264,6 +269,7 @@ func (d *Database) namesIn(sql string) map[string]bool {
 // apply makes the database what it was before the migration, with the rows. ok is false if
 // no program could have written just these.
 func (t *trial) apply(rows []Row) (ok bool, err error) {
+	t.applied = false
 	if err := cmp.Or(t.ctx.Err(), serdes.Deserialize(t.Conn, "main", t.before), t.triggers(false)); err != nil {
 		return false, err
 	}

@@ -39,6 +39,14 @@ func open(t testing.TB, schema string, enforced bool) *sql.Conn {
 	return conn
 }
 
+// A row of NULLs refers to a parent by a column that is NOT NULL.
+func TestRowsReferToParents(t *testing.T) {
+	conn := open(t, "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER NOT NULL REFERENCES a (id), c TEXT)", false)
+	if filling := fill(t, conn, rows.Options{Tables: []string{"b"}}); len(filling.Empty) > 0 {
+		t.Error(filling.Empty)
+	}
+}
+
 func mustExec(t testing.TB, conn *sql.Conn, query string) {
 	t.Helper()
 	if _, err := conn.ExecContext(t.Context(), query); err != nil {

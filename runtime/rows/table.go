@@ -95,7 +95,7 @@ func (f *filler) read(t *table) error {
 	if t.module == "" {
 		t.parts = partsOf(t.SQL)
 	}
-	listed, err := f.query("SELECT strict, wr FROM pragma_table_list WHERE schema = 'main' AND name = " + literal(t.name))
+	listed, err := f.query("SELECT strict, wr FROM pragma_table_list(" + literal(t.name) + ") WHERE schema = 'main'")
 	if err != nil {
 		return err
 	}
