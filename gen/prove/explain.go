@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,18 +30,18 @@ func (t *trial) explain(f *Finding, all []Row) error {
 	if of == 1 {
 		which = fmt.Sprintf("on a row of %s such as this", table)
 	}
-	columns, err := t.columnsIn(sentence, table)
-	if err != nil {
-		return err
+	c := f.cells
+	if c.columns == nil { // it is about a copy
+		if _, err := t.apply(f.Rows); err != nil {
+			return err
+		}
+		c = t.cellsIn(sentence, table)
 	}
-	names := wording.List(len(columns), " and ", func(i int) string { return columns[i] })
-	same, nulls, err := t.compareCells(f.Rows, table, columns)
+	names := wording.List(len(c.columns), " and ", func(i int) string { return c.columns[i] })
 	switch {
-	case err != nil:
-		return err
-	case strings.HasPrefix(sentence, "UNIQUE") && same && of == 2:
+	case strings.HasPrefix(sentence, "UNIQUE") && c.same && of == 2:
 		which = fmt.Sprintf("if two rows of %s have the same %s", table, names)
-	case strings.HasPrefix(sentence, "NOT NULL") && nulls && of == 1:
+	case strings.HasPrefix(sentence, "NOT NULL") && c.null && of == 1:
 		which = fmt.Sprintf("if %s of a row of %s is NULL", names, table)
 	}
 	f.Fact = "fails " + which + ": " + sentence
@@ -92,34 +93,30 @@ func (t *trial) failsOnAny(f *Finding, all []Row, table string) (bool, error) {
 	return tried > 0, nil
 }
 
-// columnsIn returns the columns that SQLite names in a sentence such as "UNIQUE constraint
-// failed: t.a, t.b", if the table has all of them: t may be another, into which it was copied.
-func (t *trial) columnsIn(sentence, table string) (columns []string, err error) {
-	_, list, _ := strings.Cut(sentence, "failed: ")
-	found, err := t.query("SELECT lower(name) FROM pragma_table_xinfo(?)", table)
-	for _, name := range strings.Split(list, ", ") {
-		_, column, _ := strings.Cut(name, ".")
-		if !slices.ContainsFunc(found, func(row []string) bool { return row[0] == sqltext.Fold(column) }) {
-			return nil, err
-		}
-		columns = append(columns, column)
-	}
-	return columns, err
+// cells are the columns that SQLite names in a sentence such as "UNIQUE constraint failed: t.a,
+// t.b", and what all rows of a table have in them. There are none if it has no rows, or not
+// these columns.
+type cells struct {
+	columns []string
+	same    bool // in all rows
+	null    bool
 }
 
-// compareCells reports whether the rows of the table have the same values in the columns, and
-// whether these are NULL.
-func (t *trial) compareCells(rows []Row, table string, columns []string) (same, nulls bool, err error) {
-	if _, err := t.apply(rows); err != nil || len(columns) == 0 {
-		return false, false, err
-	}
-	c, err := t.contents(table)
-	same, nulls = true, true
-	for _, column := range columns {
-		for _, r := range c.rows {
-			v := r.cells[c.column(sqltext.Fold(column))]
-			same, nulls = same && v == c.rows[0].cells[c.column(sqltext.Fold(column))], nulls && v == null
+// cellsIn looks at the table, or if that is "" at the one in the sentence.
+func (d *Database) cellsIn(sentence, table string) cells {
+	c := cells{same: true, null: true}
+	_, list, _ := strings.Cut(sentence, "failed: ")
+	for _, name := range strings.Split(list, ", ") {
+		of, column, _ := strings.Cut(name, ".")
+		found, err := d.contents(cmp.Or(table, of))
+		at := found.column(sqltext.Fold(column))
+		if err != nil || at < 0 || len(found.rows) == 0 {
+			return cells{}
+		}
+		c.columns = append(c.columns, column)
+		for _, r := range found.rows {
+			c.same, c.null = c.same && r.cells[at] == found.rows[0].cells[at], c.null && r.cells[at] == null
 		}
 	}
-	return same, nulls, err
+	return c
 }

@@ -138,6 +138,7 @@ func (o *observation) fails(statement int, err error) {
 	}
 	f := o.report(statement, "fails "+sentence, "%s", fact)
 	f.Failure, f.stops = true, true
+	f.cells = o.cellsIn(sentence, "")
 }
 
 // look looks at a statement that is about to run, and returns what to do when it has.

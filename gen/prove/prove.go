@@ -43,6 +43,7 @@ type Finding struct {
 	key   string // the same for the same finding on other rows
 	stops bool   // nothing behind it has been seen
 	whose string // rows are lost, if that shows
+	cells cells  // that it fails on
 }
 
 // A Row is the statement that makes it, and its table.

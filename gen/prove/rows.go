@@ -69,7 +69,7 @@ func (c *contents) unique() map[string][2]int {
 	at, twice := map[string][2]int{}, map[string]bool{}
 	for i, r := range c.rows {
 		for j, v := range r.cells {
-			if _, ok := at[v]; ok || len(v) < 2 || v == null {
+			if _, ok := at[v]; ok || v == "" || v == "0" || v == "1" || v == null {
 				twice[v] = true
 			}
 			at[v] = [2]int{i, j}
@@ -247,11 +247,15 @@ func (o *observation) whose(statement int, old, now *table) string {
 	}
 	_, _, where := cutSelect(o.m.Statements[statement].SQL)
 	match := now.rows.match(&old.rows, "")
+	known := map[int]bool{} // the rows that would be found again
+	for _, at := range old.rows.unique() {
+		known[at[0]] = true
+	}
 	for j, column := range old.rows.columns {
 		same := len(match) > 0 && where[column]
 		for i, r := range old.rows.rows {
 			_, kept := match[i]
-			same = same && kept == (r.cells[j] != null)
+			same = same && (!known[i] || kept == (r.cells[j] != null))
 		}
 		if same {
 			return " whose " + column + " is NULL"
