@@ -193,13 +193,13 @@ func (o *observation) selects(statement int, column string) bool {
 	if statement < 0 {
 		return o.namesIn(o.m.Script.Text)[column]
 	}
-	_, results, _ := cutSelect(o.m.Statements[statement].SQL)
-	return results[column] || results["*"]
+	results, from, _ := cutSelect(o.m.Statements[statement].SQL)
+	return results[column] || results["*"] || from[column]
 }
 
-// cutSelect returns what a statement names before its first SELECT, in the results of that, and
+// cutSelect returns what the first SELECT of a statement names in its results, behind FROM, and
 // behind WHERE or ON.
-func cutSelect(sql string) (into, results, where map[string]bool) {
+func cutSelect(sql string) (results, from, where map[string]bool) {
 	parts := [4]map[string]bool{{}, {}, {}, {}}
 	part, depth, script := 0, 0, sqltext.Parse(sql)
 	for i := range script.Tokens {
@@ -212,13 +212,13 @@ func cutSelect(sql string) (into, results, where map[string]bool) {
 			part, depth = 1, 0
 		case name == "from" && part == 1 && depth <= 0:
 			part = 2
-		case (name == "where" || name == "on") && part == 2:
+		case (name == "where" || name == "on") && part == 2 && depth <= 0:
 			part = 3
 		default:
 			parts[part][name] = true
 		}
 	}
-	return parts[0], parts[1], parts[3]
+	return parts[1], parts[2], parts[3]
 }
 
 // defaults returns, of each column of a table, whether a value can be its default.
