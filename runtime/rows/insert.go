@@ -62,7 +62,7 @@ type row struct {
 	values []string // as SQL
 	chosen []int    // the candidates of the values
 	pinned []bool
-	picks  map[*key]int // of the rows that it could refer to; -1 is none
+	picks  map[*key]int // of the rows that it could refer to; ^n is none, or n if it has to be one
 	refers string       // the parent of a foreign key that fits none of them, or ""
 }
 
@@ -146,7 +146,7 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 			return nil, err
 		}
 		if r.picks[k] = t.made; v == nulls {
-			r.picks[k] = -1
+			r.picks[k] = ^t.made // that one if it has to be one
 		}
 	}
 	if v <= nulls { // others have those of the first row
@@ -268,7 +268,7 @@ func (f *filler) referTo(r *row, k *key, given []bool) bool {
 	case none:
 		return true
 	case len(fits) > 0 && (r.picks[k] >= 0 || free < 0):
-		tuple = fits[max(0, r.picks[k])%len(fits)]
+		tuple = fits[max(^r.picks[k], r.picks[k])%len(fits)]
 	case free >= 0:
 		for _, i := range at {
 			if !given[i] && r.columns[i].nullable {
