@@ -41,27 +41,8 @@ func TestGenerate(t *testing.T) {
 			}
 			parent := filepath.Join(module, strings.ReplaceAll(name, "-", "_"))
 			opts, recorded := goldenOptions(t, archive)
-			var inputs, later []txtar.File
-			want := map[string]string{}
-			for _, f := range archive.Files {
-				if kind, ok := strings.CutPrefix(f.Name, "want/"); ok {
-					want[kind] = string(f.Data)
-					continue
-				}
-				inputs = append(inputs, f)
-				if v, err := filename.Parse(filepath.Base(f.Name)); err == nil && v.Version > recorded && recorded > 0 {
-					later = append(later, f)
-					continue
-				}
-				writeFile(t, filepath.Join(parent, f.Name), string(f.Data))
-			}
 			dir := filepath.Join(parent, "migrations")
-			if recorded > 0 {
-				commit(t, dir, opts)
-			}
-			for _, f := range later {
-				writeFile(t, filepath.Join(parent, f.Name), string(f.Data))
-			}
+			inputs, want := writeArchive(t, parent, archive, opts, recorded)
 			for _, interpreter := range []string{"python3", "sh"} {
 				if _, err := exec.LookPath(interpreter); err != nil && strings.HasPrefix(name, "script") {
 					t.Skip(err)
@@ -139,6 +120,33 @@ func goldenOptions(t *testing.T, archive *txtar.Archive) (opts Options, recorded
 		}
 	}
 	return opts, recorded
+}
+
+// writeArchive writes the files of an archive below parent, but for those that are wanted, which it
+// returns by their kind. It commits what is generated from the migrations that are recorded
+// before it writes the others.
+func writeArchive(t *testing.T, parent string, archive *txtar.Archive, opts Options, recorded lockstep.Version) (inputs []txtar.File, want map[string]string) {
+	want = map[string]string{}
+	var later []txtar.File
+	for _, f := range archive.Files {
+		if kind, ok := strings.CutPrefix(f.Name, "want/"); ok {
+			want[kind] = string(f.Data)
+			continue
+		}
+		inputs = append(inputs, f)
+		if v, err := filename.Parse(filepath.Base(f.Name)); err == nil && v.Version > recorded && recorded > 0 {
+			later = append(later, f)
+		} else {
+			writeFile(t, filepath.Join(parent, f.Name), string(f.Data))
+		}
+	}
+	if recorded > 0 {
+		commit(t, filepath.Join(parent, "migrations"), opts)
+	}
+	for _, f := range later {
+		writeFile(t, filepath.Join(parent, f.Name), string(f.Data))
+	}
+	return inputs, want
 }
 
 func commit(t *testing.T, dir string, opts Options) {
