@@ -82,14 +82,16 @@ func openFolder(file string) (*os.Root, error) {
 	return root, nil
 }
 
-// HasCopies reports whether there are folders of MakeFolder for the database in file.
+// HasCopies reports whether there are folders of MakeFolder for the database in file, or what
+// a loss of power left of them: nothing but the folder that they were in.
 func HasCopies(file string) bool {
 	root, err := openFolder(file)
 	if err != nil {
 		return false
 	}
 	defer root.Close()
-	return len(copies(root, file)) > 0
+	entries, err := fs.ReadDir(root.FS(), ".")
+	return err == nil && len(entries) == 0 || len(copies(root, file)) > 0
 }
 
 // copies returns the names of the folders of MakeFolder, which have a number for a name and

@@ -90,6 +90,23 @@ func TestLeftovers(t *testing.T) {
 	})
 }
 
+func TestFolderOfLeftovers(t *testing.T) {
+	t.Run("IsRemovedThoughALossOfPowerHasEmptiedIt", func(t *testing.T) {
+		path := shopAt(t, 6, "wal")
+		if err := os.Mkdir(path+".lockstep", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		db := connect(t, path)
+		if err := lockstep.Migrate(t.Context(), db, schema(t, shop, 6)); err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+		if got := beside(t, path); got != "data.db" {
+			t.Errorf("beside the database is %s", got)
+		}
+	})
+}
+
 // TestProofFullDisk has a file grow too large, sooner and later: in a process of its own, because
 // the limit is also that of the file in which go test has the process note what it reads.
 func TestProofFullDisk(t *testing.T) {
