@@ -260,7 +260,7 @@ func TestFillIsBounded(t *testing.T) {
 // FuzzFill makes a schema of bytes, each a choice.
 func FuzzFill(f *testing.F) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
+	for range 10 {
 		choices := make([]byte, 200)
 		for i := range choices {
 			choices[i] = byte(random.Uint32())
