@@ -29,21 +29,24 @@ const namedRows = 5
 //
 // https://sqlite.org/pragma.html#pragma_foreign_key_check
 func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object, after *sqltext.Effects) (found []Orphans, err error) {
-	children := slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool { return !o.MayRefer() })
-	if len(children) == 0 || after != nil && after.None() {
+	children := slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool {
+		return !o.MayRefer() || after != nil && !after.Reaches(&o)
+	})
+	if len(children) == 0 {
 		return nil, nil
 	}
 	var keys []*foreignKey
+	each := children
 	if after == nil {
 		if found, err = check(ctx, db, "", ""); !isMismatch(err) {
-			children = nil
+			each = nil
 		} else { // One foreign key that is itself wrong hides all others from the check.
 			err = nil
 		}
 	} else {
-		keys, err = foreignKeys(ctx, db)
+		keys, err = foreignKeys(ctx, db, children)
 	}
-	for _, child := range children {
+	for _, child := range each {
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +68,7 @@ func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object, after *sq
 		return found, err
 	}
 	if after == nil {
-		keys, _ = foreignKeys(ctx, db)
+		keys, _ = foreignKeys(ctx, db, children)
 	}
 	for i := range found {
 		o := &found[i]

@@ -40,7 +40,7 @@ func NewOrphanSet(ctx context.Context, db DB, objects []sqltext.Object, before *
 	if err != nil || len(found) == 0 {
 		return s, err
 	}
-	keys, err := foreignKeys(ctx, db)
+	keys, err := foreignKeys(ctx, db, nil)
 	for _, k := range keys {
 		place := k.place()
 		s.keys[place] = true
@@ -67,7 +67,7 @@ func (k *foreignKey) row(row, exact string) uint64 {
 // are. Where there was no such foreign key, because something was renamed or its table was
 // made anew, a row that has gone from another such place is the same if its values are.
 func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Orphans, old []int, err error) {
-	keys, err := foreignKeys(ctx, db)
+	keys, err := foreignKeys(ctx, db, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -131,14 +131,22 @@ type foreignKey struct {
 	to            []sql.NullString
 }
 
-// foreignKeys returns all foreign keys of the database.
-func foreignKeys(ctx context.Context, db DB) (keys []*foreignKey, err error) {
+// foreignKeys returns the foreign keys of the tables, or all that the database has.
+func foreignKeys(ctx context.Context, db DB, of []sqltext.Object) (keys []*foreignKey, err error) {
 	// REFERENCES parent without columns means its primary key.
-	const q = `SELECT m.name, m.rootpage, f.id, f."table", f."from",
+	q := `SELECT m.name, m.rootpage, f.id, f."table", f."from",
 	coalesce(f."to", (SELECT name FROM pragma_table_info(f."table") WHERE pk = f.seq + 1)),
 	NOT EXISTS (SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND lower(name) = lower(f."table"))
 FROM main.sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f
-WHERE m.type = 'table' AND m.rootpage > 0 ORDER BY m.rowid, f.id, f.seq`
+WHERE m.type = 'table' AND m.rootpage > 0`
+	if of != nil {
+		var names []string
+		for _, o := range of {
+			names = append(names, literal(o.Name))
+		}
+		q += " AND m.name IN (" + strings.Join(names, ", ") + ")"
+	}
+	q += " ORDER BY m.rowid, f.id, f.seq"
 	err = Each(ctx, db, q, func(scan Scan) error {
 		k := &foreignKey{}
 		var from string

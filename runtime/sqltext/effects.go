@@ -14,7 +14,6 @@ type Effects struct {
 	of      map[string]*effect // by each name that a table has had
 	written map[string]bool    // writes whose triggers were followed
 	legacy  bool               // RENAME leaves the names in foreign keys as they are
-	some    bool               // there are any
 	any     bool               // everything
 }
 
@@ -58,9 +57,6 @@ func (e *Effects) Anything() { e.any = true }
 // Suspect adds that rows of the table may refer to none.
 func (e *Effects) Suspect(table string) { e.add(table, adds) }
 
-// None reports whether the foreign keys are what they were.
-func (e *Effects) None() bool { return !e.some && !e.any }
-
 // Rows reports whether rows of the child may have lost their parent, or new ones have none.
 func (e *Effects) Rows(child, parent string) bool {
 	return e.any || e.on(child)&adds != 0 || e.on(parent)&removes != 0
@@ -70,6 +66,18 @@ func (e *Effects) Rows(child, parent string) bool {
 // needs, may be another.
 func (e *Effects) Keys(child, parent string) bool {
 	return e.any || (e.on(child)|e.on(parent))&redefines != 0
+}
+
+// Reaches reports whether [Effects.Rows] or [Effects.Keys] may be true for a foreign key of
+// the table: it has an effect, or mentions a table that has.
+func (e *Effects) Reaches(o *Object) bool {
+	sql := Fold(o.SQL)
+	for name, f := range e.of {
+		if *f != 0 && (strings.Contains(sql, name) || strings.ContainsAny(name, "\"'`]")) {
+			return true
+		}
+	}
+	return e.any || e.on(o.Name) != 0
 }
 
 // on returns the effect on a table.
@@ -96,7 +104,6 @@ func (e *Effects) add(table string, f effect) {
 	*e.at(table) |= f
 	own, virtual := e.virtual[Fold(table)]
 	e.any = e.any || virtual && !own
-	e.some = true
 }
 
 // Add adds the effects of a statement, which runs after those before.
@@ -245,6 +252,12 @@ func (e *Effects) write(s *Script, first, end int, inherited effect) {
 
 // writeTo adds the effect on a table or view, and those of the triggers that it fires.
 func (e *Effects) writeTo(table string, f effect) {
+	// With another object there may be another trigger.
+	w := fmt.Sprint(f, len(e.objects), Fold(table))
+	if e.written[w] {
+		return
+	}
+	e.written[w] = true
 	var triggers []Object
 	for _, o := range e.objects {
 		switch {
@@ -258,12 +271,6 @@ func (e *Effects) writeTo(table string, f effect) {
 	if f&replaces != 0 {
 		f |= removes
 	}
-	// Another object may be another trigger.
-	w := fmt.Sprint(f, len(e.objects), Fold(table))
-	if e.written[w] {
-		return
-	}
-	e.written[w] = true
 	e.add(table, f)
 	for _, o := range triggers {
 		s := Parse(o.SQL)
