@@ -149,7 +149,7 @@ func writeArchive(t *testing.T, parent string, archive *txtar.Archive, opts Opti
 	return inputs, want
 }
 
-func commit(t *testing.T, dir string, opts Options) {
+func commit(t testing.TB, dir string, opts Options) {
 	t.Helper()
 	result, err := Generate(t.Context(), dir, opts)
 	if err == nil {
