@@ -189,6 +189,8 @@ func TestFill(t *testing.T) {
 		{"WritesDatesIntoDates", "CREATE TABLE t (day DATE, created_at TEXT NOT NULL, updatedAt INTEGER, is_new INTEGER, d DATETIME NOT NULL)",
 			rows.Options{}, "SELECT day IS date(day), created_at = datetime(created_at), updatedAt BETWEEN 1700000000 AND 1800000000, is_new IN (0, 1), d = datetime(d) FROM t LIMIT 2",
 			[]string{"1|1|1|1|1", "1|1|1|1|1"}},
+		{"WritesNoDatesIntoWhatOnlyEndsLikeThem", "CREATE TABLE t (description TEXT NOT NULL, version TEXT NOT NULL, format TEXT NOT NULL, locatedAt TEXT NOT NULL)",
+			rows.Options{}, "SELECT * FROM t LIMIT 1", []string{"description 1|version 2|format 3|2024-01-05 12:04:00"}},
 		{"FillsWhatWasAskedForAndWhatItNeeds", `CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a INTEGER NOT NULL REFERENCES a, x TEXT); CREATE TABLE c (b INTEGER);
 			CREATE VIRTUAL TABLE f USING fts5 (x, content=b)`,
 			rows.Options{Tables: []string{"B"}}, "SELECT (SELECT count(*) > 3 FROM a), (SELECT count(*) > 3 FROM b), (SELECT count(*) FROM c), (SELECT count(*) FROM f WHERE f MATCH 'x') > 3", []string{"1|1|0|1"}},
