@@ -15,7 +15,7 @@
 //
 // # Stages
 //
-// Generate has four stages. Each reports everything it finds, as [Problems],
+// Generate has five stages. Each reports everything it finds, as [Problems],
 // before the next one starts.
 //
 //   - Scan: names, numbers and texts must be those of migrations.
@@ -25,6 +25,8 @@
 //     effect inside a transaction, a DELETE that relies on a cascade.
 //   - Inspection: views are queried and tables are written to, because SQLite
 //     accepts a CREATE VIEW or CREATE TRIGGER that can never work.
+//   - Proof: a new migration runs on tables with rows, as the schema before it allows them.
+//     What it fails on, and what it takes from them without saying so, is a problem.
 //   - History: a migration that lockstep_gen.go records, on disk or in git's
 //     HEAD, must not have changed. The newest may change until HEAD records it.
 //
@@ -41,7 +43,7 @@
 //
 // # Directives
 //
-// Two comments in a migration are instructions to lockstep.
+// Comments in a migration can be instructions to lockstep.
 //
 //	-- lockstep: no-transaction
 //
@@ -54,6 +56,11 @@
 //
 // at the end of a statement, or alone on the line before it, accepts that no
 // foreign key action fires: foreign keys are off during an upgrade.
+//
+//	-- lockstep: intended REASON
+//	-- lockstep: assumes FACT
+//
+// in the same places answer what the proof finds: it is meant, or a failure cannot happen.
 package gen
 
 import (
