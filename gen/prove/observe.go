@@ -168,7 +168,14 @@ func (o *observation) look(i int, s *sqltext.Statement) (after func() error, err
 		return after, nil
 	}
 	switch s.Keyword() {
-	case "insert", "replace", "update", "delete", "with":
+	case "insert", "replace":
+		// One of values copies nothing, and there may be 100,000 of them.
+		for t := s.First; t < s.End; t++ {
+			if o.m.Script.Name(t) == "select" {
+				return o.lookAtWrite(i, s)
+			}
+		}
+	case "update", "delete", "with":
 		return o.lookAtWrite(i, s)
 	}
 	return after, nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -107,14 +108,15 @@ func (t *test) locks() string {
 		t.Skip(err)
 	}
 	inode := fmt.Sprintf(":%d ", reflect.ValueOf(info.Sys()).Elem().FieldByName("Ino").Uint())
-	var locks strings.Builder
+	var locks []string
 	for line := range strings.Lines(string(all)) {
 		if strings.Contains(line, inode) {
 			_, lock, _ := strings.Cut(line, ": ")
-			locks.WriteString(lock)
+			locks = append(locks, lock)
 		}
 	}
-	return locks.String()
+	slices.Sort(locks) // where others lock meanwhile, the system lists some twice
+	return strings.Join(slices.Compact(locks), "")
 }
 
 func backsUpBesideOthers(t *test) {
@@ -143,7 +145,7 @@ func backsUpBesideOthers(t *test) {
 			if during[0] == "" {
 				t.Error("there was no lock before the backup")
 			}
-			t.same("locks after the backup", during[1], during[0])
+			t.same("locks after the backup", during[len(during)-1], during[0])
 			if _, err := os.Lstat(link); err != nil {
 				t.Errorf("the link was removed: %v", err)
 			}

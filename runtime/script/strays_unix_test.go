@@ -1,3 +1,5 @@
+//go:build unix
+
 package script_test
 
 import (
