@@ -115,7 +115,7 @@ func (u *upgrade) migrate(ctx context.Context, s *streams, schema *lockstep.Sche
 		if p.Backup != "" {
 			out.Backup = db.Beside(p.Backup, state.DB)
 		} else if p.Statement == 0 && p.Done {
-			// An upgrade that has to count orphans first starts over.
+			// A script that was overtaken runs again.
 			out.Migrations = slices.DeleteFunc(out.Migrations, func(m ranMigration) bool { return m.Version >= p.Version })
 			out.Migrations = append(out.Migrations, ranMigration{Version: p.Version, File: p.File})
 		}

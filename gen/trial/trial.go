@@ -210,7 +210,7 @@ func (r *Report) note(p lockstep.Progress) {
 	switch {
 	case p.Version == 0: // no migration's
 	case p.Statement == 0 && !p.Done:
-		// An upgrade that has to count orphans first starts over.
+		// A script that was overtaken runs again.
 		r.Migrations = slices.DeleteFunc(r.Migrations, func(m Migration) bool { return m.Version >= p.Version })
 		r.Migrations = append(r.Migrations, Migration{Version: p.Version, File: p.File})
 	case last < 0 || !p.Done:
