@@ -222,9 +222,9 @@ func (m *migration) directives() (problems Problems) {
 		switch {
 		case !ok || words == noCascade || (verb == intended || verb == assumes) && more:
 		case words == intended:
-			problems = append(problems, m.at(token.Pos, `"-- lockstep: intended" needs a reason; write it behind the word`))
+			problems = append(problems, m.at(token.Pos, `"-- lockstep: intended" needs a reason; write it after the word`))
 		case words == assumes:
-			problems = append(problems, m.at(token.Pos, `"-- lockstep: assumes" needs a fact; write it behind the word`))
+			problems = append(problems, m.at(token.Pos, `"-- lockstep: assumes" needs a fact; write it after the word`))
 		case words == noTransaction && (i > 0 || m.script.Line(token.Pos) > 1):
 			problems = append(problems, m.at(token.Pos, `"-- lockstep: no-transaction" must be the first line; move it there`))
 		case words != noTransaction:
