@@ -41,7 +41,7 @@ type Finding struct {
 	Rows      []Row  // that show it
 
 	key   string // the same for the same finding on other rows
-	stops bool   // nothing behind it has been seen
+	stops bool   // nothing after it has been seen
 	whose string // rows are lost, if that shows
 	cells cells  // that it fails on
 }
@@ -92,7 +92,7 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 	if err != nil {
 		return nil, err
 	}
-	const failures = 12 // at most: what is behind one shows on rows that it does not fail on
+	const failures = 12 // at most: what comes after one shows on rows that it does not fail on
 	for range failures {
 		seen, _, err := t.observe(rows)
 		if err != nil {

@@ -197,8 +197,8 @@ func (o *observation) selects(statement int, column string) bool {
 	return results[column] || results["*"] || from[column]
 }
 
-// cutSelect returns what the first SELECT of a statement names in its results, behind FROM, and
-// behind WHERE or ON.
+// cutSelect returns what the first SELECT of a statement names in its results, after FROM, and
+// after WHERE or ON.
 func cutSelect(sql string) (results, from, where map[string]bool) {
 	parts := [4]map[string]bool{{}, {}, {}, {}}
 	part, depth, script := 0, 0, sqltext.Parse(sql)
