@@ -195,7 +195,7 @@ func (u *upgrade) writeBackup(ctx context.Context, name backupfile.Name) (path s
 	}
 	last := backupfile.Last(u.conn.file, name)
 	path, err = backupfile.Make(u.conn.file, "", func(part string) (backupfile.Name, error) {
-		err := on.spareFiles(ctx) // VACUUM sorts the indexes
+		err := on.settings.SpareFiles(ctx, on.Conn) // VACUUM sorts the indexes
 		if err == nil {
 			err = on.exec(ctx, "VACUUM INTO ?", part)
 		}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"os"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -17,8 +18,7 @@ type conn struct {
 	file     string  // the database, as SQLite names it, or ":memory:"; "" until it is known
 	begun    bool    // a transaction may be open
 	expected Version // by the program
-	changed  []changedSetting
-	faults   map[string]int // before a migration that could get past checks; nil if none did
+	settings sqlite.Settings
 }
 
 // scanner is (*sql.Rows).Scan.
@@ -106,6 +106,22 @@ func (c *conn) inTransaction(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// protect has what is written next survive a loss of power, until restore: see
+// [sqlite.Settings.Protect].
+func (c *conn) protect(ctx context.Context) error {
+	c.readFile(ctx)
+	_, missing := os.Stat(c.file)
+	return c.settings.Protect(ctx, c.Conn, missing == nil)
+}
+
+// restore gives the connection its settings back, even after ctx has ended. No transaction
+// may be open. A connection on which a setting does not take is discarded.
+func (c *conn) restore(ctx context.Context) {
+	if !c.settings.Restore(context.WithoutCancel(ctx), c.Conn) {
+		c.discard()
+	}
 }
 
 // discard has the pool close the connection instead of taking it back: the application

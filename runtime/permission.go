@@ -1,12 +1,10 @@
 package lockstep
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -76,20 +74,4 @@ func (c *conn) unreadable(err error, format string, args ...any) *Error {
 		e.Detail = "to read it, SQLite has to write beside it (WAL mode, or a journal to roll back)"
 	}
 	return e
-}
-
-// spareFiles has the connection keep in memory what SQLite keeps in temporary files, until
-// restore, if there is no folder for those, as in an image without /tmp. What it has in
-// temporary tables would be lost by that.
-//
-// https://sqlite.org/tempfiles.html
-func (c *conn) spareFiles(ctx context.Context) error {
-	if diskfile.MayWrite(cmp.Or(os.Getenv("SQLITE_TMPDIR"), os.TempDir())) == nil {
-		return nil
-	}
-	var n int
-	if err := c.read(ctx, "SELECT count(*) FROM sqlite_temp_master", &n); err != nil || n > 0 {
-		return err
-	}
-	return c.set(ctx, setting{pragma: "temp_store", replay: "2"})
 }

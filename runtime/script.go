@@ -118,7 +118,7 @@ func (o onCopy) enter(ctx context.Context, c program.Copy) error {
 	}
 	o.s.on.Conn = conn
 	o.u.progress.count(ctx, o.s.on, o.u.progress.last.Rows)
-	return o.s.on.enter(ctx)
+	return o.s.on.settings.Enter(ctx, conn)
 }
 
 // leave closes the copy, and with it the settings.

@@ -8,7 +8,7 @@ func (u *upgrade) seal(ctx context.Context, s *segment) error {
 	if err := s.on.inTransaction(ctx); err != nil {
 		return err
 	}
-	if err := s.on.checkFaults(ctx); err != nil {
+	if err := s.on.settings.CheckFaults(ctx, s.on.Conn); err != nil {
 		return err
 	}
 	objects, err := s.on.manage(ctx, s.from)

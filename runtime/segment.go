@@ -189,7 +189,7 @@ func (c *conn) execute(ctx context.Context, stmt *sqltext.Statement) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := c.noteBefore(ctx, stmt.Pragma()); err != nil {
+	if err := c.settings.Before(ctx, c.Conn, stmt.Pragma()); err != nil {
 		return err
 	}
 	if stmt.ReturnsRows() {

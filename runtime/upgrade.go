@@ -75,7 +75,7 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 	u.alone = nil
 	defer u.conn.rollback(ctx)
-	if err := u.conn.enter(ctx); err != nil { // anew: what was rolled back has left its settings
+	if err := u.conn.settings.Enter(ctx, u.conn.Conn); err != nil { // anew: what was rolled back has left its settings
 		return false, err
 	}
 	u.progress.does(waiting)
@@ -197,7 +197,7 @@ func (g *gate) commit(ctx context.Context, v Version, commit func(context.Contex
 	if !now.managed || now.version != v {
 		// A commit that a WAL holds whole, but that could not be synchronized, takes effect if the
 		// process or the disk dies before the next write takes its place.
-		journal, _ := g.conn.setting(ctx, setting{pragma: "main.journal_mode"})
+		journal, _ := sqlite.JournalMode(ctx, g.conn.Conn)
 		return journal == "wal" && sqlite.Code(err)&0xff == 10, err // SQLITE_IOERR
 	}
 	g.log.Warn("COMMIT took effect, though it reported an error", "database", g.conn.file, "error", err)
