@@ -227,7 +227,7 @@ func TestProvisional(t *testing.T) {
 		} {
 			writeFile(t, filepath.Join(dir, "0001-x.go"), strings.Replace(goMigration("0001", "return nil"), "func migrate0001", "func "+name, 1)+"\ntype number int\n")
 			out, err := goVet(t, filepath.Dir(dir))
-			if _, said, _ := strings.Cut(strings.TrimSpace(out), "lockstep_gen.go:58:105: "); err == nil || said != want {
+			if _, said, _ := strings.Cut(strings.TrimSpace(out), "lockstep_gen.go:70:105: "); err == nil || said != want {
 				t.Errorf("got %s, %v; want %s", out, err, want)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -41,10 +42,31 @@ func (c *conn) read(ctx context.Context, q string, to any) error {
 
 // readFile finds out what to call the database in errors. It takes no lock.
 func (c *conn) readFile(ctx context.Context) {
-	var seq, name, file sql.NullString // of main, which comes first
-	if c.file == "" && c.QueryRowContext(ctx, "PRAGMA database_list").Scan(&seq, &name, &file) == nil {
-		c.file = cmp.Or(file.String, ":memory:")
+	if c.file == "" {
+		c.file = fileIn(c.QueryRowContext(ctx, fileQuery))
 	}
+}
+
+const fileQuery = "PRAGMA database_list"
+
+func fileIn(first *sql.Row) string { // main comes first
+	var seq, name, file sql.NullString
+	if first.Scan(&seq, &name, &file) != nil {
+		return ""
+	}
+	return cmp.Or(file.String, ":memory:")
+}
+
+// unreadable returns the error for a database whose version cannot be read.
+func (c *conn) unreadable(err error, format string, args ...any) *Error {
+	e := &Error{Kind: ErrUnreadable, DB: c.file, Expected: c.expected, Detail: fmt.Sprintf(format, args...), Err: err}
+	if err != nil {
+		e.Err = sqlite.Forbidden(err, c.file)
+	}
+	if sqlite.IsReadOnly(err) {
+		e.Detail = "to read it, SQLite has to write beside it (WAL mode, or a journal to roll back)"
+	}
+	return e
 }
 
 // waitToRead waits for others' locks, in a transaction if one is open. It reads a number and

@@ -57,7 +57,7 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
 		return err
 	}
-	e := &Error{DB: g.conn.file, Expected: s.Expected, Detail: "not enrolled", Err: named(err, g.conn.forbidden()), enrolling: true, ended: ended(ctx)}
+	e := &Error{DB: g.conn.file, Expected: s.Expected, Detail: "not enrolled", Err: sqlite.Forbidden(err, g.conn.file), enrolling: true, ended: ended(ctx)}
 	if sqlite.IsReadOnly(err) {
 		e.Kind = ErrUnmanaged
 	}

@@ -1,6 +1,7 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,10 @@ var (
 
 	// ErrMemory: the database is in memory, and the pool's connections do not share it.
 	ErrMemory = errors.New("in-memory database is not shared")
+
+	// ErrReplaced: the file was deleted, or replaced by another one, while the program
+	// had it open. Only Watch returns it.
+	ErrReplaced = errors.New("database file was replaced")
 
 	// ErrBackup: the backup that [WithBackup] asks for could not be made. Nothing was
 	// upgraded.
@@ -130,7 +135,7 @@ func (e *Error) fact() string {
 	case ErrBehind, ErrAhead:
 		s := "at version " + e.Version.String() + ", this program expects " + e.Expected.String() + ": "
 		if e.Kind == ErrAhead {
-			return s + "written by a newer program, not opened"
+			return s + cmp.Or(e.Detail, "written by a newer program, not opened")
 		}
 		return s + "pending " + wording.List(len(e.Pending), ", ", func(i int) string { return e.Pending[i] })
 	case ErrUnmanaged:
@@ -307,6 +312,10 @@ func (g *gate) busy(ctx context.Context, waited time.Duration, err error) error 
 	}
 	return &Error{Kind: ErrBusy, DB: g.conn.file, Expected: g.schema.Expected, Err: err, ended: ended(ctx),
 		Detail: fmt.Sprintf(fact, waited.Round(time.Millisecond))}
+}
+
+func (c *conn) interrupted(ctx context.Context, err error) error {
+	return &Error{DB: c.file, Expected: c.expected, Detail: "interrupted as it was read", Err: err, ended: ended(ctx)}
 }
 
 // ended returns why the context has ended, or nil. Drivers differ in whether they

@@ -176,7 +176,7 @@ func (g *gate) read(ctx context.Context) (st *state, err error) {
 	case err != nil:
 		return nil, err
 	case failed != nil && ctx.Err() != nil:
-		return nil, &Error{DB: g.conn.file, Expected: g.schema.Expected, Detail: "interrupted as it was read", Err: failed, ended: ended(ctx)}
+		return nil, g.conn.interrupted(ctx, failed)
 	case failed != nil:
 		return nil, failed
 	}

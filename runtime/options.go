@@ -2,13 +2,14 @@ package lockstep
 
 import "time"
 
-// An Option changes how [Migrate], [Check], [Inspect] and [Enroll] work.
+// An Option changes how [Migrate], [Check], [Inspect], [Enroll] and [Watch] work.
 type Option func(*config)
 
 type config struct {
 	perMigration bool
 	backup       backups // nil if none is asked for
 	timeout      time.Duration
+	interval     time.Duration // 0 is a second
 	allow        []string
 	onProgress   func(Progress)
 	repeat       func(*reporter) (stop func())
@@ -35,6 +36,9 @@ func WithPerMigration() Option { return func(c *config) { c.perMigration = true 
 // context. The busy timeout of the application's connections does not change; if it is
 // longer, and the driver does not interrupt it, the wait may be longer.
 func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
+
+// WithInterval sets how often Watch looks; the default is once a second.
+func WithInterval(d time.Duration) Option { return func(c *config) { c.interval = d } }
 
 // WithLogger logs at level Info each migration applied, a backup made, what a script wrote,
 // and objects in the database that no migration made; at level Warn such an object that a

@@ -89,7 +89,7 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		return err == nil, err // nil: another process has done it
 	}
 	u.sweep() // before a backup needs the room
-	err = u.conn.write(ctx)
+	err = sqlite.Write(ctx, u.conn.Conn, u.conn.file)
 	u.writable = u.writable || err == nil
 	if err == nil && u.backup != nil {
 		err = u.backup.before(ctx, u, st)
@@ -206,7 +206,7 @@ func (g *gate) commit(ctx context.Context, v Version, commit func(context.Contex
 
 // failed returns the error for something that failed in a transaction of the upgrade.
 func (u *upgrade) failed(ctx context.Context, err error) *MigrationError {
-	e := &MigrationError{DB: u.conn.file, Version: u.at.version, RolledBack: u.alone == nil, Err: named(err, u.conn.forbidden()), ended: ended(ctx)}
+	e := &MigrationError{DB: u.conn.file, Version: u.at.version, RolledBack: u.alone == nil, Err: sqlite.Forbidden(err, u.conn.file), ended: ended(ctx)}
 	if u.alone != nil {
 		e.Done = u.alone.done
 	}

@@ -102,31 +102,44 @@ func emitLatest(f *jen.File, pkg string, newest filename.Name) {
 }
 
 func emitGates(f *jen.File) {
-	gate := func(name string) {
-		f.Func().Id(name).Params(
-			jen.Id("ctx").Qual("context", "Context"),
-			jen.Id("db").Op("*").Qual("database/sql", "DB"),
-			jen.Id("opts").Op("...").Qual(RuntimePath, "Option"),
-		).Error().Block(
-			jen.Return(jen.Qual(RuntimePath, name).Call(jen.Id("ctx"), jen.Id("db"), jen.Id("Schema"), jen.Id("opts").Op("..."))),
-		)
+	context := jen.Id("ctx").Qual("context", "Context")
+	db := jen.Id("db").Op("*").Qual("database/sql", "DB")
+	opts := jen.Id("opts").Op("...").Qual(RuntimePath, "Option")
+	gate := func(name string, params, args []jen.Code, lines ...string) {
+		comment(f, lines...)
+		f.Func().Id(name).Params(params...).Error().Block(jen.Return(jen.Qual(RuntimePath, name).Call(args...)))
 		f.Line()
 	}
+	pool := []jen.Code{context, db, opts}
+	withPool := []jen.Code{jen.Id("ctx"), jen.Id("db"), jen.Id("Schema"), jen.Id("opts").Op("...")}
+
 	// func Migrate(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
 	// 	return lockstep.Migrate(ctx, db, Schema, opts...)
 	// }
-	comment(f,
+	gate("Migrate", pool, withPool,
 		"Migrate brings the database to ExpectedVersion, or returns why it cannot. Call it",
 		"before anything else uses db.")
-	gate("Migrate")
 
 	// func Check(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
 	// 	return lockstep.Check(ctx, db, Schema, opts...)
 	// }
-	comment(f,
+	gate("Check", pool, withPool,
 		"Check returns nil if the database is at ExpectedVersion, and otherwise why the",
 		"program must not use it. It never writes.")
-	gate("Check")
+
+	// func CheckTx(ctx context.Context, tx lockstep.Querier) error {
+	// 	return lockstep.CheckTx(ctx, tx, Schema)
+	// }
+	gate("CheckTx", []jen.Code{context, jen.Id("tx").Qual(RuntimePath, "Querier")}, []jen.Code{jen.Id("ctx"), jen.Id("tx"), jen.Id("Schema")},
+		"CheckTx returns nil if the database is at ExpectedVersion until the transaction ends,",
+		"and otherwise why the program must not use it. It reads one row.")
+
+	// func Watch(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
+	// 	return lockstep.Watch(ctx, db, Schema, opts...)
+	// }
+	gate("Watch", pool, withPool,
+		"Watch returns why the program must end as soon as the database is no longer at",
+		"ExpectedVersion, and nil when ctx ends.")
 }
 
 func emitPins(f *jen.File, names []filename.Name) {

@@ -46,6 +46,7 @@ func Run(t *testing.T, d Driver) {
 		{"File", claims{permissions, noTemporaryFiles}},
 		{"Drift", claims{drift, acceptsRewordings}},
 		{"Lock", claims{refusesLocked, ignoresWriters, boundsWaits, waits, boundsMoreWaits, readsSlowly, startsOnce}},
+		{"Running", claims{checksTransactions, refusesTransactions, holdsVersions, watches, watchesPools, watchesFiles, watchesOn}},
 		{"Stale", claims{staleCode}},
 		{"Memory", claims{memory}},
 		{"Acceptance", claims{acceptsMigrations, acceptsSchemas, takesOver}},

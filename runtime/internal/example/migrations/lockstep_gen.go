@@ -40,6 +40,18 @@ func Check(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
 	return lockstep.Check(ctx, db, Schema, opts...)
 }
 
+// CheckTx returns nil if the database is at ExpectedVersion until the transaction ends,
+// and otherwise why the program must not use it. It reads one row.
+func CheckTx(ctx context.Context, tx lockstep.Querier) error {
+	return lockstep.CheckTx(ctx, tx, Schema)
+}
+
+// Watch returns why the program must end as soon as the database is no longer at
+// ExpectedVersion, and nil when ctx ends.
+func Watch(ctx context.Context, db *sql.DB, opts ...lockstep.Option) error {
+	return lockstep.Watch(ctx, db, Schema, opts...)
+}
+
 // One type for each migration. The compiler names them in its error for an old pin.
 
 type V0001Initialize int // Deprecated: read 0002-add-tags.sql and later.

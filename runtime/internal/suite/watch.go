@@ -1,0 +1,274 @@
+package suite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lockstep-db/lockstep/runtime"
+)
+
+// watch starts Watch, for a program that expects the first two migrations. The function that
+// it returns waits for what it says; end has it say it now.
+func (t *test) watch(db *sql.DB, opts ...lockstep.Option) (said func() error, end func()) {
+	ctx, end := context.WithCancel(t.Context())
+	t.Cleanup(end)
+	answer := make(chan error, 1)
+	s := t.schema(upTo(2, notes))
+	go func() {
+		answer <- lockstep.Watch(ctx, db, s, append([]lockstep.Option{lockstep.WithInterval(time.Millisecond)}, opts...)...)
+	}()
+	return func() error {
+		t.Helper()
+		select {
+		case err := <-answer:
+			return err
+		case <-time.After(10 * time.Second):
+			t.Fatal("Watch says nothing")
+			return nil
+		}
+	}, end
+}
+
+// looked has Watch look n times.
+func (t *test) looked(tr *tracer, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		tr.mu.Lock()
+		looks := strings.Count(strings.Join(tr.statements, "\n"), "PRAGMA data_version")
+		tr.mu.Unlock()
+		if looks >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("Watch looked %d times, want %d", looks, n)
+		}
+	}
+}
+
+const (
+	upgradedText = "data.db: at version 0003, this program expects 0002: upgraded by a newer program while this one ran"
+	replacedText = "data.db: deleted, or replaced by another file, while this program had it open; start again to use what is there"
+)
+
+func watches(t *test) {
+	t.claim("WatchReturnsNilWhenTheContextEnds", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db, tr := t.trace(Settings{})
+		said, end := t.watch(db)
+		t.looked(tr, 2)
+		end()
+		if err := said(); err != nil {
+			t.Error(err)
+		}
+		if open := db.Stats().OpenConnections; open > 0 {
+			t.Errorf("%d connections are open, which wait for no lock", open)
+		}
+	})
+	t.claim("WatchAsksOnlyWhetherTheDatabaseWasWrittenTo", func(t *test) {
+		t.migrate(upTo(2, notes))
+		before := t.bytes()
+		db, tr := t.trace(Settings{})
+		_, end := t.watch(db)
+		t.looked(tr, 4)
+		end()
+		const idle = "PRAGMA data_version\n"
+		const first = "PRAGMA busy_timeout = 0\nPRAGMA database_list\n" + idle + "SELECT count(*), version FROM main._meta\n"
+		rest, ok := strings.CutPrefix(tr.take()+"\n", first)
+		if !ok || strings.ReplaceAll(rest, idle, "") != "" {
+			t.Errorf("got\n%s\nafter\n%s", rest, first)
+		}
+		t.untouched(before)
+	})
+	for _, journal := range []string{"delete", "wal"} {
+		t.claim("WatchTellsOfAnUpgrade/"+journal, func(t *test) {
+			t.exec("PRAGMA journal_mode = " + journal)
+			t.migrate(upTo(2, notes))
+			db, tr := t.trace(Settings{})
+			said, _ := t.watch(db)
+			t.looked(tr, 1)
+			t.execOn(t.open(Settings{BusyTimeout: 10 * time.Second}), "INSERT INTO notes (title) VALUES ('third')")
+			t.looked(tr, 3)
+			t.migrate(upTo(3, notes))
+			t.isRefusal(said(), lockstep.ErrAhead, upgradedText)
+		})
+	}
+}
+
+func watchesPools(t *test) {
+	t.claim("WatchTellsOfAnUpgradeByTheSamePool", func(t *test) {
+		for _, limit := range []int{0, 1, 2} {
+			t := newTest(t.T, t.driver)
+			t.migrate(upTo(2, notes))
+			db := t.open(Settings{BusyTimeout: 10 * time.Second})
+			db.SetMaxOpenConns(limit)
+			said, _ := t.watch(db)
+			for range 20 {
+				t.execOn(db, "INSERT INTO notes (title) VALUES ('third')")
+			}
+			if err := lockstep.Migrate(t.Context(), db, t.schema(upTo(3, notes))); err != nil {
+				t.Error(err)
+			}
+			t.isRefusal(said(), lockstep.ErrAhead, upgradedText)
+		}
+	})
+	t.claim("WatchTakesNoConnectionFromALimitedPool", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db := t.open(Settings{})
+		db.SetMaxOpenConns(1)
+		said, end := t.watch(db)
+		conn := t.begin(db, "BEGIN") // all that the program may have
+		if _, err := conn.ExecContext(t.Context(), "INSERT INTO notes (title) VALUES ('third')"); err != nil {
+			t.Error(err)
+		}
+		end()
+		if err := said(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.claim("WatchTellsOfARestoredDatabase", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db, tr := t.trace(Settings{})
+		said, _ := t.watch(db)
+		t.looked(tr, 1)
+		t.execOn(t.open(Settings{BusyTimeout: 10 * time.Second}), "UPDATE _meta SET version = 1")
+		t.isRefusal(said(), lockstep.ErrBehind, "data.db: at version 0001, this program expects 0002: pending 0002-tags.sql\n\tlockstep migrate --db data.db")
+	})
+	t.claim("WatchSharesADatabaseInMemory", func(t *test) {
+		db := t.openDSN(t.driver.Shared(t.Name()))
+		db.SetMaxOpenConns(2)
+		t.execOn(db, "SELECT 1")
+		if err := lockstep.Migrate(t.Context(), db, t.schema(upTo(2, notes))); err != nil {
+			t.Fatal(err)
+		}
+		said, _ := t.watch(db)
+		t.execOn(db, "UPDATE _meta SET version = 3")
+		if err := said(); !errors.Is(err, lockstep.ErrAhead) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func watchesFiles(t *test) {
+	t.claim("WatchTellsOfAFileThatIsReplaced", func(t *test) {
+		t.migrate(upTo(2, notes))
+		for _, limit := range []int{0, 1} {
+			if err := os.WriteFile(t.path+".new", []byte(t.bytes()), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			db, tr := t.trace(Settings{})
+			db.SetMaxOpenConns(limit)
+			said, _ := t.watch(db)
+			t.lookedAtVersion(tr)
+			if err := os.Rename(t.path+".new", t.path); err != nil {
+				t.Skip(err) // Windows does not do that
+			}
+			t.isRefusal(said(), lockstep.ErrReplaced, replacedText)
+		}
+	})
+	t.claim("WatchTellsOfAFileThatIsDeleted", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db, tr := t.trace(Settings{})
+		said, _ := t.watch(db)
+		t.lookedAtVersion(tr)
+		if err := os.Remove(t.path); err != nil {
+			t.Skip(err)
+		}
+		t.isRefusal(said(), lockstep.ErrReplaced, replacedText)
+	})
+	t.claim("WatchTellsOfAFileThatIsNoDatabaseAnyLonger", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db, tr := t.trace(Settings{})
+		said, _ := t.watch(db)
+		t.lookedAtVersion(tr)
+		f, err := os.OpenFile(t.path, os.O_WRONLY, 0)
+		if err == nil {
+			_, err = f.WriteString(strings.Repeat("x", len(t.bytes())))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		t.isRefusal(said(), lockstep.ErrUnreadable, "data.db: cannot read the version: file is not a database")
+	})
+}
+
+func watchesOn(t *test) {
+	t.claim("WatchGoesOnWhileTheDatabaseIsLocked", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db, tr := t.trace(Settings{BusyTimeout: time.Minute})
+		said, end := t.watch(db)
+		t.lookedAtVersion(tr)
+		release := t.hold("BEGIN EXCLUSIVE")
+		tr.take()
+		t.looked(tr, 3)
+		release()
+		release = t.hold("BEGIN EXCLUSIVE")
+		defer release()
+		end()
+		if err := said(); err != nil { // at once
+			t.Error(err)
+		}
+	})
+	t.claim("WatchTakesAnotherConnectionForOneThatIsLost", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db, tr := t.trace(Settings{})
+		said, _ := t.watch(db)
+		t.lookedAtVersion(tr)
+		for _, lost := range []error{driver.ErrBadConn, errors.New("connection reset by peer"), fmt.Errorf("driver: %w", driver.ErrBadConn)} {
+			once := true
+			tr.interfere(func(int) (err error) {
+				if once {
+					once, err = false, lost
+				}
+				return err
+			})
+			t.lookedAtVersion(tr)
+			tr.interfere(nil)
+		}
+		t.migrate(upTo(3, notes))
+		t.isRefusal(said(), lockstep.ErrAhead, upgradedText)
+	})
+	t.claim("WatchGivesUpWhenThereIsNoAnswer", func(t *test) {
+		t.migrate(upTo(2, notes))
+		db, tr := t.trace(Settings{})
+		said, _ := t.watch(db, lockstep.WithTimeout(wait))
+		t.lookedAtVersion(tr)
+		tr.interfere(func(int) error { return errors.New("connection reset by peer") })
+		t.isRefusal(said(), lockstep.ErrUnreadable, "data.db: cannot read the version: no answer for …: connection reset by peer")
+	})
+	t.claim("WatchEndsWithThePool", func(t *test) {
+		t.migrate(upTo(2, notes))
+		for _, limit := range []int{0, 1} {
+			db, tr := t.trace(Settings{})
+			db.SetMaxOpenConns(limit)
+			said, _ := t.watch(db, lockstep.WithTimeout(wait))
+			t.lookedAtVersion(tr)
+			db.Close()
+			if err := said(); err == nil {
+				t.Error("got nil")
+			}
+		}
+	})
+}
+
+// lookedAtVersion has Watch look at the version.
+func (t *test) lookedAtVersion(tr *tracer) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		tr.mu.Lock()
+		looked := strings.Contains(strings.Join(tr.statements, "\n"), "main._meta\n")
+		tr.mu.Unlock()
+		if looked {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("Watch has not looked")
+		}
+	}
+}
