@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,9 +58,17 @@ func (ps Problems) err() error {
 	if len(ps) == 0 {
 		return nil
 	}
+	for i, p := range ps {
+		if registered.MatchString(p.Fact) && p.Command == "" {
+			ps[i].Fact, ps[i].Command = p.Fact+"; if the program registers it, a generator of your own has to", "lockstep help drivers"
+		}
+	}
 	ps.sort()
 	return ps
 }
+
+// registered matches what SQLite says of what a program can register on its connections.
+var registered = regexp.MustCompile(`(?:no such|unknown) (?:function|module|collation sequence|tokenizer): [^;]*$`)
 
 func (ps Problems) sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {

@@ -14,8 +14,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/lockstep-db/lockstep/gen/filename"
+	"github.com/lockstep-db/lockstep/gen/peers"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A migration is one file of the directory and what the replay learns about it.
@@ -92,6 +94,12 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 			continue
 		}
 		migrations = append(migrations, m)
+	}
+	if len(taken) == 0 || len(problems) > 0 {
+		if tool := peers.Whose(dir); tool != nil {
+			return nil, Problems{{File: place(dir), Fact: "has migrations of " + tool.Name + "; make a package of them in another directory",
+				Command: wording.CommandLine("lockstep", "init", "--from", dir, filepath.Join(dir, "..", "database"))}}, nil
+		}
 	}
 	if len(taken) == 0 && len(problems) == 0 {
 		return nil, Problems{{File: place(dir), Fact: "no migrations; want 0001-….sql", Command: "lockstep new NAME"}}, nil

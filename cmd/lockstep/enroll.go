@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen/enroll"
+	"github.com/lockstep-db/lockstep/gen/peers"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -16,8 +17,8 @@ func enrollCommand(fs *flag.FlagSet) action {
 	db, m, timeout := dbFlag(fs), migrationsFlags(fs, gapsFlag), timeoutFlag(fs)
 	var r enroll.Request
 	versionFlag(fs, "at", "`N`: the version that the database is at (default the newest)", func(v lockstep.Version) { r.At = v })
-	fs.Func("from", "`TOOL`: take the version that goose, golang-migrate, dbmate or user_version recorded", func(name string) (err error) {
-		r.From, err = enroll.ToolNamed(name)
+	fs.Func("from", "`TOOL`: take the version that another tool recorded, such as goose", func(name string) (err error) {
+		r.From, err = peers.Named(name)
 		return err
 	})
 	noProgramsFlag(fs, &m.opts)

@@ -11,8 +11,10 @@ import (
 	"github.com/lockstep-db/lockstep/gen/scaffold"
 )
 
-func initCommand(*flag.FlagSet) action {
-	return func(_ context.Context, _ *streams, args []string) (result, error) {
+func initCommand(fs *flag.FlagSet) action {
+	var from pathFlag
+	fs.Var(&from, "from", "`OTHER`: make the migrations of those in the directory OTHER, which another tool runs")
+	return func(ctx context.Context, s *streams, args []string) (result, error) {
 		dir, err := directoryArg(args, "")
 		if err == nil && dir == "" {
 			var paths map[string]string
@@ -24,6 +26,17 @@ func initCommand(*flag.FlagSet) action {
 		}
 		if _, ok := directive(dir); ok {
 			return nil, gen.Refuse("exists", "%s: is a migrations package already; nothing was written", dir)
+		}
+		if from.given {
+			c, err := scaffold.InitFrom(ctx, from.value, dir)
+			if err != nil {
+				return nil, inDir(dir, err)
+			}
+			s.warnings = c.Warnings
+			if err = nil; len(c.Problems) > 0 {
+				err = problemsIn(dir, c.Problems)
+			}
+			return conversionResult{initResult{c.Package}, c}, err
 		}
 		p, err := scaffold.Init(dir)
 		if err != nil {
@@ -41,3 +54,13 @@ func (r initResult) Path() string {
 }
 
 func (r initResult) print(w io.Writer) { printTemplate(w, "init.txt", r) }
+
+type conversionResult struct {
+	initResult
+	*scaffold.Conversion
+}
+
+func (r conversionResult) print(w io.Writer) {
+	printTemplate(w, "from.txt", r)
+	r.initResult.print(w)
+}

@@ -17,6 +17,8 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/filename"
+	"github.com/lockstep-db/lockstep/gen/peers"
+	"github.com/lockstep-db/lockstep/gen/scaffold"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -28,7 +30,7 @@ type Request struct {
 	Path    string           // of the database
 	Dir     string           // of the migrations
 	At      lockstep.Version // or 0: the one that From recorded, or the newest
-	From    *Tool            // whose record says the version, or nil
+	From    *peers.Tool      // whose record says the version, or nil
 	Timeout time.Duration    // of the wait for locks
 
 	// Load returns the schema at a version of the migrations in Dir, or at the newest
@@ -44,7 +46,7 @@ type Result struct {
 	File      string               `json:"file"`      // the first migration, or ""
 	Rows      []sqlite.Count       `json:"rows"`      // of tables that have few
 	Settings  []Setting            `json:"settings"`  // that a new database will not have
-	LeftAlone []*Tool              `json:"leftAlone"` // whose tables are in the database
+	LeftAlone []*peers.Tool        `json:"leftAlone"` // whose tables are in the database
 	From      *Record              `json:"from"`      // what Request.From recorded, or nil
 
 	Objects  []sqltext.Object `json:"-"` // that the first migration makes
@@ -56,7 +58,7 @@ type Result struct {
 // version. With an error, nothing has been written.
 func Run(ctx context.Context, r Request) (*Result, error) {
 	e := &enrollment{Request: r, out: Result{
-		Changed: []sqltext.Difference{}, Rows: []sqlite.Count{}, Settings: []Setting{}, LeftAlone: []*Tool{},
+		Changed: []sqltext.Difference{}, Rows: []sqlite.Count{}, Settings: []Setting{}, LeftAlone: []*peers.Tool{},
 	}}
 	db, err := database.Open(r.Path)
 	if err != nil {
@@ -81,8 +83,15 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if state.Managed && r.From != nil && r.From.Table == "_meta" && (state.Refusal == nil || errors.Is(state.Refusal, lockstep.ErrBehind)) {
+		e.out.Version, e.out.Enrolled = state.Version, true // the table is lockstep's, too
+		return &e.out, nil
+	}
 	if state.Managed {
 		return nil, gen.Refuse("exists", "%s: already at version %v; nothing was written", r.Path, state.Version)
+	}
+	if e.origins, err = scaffold.Origins(r.Dir); err != nil {
+		return nil, err
 	}
 	if err := e.readRecord(ctx); err != nil {
 		return nil, err
@@ -96,9 +105,10 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 // An enrollment is one call of Run.
 type enrollment struct {
 	Request
-	db     *database.DB
-	newest *lockstep.Schema // nil if there are no migrations
-	out    Result
+	db      *database.DB
+	newest  *lockstep.Schema // nil if there are no migrations
+	origins []peers.Origin   // of the migrations, if they come from another tool
+	out     Result
 }
 
 // noMigrations reports whether the directory is missing or has no file that is, or was

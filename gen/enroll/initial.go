@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/peers"
 	"github.com/lockstep-db/lockstep/gen/scaffold"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -30,7 +31,7 @@ func (e *enrollment) initialize(ctx context.Context, objects []sqltext.Object) (
 		return nil, err
 	}
 	objects = slices.DeleteFunc(sqlite.Made(objects), func(o sqltext.Object) bool {
-		return sqlite.IsLitestream(o.Table) || slices.ContainsFunc(e.out.LeftAlone, func(t *Tool) bool { return sqltext.Equal(t.Table, o.Table) })
+		return sqlite.IsLitestream(o.Table) || slices.ContainsFunc(e.out.LeftAlone, func(t *peers.Tool) bool { return sqltext.Equal(t.Table, o.Table) })
 	})
 	if len(objects) == 0 {
 		return nil, gen.Refuse("missing", "%s: no tables; a new database need not be enrolled", e.Path)
@@ -133,7 +134,8 @@ func (e *enrollment) prove(ctx context.Context, lines []int) (*lockstep.Schema, 
 				o := e.out.Objects[n-1]
 				p.Fact = fmt.Sprintf("%s %s: %s", o.Type, wording.Printable(o.Name), p.Fact)
 			}
-			problems[i] = gen.Problem{File: e.Path, Fact: p.Fact + "; not enrolled"}
+			fact, _, _ := strings.Cut(p.Fact, "; if the program")
+			problems[i] = gen.Problem{File: e.Path, Fact: fact + "; not enrolled"}
 		}
 		return nil, problems
 	}

@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,50 +10,13 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
+	"github.com/lockstep-db/lockstep/gen/peers"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
-
-// A Tool is another migration tool, by what it keeps in a database.
-type Tool struct {
-	Table   string `json:"table"` // "" if it keeps none
-	Name    string `json:"tool"`
-	columns string // of the table, sorted, in lower case
-	query   string // for each version that it has applied, and whether it failed there
-	last    bool   // it records only the last migration
-}
-
-// Tools are those whose record is understood, with the tables that they make unless they
-// are told another name:
-//
-//   - goose adds a row to goose_db_version for each migration. A rollback deletes the
-//     row, or in old releases adds another with is_applied 0, so the newest row of
-//     each version counts. The first row has version 0 and means nothing.
-//   - golang-migrate has one row in schema_migrations, with the version of the last
-//     migration, and dirty while one runs and after it has failed.
-//   - dbmate has a row in schema_migrations for each migration: the digits with which
-//     the name of its file begins.
-//   - user_version is where programs without a tool count.
-var Tools = []*Tool{
-	{"goose_db_version", "goose", "id is_applied tstamp version_id",
-		"SELECT version_id, 0 FROM goose_db_version AS g WHERE is_applied AND id = (SELECT max(id) FROM goose_db_version WHERE version_id = g.version_id)", false},
-	{"schema_migrations", "golang-migrate", "dirty version", "SELECT version, dirty FROM schema_migrations", true},
-	{"schema_migrations", "dbmate", "version", "SELECT version, 0 FROM schema_migrations", false},
-	{"", "user_version", "", "SELECT max(user_version, 0), 0 FROM pragma_user_version", true},
-}
-
-// ToolNamed returns the tool of that name.
-func ToolNamed(name string) (*Tool, error) {
-	var names []string
-	for _, t := range Tools {
-		if t.Name == name {
-			return t, nil
-		}
-		names = append(names, t.Name)
-	}
-	return nil, errors.New("want one of " + strings.Join(names, ", "))
-}
 
 // A Record is what a tool recorded in a database.
 type Record struct {
@@ -60,7 +24,7 @@ type Record struct {
 	Last       string `json:"last"`       // the tool's version
 	Migrations int    `json:"migrations"` // that it has applied; 0 if it does not say
 
-	versions []uint64 // in order
+	keys []string // in order, as [peers.Key] writes them
 }
 
 func (r *Record) String() string {
@@ -71,9 +35,9 @@ func (r *Record) String() string {
 }
 
 // leftAlone returns the tools whose tables are in the database.
-func (e *enrollment) leftAlone(ctx context.Context) ([]*Tool, error) {
-	tools := []*Tool{}
-	for _, t := range Tools {
+func (e *enrollment) leftAlone(ctx context.Context) ([]*peers.Tool, error) {
+	tools := []*peers.Tool{}
+	for _, t := range peers.Tools {
 		found, err := e.has(ctx, t)
 		if err != nil {
 			return nil, err
@@ -87,13 +51,13 @@ func (e *enrollment) leftAlone(ctx context.Context) ([]*Tool, error) {
 
 // has reports whether the database has the table of the tool. A table of the same name
 // with other columns is the user's.
-func (e *enrollment) has(ctx context.Context, t *Tool) (bool, error) {
+func (e *enrollment) has(ctx context.Context, t *peers.Tool) (bool, error) {
 	var columns string
 	err := e.db.QueryRowContext(ctx, "SELECT ifnull(group_concat(lower(name), ' ' ORDER BY lower(name)), '') FROM pragma_table_info(?, 'main')", t.Table).Scan(&columns)
 	if err != nil {
 		return false, e.db.Named(err)
 	}
-	return t.Table != "" && columns == t.columns, nil
+	return t.Table != "" && columns == t.Columns, nil
 }
 
 // readRecord reads what the tool of Request.From recorded.
@@ -109,21 +73,18 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 	if !found && t.Table != "" {
 		return gen.Refuse("missing", "%s: no table %s as %s makes it; not enrolled", e.Path, t.Table, t.Name)
 	}
-	var versions []uint64
-	err = sqlite.Each(ctx, e.db, t.query, func(scan sqlite.Scan) error {
+	var keys []string
+	err = sqlite.Each(ctx, e.db, t.Query, func(scan sqlite.Scan) error {
 		var text string
-		var dirty bool
-		if err := scan(&text, &dirty); err != nil {
+		var failed bool
+		if err := scan(&text, &failed); err != nil {
 			return err
 		}
-		version, err := strconv.ParseUint(text, 10, 64)
-		switch {
-		case err != nil:
-			return gen.Refuse("differs", "%s: %s has version %q; want a number", e.Path, t.Table, text)
-		case dirty:
-			return gen.Refuse("differs", "%s: %s left version %d dirty: it failed halfway; repair that first", e.Path, t.Name, version)
-		case version > 0:
-			versions = append(versions, version)
+		if failed {
+			return gen.Refuse("differs", "%s: %s left migration %s unfinished; finish or undo it with %[2]s, then enroll", e.Path, t.Name, wording.Printable(text))
+		}
+		if key := peers.Key(text); key != "0" || e.from(key) >= 0 {
+			keys = append(keys, key)
 		}
 		return nil
 	})
@@ -133,37 +94,67 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slices.Sort(versions)
-	n := len(versions)
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(e.from(a)-e.from(b), len(a)-len(b), strings.Compare(a, b))
+	})
+	keys = slices.Compact(keys)
+	n := len(keys)
 	switch {
 	case n == 0:
 		return gen.Refuse("missing", "%s: %s recorded no migration; not enrolled", e.Path, t.Name)
-	case n > 1 && t.last:
+	case n > 1 && t.Last:
 		return gen.Refuse("differs", "%s: %s has %d rows; %s keeps one", e.Path, t.Table, n, t.Name)
 	}
-	e.out.From = &Record{Tool: t.Name, Last: strconv.FormatUint(versions[n-1], 10), versions: versions}
-	if !t.last {
+	e.out.From = &Record{Tool: t.Name, Last: wording.Printable(keys[n-1]), keys: keys}
+	if !t.Last {
 		e.out.From.Migrations = n
 	}
 	return nil
 }
 
+// from returns the index of the origin that the tool knows by the key, or -1.
+func (e *enrollment) from(key string) int {
+	return slices.IndexFunc(e.origins, func(o peers.Origin) bool { return e.From.Key(o) == key })
+}
+
+// mapped returns the version that the record means by the origins of the migrations. It
+// refuses a record that is not of the first of them.
+func (e *enrollment) mapped() (lockstep.Version, error) {
+	r := e.out.From
+	for i, key := range r.keys {
+		at := e.from(key)
+		switch {
+		case at < 0:
+			return 0, gen.Refuse("differs", "%s: %s applied %s, from which no migration of %s comes; undo it with %[2]s, or make the migrations again of the files that have it; not enrolled", e.Path, r.Tool, wording.Printable(key), e.Dir)
+		case at > i && !e.From.Last:
+			return 0, gen.Refuse("differs", "%s: %s applied %s, and not %s before it; apply that with %[2]s first; not enrolled", e.Path, r.Tool, e.origins[at].Path, e.origins[i].Path)
+		}
+	}
+	name, err := filename.Parse(e.origins[e.from(r.keys[len(r.keys)-1])].File)
+	return name.Version, err
+}
+
 // meant returns the versions of which the record can mean one, the likeliest first. The
-// files may have kept their numbers, or been renumbered: 0001 for 20240131094500. A tool
+// files may have kept their numbers, or been renumbered by hand: 0001 for 20240131094500. A tool
 // that records only the last migration says nothing in the second case.
 func (e *enrollment) meant() (versions []lockstep.Version, err error) {
-	r, migrations := e.out.From, e.newest.Migrations
-	last := r.versions[len(r.versions)-1]
-	isNumber := func(v uint64) bool {
-		return slices.ContainsFunc(migrations, func(m lockstep.Migration) bool { return uint64(m.Version) == v })
+	if len(e.origins) > 0 {
+		v, err := e.mapped()
+		return []lockstep.Version{v}, err
 	}
-	if !slices.ContainsFunc(r.versions, func(v uint64) bool { return !isNumber(v) }) {
-		versions = append(versions, lockstep.Version(last))
+	r, migrations := e.out.From, e.newest.Migrations
+	last := r.keys[len(r.keys)-1]
+	isNumber := func(key string) bool {
+		return slices.ContainsFunc(migrations, func(m lockstep.Migration) bool { return strconv.Itoa(int(m.Version)) == key })
+	}
+	if !slices.ContainsFunc(r.keys, func(key string) bool { return !isNumber(key) }) {
+		v, _ := strconv.Atoi(last)
+		versions = append(versions, lockstep.Version(v))
 	}
 	n := r.Migrations
 	switch {
 	case n == 0 && len(versions) == 0:
-		return nil, gen.Refuse("missing", "%s: at %d by %s, and %s has no such number; give the version with --at", e.Path, last, r.Tool, e.Dir)
+		return nil, gen.Refuse("missing", "%s: at %s by %s, and %s has no such number; give the version with --at", e.Path, last, r.Tool, e.Dir)
 	case n == 0:
 	case n > len(migrations):
 		return nil, gen.Refuse("missing", "%s: %s applied %d migrations, and %s has %d; not enrolled", e.Path, r.Tool, n, e.Dir, len(migrations))

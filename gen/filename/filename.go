@@ -98,5 +98,11 @@ func plain(s string) string {
 	return cmp.Or(strings.TrimLeft(strings.Join(plainText.FindAllString(s, -1), "-"), "-"), "add-tags")
 }
 
+// Describe returns words as a description, or the fallback if nothing in them can be part
+// of one.
+func Describe(words, fallback string) string {
+	return cmp.Or(strings.Trim(strings.ReplaceAll(strings.Join(plainText.FindAllString(words, -1), "-"), "_", "-"), "-."), fallback)
+}
+
 // String returns the name of the file.
 func (n Name) String() string { return n.Version.String() + "-" + n.Description + n.Ext }

@@ -110,7 +110,10 @@ type Package struct {
 }
 
 // Init makes a migrations package of dir. It overwrites nothing.
-func Init(dir string) (_ *Package, err error) {
+func Init(dir string) (*Package, error) { return initWith(dir, "go tool lockstep generate", "") }
+
+// initWith is Init with the command that go generate runs, and a comment before it.
+func initWith(dir, generate, comment string) (_ *Package, err error) {
 	pkg, problem := gen.PackageName(dir)
 	if problem != nil {
 		return nil, gen.Problems{*problem}
@@ -122,7 +125,7 @@ func Init(dir string) (_ *Package, err error) {
 		Name:  pkg,
 		Empty: len(files) == 0,
 	}
-	remove, err := WriteNew(p.File, text("migrations.go.txt", "{PACKAGE}", p.Name))
+	remove, err := WriteNew(p.File, text("migrations.go.txt", "{PACKAGE}", p.Name, "{GENERATE}", generate, "{COMMENT}", comment))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,192 @@
+package peers
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
+)
+
+// A Migration is one of another tool.
+type Migration struct {
+	Path  string
+	Time  string // drizzle's, or ""
+	Words string // from its name
+	Ext   string
+
+	Text  string // what goes up
+	Alone bool   // it runs without a transaction
+	Notes []string
+}
+
+// IsCode reports whether the migration is one that lockstep cannot run as it is.
+func (m *Migration) IsCode() bool { return m.Ext == ".go" || m.Ext == ".rs" }
+
+// A Directory is what another tool reads.
+type Directory struct {
+	Tool       *Tool
+	Migrations []*Migration // in the order in which it runs them
+	LeftOut    []string     // paths of what else looks like a migration
+}
+
+// ignored matches the paths of what goes down, or was not meant for a migration.
+var ignored = re(`(^|[./])down\.[^/]*sql$|^README|_test\.go$`)
+
+// list returns the paths in dir and in its folders, with slashes.
+func list(dir string) (paths []string, err error) {
+	err = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		rel, e := filepath.Rel(dir, name)
+		rel = filepath.ToSlash(rel)
+		switch {
+		case err != nil && name == dir, e != nil:
+			return cmp.Or(err, e)
+		case err != nil, name != dir && entry.Name()[0] == '.', entry.IsDir() && strings.Contains(rel, "/"):
+			return fs.SkipDir
+		case entry.Type().IsRegular() && !ignored.MatchString(rel):
+			paths = append(paths, rel)
+		}
+		return nil
+	})
+	return paths, err
+}
+
+// is reports whether the file at a path is one of the tool's, and not of another's.
+func (t *Tool) is(dir, rel string) bool {
+	if t.mark == nil {
+		return true
+	}
+	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(rel)))
+	return err == nil && t.mark.Match(text)
+}
+
+// recognize returns the tool whose migrations are among the paths, or nil.
+func recognize(dir string, paths []string) *Tool {
+	for _, t := range Tools {
+		if sign := cmp.Or(t.sign, t.files); sign != nil &&
+			slices.ContainsFunc(paths, func(rel string) bool { return sign.MatchString(rel) && t.is(dir, rel) }) {
+			return t
+		}
+	}
+	return nil
+}
+
+// Whose returns the tool that all SQL in a directory is written for, by what no other has,
+// or nil.
+func Whose(dir string) *Tool {
+	paths, err := list(dir)
+	t := recognize(dir, paths)
+	if err != nil || t == nil || t.plain || slices.ContainsFunc(paths, func(rel string) bool {
+		return path.Ext(rel) == ".sql" && !(t.files.MatchString(rel) && t.is(dir, rel))
+	}) {
+		return nil
+	}
+	return t
+}
+
+// Read reads the migrations of another tool.
+func Read(dir string) (*Directory, error) {
+	paths, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &Directory{Tool: recognize(dir, paths)}
+	if d.Tool == nil {
+		return nil, unknown(dir)
+	}
+	var journal map[string]string
+	if slices.Contains(paths, "meta/_journal.json") && d.Tool.Name == "drizzle" {
+		if journal, err = readJournal(filepath.Join(dir, "meta", "_journal.json")); err != nil {
+			return nil, err
+		}
+	}
+	for _, rel := range paths {
+		m := d.Tool.files.FindStringSubmatch(rel)
+		_, inJournal := journal[path.Base(rel)]
+		switch {
+		case m != nil && (journal == nil || inJournal):
+			migration := &Migration{Path: rel, Time: journal[rel], Words: m[2], Ext: path.Ext(rel)}
+			text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(rel)))
+			if err != nil {
+				return nil, err
+			}
+			if !migration.IsCode() {
+				d.Tool.up(migration, sqltext.Normalize(text))
+			}
+			if meta, err := os.ReadFile(filepath.Join(dir, path.Dir(rel), "metadata.toml")); err == nil && path.Dir(rel) != "." {
+				migration.Alone = migration.Alone || inNoTransaction.Match(meta)
+			}
+			d.Migrations = append(d.Migrations, migration)
+		case path.Ext(rel) == ".sql" || digits.MatchString(rel) && slices.Contains([]string{".go", ".rs", ".py", ".sh"}, path.Ext(rel)):
+			d.LeftOut = append(d.LeftOut, rel)
+		}
+	}
+	slices.SortStableFunc(d.Migrations, d.Tool.order)
+	for i, m := range d.Migrations[1:] {
+		if before := d.Migrations[i]; d.Tool.Key(Origin{Path: m.Path, Time: m.Time}) == d.Tool.Key(Origin{Path: before.Path, Time: before.Time}) {
+			return nil, fmt.Errorf("%s: has the version of %s; %s runs one of them", filepath.Join(dir, m.Path), before.Path, d.Tool.Name)
+		}
+	}
+	return d, nil
+}
+
+// inNoTransaction is what diesel finds beside a migration.
+var inNoTransaction = re(`(?m)^\s*run_in_transaction\s*=\s*false`)
+
+// order compares two migrations as the tool does: by time, number or path.
+func (t *Tool) order(a, b *Migration) int {
+	if t.byText {
+		return strings.Compare(t.Key(Origin{Path: a.Path})+a.Path, t.Key(Origin{Path: b.Path})+b.Path)
+	}
+	number := func(m *Migration) string { return Key(cmp.Or(m.Time, t.files.FindStringSubmatch(m.Path)[1])) }
+	x, y := number(a), number(b)
+	if x == "" || y == "" { // sql-migrate runs those without a number last
+		return cmp.Or(len(y)-len(x), strings.Compare(a.Path, b.Path))
+	}
+	return cmp.Or(len(x)-len(y), strings.Compare(x, y), strings.Compare(a.Path, b.Path))
+}
+
+// readJournal returns drizzle's times, by the names of files.
+func readJournal(name string) (map[string]string, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var journal struct {
+		Entries []struct {
+			When json.Number `json:"when"`
+			Tag  string      `json:"tag"`
+		} `json:"entries"`
+	}
+	if err := json.Unmarshal(text, &journal); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	times := map[string]string{}
+	for _, e := range journal.Entries {
+		times[e.Tag+".sql"] = e.When.String()
+	}
+	return times, nil
+}
+
+// unknown returns the error for a directory of no tool that is known. It names a folder
+// in it that is one's: the one for SQLite, if there is one.
+func unknown(dir string) error {
+	entries, _ := os.ReadDir(dir)
+	found := ""
+	for _, entry := range entries {
+		folder := filepath.Join(dir, entry.Name())
+		below, err := list(folder)
+		if t := recognize(folder, below); err == nil && entry.IsDir() && t != nil && (found == "" || strings.Contains(entry.Name(), "sqlite")) {
+			found = fmt.Sprintf("%s: no migrations; %s has those of %s\n\t%s", dir, folder, t.Name, wording.CommandLine("lockstep", "init", "--from", folder))
+		}
+	}
+	return errors.New(cmp.Or(found, dir+": no migrations; want those of "+names(func(t *Tool) bool { return t.files != nil })))
+}

@@ -1,0 +1,278 @@
+package scaffold
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
+	"github.com/lockstep-db/lockstep/gen/peers"
+	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
+)
+
+// A Conversion is a migrations package that was made of another tool's migrations.
+type Conversion struct {
+	Package    *Package       `json:"-"`
+	Tool       string         `json:"from"`
+	Origins    []peers.Origin `json:"origins"`
+	Generator  string         `json:"generator"`  // the program that has to register functions, or ""
+	Functions  []string       `json:"functions"`  // that it has to register
+	Collations []string       `json:"collations"` // and these
+
+	Warnings gen.Problems `json:"-"` // what became of the files
+	Problems gen.Problems `json:"-"` // what keeps the new package from being generated
+
+	from, dir string
+	directory *peers.Directory
+	gaps, dqs bool
+}
+
+// InitFrom makes a migrations package of dir from the migrations of another tool in from,
+// which it leaves as they are. It replays them, and has SQL that other tools' SQLite takes
+// go through as far as it can. It overwrites nothing; with an error, it has written
+// nothing.
+func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) {
+	c := &Conversion{from: from, dir: dir, Functions: []string{}, Collations: []string{}}
+	if c.directory, err = peers.Read(from); errors.As(err, new(*fs.PathError)) {
+		return nil, gen.FileError(from, err)
+	} else if err != nil {
+		return nil, gen.Refuse("missing", "%v", err)
+	}
+	c.Tool = c.directory.Tool.Name
+	if files, _ := gen.Files(dir); len(files) > 0 || same(from, dir) {
+		beside := filepath.Join(dir, "..", "database")
+		return nil, gen.Refuse("exists", "%s: has migrations; nothing was written: name a new directory\n\t%s",
+			dir, wording.CommandLine("lockstep", "init", "--from", from, beside))
+	}
+	if err := c.number(); err != nil {
+		return nil, err
+	}
+	if err := c.replay(ctx); err != nil {
+		return nil, err
+	}
+	return c, c.write()
+}
+
+func same(a, b string) bool {
+	x, e := os.Stat(a)
+	y, err := os.Stat(b)
+	return e == nil && err == nil && os.SameFile(x, y)
+}
+
+// number names the migrations. Those of fastmigrate keep their numbers, by which their
+// databases know them.
+func (c *Conversion) number() error {
+	if n := len(c.directory.Migrations); n > 9999 {
+		return gen.Refuse("problem", "%s: %d migrations; lockstep has numbers for 9999", c.from, n)
+	}
+	for i, m := range c.directory.Migrations {
+		name := filename.Name{Version: lockstep.Version(i + 1), Description: filename.Describe(m.Words, "migration"), Ext: m.Ext}
+		if m.IsCode() {
+			name.Ext = ".sql"
+		}
+		o := peers.Origin{Path: m.Path, Time: m.Time, File: name.String()}
+		if kept, err := filename.Parse(m.Path); err == nil && c.Tool == "fastmigrate" {
+			c.gaps = c.gaps || kept.Version != name.Version
+			o.File = m.Path
+		}
+		c.Origins = append(c.Origins, o)
+		for _, note := range m.Notes {
+			c.warn(o.File, "%s", note)
+		}
+		if m.IsCode() {
+			c.Problems = append(c.Problems, gen.Problem{File: o.File, Fact: fmt.Sprintf(
+				"%s is code: write what it does here in SQL, or in %s.go in place of this file, or a comment that says why there is nothing to do", m.Path, strings.TrimSuffix(o.File, ".sql")),
+				Command: "lockstep help programs"})
+		}
+	}
+	for _, path := range c.directory.LeftOut {
+		c.Warnings = append(c.Warnings, gen.Problem{File: filepath.Join(c.from, path), Fact: "left out: no migration of " + c.Tool + "; if it does part of the work of one, write that into the new one"})
+	}
+	return nil
+}
+
+func (c *Conversion) warn(file, format string, args ...any) {
+	c.Warnings = append(c.Warnings, gen.Problem{File: filepath.Join(c.dir, file), Fact: fmt.Sprintf(format, args...)})
+}
+
+// text returns the text of a migration.
+func (c *Conversion) text(i int) string {
+	m, o := c.directory.Migrations[i], c.Origins[i]
+	name, _ := filename.Parse(o.File)
+	switch {
+	case m.IsCode():
+		return begin(name, "")
+	case m.Ext == ".sql" && len(sqltext.Parse(m.Text).Cut()) == 0:
+		return fmt.Sprintf("-- %s has no statement: what it was for, if anything, was done elsewhere.\n%s", m.Path, strings.TrimLeft(m.Text, "\n"))
+	case m.Alone:
+		return "-- lockstep: no-transaction\n" + m.Text
+	}
+	return m.Text
+}
+
+// replay tries the migrations in a directory of their own, again and again as it learns
+// what they need, and keeps what is wrong with them then.
+func (c *Conversion) replay(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "lockstep")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for {
+		for i, m := range c.directory.Migrations {
+			if m.IsCode() {
+				continue // and a gap
+			}
+			if err := os.WriteFile(filepath.Join(dir, c.Origins[i].File), []byte(c.text(i)), 0o666); err != nil {
+				return err
+			}
+		}
+		_, err := gen.Load(ctx, dir, gen.Options{Gaps: true, DQS: c.dqs, Conn: c.register})
+		var problems gen.Problems
+		if err != nil && !errors.As(err, &problems) {
+			return err
+		}
+		if !c.learn(problems) {
+			if len(c.Problems) == len(c.Origins) {
+				return nil // there is nothing but code
+			}
+			for _, p := range problems {
+				if !strings.Contains(p.Fact, "; ") { // it is SQLite's
+					p.Fact += "; write here what SQLite takes, or a comment that says why there is nothing to do"
+				}
+				c.Problems = append(c.Problems, p)
+			}
+			return nil
+		}
+	}
+}
+
+var (
+	lacking = regexp.MustCompile(`(?:no such|unknown) (function|collation sequence): ([^\s;(]+)`)
+	quoted  = regexp.MustCompile(`should this be a string literal in single-quotes\?`)
+)
+
+// learn has the next replay do without what these problems are about, and reports whether
+// there is anything.
+func (c *Conversion) learn(problems gen.Problems) (learned bool) {
+	add := func(names *[]string, name string) {
+		if !slices.ContainsFunc(*names, func(n string) bool { return sqltext.Equal(n, name) }) {
+			*names, learned = append(*names, name), true
+		}
+	}
+	for _, p := range problems {
+		if m := lacking.FindStringSubmatch(p.Fact); m != nil && m[1] == "function" {
+			add(&c.Functions, m[2])
+		} else if m != nil {
+			add(&c.Collations, m[2])
+		} else if quoted.MatchString(p.Fact) && !c.dqs {
+			c.dqs, learned = true, true
+		}
+	}
+	for _, p := range problems {
+		i := slices.IndexFunc(c.Origins, func(o peers.Origin) bool { return o.File == p.File })
+		if !learned && i >= 0 && c.directory.Migrations[i].Alone {
+			c.directory.Migrations[i].Alone, learned = false, true
+			c.warn(p.File, "runs in the upgrade's transaction, though %s ran it without one: it could not run again after a crash", c.Tool)
+		}
+	}
+	return learned
+}
+
+// register registers what stands for the functions and collations of the program.
+func (c *Conversion) register(conn *sqlite3.Conn) (err error) {
+	for _, name := range c.Functions {
+		err = errors.Join(err, conn.CreateFunction(name, -1, sqlite3.DETERMINISTIC, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
+			if len(arg) > 0 {
+				ctx.ResultValue(arg[0])
+			}
+		}))
+	}
+	for _, name := range c.Collations {
+		err = errors.Join(err, conn.CreateCollation(name, func(a, b []byte) int { return strings.Compare(string(a), string(b)) }))
+	}
+	return err
+}
+
+// write writes the package.
+func (c *Conversion) write() (err error) {
+	var made []func()
+	defer func() {
+		for _, remove := range slices.Backward(made) {
+			if err != nil {
+				remove()
+			}
+		}
+	}()
+	keep := func(path, text string) error {
+		remove, err := WriteNew(path, text)
+		if err == nil {
+			made = append(made, remove)
+		}
+		return err
+	}
+	generate := "go tool lockstep generate"
+	if c.gaps {
+		generate += " --gaps"
+	}
+	if c.dqs {
+		generate += " --dqs"
+	}
+	if len(c.Functions)+len(c.Collations) > 0 {
+		generate = "go run ./generate"
+		c.Generator = filepath.Join(c.dir, "generate", "main.go")
+		if err := keep(c.Generator, c.generator()); err != nil {
+			return err
+		}
+	}
+	for i, o := range c.Origins {
+		if err := keep(filepath.Join(c.dir, o.File), c.text(i)); err != nil {
+			return err
+		}
+	}
+	c.Package, err = initWith(c.dir, generate, peers.Comment(c.directory.Tool, c.Origins)+"\n")
+	return err
+}
+
+// generator returns the text of the program that generates with the functions.
+func (c *Conversion) generator() string {
+	var options, functions, collations string
+	if c.gaps {
+		options += "Gaps: true, "
+	}
+	if c.dqs {
+		options += "DQS: true, "
+	}
+	for _, name := range c.Functions {
+		functions += fmt.Sprintf("\t\tc.CreateFunction(%q, -1, sqlite3.DETERMINISTIC, first),\n", name)
+	}
+	for _, name := range c.Collations {
+		collations += fmt.Sprintf("\t\tc.CreateCollation(%q, bytes.Compare),\n", name)
+	}
+	imports := ""
+	if collations != "" {
+		imports = "\t\"bytes\"\n"
+	}
+	return text("generator.go.txt", "{IMPORTS}", imports, "{OPTIONS}", options, "{REGISTER}", functions+collations)
+}
+
+// Origins returns where the migrations of a package come from, if its migrations.go records
+// that.
+func Origins(dir string) ([]peers.Origin, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "migrations.go"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, gen.FileError(filepath.Join(dir, "migrations.go"), err)
+	}
+	return peers.Origins(string(text)), nil
+}
