@@ -1,7 +1,6 @@
 package lockstep
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -43,18 +42,8 @@ func (c *conn) read(ctx context.Context, q string, to any) error {
 // readFile finds out what to call the database in errors. It takes no lock.
 func (c *conn) readFile(ctx context.Context) {
 	if c.file == "" {
-		c.file = fileIn(c.QueryRowContext(ctx, fileQuery))
+		c.file = sqlite.File(c.QueryRowContext(ctx, sqlite.FileQuery))
 	}
-}
-
-const fileQuery = "PRAGMA database_list"
-
-func fileIn(first *sql.Row) string { // main comes first
-	var seq, name, file sql.NullString
-	if first.Scan(&seq, &name, &file) != nil {
-		return ""
-	}
-	return cmp.Or(file.String, ":memory:")
 }
 
 // unreadable returns the error for a database whose version cannot be read.

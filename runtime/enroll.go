@@ -26,7 +26,7 @@ import (
 // of [Schema.At] does not know the tables of its version, and is refused. After an error,
 // nothing has been written.
 func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
-	g, err := open(ctx, db, s, opts)
+	g, err := open(ctx, db, s, configure(opts))
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,7 +136,7 @@ func (e *Error) fact() string {
 		if e.Kind == ErrAhead {
 			return s + cmp.Or(e.Detail, "written by a newer program, not opened")
 		}
-		return s + "pending " + wording.List(len(e.Pending), ", ", func(i int) string { return e.Pending[i] })
+		return s + "pending " + wording.List(len(e.Pending), ", ", func(i int) string { return e.Pending[i] }) + e.Detail
 	case ErrUnmanaged:
 		if !e.enrolling {
 			return e.Detail + ": not managed"
@@ -329,6 +328,11 @@ func ended(ctx context.Context) error {
 }
 
 // errorsOf returns those errs that are not nil.
-func errorsOf(errs ...error) []error {
-	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+func errorsOf(errs ...error) (found []error) {
+	for _, err := range errs {
+		if err != nil {
+			found = append(found, err)
+		}
+	}
+	return found
 }

@@ -34,17 +34,15 @@ import (
 // pragmas that can change what a migration does have SQLite's defaults during an
 // upgrade, and synchronous is at least FULL; the connection gets its own back.
 func Migrate(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
-	g, err := open(ctx, db, s, opts)
-	if err != nil {
-		return err
-	}
-	defer g.conn.Close()
+	return pass(ctx, db, s, opts, (*gate).migrate)
+}
 
+func (g *gate) migrate(ctx context.Context) error {
 	st, err := g.readUnlessHead(ctx)
 	if st == nil {
 		return err
 	}
-	v := judge(s, st, g.allow)
+	v := judge(g.schema, st, g.allow)
 	switch err := g.announce(v); {
 	case errors.Is(err, ErrBehind):
 		if err := g.upgrade(ctx, st); err != nil {
@@ -64,31 +62,46 @@ func Migrate(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 // otherwise the error with which [Migrate] would refuse it, or [ErrBehind] where
 // Migrate would upgrade it. It never writes.
 func Check(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
-	g, err := open(ctx, db, s, opts)
-	if err != nil {
-		return err
-	}
-	defer g.conn.Close()
+	return pass(ctx, db, s, opts, (*gate).check)
+}
 
+func (g *gate) check(ctx context.Context) error {
 	st, err := g.readUnlessHead(ctx)
 	if st == nil {
 		return err
 	}
-	return g.announce(judge(s, st, g.allow))
+	return g.announce(judge(g.schema, st, g.allow))
 }
 
 // gate is one call of Migrate, Check, Inspect or Enroll.
 type gate struct {
-	config
+	*config
 	db     *sql.DB // that conn is of
 	schema *Schema
 	conn   *conn
 }
 
+// pass opens the gate and calls f: with [WithWait], again and again.
+func pass(ctx context.Context, db *sql.DB, s *Schema, opts []Option, f func(*gate, context.Context) error) error {
+	c := configure(opts)
+	try := func() error {
+		g, err := open(ctx, db, s, c)
+		if err == nil {
+			defer g.conn.Close()
+			err = f(g, ctx)
+		}
+		return err
+	}
+	if c.await != nil {
+		return c.await(ctx, c, try)
+	}
+	return try()
+}
+
 // open takes a connection from the pool. It goes back there, so that SQLite need not
 // parse the schema again for the application.
-func open(ctx context.Context, db *sql.DB, s *Schema, opts []Option) (*gate, error) {
-	g := &gate{config: configure(opts), db: db, schema: s, conn: &conn{expected: s.Expected}}
+func open(ctx context.Context, db *sql.DB, s *Schema, c *config) (*gate, error) {
+	g := &gate{config: c, db: db, schema: s, conn: &conn{expected: s.Expected}}
 	if err := s.stale(); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ type Applied struct {
 // Inspect reads what a database says of itself, whether or not it would be
 // refused. It never writes. The error is for what could not be read at all.
 func Inspect(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) (*State, error) {
-	g, err := open(ctx, db, s, opts)
+	g, err := open(ctx, db, s, configure(opts))
 	if err != nil {
 		return nil, err
 	}

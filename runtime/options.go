@@ -1,6 +1,9 @@
 package lockstep
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // An Option changes how [Migrate], [Check], [Inspect], [Enroll] and [Watch] work.
 type Option func(*config)
@@ -14,13 +17,14 @@ type config struct {
 	onProgress   func(Progress)
 	repeat       func(*reporter) (stop func())
 	log          Logger
-	connected    func(driverConn any) error // nil if none is asked for
+	await        func(ctx context.Context, c *config, try func() error) error // nil without WithWait
+	connected    func(driverConn any) error                                   // nil if none is asked for
 }
 
-func configure(opts []Option) config {
-	c := config{timeout: time.Minute, log: discard{}, repeat: func(*reporter) func() { return func() {} }}
+func configure(opts []Option) *config {
+	c := &config{timeout: time.Minute, log: discard{}, repeat: func(*reporter) func() { return func() {} }}
 	for _, opt := range opts {
-		opt(&c)
+		opt(c)
 	}
 	return c
 }

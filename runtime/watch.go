@@ -5,8 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -45,7 +43,7 @@ func (c *conn) checkVersion(ctx context.Context, on Querier, s *Schema) error {
 	if err == nil && st.version == s.Expected {
 		return nil
 	}
-	c.file = fileIn(on.QueryRowContext(context.WithoutCancel(ctx), fileQuery))
+	c.file = sqlite.File(on.QueryRowContext(context.WithoutCancel(ctx), sqlite.FileQuery))
 	st.db = c.file
 	e, unreadable := err.(*Error)
 	switch {
@@ -89,8 +87,8 @@ func (c *conn) checkVersion(ctx context.Context, on Querier, s *Schema) error {
 //
 // What is written after an upgrade and before the next look, [CheckTx] keeps out.
 func Watch(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
-	w := watch{config: configure(opts), db: db, schema: s}
-	defer w.leave()
+	w := watch{config: configure(opts), schema: s, at: sqlite.Lookout{DB: db}}
+	defer w.at.Leave()
 	ticker := time.NewTicker(max(cmp.Or(w.interval, time.Second), time.Millisecond))
 	defer ticker.Stop()
 	for {
@@ -107,28 +105,29 @@ func Watch(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 
 // watch is one call of Watch.
 type watch struct {
-	config
-	db     *sql.DB
+	*config
 	schema *Schema
-	conn   *conn  // nil between looks, if the pool is limited
-	own    bool   // conn is nobody else's
-	seen   string // PRAGMA data_version of it, when the database was at the version
-
-	path string      // of the file
-	file os.FileInfo // nil if there is none
-	lost time.Time   // since when there is no answer; zero if there is one
+	at     sqlite.Lookout
+	lost   time.Time // since when there is no answer; zero if there is one
 }
 
 // look returns the refusal, or nil to look again.
 func (w *watch) look(ctx context.Context) error {
-	err := w.see(ctx)
+	err := w.at.Look(ctx, func(on *sql.Conn) error {
+		return (&conn{expected: w.schema.Expected}).checkVersion(ctx, on, w.schema)
+	})
 	if err == nil || ctx.Err() != nil || sqlite.IsBusy(err) || sqlite.IsInterrupt(err) {
 		w.lost = time.Time{}
 		return nil
 	}
 	e := (*Error)(nil)
-	known, unreadable := errors.As(err, &e), (&conn{file: w.path, expected: w.schema.Expected}).unreadable
+	known, unreadable := errors.As(err, &e), (&conn{file: w.at.File, expected: w.schema.Expected}).unreadable
 	switch lasts := sqlite.Code(err) != 0 && !sqlite.IsOfFile(err); {
+	case errors.Is(err, sqlite.ErrReplaced):
+		return &Error{Kind: ErrReplaced, DB: w.at.File, Expected: w.schema.Expected,
+			Detail: "deleted, or replaced by another file, while this program had it open; start again to use what is there"}
+	case errors.Is(err, sqlite.ErrClosed):
+		return err
 	case known && (lasts || e.Err == nil):
 		return err
 	case lasts:
@@ -138,85 +137,6 @@ func (w *watch) look(ctx context.Context) error {
 	case time.Since(w.lost) > w.timeout:
 		return unreadable(err, "no answer for %v", w.timeout)
 	}
-	w.leave() // the next look connects
+	w.at.Leave() // the next look connects
 	return nil
-}
-
-// see returns nil if the database is at the version.
-func (w *watch) see(ctx context.Context) error {
-	limited := w.db.Stats().MaxOpenConnections > 0
-	if limited {
-		w.leave()
-		defer w.leave()
-	}
-	if err := w.replaced(); err != nil {
-		return err
-	}
-	if err := w.connect(ctx, limited); err != nil {
-		return err
-	}
-	var now string
-	if w.own {
-		if err := w.conn.read(ctx, "PRAGMA data_version", &now); err != nil || now == w.seen {
-			return err
-		}
-	}
-	err := w.conn.checkVersion(ctx, w.conn.Conn, w.schema)
-	if err == nil {
-		w.seen = now
-	}
-	return err
-}
-
-// replaced returns an error if the file has another, or none, in its place: the program's
-// connections go on with the old one.
-func (w *watch) replaced() error {
-	if w.file == nil {
-		return nil
-	}
-	now, err := os.Stat(w.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(w.file, now) {
-		return &Error{Kind: ErrReplaced, DB: w.path, Expected: w.schema.Expected,
-			Detail: "deleted, or replaced by another file, while this program had it open; start again to use what is there"}
-	}
-	return nil
-}
-
-// connect takes a connection, if there is none. It returns an error if the program has closed
-// the pool.
-func (w *watch) connect(ctx context.Context, limited bool) error {
-	if w.conn != nil {
-		ended, cancel := context.WithCancel(ctx)
-		cancel()
-		if _, err := w.db.Conn(ended); !errors.Is(err, context.Canceled) {
-			return &Error{Expected: w.schema.Expected, DB: w.path, Detail: err.Error()}
-		}
-		return nil
-	}
-	pooled, err := w.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	w.conn, w.own, w.seen = &conn{Conn: pooled, expected: w.schema.Expected}, !limited, ""
-	if w.own {
-		// It is never to wait: drivers do not interrupt that.
-		err = w.conn.exec(ctx, "PRAGMA busy_timeout = 0")
-	}
-	if w.conn.readFile(ctx); w.path == "" && w.conn.file != "" {
-		w.path = w.conn.file
-		w.file, _ = os.Stat(w.path)
-	}
-	return err
-}
-
-// leave gives the connection up.
-func (w *watch) leave() {
-	if w.conn == nil {
-		return
-	}
-	if w.own {
-		w.conn.discard()
-	}
-	w.conn.Close()
-	w.conn = nil
 }

@@ -38,17 +38,13 @@ func (t *test) watch(db *sql.DB, opts ...lockstep.Option) (said func() error, en
 // looked has Watch look n times.
 func (t *test) looked(tr *tracer, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		tr.mu.Lock()
-		looks := strings.Count(strings.Join(tr.statements, "\n"), "PRAGMA data_version")
-		tr.mu.Unlock()
-		if looks >= n {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("Watch looked %d times, want %d", looks, n)
-		}
-	}
+	t.until(tr, func(statements string) bool { return strings.Count(statements, "PRAGMA data_version") >= n })
+}
+
+// lookedAtVersion has Watch look at the version, and once more.
+func (t *test) lookedAtVersion(tr *tracer) {
+	t.Helper()
+	t.until(tr, func(statements string) bool { return strings.Contains(statements, "main._meta\n") })
 }
 
 const (
@@ -255,20 +251,4 @@ func watchesOn(t *test) {
 			}
 		}
 	})
-}
-
-// lookedAtVersion has Watch look at the version.
-func (t *test) lookedAtVersion(tr *tracer) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		tr.mu.Lock()
-		looked := strings.Contains(strings.Join(tr.statements, "\n"), "main._meta\n")
-		tr.mu.Unlock()
-		if looked {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("Watch has not looked")
-		}
-	}
 }

@@ -1,0 +1,41 @@
+package lockstep
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+)
+
+// WithWait has [Check], and [Migrate] on a database that cannot be written to, wait until
+// somebody else has upgraded the database, or made it: for programs on a replica, or on a
+// mount that is read-only. They wait for as long as [WithTimeout] says, one minute by default,
+// and then return what they would have returned at once, mostly [ErrBehind]. A Migrate that
+// can write, as after its machine has become the primary, upgrades.
+func WithWait() Option { return func(c *config) { c.await = await } }
+
+// await calls try until the database is not behind.
+func await(ctx context.Context, c *config, try func() error) error {
+	const pause = 100 * time.Millisecond
+	timeout, begun := c.timeout, time.Now()
+	for ; ; c.timeout = max(0, timeout-time.Since(begun)) {
+		err := try()
+		e := (*Error)(nil)
+		if !errors.As(err, &e) || e.Kind != ErrBehind && !sqlite.IsMissing(e.Err) {
+			return err
+		}
+		if c.timeout == 0 {
+			e.Detail += "; nobody else upgraded it for " + timeout.String()
+			return e
+		}
+		timer := time.NewTimer(min(pause, c.timeout))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			e.ended = ended(ctx)
+			return e
+		}
+	}
+}
