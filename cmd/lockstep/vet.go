@@ -162,6 +162,6 @@ func printBreaks(w io.Writer, all []breaks) {
 		if len(places) > 5 {
 			places, more = places[:5], ", …"
 		}
-		fmt.Fprintf(w, "%v breaks %d %s of %s: %s%s\n", b.Version, len(b.Statements), noun, b.Release, strings.Join(places, ", "), more)
+		fmt.Fprintf(w, "%v breaks %d %s of %s (%s%s)\n", b.Version, len(b.Statements), noun, b.Release, strings.Join(places, ", "), more)
 	}
 }
