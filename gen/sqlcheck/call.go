@@ -16,6 +16,7 @@ const (
 	bunPath       = "github.com/uptrace/bun"
 	zombiezenPath = "zombiezen.com/go/sqlite"
 	crawshawPath  = "crawshaw.io/sqlite"
+	squirrelPath  = "github.com/Masterminds/squirrel"
 )
 
 // A wrapper is the fact that a function passes a string parameter to a database.
@@ -206,10 +207,10 @@ func (c *checker) passedOn(e ast.Expr) *types.Var {
 	return nil
 }
 
-// isScanner reports whether t is a row or rows of database/sql or sqlx.
+// isScanner reports whether t is a row or rows of database/sql, sqlx or squirrel.
 func isScanner(t types.Type) bool {
-	for _, path := range [...]string{"database/sql", sqlxPath} {
-		if isNamed(t, path, "Row") || isNamed(t, path, "Rows") {
+	for _, path := range [...]string{"database/sql", sqlxPath, squirrelPath} {
+		if isNamed(t, path, "Row") || isNamed(t, path, "Rows") || isNamed(t, path, "RowScanner") {
 			return true
 		}
 	}

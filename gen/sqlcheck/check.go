@@ -13,6 +13,7 @@ type finding struct {
 	check   string // the name of it, for directives
 	at      place
 	message string
+	surely  bool // it is as wrong in another text that has the place
 }
 
 // check reports what is wrong with a query. If it may be several texts, each must be
@@ -39,12 +40,12 @@ func (c *checker) check(q *query) {
 		}
 	}
 	if whole := slices.DeleteFunc(slices.Clone(texts), func(t text) bool { return !t.changesAll() }); len(whole) > 0 && len(whole) < len(texts) && c.why {
-		c.report(nil, finding{"where", q.At, "on some ways to here, there is no WHERE"})
+		c.report(nil, finding{"where", q.At, "on some ways to here, there is no WHERE", false})
 	}
 	for _, f := range slices.Concat(all...) {
 		holds := true
 		for i, found := range all {
-			holds = holds && f.holds(found, texts[i])
+			holds = holds && (f.holds(found, texts[i]) || f.surely && (f.isIn(found) || !texts[i].has(f.at)))
 		}
 		if holds {
 			c.report(q, f)
@@ -69,7 +70,13 @@ func (f *finding) holds(found []finding, t text) bool {
 	case broken && !isSyntax(*f):
 		return true
 	}
-	return slices.Contains(found, *f) || !t.has(f.at)
+	return f.isIn(found) || !t.has(f.at)
+}
+
+func (f *finding) isIn(found []finding) bool {
+	return slices.ContainsFunc(found, func(other finding) bool {
+		return other.check == f.check && other.at == f.at && other.message == f.message
+	})
 }
 
 func isSyntax(f finding) bool {
@@ -134,9 +141,9 @@ func (c *checker) several(q *query, at place) []finding {
 	}
 	switch {
 	case !q.Several:
-		return []finding{{"several", at, "second statement: the driver accepts only one"}}
+		return []finding{{"several", at, "second statement: the driver accepts only one", false}}
 	case slices.ContainsFunc(q.Calls, func(a arguments) bool { return a.Count > 0 }):
-		return []finding{{"several", at, "second statement: the driver accepts only one with arguments"}}
+		return []finding{{"several", at, "second statement: the driver accepts only one with arguments", false}}
 	}
 	return nil
 }
@@ -165,7 +172,9 @@ func (c *checker) statement(q *query, t text, s statement, alone bool) (all []fi
 			c.skip(q.At, why)
 			return nil
 		}
-		return []finding{d.finding(t, s, last)}
+		f := d.finding(t, s, last)
+		f.surely = t.Built && c.nowhere(d, s, last)
+		return []finding{f}
 	}
 	for _, f := range q.findings(t, s, readings[0], alone) {
 		// It must hold whichever of the schemas is meant.
@@ -220,7 +229,7 @@ func (c *checker) doubts() {
 		case quotes && len(c.reach.Drivers) == 0:
 			c.skip(d.At, noDriver)
 		case quotes && c.ncrucesOnly(), !quotes && !c.reach.Unsafe:
-			c.report(nil, finding{d.Check, d.At, d.Message})
+			c.report(nil, finding{d.Check, d.At, d.Message, false})
 		}
 	}
 }
@@ -229,29 +238,34 @@ func (c *checker) doubts() {
 // alone in its text, whose the arguments are depends on the driver.
 func (q *query) findings(t text, s statement, r *reading, alone bool) (all []finding) {
 	if r.quoted != nil {
-		all = append(all, finding{"sql", t.place(s.offset + r.quoted.offset), r.quoted.sentence})
+		all = append(all, finding{"sql", t.place(s.offset + r.quoted.offset), r.quoted.sentence, false})
 	}
 	for _, m := range r.missing {
 		message := "NOT NULL constraint failed: " + m + ": the INSERT gives it no value"
 		if r.ignores {
 			message = "the INSERT OR IGNORE inserts nothing: it gives no value to " + m + ", which is NOT NULL"
 		}
-		all = append(all, finding{"notnull", t.place(s.offset), message})
+		all = append(all, finding{"notnull", t.place(s.offset), message, false})
 	}
 	if !alone {
 		return all
+	}
+	if t.Args != len(r.params) && !t.Loose {
+		for _, odd := range t.Odd {
+			all = append(all, finding{"args", odd.Place, odd.Message, true})
+		}
 	}
 	for _, a := range q.Calls {
 		if t.Loose {
 			break
 		}
 		for _, wrong := range a.wrong(r) {
-			all = append(all, finding{"args", a.Place, wrong})
+			all = append(all, finding{"args", a.Place, wrong, false})
 		}
 	}
 	for _, scan := range q.Scans {
 		for _, wrong := range scan.misfits(r) {
-			all = append(all, finding{"scan", scan.Place, wrong})
+			all = append(all, finding{"scan", scan.Place, wrong, false})
 		}
 	}
 	return all
@@ -273,7 +287,7 @@ func (a *arguments) wrong(r *reading) []string {
 		if a.Count == len(r.params) {
 			return nil
 		}
-		return []string{fmt.Sprintf("call has %s for %s", count(a.Count, "argument"), count(len(r.params), "parameter"))}
+		return []string{callHas(a.Count, len(r.params))}
 	}
 	var all []string
 	given := map[string]bool{}
@@ -295,6 +309,10 @@ func (a *arguments) wrong(r *reading) []string {
 		}
 	}
 	return all
+}
+
+func callHas(args, params int) string {
+	return "call has " + count(args, "argument") + " for " + count(params, "parameter")
 }
 
 func count(n int, noun string) string {

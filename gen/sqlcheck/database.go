@@ -139,7 +139,7 @@ func (d *database) learnNames() {
 
 // finding returns what SQLite says of a statement in a text, at its place.
 func (d *database) finding(t text, s statement, f *fault) finding {
-	return finding{"sql", t.place(s.offset + f.offset), "at " + d.name + ": " + f.sentence}
+	return finding{"sql", t.place(s.offset + f.offset), "at " + d.name + ": " + f.sentence, false}
 }
 
 // A reading is what SQLite says of a statement that it has prepared.

@@ -17,6 +17,7 @@ var fillings = [...]string{"", "1", " AND 1", " WHERE 1", "?", "1 = 1", "id = 1"
 func (c *checker) fill(q *query, t text) []finding {
 	d := c.databases[len(c.databases)-1]
 	if f := c.missingDespite(t, d); f != nil {
+		f.surely = t.Built
 		return []finding{*f}
 	}
 	c.leave("part", q.At, "part of the string is known only at run time")

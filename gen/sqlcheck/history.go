@@ -96,7 +96,7 @@ func (c *checker) inHistory(cur inspector.Cursor, q *query) bool {
 		case *ast.KeyValueExpr:
 			name = n.Key
 		case *ast.CallExpr:
-			if q.made != nil && n == cur.Node() {
+			if q.made != nil && n == cur.Node() && c.builder(n) == nil {
 				name, names = n.Args[q.made.Query], migrationCode
 			}
 		case *ast.CompositeLit:

@@ -123,6 +123,9 @@ func (c *checker) inFiles(find func(inspector.Cursor) *query, nodes ...ast.Node)
 
 // query returns the query that a call runs or prepares, or nil.
 func (c *checker) query(call *ast.CallExpr) *query {
+	if b := c.builder(call); b != nil {
+		return c.ofBuilder(call)
+	}
 	w := c.called(call)
 	if w == nil || w.Query >= len(call.Args) {
 		return nil
@@ -149,6 +152,30 @@ func (c *checker) query(call *ast.CallExpr) *query {
 	}
 	c.addStruct(q, call, w.Query)
 	return q
+}
+
+// ofBuilder returns the query that a builder makes or runs, or nil.
+func (c *checker) ofBuilder(call *ast.CallExpr) *query {
+	q := c.newQuery(call, call)
+	if len(q.Texts) == 1 && q.Texts[0].SQL == "" {
+		c.skip(q.At, "the statement is known only at run time")
+		return nil
+	}
+	name := strings.TrimSuffix(callee(c.pass.TypesInfo, call).Name(), "Context")
+	q.made = &wrapper{Rows: begins(name, " Query QueryRow ")}
+	if name == "Scan" && !c.spread(call) {
+		q.Scans = append(q.Scans, c.scanned(call))
+	}
+	return q
+}
+
+// scanned returns the destinations of a call of Scan.
+func (c *checker) scanned(call *ast.CallExpr) arguments {
+	scan := arguments{Place: c.at(nameOf(call)), Count: len(call.Args)}
+	for _, arg := range call.Args {
+		scan.Into = append(scan.Into, destinationOf(c.pass.TypesInfo.TypeOf(arg)))
+	}
+	return scan
 }
 
 // formatted returns the text with what the library may write in the places of arguments.
@@ -306,11 +333,7 @@ func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 		return
 	}
 	if q != nil {
-		scan := arguments{Place: c.at(sel.Sel.Pos()), Count: len(call.Args)}
-		for _, arg := range call.Args {
-			scan.Into = append(scan.Into, destinationOf(c.pass.TypesInfo.TypeOf(arg)))
-		}
-		q.Scans = append(q.Scans, scan)
+		q.Scans = append(q.Scans, c.scanned(call))
 	}
 }
 

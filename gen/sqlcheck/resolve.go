@@ -134,7 +134,8 @@ func (p *resolver) fold(e ast.Expr) (all []text) {
 func joined(first, second []text) (all []text) {
 	for _, a := range first {
 		for _, b := range second {
-			t := text{a.SQL, slices.Clip(a.Pieces), slices.Clip(a.Holes), a.Loose}
+			t := a
+			t.Pieces, t.Holes, t.Odd = slices.Clip(a.Pieces), slices.Clip(a.Holes), slices.Clip(a.Odd)
 			t.add(b)
 			all = append(all, t)
 		}
@@ -231,6 +232,9 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 			return p.file(filepath.Join(filepath.Dir(p.at(fsys.Pos()).File), filepath.FromSlash(constant.StringVal(name))))
 		}
 		return nil
+	}
+	if b := p.builder(call); b != nil {
+		return p.built(b)
 	}
 	if from, loose := p.passed(call); from != nil {
 		all := slices.Clone(p.fold(from))

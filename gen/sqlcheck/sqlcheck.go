@@ -205,6 +205,7 @@ func (c *checker) each(queries []*query, count *int, check func(*query)) {
 
 // report reports something about a query, once, unless a directive silences it.
 func (c *checker) report(q *query, f finding) {
+	f.surely = false
 	if !c.reported[f] && (q == nil || !c.silenced(q, f.check, f.at)) {
 		c.reported[f] = true
 		c.pass.Report(analysis.Diagnostic{Pos: f.at.resolve(c.pass), Category: f.check, Message: f.message})
@@ -219,7 +220,7 @@ func (c *checker) skip(at place, why string) { c.leave("why", at, why) }
 func (c *checker) leave(category string, at place, why string) {
 	c.left++
 	if c.why {
-		c.report(nil, finding{category, at, "not checked: " + why})
+		c.report(nil, finding{category, at, "not checked: " + why, false})
 	}
 }
 

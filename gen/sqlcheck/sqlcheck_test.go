@@ -32,6 +32,7 @@ func TestAnalyzer(t *testing.T) {
 		"wrapper/database",          // functions that hand a string on
 		"wrapper/app",               // and those that call them
 		"sqlxuser",                  // other methods
+		"squirreluser",              // builders
 		"structs", "structs/unsafe", // structs of sqlx
 		"libraries",    // and other libraries
 		"several",      // statements in one string

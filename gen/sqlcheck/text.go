@@ -38,6 +38,16 @@ type text struct {
 	Pieces []piece // in order
 	Holes  []int   // offsets in SQL of parts that are known at run time only
 	Loose  bool    // it may have other parameters when it is run
+
+	Built bool     // by a builder
+	Args  int      // that it has for it
+	Odd   []oddity // where it has another number of them than of parameters
+}
+
+// An oddity is wrong with the text unless something else makes up for it.
+type oddity struct {
+	Place   place
+	Message string
 }
 
 // A piece says where a part of a text is. If it is verbatim, the text up to the next
@@ -106,6 +116,9 @@ func (t *text) add(other text) {
 	}
 	t.SQL += other.SQL
 	t.Loose = t.Loose || other.Loose
+	t.Built = t.Built || other.Built
+	t.Args += other.Args
+	t.Odd = append(t.Odd, other.Odd...)
 }
 
 // slice returns a part of a text without holes.

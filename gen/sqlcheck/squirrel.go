@@ -1,0 +1,318 @@
+package sqlcheck
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// A chain is the calls that build a statement, the first one first.
+type chain []*ast.CallExpr
+
+// builder returns the builder of squirrel's whose statement the call makes or runs, or nil.
+func (p *resolver) builder(call *ast.CallExpr) ast.Expr {
+	fn := callee(p.pass.TypesInfo, call)
+	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok || fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != squirrelPath || fn.Signature().Recv() == nil ||
+		!begins(strings.TrimSuffix(fn.Name(), "Context"), " ToSql MustSql Exec Query QueryRow Scan ") {
+		return nil
+	}
+	return sel.X
+}
+
+// chains returns the chains that a builder may be. Of a loop, they have one round.
+func (p *resolver) chains(e ast.Expr) (all []chain, known bool) {
+	if isNamed(p.pass.TypesInfo.TypeOf(e), squirrelPath, "StatementBuilderType") {
+		return []chain{nil}, true // it only says how placeholders are written, and where it runs
+	}
+	switch e := ast.Unparen(e).(type) {
+	case *ast.CallExpr:
+		fn := callee(p.pass.TypesInfo, e)
+		if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != squirrelPath {
+			return nil, false
+		}
+		all = []chain{nil}
+		if sel, ok := ast.Unparen(e.Fun).(*ast.SelectorExpr); ok && fn.Signature().Recv() != nil {
+			if all, known = p.chains(sel.X); !known {
+				return nil, false
+			}
+		}
+		for i, c := range all {
+			all[i] = append(slices.Clip(c), e)
+		}
+	case *ast.Ident, *ast.SelectorExpr:
+		v, ok := p.named(e).(*types.Var)
+		at := use{e.Pos(), "chain"}
+		if _, now := p.texts[at]; now {
+			return nil, true
+		}
+		p.texts[at] = nil
+		defer delete(p.texts, at)
+		if !ok || v.Pkg() == nil {
+			return nil, false
+		}
+		for _, x := range p.reaching(v, e.Pos()) {
+			if x.does != set || x.result != 0 {
+				return nil, false
+			}
+			more, known := p.chains(x.expr)
+			if all = append(all, more...); !known {
+				return nil, false
+			}
+		}
+	default:
+		return nil, false
+	}
+	return all, len(all) <= most
+}
+
+// clauses are the parts of statements, in order: what makes them, and what is written
+// before, between and after. What has nothing between is there once, and what nothing
+// makes is the word that the statement begins with.
+var clauses = []struct{ of, methods, begin, between, end string }{
+	{anyBuilder, " Prefix PrefixExpr ", "", " ", " "},
+	{anyBuilder, "", "", "", ""},
+	{" Insert Replace Update ", " Options ", "", " ", " "},
+	{" Select ", " Select Columns Column ", "", ", ", ""},
+	{" Insert Replace ", " Insert Replace Into ", "INTO ", "", ""},
+	{" Update ", " Update Table ", "", "", ""},
+	{" Insert Replace ", " Columns SetMap ", " (", ", ", ")"},
+	{" Insert Replace ", " Values SetMap ", " VALUES ", ", ", ""},
+	{" Insert Replace ", " Select ", " ", "", ""},
+	{" Update ", " Set SetMap ", " SET ", ", ", ""},
+	{" Delete ", " Delete From ", "FROM ", "", ""},
+	{" Select Update ", " From FromSelect ", " FROM ", "", ""},
+	{" Select ", " JoinClause Join LeftJoin RightJoin InnerJoin CrossJoin ", " ", " ", ""},
+	{" Select Update Delete ", " Where ", " WHERE ", " AND ", ""},
+	{" Select ", " GroupBy ", " GROUP BY ", ", ", ""},
+	{" Select ", " Having ", " HAVING ", " AND ", ""},
+	{" Select ", " OrderBy OrderByClause ", " ORDER BY ", ", ", ""},
+	{anyBuilder, " Suffix SuffixExpr ", " ", " ", ""},
+}
+
+const (
+	anyBuilder = " Select Insert Replace Update Delete "
+	unwritten  = " Distinct Limit Offset RemoveLimit RemoveOffset PlaceholderFormat RunWith " // it makes no difference here
+)
+
+// built returns what the statement of a builder may be, or nil.
+func (p *resolver) built(e ast.Expr) (all []text) {
+	chains, known := p.chains(e)
+	for _, c := range chains {
+		all = append(all, p.assembled(c)...)
+	}
+	if !known || slices.ContainsFunc(all, func(t text) bool { return t.Pieces == nil }) {
+		return nil
+	}
+	return all
+}
+
+// assembled returns what the statement of a chain may be; a text without pieces, if it is
+// not known.
+func (p *resolver) assembled(c chain) []text {
+	names, of, all := map[*ast.CallExpr]string{}, "", []text{{}}
+	for _, call := range c {
+		name := callee(p.pass.TypesInfo, call).Name()
+		names[call] = name
+		if begins(name, anyBuilder) && of == "" {
+			of = name
+		}
+		known := begins(name, unwritten)
+		for _, clause := range clauses {
+			known = known || begins(name, clause.methods)
+		}
+		if !known {
+			return []text{{}}
+		}
+	}
+	for _, clause := range clauses {
+		if !begins(of, clause.of) {
+			continue
+		}
+		section := []text{{}}
+		if clause.methods == "" {
+			section[0] = p.constantAt(nameOf(c[0]), strings.ToUpper(of)+" ")
+			section[0].Built = true
+		}
+		for _, call := range c {
+			if !begins(names[call], clause.methods) {
+				continue
+			}
+			if clause.between == "" {
+				section = []text{{}}
+			}
+			for _, part := range p.parts(names[call], clause.begin, call) {
+				var longer []text
+				for _, t := range section {
+					mark := p.constantAt(nameOf(call), clause.between)
+					if isEmpty(t) {
+						mark.SQL = clause.begin
+					}
+					for _, more := range part {
+						if isEmpty(more) {
+							longer = append(longer, t)
+						} else {
+							more.miscounts(p.at(nameOf(call)))
+							longer = append(longer, joined(joined([]text{t}, []text{mark}), []text{more})...)
+						}
+					}
+				}
+				if section = longer; len(section) > most {
+					return []text{{}}
+				}
+			}
+		}
+		for i := range section {
+			if !isEmpty(section[i]) {
+				section[i].add(p.constantAt(nameOf(c[0]), clause.end))
+			}
+		}
+		if all = joined(all, section); len(all) > most {
+			return []text{{}}
+		}
+	}
+	return all
+}
+
+// parts returns what a method adds to a clause: what each part of it may be.
+func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text) {
+	at, args := nameOf(call), call.Args
+	switch {
+	case method == "SetMap":
+		row := []any{"("}
+		lit, _ := ast.Unparen(args[0]).(*ast.CompositeLit)
+		if lit == nil {
+			return [][]text{{p.unknown(at)}}
+		}
+		for i, elt := range lit.Elts {
+			pair := elt.(*ast.KeyValueExpr)
+			row = append(row, ", "[:min(i, 1)*2], p.assigned(pair.Value))
+			switch begin {
+			case " (":
+				all = append(all, p.fold(pair.Key))
+			case " SET ":
+				all = append(all, p.glue(at, p.fold(pair.Key), " = ", p.assigned(pair.Value)))
+			}
+		}
+		if all == nil {
+			all = [][]text{p.glue(at, append(row, ")")...)}
+		}
+		return all
+	case begins(method, " Columns Options GroupBy OrderBy "), method == "Select" && begin == "":
+		if call.Ellipsis.IsValid() {
+			lit := p.elements(args[0])
+			if lit == nil {
+				return [][]text{{p.unknown(at)}}
+			}
+			args = lit.Elts
+		}
+		for _, arg := range args {
+			all = append(all, p.fold(arg))
+		}
+		return all
+	case method == "Values" && call.Ellipsis.IsValid():
+		return [][]text{p.glue(at, "(", []text{p.unknown(at)}, ")")}
+	case method == "Values":
+		row := []any{"("}
+		for i, arg := range args {
+			row = append(row, ", "[:min(i, 1)*2], p.assigned(arg))
+		}
+		return [][]text{p.glue(at, append(row, ")")...)}
+	case method == "Set":
+		return [][]text{p.glue(at, p.fold(args[0]), " = ", p.assigned(args[1]))}
+	case method == "Select":
+		if sub := p.built(args[0]); sub != nil {
+			return [][]text{sub}
+		}
+		return [][]text{{p.unknown(at)}}
+	case method == "FromSelect":
+		return [][]text{p.glue(at, p.condition(args[0], args[2:], false), " AS ", p.fold(args[1]))}
+	case strings.HasSuffix(method, "Join"):
+		return [][]text{p.glue(at, strings.ToUpper(strings.TrimSuffix(method, "Join")), " JOIN ", p.condition(args[0], args[1:], call.Ellipsis.IsValid()))}
+	}
+	return [][]text{p.condition(args[0], args[1:], call.Ellipsis.IsValid())}
+}
+
+// glue returns the strings and lists of texts one after the other.
+func (p *resolver) glue(at token.Pos, parts ...any) []text {
+	all := []text{{}}
+	for _, part := range parts {
+		more, ok := part.([]text)
+		if !ok {
+			more = []text{p.constantAt(at, part.(string))}
+		}
+		if all = joined(all, more); len(all) > most {
+			return []text{p.unknown(at)}
+		}
+	}
+	return all
+}
+
+// assigned returns what is written for a value.
+func (p *resolver) assigned(e ast.Expr) []text {
+	if method, _, _ := types.LookupFieldOrMethod(p.pass.TypesInfo.TypeOf(e), true, nil, "ToSql"); method != nil {
+		return p.condition(e, nil, false)
+	}
+	one := p.constantAt(e.Pos(), "?") // or any other expression, with its arguments
+	one.Args = 1
+	return []text{one}
+}
+
+// condition returns what is written for a string with arguments, or for what has ToSql.
+func (p *resolver) condition(e ast.Expr, args []ast.Expr, spread bool) (all []text) {
+	if isString(p.pass.TypesInfo.TypeOf(e)) {
+		for _, t := range p.fold(e) {
+			t.Args += len(args)
+			t.Loose = t.Loose || spread || strings.Contains(t.SQL, "??")
+			all = append(all, t)
+		}
+		return all
+	}
+	switch e := ast.Unparen(e).(type) {
+	case *ast.CompositeLit: // Eq{"id": id}, And{…}
+		name, between := types.TypeString(p.pass.TypesInfo.TypeOf(e), func(*types.Package) string { return "" }), " AND "
+		if name == "Or" {
+			between = " OR "
+		}
+		parts := []any{"("}
+		for i, elt := range e.Elts {
+			parts = append(parts, between[:min(i, 1)*len(between)])
+			if pair, ok := elt.(*ast.KeyValueExpr); ok {
+				parts = append(parts, p.fold(pair.Key), " IS NULL") // whatever the value is
+			} else {
+				parts = append(parts, p.condition(elt, nil, false))
+			}
+		}
+		if len(e.Elts) > 0 && begins(name, " And Or Eq NotEq Lt LtOrEq Gt GtOrEq Like NotLike ILike NotILike ") {
+			return p.glue(e.Pos(), append(parts, ")")...)
+		}
+	case *ast.CallExpr:
+		if calls(p.pass.TypesInfo, e, squirrelPath+".Expr") && len(e.Args) > 0 {
+			return p.condition(e.Args[0], e.Args[1:], e.Ellipsis.IsValid())
+		}
+	}
+	if isNamed(p.pass.TypesInfo.TypeOf(e), squirrelPath, "SelectBuilder") {
+		if all := p.built(e); all != nil {
+			return p.glue(e.Pos(), "(", all, ")")
+		}
+	}
+	return []text{p.unknown(e.Pos())}
+}
+
+// miscounts notes if the text has another number of arguments than of parameters.
+func (t *text) miscounts(at place) {
+	params := 0
+	script := sqltext.Parse(t.SQL)
+	for _, token := range script.Tokens {
+		if token.Kind == sqltext.Variable {
+			params++
+		}
+	}
+	if params != t.Args && len(t.Holes) == 0 && len(t.Odd) == 0 {
+		t.Odd = append(t.Odd, oddity{at, callHas(t.Args, params)})
+	}
+}
