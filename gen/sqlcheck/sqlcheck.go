@@ -33,19 +33,18 @@
 //
 // # What it reads
 //
-// It reads the SQL passed to the methods of database/sql, to interfaces that
-// have such methods, to sqlx, gorm's Raw, bun's NewRaw, the packages of ncruces,
-// zombiezen and crawshaw, and to functions that pass a parameter on to one of these.
-// The SQL may be a constant, a variable, an unexported field, an element of a list or
-// map, an embedded file, or made of such by "+",
-// fmt.Sprintf, strings.Join, Replace, Trim and Repeat, a strings.Builder, or sqlx's
-// Rebind, Named and In. Structs that sqlx reads or fills must have a field for each
-// name. A variable may have been assigned in
-// several ways on the way to the call: then only what is wrong with each of them
-// is reported. Of a string with parts known only at run time, and of a constant
-// that looks like SQL but reaches no such call, it reports only names that the
-// schema does not have. SQL in a package that imports no schema is checked in
-// the packages that import both.
+// It reads the SQL passed to the methods of database/sql, to interfaces that have such
+// methods, to sqlx, gorm's Raw, bun's NewRaw, the packages of ncruces, zombiezen and
+// crawshaw, and to functions that pass a parameter on to one of these. The SQL may be a
+// constant, a variable, an unexported field, an element of a list or map, an embedded
+// file, or made of such by "+", fmt.Sprintf, strings.Join, Replace, Trim and Repeat, a
+// strings.Builder, or sqlx's Rebind, Named and In, or what a chain of squirrel's methods
+// builds. Structs that sqlx reads or fills must have a field for each name. A variable
+// may have been assigned in several ways on the way to the call: then only what is wrong
+// with each of them is reported. Of a string with parts known only at run time, and of a
+// constant that looks like SQL but reaches no such call, it reports only names that the
+// schema does not have. SQL in a package that imports no schema is checked in the
+// packages that import both.
 //
 // # What it leaves out
 //
