@@ -7,7 +7,8 @@
 //
 // The first start makes the database. A later release that needs another schema
 // upgrades the database when it starts; an earlier release refuses a database that
-// is newer than itself. No other code in the program deals with versions. See [Open].
+// is newer than itself. See [Open]. One that still runs then writes no more, and ends, so
+// that whoever supervises it starts the later release. See [Store.Watch].
 //
 // The program answers requests while it upgrades: /health with status 200 and "starting", and
 // every page with what is done.
@@ -15,6 +16,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -43,7 +45,7 @@ func main() {
 	}
 }
 
-// run serves the notebook until ctx ends.
+// run serves the notebook until ctx ends, or until it must not go on.
 func run(ctx context.Context, path, addr string) error {
 	if path == "" {
 		var err error
@@ -58,7 +60,8 @@ func run(ctx context.Context, path, addr string) error {
 	return serve(ctx, listener, path)
 }
 
-// serve serves the notebook in a database until ctx ends. While that is upgraded, it says so.
+// serve serves the notebook in a database until ctx ends, or until a newer release has
+// upgraded the database. While serve itself upgrades it, it says so.
 func serve(ctx context.Context, listener net.Listener, path string) error {
 	var s site
 	server := &http.Server{Handler: &s, ReadHeaderTimeout: 10 * time.Second}
@@ -75,15 +78,19 @@ func serve(ctx context.Context, listener net.Listener, path string) error {
 	fmt.Printf("database %s at version %v\n", path, migrations.ExpectedVersion)
 	fmt.Printf("listening on http://%s\n", listener.Addr())
 
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	watched := make(chan error, 1)
+	go func() { watched <- store.Watch(ctx) }()
 	select {
-	case err := <-served:
+	case err = <-served:
 		return err
-	case <-ctx.Done():
+	case err = <-watched: // nil when ctx ends
 	}
 	// Let requests in progress finish.
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ending, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return server.Shutdown(ctx)
+	return errors.Join(err, server.Shutdown(ending))
 }
 
 // defaultPath returns the path of the user's database, and makes its folder.

@@ -55,6 +55,10 @@ func open(path string) (*sql.DB, error) {
 	return driver.Open(name.String(), fts5.Register)
 }
 
+// Watch returns why the program must end as soon as a newer release has upgraded the
+// database, and nil when ctx ends.
+func (s *Store) Watch(ctx context.Context) error { return migrations.Watch(ctx, s.db) }
+
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
@@ -233,12 +237,16 @@ func (s *Store) Save(ctx context.Context, n Note) (id int64, err error) {
 
 // Archive moves a note into or out of the archive, or returns ErrNoNote.
 func (s *Store) Archive(ctx context.Context, id int64, archived bool) error {
-	return one(s.db.ExecContext(ctx, `UPDATE notes SET archived_at = iif(?, unixepoch(), NULL) WHERE id = ?`, archived, id))
+	return s.write(ctx, func(tx *sql.Tx) error {
+		return one(tx.ExecContext(ctx, `UPDATE notes SET archived_at = iif(?, unixepoch(), NULL) WHERE id = ?`, archived, id))
+	})
 }
 
 // Delete deletes a note with its tags and revisions, or returns ErrNoNote.
 func (s *Store) Delete(ctx context.Context, id int64) error {
-	return one(s.db.ExecContext(ctx, `DELETE FROM notes WHERE id = ?`, id))
+	return s.write(ctx, func(tx *sql.Tx) error {
+		return one(tx.ExecContext(ctx, `DELETE FROM notes WHERE id = ?`, id))
+	})
 }
 
 // one returns ErrNoNote for a statement that changed no note.
@@ -252,12 +260,17 @@ func one(res sql.Result, err error) error {
 	return nil
 }
 
+// write calls f in a transaction, or returns lockstep.ErrAhead if a newer release has
+// upgraded the database. Until the transaction ends, none can.
 func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
+	if err := migrations.CheckTx(ctx, tx); err != nil {
+		return err
+	}
 	if err := f(tx); err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 //go:embed web
@@ -207,6 +209,8 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch err := h(w, r); {
 	case errors.Is(err, ErrNoNote):
 		http.NotFound(w, r)
+	case errors.Is(err, lockstep.ErrAhead):
+		http.Error(w, "a newer version is running; reload", http.StatusServiceUnavailable)
 	case err != nil && r.Context().Err() == nil:
 		slog.Error("request", "method", r.Method, "path", r.URL.Path, "error", err)
 		http.Error(w, "internal error; see the log", http.StatusInternalServerError)
