@@ -147,8 +147,12 @@ func (c *Conversion) replay(ctx context.Context) error {
 			if len(c.Problems) == len(c.Origins) {
 				return nil // there is nothing but code
 			}
+			code := slices.IndexFunc(c.directory.Migrations, (*peers.Migration).IsCode)
 			for _, p := range problems {
-				if !strings.Contains(p.Fact, "; ") { // it is SQLite's
+				switch sqlite := !strings.Contains(p.Fact, "; "); {
+				case sqlite && code >= 0 && p.File > c.Origins[code].File:
+					p.Fact += "; write first what " + c.Origins[code].Path + " does"
+				case sqlite:
 					p.Fact += "; write here what SQLite takes, or a comment that says why there is nothing to do"
 				}
 				c.Problems = append(c.Problems, p)
