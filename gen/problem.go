@@ -60,7 +60,7 @@ func (ps Problems) err() error {
 	}
 	for i, p := range ps {
 		if registered.MatchString(p.Fact) && p.Command == "" {
-			ps[i].Fact, ps[i].Command = p.Fact+"; if the program registers it, a generator of your own has to", "lockstep help drivers"
+			ps[i].Fact, ps[i].Command = p.Fact+"; if the program registers it, generate with a program that does", "lockstep help drivers"
 		}
 	}
 	ps.sort()

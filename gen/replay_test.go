@@ -111,7 +111,7 @@ func bare(sql string) string {
 func TestConnHookServesTheReplay(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "0001-a.sql"), "CREATE TABLE t(a COLLATE backwards); INSERT INTO t SELECT twice(2) ORDER BY 1 COLLATE backwards;")
-	if got, want := problemsOf(t, dir, Options{}), "0001-a.sql:1:1: no such collation sequence: backwards; if the program registers it, a generator of your own has to\n\tlockstep help drivers"; got != want {
+	if got, want := problemsOf(t, dir, Options{}), "0001-a.sql:1:1: no such collation sequence: backwards; if the program registers it, generate with a program that does\n\tlockstep help drivers"; got != want {
 		t.Errorf("without a hook: got %s; want %s", got, want)
 	}
 	opts := Options{Conn: func(c *sqlite3.Conn) error {

@@ -25,7 +25,7 @@ func enrollCommand(fs *flag.FlagSet) action {
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {
 		r.Path, r.Dir, r.Timeout = db.value, m.value, *timeout
 		r.Load = func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
-			m.opts.To = v
+			m.opts.To, m.standIns = v, true
 			to := &streams{stderr: io.Discard}
 			schema, err := m.loadSchema(ctx, to)
 			for _, w := range to.warnings {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/standin"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/wording"
@@ -17,7 +18,8 @@ import (
 // migrations are what --migrations and the flags beside it say.
 type migrations struct {
 	*pathFlag
-	opts gen.Options
+	opts     gen.Options
+	standIns bool // for what the program registers: they make the same schema
 }
 
 // options returns the options of the flags and of the go:generate line of the directory.
@@ -38,7 +40,11 @@ func (m *migrations) load(ctx context.Context, s *streams) (*lockstep.Schema, er
 	opts, _ := m.options()
 	opts.DQS = true
 	opts.Output = s
-	res, err := gen.Load(ctx, m.value, opts)
+	load := gen.Load
+	if m.standIns {
+		load = new(standin.Names).Load
+	}
+	res, err := load(ctx, m.value, opts)
 	if res, err = s.named(m.value, res, err); err != nil {
 		return nil, err
 	}

@@ -11,11 +11,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/peers"
+	"github.com/lockstep-db/lockstep/gen/standin"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 	"github.com/lockstep-db/lockstep/runtime/wording"
@@ -23,12 +22,11 @@ import (
 
 // A Conversion is a migrations package that was made of another tool's migrations.
 type Conversion struct {
-	Package    *Package       `json:"-"`
-	Tool       string         `json:"from"`
-	Origins    []peers.Origin `json:"origins"`
-	Generator  string         `json:"generator"`  // the program that has to register functions, or ""
-	Functions  []string       `json:"functions"`  // that it has to register
-	Collations []string       `json:"collations"` // and these
+	Package       *Package       `json:"-"`
+	Tool          string         `json:"from"`
+	Origins       []peers.Origin `json:"origins"`
+	Generator     string         `json:"generator"` // the program that registers functions, or ""
+	standin.Names                // that it has to register
 
 	Warnings gen.Problems `json:"-"` // what became of the files
 	Problems gen.Problems `json:"-"` // what keeps the new package from being generated
@@ -43,7 +41,7 @@ type Conversion struct {
 // go through as far as it can. It overwrites nothing; with an error, it has written
 // nothing.
 func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) {
-	c := &Conversion{from: from, dir: dir, Functions: []string{}, Collations: []string{}}
+	c := &Conversion{from: from, dir: dir, Names: standin.Names{Functions: []string{}, Collations: []string{}}}
 	if c.directory, err = peers.Read(from); errors.As(err, new(*fs.PathError)) {
 		return nil, gen.FileError(from, err)
 	} else if err != nil {
@@ -138,7 +136,7 @@ func (c *Conversion) replay(ctx context.Context) error {
 				return err
 			}
 		}
-		_, err := gen.Load(ctx, dir, gen.Options{Gaps: true, DQS: c.dqs, Conn: c.register})
+		_, err := c.Load(ctx, dir, gen.Options{Gaps: true, DQS: c.dqs})
 		var problems gen.Problems
 		if err != nil && !errors.As(err, &problems) {
 			return err
@@ -162,51 +160,23 @@ func (c *Conversion) replay(ctx context.Context) error {
 	}
 }
 
-var (
-	lacking = regexp.MustCompile(`(?:no such|unknown) (function|collation sequence): ([^\s;(]+)`)
-	quoted  = regexp.MustCompile(`should this be a string literal in single-quotes\?`)
-)
+var quoted = regexp.MustCompile(`should this be a string literal in single-quotes\?`)
 
 // learn has the next replay do without what these problems are about, and reports whether
 // there is anything.
 func (c *Conversion) learn(problems gen.Problems) (learned bool) {
-	add := func(names *[]string, name string) {
-		if !slices.ContainsFunc(*names, func(n string) bool { return sqltext.Equal(n, name) }) {
-			*names, learned = append(*names, name), true
-		}
-	}
-	for _, p := range problems {
-		if m := lacking.FindStringSubmatch(p.Fact); m != nil && m[1] == "function" {
-			add(&c.Functions, m[2])
-		} else if m != nil {
-			add(&c.Collations, m[2])
-		} else if quoted.MatchString(p.Fact) && !c.dqs {
-			c.dqs, learned = true, true
-		}
+	if !c.dqs && slices.ContainsFunc(problems, func(p gen.Problem) bool { return quoted.MatchString(p.Fact) }) {
+		c.dqs = true
+		return true
 	}
 	for _, p := range problems {
 		i := slices.IndexFunc(c.Origins, func(o peers.Origin) bool { return o.File == p.File })
-		if !learned && i >= 0 && c.directory.Migrations[i].Alone {
+		if i >= 0 && c.directory.Migrations[i].Alone {
 			c.directory.Migrations[i].Alone, learned = false, true
 			c.warn(p.File, "runs in the upgrade's transaction, though %s ran it without one: it could not run again after a crash", c.Tool)
 		}
 	}
 	return learned
-}
-
-// register registers what stands for the functions and collations of the program.
-func (c *Conversion) register(conn *sqlite3.Conn) (err error) {
-	for _, name := range c.Functions {
-		err = errors.Join(err, conn.CreateFunction(name, -1, sqlite3.DETERMINISTIC, func(ctx sqlite3.Context, arg ...sqlite3.Value) {
-			if len(arg) > 0 {
-				ctx.ResultValue(arg[0])
-			}
-		}))
-	}
-	for _, name := range c.Collations {
-		err = errors.Join(err, conn.CreateCollation(name, func(a, b []byte) int { return strings.Compare(string(a), string(b)) }))
-	}
-	return err
 }
 
 // write writes the package.
