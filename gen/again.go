@@ -2,7 +2,6 @@ package gen
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
+	"github.com/lockstep-db/lockstep/runtime/rows"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -79,8 +79,8 @@ func (r *replay) trialRun(ctx context.Context, m *migration, before []byte, fill
 	if err := serdes.Deserialize(trial.conn, "main", before); err != nil {
 		return nil, nil, err
 	}
-	if fill {
-		if err := trial.fill(); err != nil {
+	if fill { // what a migration does to rows does not show without any
+		if _, err := rows.Fill(ctx, trial.tx, rows.Options{}); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -156,39 +156,4 @@ func (c contents) differs(found contents) string {
 		}
 	}
 	return ""
-}
-
-// fill inserts rows into the tables that are empty, as far as their constraints let it:
-// what a migration does to rows does not show without any.
-func (r *replay) fill() error {
-	tables, err := column(r.conn, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-	for _, table := range tables {
-		some, e := column(r.conn, "SELECT 1 FROM "+sqltext.Quote(table)+" LIMIT 1")
-		if e == nil && len(some) == 0 {
-			e = r.fillTable(table)
-		}
-		err = errors.Join(err, e)
-	}
-	return err
-}
-
-func (r *replay) fillTable(table string) error {
-	for n := 1; n <= 2; n++ {
-		number, text := fmt.Sprint(n), fmt.Sprintf("'text %d'", n)
-		typed := fmt.Sprintf(`CASE WHEN type LIKE '%%TEXT%%' OR type LIKE '%%CHAR%%' OR type LIKE '%%CLOB%%' THEN %s
-			WHEN type LIKE '%%BLOB%%' THEN x'%02x' ELSE %d END`, text, n, n)
-		// One of these may be what CHECKs accept.
-		for _, value := range []string{typed, number, text} {
-			insert, err := column(r.conn, `SELECT format('INSERT INTO "%w" (%s) VALUES (%s)', ?1,
-				group_concat(format('"%w"', name)), group_concat(quote(`+value+`))) FROM pragma_table_xinfo(?1) WHERE hidden = 0`, table)
-			if err != nil {
-				return err
-			}
-			if r.conn.Exec(insert[0]) == nil {
-				break
-			}
-		}
-		_ = r.conn.Exec("INSERT INTO " + sqltext.Quote(table) + " DEFAULT VALUES")
-	}
-	return nil
 }

@@ -104,6 +104,7 @@ type Result struct {
 	Schema   *lockstep.Schema // its Files read the directory
 	Source   []byte           // the text of lockstep_gen.go; none from Load, or with Options.To
 	Warnings []Problem        // what is accepted but questionable
+	Untried  []Problem        // tables without rows in the proof of a migration that does not name them
 }
 
 // Generate reads and replays the migrations of dir and returns their generated file.
@@ -227,6 +228,7 @@ type findings struct {
 	Warnings Problems
 	Once     Problems // of migrations that must not run twice, and may
 	Proof    Problems // of migrations on tables with rows
+	Untried  Problems // migrations, on tables that cannot be filled and that they do not name
 }
 
 // load scans and replays. It replays only if the scan finds no problem: without one
@@ -329,7 +331,7 @@ func (d *directory) result() (*Result, error) {
 		schema.SQL, schema.Fingerprint = sqltext.FormatSchema(d.Objects), sqltext.Fingerprint(d.Objects)
 	}
 	d.Warnings.sort()
-	return &Result{Dir: d.dir, Schema: schema, Warnings: d.Warnings}, nil
+	return &Result{Dir: d.dir, Schema: schema, Warnings: d.Warnings, Untried: d.Untried}, nil
 }
 
 // program returns what runs a migration if it is not SQL.

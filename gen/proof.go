@@ -3,7 +3,7 @@ package gen
 import (
 	"context"
 	"errors"
-
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -71,7 +71,6 @@ func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Probl
 			return nil, nil, err
 		}
 		r.prover = &prover{trial, &prove.Database{Conn: trial.conn, DB: trial.tx}}
-		r.prover.database.Fill = r.prover.rows
 	}
 	if err := r.transaction(false); err != nil {
 		return nil, nil, err
@@ -86,24 +85,38 @@ func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Probl
 	database := r.prover.database
 	now := func() ([]byte, error) { return serdes.Serialize(r.conn, "main") }
 	var found []prove.Finding
+	var empty []rows.Empty
 	suspect := true
-	if isNote && m.sql() && !m.alone && !r.scope.All {
+	if isNote && len(r.scope.Notes) > 1 && m.sql() && !m.alone && !r.scope.All {
 		suspect, err = database.Suspect(ctx, tried, now)
 	}
 	if suspect && err == nil {
 		var before []byte
 		if before, err = now(); err == nil {
-			found, err = database.Find(ctx, tried, before)
+			found, empty, err = database.Find(ctx, tried, before)
 		}
 	}
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, e := range empty {
+		p := Problem{File: m.name, Fact: fmt.Sprintf("not tried on rows of %s, which cannot be filled: %s", e.Table, e.Reason)}
+		if m.mentions(e.Table) && !isNote {
+			notes = append(notes, p)
+		} else {
+			r.Untried = append(r.Untried, p)
+		}
+	}
 	problems = m.answered(found)
 	if isNote {
 		return nil, problems, nil
 	}
-	return problems, nil, nil
+	return problems, notes, nil
+}
+
+// mentions reports whether a name occurs in the migration.
+func (m *migration) mentions(name string) bool {
+	return regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(name) + `\b`).MatchString(m.script.Text)
 }
 
 // program runs a migration that is a program.
@@ -183,16 +196,4 @@ func (m *migration) answers() (answers []answer) {
 		}
 	}
 	return answers
-}
-
-// rows makes rows in the tables, and in others that they need.
-func (p *prover) rows(ctx context.Context, tables []string) (made []prove.Row, err error) {
-	filling, err := rows.Fill(ctx, p.tx, rows.Options{Tables: tables})
-	if err != nil {
-		return nil, err
-	}
-	for _, insert := range filling.Inserts {
-		made = append(made, prove.Row{Table: insert.Table, SQL: insert.SQL})
-	}
-	return made, nil
 }

@@ -17,6 +17,7 @@ import (
 func generateCommand(fs *flag.FlagSet) action {
 	var opts gen.Options
 	check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
+	verbose := fs.Bool("v", false, "list the tables that could not be filled to try migrations on")
 	generateFlags(fs, &opts)
 	noProgramsFlag(fs, &opts)
 	return func(ctx context.Context, s *streams, args []string) (result, error) {
@@ -30,6 +31,9 @@ func generateCommand(fs *flag.FlagSet) action {
 		res, err := generate(ctx, s, dir, opts)
 		if err != nil {
 			return nil, err
+		}
+		if *verbose {
+			s.warnings = append(s.warnings, problemsIn(dir, res.Untried)...)
 		}
 		out := &generateResult{File: filepath.Join(dir, gen.FileName), Version: res.Schema.Expected, Pins: []genfile.Pin{}}
 		stale, err := res.Stale()

@@ -18,7 +18,7 @@ import (
 // A state is what is noted of the database before the migration.
 type state struct {
 	sequences map[string]int64    // of AUTOINCREMENT, by table
-	broken    map[string]bool     // the views that cannot be read, and the FTS5 tables that do not fit their content
+	broken    map[string]bool     // the tables and views that cannot be read, and the FTS5 tables that do not fit their content
 	rows      map[string]contents // of the tables whose rowids others hold and, before a program, of all
 	pages     map[string]string   // where each table begins
 }
@@ -38,9 +38,8 @@ func (o *observation) note() (err error) {
 			if o.m.Run != nil || o.held[name] != "" {
 				o.was.rows[name], err = o.contents(name)
 			}
-		} else {
-			o.was.broken[name] = o.use(obj) != nil
 		}
+		o.was.broken[name] = o.use(obj) != nil
 		if err != nil {
 			return err
 		}
@@ -68,13 +67,13 @@ func (o *observation) pages() map[string]string {
 	return pages
 }
 
-// use reads a view, or checks an FTS5 table against its content.
+// use reads a view or a table with a generated column, or checks an FTS5 table against its content.
 //
 // https://sqlite.org/fts5.html#the_integrity_check_command
 func (o *observation) use(obj sqltext.Object) error {
 	name := sqltext.Quote(obj.Name)
 	switch {
-	case obj.Type == "view":
+	case obj.Type == "view", obj.Type == "table" && !sqlite.IsVirtual(obj) && o.namesIn(obj.SQL)["as"]:
 		_, err := o.query("SELECT * FROM " + name)
 		return err
 	case isFTS5(obj):
@@ -291,7 +290,7 @@ func (t *trial) holders() map[string]string {
 	return all
 }
 
-// useAll reports the views that cannot be read, the FTS5 tables that do not fit and the
+// useAll reports the tables and views that cannot be read, the FTS5 tables that do not fit and the
 // triggers that fail, with these rows.
 func (o *observation) useAll() {
 	for _, obj := range o.post {
@@ -308,8 +307,8 @@ func (o *observation) useAll() {
 		case err == nil:
 		case isFTS5(obj):
 			o.report(o.lastAbout(obj), "fts "+name, "%s no longer fits its content: %s; at the end: INSERT INTO %s(%s) VALUES ('rebuild')", obj.Name, sqlite.Sentence(err), obj.Name, obj.Name)
-		case obj.Type == "view":
-			o.report(o.lastAbout(obj), "view "+name, "view %s cannot be read: %s", obj.Name, sqlite.Sentence(err)).Failure = true
+		case obj.Type != "trigger":
+			o.report(o.lastAbout(obj), obj.Type+" "+name, "%s %s cannot be read: %s", obj.Type, obj.Name, sqlite.Sentence(err)).Failure = true
 		default:
 			o.report(o.lastAbout(obj), "trigger "+name, "trigger %s fails on a row of %s: %s", obj.Name, obj.Table, sqlite.Sentence(err)).Failure = true
 		}

@@ -41,6 +41,8 @@ func (t *trial) explain(f *Finding, all []Row) error {
 	switch {
 	case strings.HasPrefix(sentence, "UNIQUE") && c.same && of == 2:
 		which = fmt.Sprintf("if two rows of %s have the same %s", table, names)
+	case strings.HasPrefix(sentence, "UNIQUE") && c.alike && of == 2:
+		which = fmt.Sprintf("if two rows of %s differ only in the case of %s", table, names)
 	case strings.HasPrefix(sentence, "NOT NULL") && c.null && of == 1:
 		which = fmt.Sprintf("if %s of a row of %s is NULL", names, table)
 	}
@@ -99,12 +101,13 @@ func (t *trial) failsOnAny(f *Finding, all []Row, table string) (bool, error) {
 type cells struct {
 	columns []string
 	same    bool // in all rows
+	alike   bool // in all rows, but for case
 	null    bool
 }
 
 // cellsIn looks at the table, or if that is "" at the one in the sentence.
 func (d *Database) cellsIn(sentence, table string) cells {
-	c := cells{same: true, null: true}
+	c := cells{same: true, alike: true, null: true}
 	_, list, _ := strings.Cut(sentence, "failed: ")
 	for _, name := range strings.Split(list, ", ") {
 		of, column, _ := strings.Cut(name, ".")
@@ -115,7 +118,8 @@ func (d *Database) cellsIn(sentence, table string) cells {
 		}
 		c.columns = append(c.columns, column)
 		for _, r := range found.rows {
-			c.same, c.null = c.same && r.cells[at] == found.rows[0].cells[at], c.null && r.cells[at] == null
+			first := found.rows[0].cells[at]
+			c.same, c.alike, c.null = c.same && r.cells[at] == first, c.alike && sqltext.Equal(r.cells[at], first), c.null && r.cells[at] == null
 		}
 	}
 	return c

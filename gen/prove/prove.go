@@ -19,6 +19,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
+	"github.com/lockstep-db/lockstep/runtime/rows"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -47,14 +48,12 @@ type Finding struct {
 }
 
 // A Row is the statement that makes it, and its table.
-type Row struct{ Table, SQL string }
+type Row = rows.Insert
 
 // A Database is where migrations are tried. Its contents are replaced.
 type Database struct {
 	Conn *sqlite3.Conn
-	DB   sqlite.DB // the same connection
-	// Fill makes rows in these tables, and returns the statements that make them.
-	Fill func(ctx context.Context, tables []string) ([]Row, error)
+	DB   rows.DB // the same connection
 
 	names   map[string]map[string]bool // that occur in a text
 	follows bool                       // the database is as the migration before left it
@@ -70,55 +69,72 @@ type trial struct {
 	tables   []string          // those that the migration may have to do with
 	concerns map[string]bool   // the same and views, in lower case
 	held     map[string]string // what holds the rowids of a table
+	empty    []rows.Empty      // the tables that cannot be filled
 	orphans  int               // that it has
 	follows  bool              // it goes on with the rows that the migration before left
 	applied  bool              // it is what it was before with all the rows
 	tracks   bool              // it looks for orphans after each statement
+	odd      bool              // the rows have what nobody writes
 	tries    int               // that are left
 }
 
-// Find returns what the migration does wrong to a database that is as before, with rows.
-func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found []Finding, err error) {
+// Find returns what the migration does wrong to a database that is as before, with rows, and
+// the tables that it has to do with in which there were none.
+func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found []Finding, empty []rows.Empty, err error) {
 	// A try takes about as long as the migration takes in the replay.
 	t := &trial{Database: d, ctx: ctx, m: m, before: before, tries: 500}
 	d.follows = false
-	if err := serdes.Deserialize(d.Conn, "main", before); err != nil {
-		return nil, err
-	}
 	if m.Slow {
 		t.tries = 10
 	}
-	rows, err := t.fill()
+	made, err := t.fill(rows.Options{})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	const failures = 12 // at most: what comes after one shows on rows that it does not fail on
+	if found, err = t.search(made, nil); err != nil || !m.minds() {
+		return found, t.empty, err
+	}
+	empty = t.empty
+	if made, err = t.fill(rows.Options{Odd: true}); err == nil {
+		t.odd = true
+		found, err = t.search(made, found)
+	}
+	return found, empty, err
+}
+
+// search adds what the migration does to the rows to what has been found. It looks for more
+// behind a failure: on the rows that it does not fail on.
+func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
+	const failures = 12 // at most
 	for range failures {
-		seen, _, err := t.observe(rows)
+		seen, _, err := t.observe(made)
 		if err != nil {
 			return nil, err
 		}
 		again := false
 		for _, f := range seen {
-			if slices.ContainsFunc(found, func(g Finding) bool { return g.key == f.key }) {
+			if slices.ContainsFunc(found, func(g Finding) bool { return g.key == f.key }) || t.odd && !t.minds(&f, found) {
 				continue
 			}
-			if err := t.shrink(&f, rows); err != nil {
+			if err := t.shrink(&f, made); err != nil {
 				return nil, err
 			}
 			if f.stops && len(f.Rows) == 0 {
 				return found, nil // the replay fails, too
 			}
 			if f.stops {
-				if err := t.explain(&f, rows); err != nil {
+				if err := t.explain(&f, made); err != nil {
 					return nil, err
 				}
 			}
+			if t.odd {
+				f.Fact = strings.Replace(f.Fact, ": ", map[bool]string{true: ", which nothing forbids: ", false: " with a row such as this, which nothing forbids: "}[f.stops], 1)
+			}
 			f.Fact = strings.Replace(f.Fact, "loses rows", "loses rows"+f.whose, 1)
 			found = append(found, f)
-			if f.stops && m.Run == nil {
+			if f.stops && t.m.Run == nil {
 				again = true
-				if rows, err = t.without(rows, f.Rows[len(f.Rows)-1]); err != nil {
+				if made, err = t.without(made, f.Rows[len(f.Rows)-1]); err != nil {
 					return nil, err
 				}
 			}
@@ -128,6 +144,26 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 		}
 	}
 	return found, nil
+}
+
+// minds reports whether the migration may fail on values of types that columns allow and
+// nobody writes.
+func (m *Migration) minds() bool {
+	text := strings.ToLower(m.Script.Text)
+	return strings.Contains(text, "strict") && strings.Contains(text, "insert") || m.mindsTypes(text)
+}
+
+func (m *Migration) mindsTypes(text string) bool {
+	return slices.ContainsFunc([]string{"json", "->", "typeof"}, func(s string) bool { return strings.Contains(text, s) })
+}
+
+// minds reports whether a finding comes of such a value, and nothing else was found there.
+func (t *trial) minds(f *Finding, found []Finding) bool {
+	if !f.Failure || slices.ContainsFunc(found, func(g Finding) bool { return g.Failure && g.Statement == f.Statement }) {
+		return false
+	}
+	return strings.Contains(f.Fact, ": cannot store ") || strings.Contains(f.Fact, "JSON") ||
+		strings.Contains(f.Fact, ": CHECK constraint failed") && t.m.mindsTypes(strings.ToLower(t.m.Script.Text))
 }
 
 // Suspect runs the migration after the one before, on the rows that this has left, and reports
@@ -143,7 +179,7 @@ func (d *Database) Suspect(ctx context.Context, m *Migration, before func() ([]b
 		}
 	}
 	t := &trial{Database: d, ctx: ctx, m: m, follows: true}
-	if _, err := t.fill(); err != nil {
+	if _, err := t.fill(rows.Options{}); err != nil {
 		return false, err
 	}
 	found, _, err := t.observe(nil)
@@ -151,8 +187,13 @@ func (d *Database) Suspect(ctx context.Context, m *Migration, before func() ([]b
 	return len(found) > 0, err
 }
 
-// fill makes the rows of the tables that the migration may have to do with.
-func (t *trial) fill() (rows []Row, err error) {
+// fill makes rows in the tables that the migration may have to do with.
+func (t *trial) fill(opts rows.Options) (made []Row, err error) {
+	if !t.follows {
+		if err := serdes.Deserialize(t.Conn, "main", t.before); err != nil {
+			return nil, err
+		}
+	}
 	if t.objects, err = sqlite.Objects(t.ctx, t.DB); err != nil {
 		return nil, err
 	}
@@ -162,45 +203,46 @@ func (t *trial) fill() (rows []Row, err error) {
 	if t.orphans = len(orphans); err != nil {
 		return nil, err
 	}
-	tables := t.tables
+	opts.Tables = t.tables
 	if t.follows { // others were filled before
-		tables = slices.DeleteFunc(slices.Clone(tables), func(name string) bool {
+		opts.Tables = slices.DeleteFunc(slices.Clone(t.tables), func(name string) bool {
 			some, err := t.query("SELECT 1 FROM " + sqltext.Quote(name) + " LIMIT 1")
 			return err != nil || len(some) > 0
 		})
 	}
-	if len(tables) == 0 {
+	if len(opts.Tables) == 0 {
 		return nil, nil
 	}
-	if rows, err = t.Fill(t.ctx, tables); err != nil || t.follows {
-		return rows, err
+	filling, err := rows.Fill(t.ctx, t.DB, opts)
+	if err != nil || t.follows {
+		return nil, err
 	}
-	t.applied = true
-	return t.gaps(rows)
+	t.empty, t.applied = filling.Empty, true
+	return t.gaps(filling.Inserts)
 }
 
 // gaps deletes the first row of each table whose rowids others hold: where there is no gap, a
 // copy has the same rowids by chance.
-func (t *trial) gaps(rows []Row) ([]Row, error) {
+func (t *trial) gaps(made []Row) ([]Row, error) {
 	for _, table := range t.tables {
 		name := sqltext.Plain(table)
 		if t.held[sqltext.Fold(table)] == "" {
 			continue
 		}
-		more := append(slices.Clone(rows), Row{table, fmt.Sprintf("DELETE FROM %s WHERE rowid = (SELECT min(rowid) FROM %s);", name, name)})
+		more := append(slices.Clone(made), Row{Table: table, SQL: fmt.Sprintf("DELETE FROM %s WHERE rowid = (SELECT min(rowid) FROM %s);", name, name)})
 		for _, o := range t.objects {
 			if isFTS5(o) && t.namesIn(o.SQL)[sqltext.Fold(table)] {
 				search := sqltext.Plain(o.Name)
-				more = append(more, Row{o.Name, fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild');", search, search)})
+				more = append(more, Row{Table: o.Name, SQL: fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild');", search, search)})
 			}
 		}
 		if ok, err := t.apply(more); err != nil {
 			return nil, err
 		} else if ok {
-			rows = more
+			made = more
 		}
 	}
-	return rows, nil
+	return made, nil
 }
 
 // concerned returns the tables whose rows may matter: those that the migration names, those

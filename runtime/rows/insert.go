@@ -19,7 +19,7 @@ const (
 	upper                // like the first row, in upper case
 	blank                // like the first row, with a trailing blank in texts
 	zero                 // like the first row, with empty texts and zeros
-	odd                  // like the first row, with values of types that nobody writes
+	odd                  // everything is set, to values of types that nobody writes
 )
 
 // fillOrdinary fills a table that is not virtual. It returns why it is empty, or "".
@@ -33,8 +33,8 @@ func (f *filler) fillOrdinary(t *table, withOdd bool) (reason string, err error)
 	if slices.ContainsFunc(t.columns, func(c *column) bool { return c.nullable }) {
 		variants = slices.Insert(variants, 2, nulls)
 	}
-	if withOdd && !t.strict {
-		variants = append(variants, odd)
+	if withOdd {
+		variants = []variant{odd}
 	}
 	for _, v := range variants {
 		refused, err := f.addRow(t, v, nil)
@@ -135,8 +135,11 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 			r.values[i], r.pinned[i] = value, true
 		case v == nulls && c.nullable:
 			r.values[i] = "NULL"
+		case v == odd:
+			f.choose(r, i, c.chosen)
+			r.values[i] = f.vary(r, c, r.values[i])
 		case v > nulls:
-			r.values[i], r.chosen[i] = f.vary(c, v, t.first[i], sqltext.Equal(c.name, t.rowid)), c.chosen
+			r.values[i], r.chosen[i] = f.vary(r, c, t.first[i]), c.chosen
 		default:
 			f.choose(r, i, c.chosen)
 		}
@@ -149,26 +152,23 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 			r.picks[k] = ^t.made // that one if it has to be one
 		}
 	}
-	if v <= nulls { // others have those of the first row
+	if v <= nulls || v == odd { // others have those of the first row
 		f.refer(r)
 	}
 	return r, nil
 }
 
-// vary returns a value of the first row as the variant has it.
-func (f *filler) vary(c *column, v variant, value string, rowid bool) string {
-	text := strings.HasPrefix(value, "'")
+// vary returns a value of a row as the variant has it.
+func (f *filler) vary(r *row, c *column, value string) string {
+	v, text := r.variant, strings.HasPrefix(value, "'")
 	switch {
-	case c.key != nil || rowid || value == "NULL":
-	case v == odd && text:
-		f.n++
-		return blob(f.n)
+	case c.key != nil || sqltext.Equal(c.name, r.rowid) || value == "NULL":
+	case v == odd && (r.strict || c.affinity() == "TEXT"):
 	case v == odd && c.kind != "" && !strings.HasPrefix(value, "x"):
-		f.n++
 		return literal(fmt.Sprint("odd ", f.n))
-	case !c.free:
 	case v == upper && text:
 		return strings.ToUpper(value)
+	case !c.free:
 	case v == blank && text:
 		return value[:len(value)-1] + " '"
 	case v == zero && text:

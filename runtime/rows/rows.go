@@ -30,7 +30,7 @@ type DB interface {
 // Options say what to fill. The zero value fills all tables.
 type Options struct {
 	Tables []string // these, and those whose rows they need; nil is all
-	Odd    bool     // also with what the types of columns allow and programs do not write: text in numbers, blobs in text
+	Odd    bool     // instead, a row with what types allow and programs do not write: text in numbers and times, text that is not JSON
 }
 
 // A Filling is what was put into a database.
@@ -222,10 +222,12 @@ func (f *filler) fillTable(t *table, odd bool) error {
 			reason, err = f.fillOrdinary(t, odd)
 		}
 	}
-	if reason != "" {
-		f.Empty = append(f.Empty, Empty{t.name, reason})
+	if t.filled = reason == ""; !t.filled {
+		// One that can have no other row has rows, too.
+		if some, _ := f.query("SELECT 1 FROM " + sqltext.Quote(t.name) + " LIMIT 1"); len(some) == 0 {
+			f.Empty = append(f.Empty, Empty{t.name, reason})
+		}
 	}
-	t.filled = reason == ""
 	return err
 }
 
@@ -252,6 +254,9 @@ func (f *filler) insert(t *table, query string) error {
 	run := query
 	if values, ok := strings.CutPrefix(query, "INSERT "); ok {
 		run = "INSERT OR ABORT " + values
+	}
+	if t.generated { // a row of which a column cannot be computed cannot be read
+		run += " RETURNING *"
 	}
 	err := exec(f.ctx, f.db, run)
 	if err == nil {

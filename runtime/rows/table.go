@@ -29,6 +29,8 @@ type table struct {
 	empty   string         // why it cannot be filled, if that shows at once
 	orphans map[string]int // that it had before, by parent
 
+	generated bool // it has a generated column
+
 	random *rand.Rand
 	first  []string // the values of the first row, as SQL
 	made   int      // rows
@@ -118,7 +120,7 @@ func (f *filler) read(t *table) error {
 	for _, c := range columns {
 		for i := range t.parts {
 			if p := &t.parts[i]; (c[5] == "2" || c[5] == "3") && p.name == sqltext.Fold(c[0]) && !p.check {
-				p.computed = true
+				p.computed, t.generated = true, true
 			}
 		}
 	}

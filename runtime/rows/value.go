@@ -138,7 +138,7 @@ func (c *column) usual() (_ candidate, free bool) {
 	case has("DATE", "TIME"), timed:
 		return moment(time.DateTime), false
 	case strings.Contains(name, "mail"):
-		return format("user%d@example.com"), false
+		return format("user%d@example.com"), true
 	}
 	return format(strings.ReplaceAll(c.name, "%", "") + " %d"), true
 }
