@@ -93,6 +93,9 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if e.origins, err = scaffold.Origins(r.Dir); err != nil {
 		return nil, err
 	}
+	if err := e.refuseToGuess(ctx); err != nil {
+		return nil, err
+	}
 	if err := e.readRecord(ctx); err != nil {
 		return nil, err
 	}

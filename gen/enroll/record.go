@@ -60,6 +60,21 @@ func (e *enrollment) has(ctx context.Context, t *peers.Tool) (bool, error) {
 	return t.Table != "" && columns == t.Columns, nil
 }
 
+// refuseToGuess returns an error if another tool knows which of the migrations the database
+// has had, and nobody has asked it: not all of them change the schema.
+func (e *enrollment) refuseToGuess(ctx context.Context) error {
+	if e.From != nil || e.At > 0 || len(e.origins) == 0 {
+		return nil
+	}
+	tools, err := e.leftAlone(ctx)
+	if err == nil && len(tools) > 0 {
+		name := tools[0].Name
+		err = gen.Refuse("differs", "%s: has the table of %s, which says what it has applied; not enrolled\n\t%s",
+			e.Path, name, wording.CommandLine("lockstep", "enroll", "--from", name, "--db", e.Path))
+	}
+	return err
+}
+
 // readRecord reads what the tool of Request.From recorded.
 func (e *enrollment) readRecord(ctx context.Context) error {
 	t := e.From

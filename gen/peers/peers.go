@@ -14,6 +14,7 @@ import (
 type Tool struct {
 	Table string `json:"table"` // in which it records what it has applied, or ""
 	Name  string `json:"tool"`
+	Like  string `json:"-"` // a tool whose files can have the same names, or ""
 
 	// Of the database:
 	Columns string `json:"-"` // of the table, sorted, in lower case
@@ -48,10 +49,10 @@ var Tools = []*Tool{
 	{Name: "drizzle", sign: re(`^meta/_journal\.json$`), files: re(`^(\d+)_(.+)\.sql$`),
 		Table: "__drizzle_migrations", Columns: "created_at hash id", key: func(o Origin) string { return o.Time },
 		Query: "SELECT created_at, 0 FROM __drizzle_migrations"},
-	{Name: "prisma", files: re(`^(\d+)_?([^/]*)/migration\.sql$`), byText: true,
+	{Name: "prisma", files: re(`^(\d*)_?([^/]*)/migration\.sql$`), byText: true,
 		Table: "_prisma_migrations", Columns: "applied_steps_count checksum finished_at id logs migration_name rolled_back_at started_at", key: folder,
 		Query: "SELECT migration_name, finished_at IS NULL FROM _prisma_migrations WHERE rolled_back_at IS NULL"},
-	{Name: "diesel", files: re(`^(\d[\d-]*)_?([^/]*)/up\.sql$`), byText: true,
+	{Name: "diesel", files: re(`^([\d-]*)_?([^/]*)/up\.sql$`), byText: true,
 		Table: "__diesel_schema_migrations", Columns: "run_on version", key: dieselVersion,
 		Query: "SELECT version, 0 FROM __diesel_schema_migrations"},
 	{Name: "refinery", files: re(`^[UV](\d+)[\d._]*?__(.+)\.(?:sql|rs)$`),
@@ -66,7 +67,7 @@ var Tools = []*Tool{
 	{Name: "sql-migrate", files: re(`^(\d*)[-_.]?(.*)\.sql$`), mark: re(`(?m)^\s*--\s*\+migrate\s+Up\b`), annotation: re(`^\s*--\s*\+migrate\s+(.*)`),
 		Table: "gorp_migrations", Columns: "applied_at id", key: file,
 		Query: "SELECT id, 0 FROM gorp_migrations"},
-	{Name: "golang-migrate", files: re(`^\D{0,2}(\d+)[-_.](.*)\.up\..*sql$`),
+	{Name: "golang-migrate", Like: "sqlx", files: re(`^\D{0,2}(\d+)[-_.](.*)\.up\..*sql$`),
 		Table: "schema_migrations", Columns: "dirty version", key: number, Last: true,
 		Query: "SELECT version, dirty FROM schema_migrations"},
 	{Name: "fastmigrate", files: re(`^(\d{4})-(.+)\.(?:sql|py|sh)$`), plain: true,
@@ -75,7 +76,7 @@ var Tools = []*Tool{
 	{Name: "sqlx", sign: re(`^\d{5,}_.+\.sql$`), files: re(`^(\d+)_(.+)\.sql$`),
 		Table: "_sqlx_migrations", Columns: "checksum description execution_time installed_on success version", key: number,
 		Query: "SELECT version, NOT success FROM _sqlx_migrations"},
-	{Name: "d1", files: re(`^(\d+)[-_. ]+(.+)\.sql$`), plain: true,
+	{Name: "d1", Like: "sqlx", files: re(`^(\d+)[-_. ]+(.+)\.sql$`), plain: true,
 		Table: "d1_migrations", Columns: "applied_at id name", key: file,
 		Query: "SELECT name, 0 FROM d1_migrations"},
 	{Name: "user_version", key: number, Last: true,

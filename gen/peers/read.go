@@ -22,6 +22,7 @@ type Migration struct {
 	Time  string // drizzle's, or ""
 	Words string // from its name
 	Ext   string
+	place int // in drizzle's journal
 
 	Text  string // what goes up
 	Alone bool   // it runs without a transaction
@@ -102,18 +103,21 @@ func Read(dir string) (*Directory, error) {
 	if d.Tool == nil {
 		return nil, unknown(dir)
 	}
-	var journal map[string]string
-	if slices.Contains(paths, "meta/_journal.json") && d.Tool.Name == "drizzle" {
-		if journal, err = readJournal(filepath.Join(dir, "meta", "_journal.json")); err != nil {
+	var journal []entry
+	if d.Tool.Name == "drizzle" {
+		if journal, err = readJournal(dir, paths); err != nil {
 			return nil, err
 		}
 	}
 	for _, rel := range paths {
 		m := d.Tool.files.FindStringSubmatch(rel)
-		_, inJournal := journal[path.Base(rel)]
+		place := slices.IndexFunc(journal, func(e entry) bool { return e.Tag+".sql" == rel })
 		switch {
-		case m != nil && (journal == nil || inJournal):
-			migration := &Migration{Path: rel, Time: journal[rel], Words: m[2], Ext: path.Ext(rel)}
+		case m != nil && (d.Tool.Name != "drizzle" || place >= 0):
+			migration := &Migration{Path: rel, Words: m[2], Ext: path.Ext(rel), place: place}
+			if place >= 0 {
+				migration.Time = journal[place].When.String()
+			}
 			text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(rel)))
 			if err != nil {
 				return nil, err
@@ -129,6 +133,9 @@ func Read(dir string) (*Directory, error) {
 			d.LeftOut = append(d.LeftOut, rel)
 		}
 	}
+	if len(d.Migrations) == 0 {
+		return nil, errors.New(dir + ": no migrations of " + d.Tool.Name)
+	}
 	slices.SortStableFunc(d.Migrations, d.Tool.order)
 	for i, m := range d.Migrations[1:] {
 		if before := d.Migrations[i]; d.Tool.Key(Origin{Path: m.Path, Time: m.Time}) == d.Tool.Key(Origin{Path: before.Path, Time: before.Time}) {
@@ -141,12 +148,15 @@ func Read(dir string) (*Directory, error) {
 // inNoTransaction is what diesel finds beside a migration.
 var inNoTransaction = re(`(?m)^\s*run_in_transaction\s*=\s*false`)
 
-// order compares two migrations as the tool does: by time, number or path.
+// order compares two migrations as the tool does: by its journal, their numbers or paths.
 func (t *Tool) order(a, b *Migration) int {
+	if a.place != b.place {
+		return a.place - b.place
+	}
 	if t.byText {
 		return strings.Compare(t.Key(Origin{Path: a.Path})+a.Path, t.Key(Origin{Path: b.Path})+b.Path)
 	}
-	number := func(m *Migration) string { return Key(cmp.Or(m.Time, t.files.FindStringSubmatch(m.Path)[1])) }
+	number := func(m *Migration) string { return Key(t.files.FindStringSubmatch(m.Path)[1]) }
 	x, y := number(a), number(b)
 	if x == "" || y == "" { // sql-migrate runs those without a number last
 		return cmp.Or(len(y)-len(x), strings.Compare(a.Path, b.Path))
@@ -154,26 +164,29 @@ func (t *Tool) order(a, b *Migration) int {
 	return cmp.Or(len(x)-len(y), strings.Compare(x, y), strings.Compare(a.Path, b.Path))
 }
 
-// readJournal returns drizzle's times, by the names of files.
-func readJournal(name string) (map[string]string, error) {
+// An entry of drizzle's journal is a migration.
+type entry struct {
+	When json.Number
+	Tag  string
+}
+
+// readJournal returns the entries of drizzle's journal, each of which has its file.
+func readJournal(dir string, paths []string) ([]entry, error) {
+	name := filepath.Join(dir, "meta", "_journal.json")
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	var journal struct {
-		Entries []struct {
-			When json.Number `json:"when"`
-			Tag  string      `json:"tag"`
-		} `json:"entries"`
-	}
+	var journal struct{ Entries []entry }
 	if err := json.Unmarshal(text, &journal); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	times := map[string]string{}
 	for _, e := range journal.Entries {
-		times[e.Tag+".sql"] = e.When.String()
+		if !slices.Contains(paths, e.Tag+".sql") {
+			return nil, fmt.Errorf("%s: names %s.sql, which is not there", name, e.Tag)
+		}
 	}
-	return times, nil
+	return journal.Entries, nil
 }
 
 // unknown returns the error for a directory of no tool that is known. It names a folder

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -24,6 +25,7 @@ import (
 type Conversion struct {
 	Package       *Package       `json:"-"`
 	Tool          string         `json:"from"`
+	Like          string         `json:"-"` // a tool that it may be as well, or ""
 	Origins       []peers.Origin `json:"origins"`
 	Generator     string         `json:"generator"` // the program that registers functions, or ""
 	standin.Names                // that it has to register
@@ -47,7 +49,7 @@ func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) 
 	} else if err != nil {
 		return nil, gen.Refuse("missing", "%v", err)
 	}
-	c.Tool = c.directory.Tool.Name
+	c.Tool, c.Like = c.directory.Tool.Name, c.directory.Tool.Like
 	if files, _ := gen.Files(dir); len(files) > 0 || same(from, dir) {
 		beside := filepath.Join(dir, "..", "database")
 		return nil, gen.Refuse("exists", "%s: has migrations; nothing was written: name a new directory\n\t%s",
@@ -79,11 +81,12 @@ func (c *Conversion) number() error {
 		if m.IsCode() {
 			name.Ext = ".sql"
 		}
-		o := peers.Origin{Path: m.Path, Time: m.Time, File: name.String()}
-		if kept, err := filename.Parse(m.Path); err == nil && c.Tool == "fastmigrate" {
-			c.gaps = c.gaps || kept.Version != name.Version
-			o.File = m.Path
+		if c.Tool == "fastmigrate" {
+			n, _ := strconv.Atoi(m.Path[:4])
+			c.gaps = c.gaps || lockstep.Version(n) != name.Version
+			name.Version = lockstep.Version(n)
 		}
+		o := peers.Origin{Path: m.Path, Time: m.Time, File: name.String()}
 		c.Origins = append(c.Origins, o)
 		for _, note := range m.Notes {
 			c.warn(o.File, "%s", note)
