@@ -22,6 +22,7 @@ type database struct {
 	known   map[string]bool // tables, views and columns, in lower case
 	unknown map[string]bool // what SQLite could not create here, in lower case
 	stubs   []string        // functions that SQLite lacks
+	added   string          // see [addedColumns]
 }
 
 // open opens a database for each schema that it can read and, if there are several,
@@ -33,6 +34,7 @@ func (c *checker) open() []*database {
 	c.opened = true
 	var names []string
 	var all []sqltext.Object
+	added := ""
 	for _, s := range c.schemas {
 		objects, err := sqltext.ParseSchema(s.SQL)
 		if err != nil {
@@ -45,11 +47,14 @@ func (c *checker) open() []*database {
 		names = append(names, name)
 		all = append(all, objects...)
 		if d, err := openDatabase(name, objects); err == nil {
+			d.added = s.Added
+			added += s.Added
 			c.databases = append(c.databases, d)
 		}
 	}
 	if len(names) > 1 {
 		if d, err := openDatabase(strings.Join(names, " and "), all); err == nil {
+			d.added = added
 			c.databases = append(c.databases, d)
 		}
 	}

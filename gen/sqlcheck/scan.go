@@ -77,7 +77,7 @@ func (a *arguments) misfits(r *reading) (all []string) {
 		case d.Takes == times && c.strict != "":
 			all = append(all, fmt.Sprintf("Scan cannot store column %d, which is %s, in %s", i+1, c.strict, d.Type))
 		case d.Takes != everything && c.null != "":
-			all = append(all, fmt.Sprintf("Scan cannot store NULL in %s: %s is NULL without rows", d.Type, c.null))
+			all = append(all, fmt.Sprintf("Scan cannot store NULL in %s: %s", d.Type, c.null))
 		}
 	}
 	return all
@@ -87,67 +87,27 @@ func (a *arguments) misfits(r *reading) (all []string) {
 type resultColumn struct {
 	name   string
 	strict string // the type of a column of a STRICT table that is never text
-	null   string // the expression, if it is NULL when there are no rows
+	null   string // why it is NULL, if it is certain that it can be
 }
 
 // results returns the columns of the result of a statement.
 func (d *database) results(s statement, stmt *sqlite3.Stmt) []resultColumn {
 	all := make([]resultColumn, stmt.ColumnCount())
-	nulls := d.aggregates(s)
+	nulls, from := d.aggregates(s), d.from(s)
 	for i := range all {
 		all[i].name = stmt.ColumnName(i)
-		if len(nulls) == len(all) {
-			all[i].null = nulls[i]
+		table, column := sqltext.Fold(stmt.ColumnTableName(i)), sqltext.Fold(stmt.ColumnOriginName(i))
+		switch {
+		case len(nulls) == len(all) && nulls[i] != "":
+			all[i].null = nulls[i] + " is NULL without rows"
+		case d.mayLack(from, table):
+			all[i].null = table + "." + column + " is NULL where the LEFT JOIN finds no row"
+		case len(from) == 1 && begins(table+"."+column, d.added):
+			all[i].null = table + "." + column + " is NULL in rows from before it was added"
 		}
-		if declared := stmt.ColumnDeclType(i); begins(sqltext.Fold(declared), " int integer real blob ") && d.tables[sqltext.Fold(stmt.ColumnTableName(i))] {
+		if declared := stmt.ColumnDeclType(i); begins(sqltext.Fold(declared), " int integer real blob ") && d.tables[table] {
 			all[i].strict = declared
 		}
-	}
-	return all
-}
-
-// aggregates returns, for each column of a SELECT from a table without GROUP BY, the call
-// of an aggregate that it is, if that is NULL without rows, or "".
-//
-// https://sqlite.org/lang_aggfunc.html
-func (d *database) aggregates(s statement) (all []string) {
-	var ends []int // of columns
-	depth, from := 0, 0
-	for i := range s.Tokens {
-		depth += s.nesting(i)
-		word := s.Name(i)
-		switch {
-		case depth > 0:
-		case i == 0 && word != "select", begins(word, " distinct group having over union intersect except "):
-			return nil
-		case from == 0 && (word == "," || word == "from"):
-			if ends = append(ends, i); word == "from" {
-				from = i
-			}
-		}
-	}
-	if _, ok := d.tables[s.Name(from+1)]; from == 0 || !ok || s.Name(from+1) == "_meta" {
-		return nil
-	}
-	begin := 1
-	for _, end := range ends {
-		if s.Name(end-2) == "as" {
-			end -= 2
-		}
-		call, depth, commas := "", 0, 0
-		for i := begin + 1; i < end; i++ {
-			depth += s.nesting(i)
-			if depth == 1 && s.Name(i) == "," {
-				commas++
-			}
-			if depth == 0 && i == end-1 && s.Name(i) == ")" && begins(s.Name(begin), " min max sum avg group_concat string_agg ") && (commas == 0 || !begins(s.Name(begin), " min max ")) {
-				call = s.Text[s.Tokens[begin].Pos:s.Tokens[i].End]
-			}
-			if depth == 0 {
-				break
-			}
-		}
-		all, begin = append(all, call), ends[len(all)]+1
 	}
 	return all
 }

@@ -46,6 +46,7 @@ type schema struct {
 	Package string // its path
 	Version int
 	SQL     string
+	Added   string // see [addedColumns]
 }
 
 // inherit merges what the imports of the package say.
@@ -60,6 +61,7 @@ func inherit(pass *analysis.Pass, o options) reach {
 		r.Module = pass.Module.Path
 	}
 	if s, ok := schemaOf(pass.Pkg); ok {
+		s.Added = addedColumns(filepath.Dir(pass.Fset.Position(pass.Files[0].FileStart).Filename))
 		r.Schemas = append(r.Schemas, s)
 	}
 	for _, imported := range pass.Pkg.Imports() {
@@ -136,7 +138,7 @@ func schemaOf(pkg *types.Package) (schema, bool) {
 		return schema{}, false
 	}
 	n, _ := constant.Int64Val(version.Val())
-	return schema{pkg.Path(), int(n), constant.StringVal(text.Val())}, true
+	return schema{pkg.Path(), int(n), constant.StringVal(text.Val()), ""}, true
 }
 
 // export tells the importers, if there is anything to tell.

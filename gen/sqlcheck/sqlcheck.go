@@ -46,6 +46,20 @@
 // schema does not have. SQL in a package that imports no schema is checked in the
 // packages that import both.
 //
+// # NULL
+//
+// That a column may be NULL is no mistake. Scan into a string, number or time is reported
+// only where NULL comes for sure:
+//
+//   - max, min, sum, avg or group_concat of a table without GROUP BY
+//   - a column of the right side of a LEFT JOIN, unless a NOT NULL foreign key or a
+//     trigger sees to a row there
+//   - a column that a migration added without a value to an older table, if no later
+//     migration changes rows of that table
+//
+// In the last two cases, the SELECT has no other joins, no GROUP BY, and in WHERE nothing
+// but the primary key of its first table.
+//
 // # What it leaves out
 //
 // Where it cannot know, it is silent. The flag -why reports each string it did

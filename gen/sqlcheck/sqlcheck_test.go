@@ -31,6 +31,7 @@ func TestAnalyzer(t *testing.T) {
 		"constant",                  // statements that reach no call
 		"wrapper/database",          // functions that hand a string on
 		"wrapper/app",               // and those that call them
+		"nulls",                     // NULL into what cannot hold it
 		"sqlxuser",                  // other methods
 		"squirreluser",              // builders
 		"structs", "structs/unsafe", // structs of sqlx

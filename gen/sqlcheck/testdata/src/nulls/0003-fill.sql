@@ -1,0 +1,2 @@
+UPDATE users SET born = '';
+CREATE INDEX by_color ON notes (color);
