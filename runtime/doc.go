@@ -36,6 +36,12 @@
 // When a migration fails, the upgrade is rolled back and [MigrationError] names
 // the file, the line and the driver's error.
 //
+// # While the program runs
+//
+// A newer release may upgrade the database under a program that is running.
+// [CheckTx] keeps the statements of a transaction out of it, and [Watch] tells the
+// program to end. On a read-only replica, [WithWait] waits for the upgrade.
+//
 // # Drivers
 //
 // The package imports only the standard library. It works on one connection of

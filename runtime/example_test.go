@@ -381,3 +381,65 @@ func only(keys ...string) func([]string, slog.Attr) slog.Attr {
 		return slog.Attr{}
 	}
 }
+
+// A transaction that writes asks first. No upgrade can come in between.
+func ExampleCheckTx() {
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+	if err := migrations.Migrate(ctx, db); err != nil {
+		log.Fatal(err)
+	}
+
+	add := func(title string) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		if err := migrations.CheckTx(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO notes (title) VALUES (?)", title); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}
+	fmt.Println("first:", add("first"))
+
+	// A newer release upgrades the database, while this one runs.
+	next := withMigration(migrations.Schema, "0003-next.go", lockstep.Go(func(context.Context, lockstep.Tx) error { return nil }))
+	if err := lockstep.Migrate(ctx, db, next); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("second:", errors.Is(add("second"), lockstep.ErrAhead))
+	// Output:
+	// first: <nil>
+	// second: true
+}
+
+// A server ends when a newer release has upgraded its database, so that whoever supervises it
+// starts that one.
+func ExampleWatch() {
+	ctx := context.Background()
+	db := openExample()
+	defer db.Close()
+	if err := migrations.Migrate(ctx, db); err != nil {
+		log.Fatal(err)
+	}
+
+	// In another process, later.
+	time.AfterFunc(10*time.Millisecond, func() {
+		next := withMigration(migrations.Schema, "0003-next.go", lockstep.Go(func(context.Context, lockstep.Tx) error { return nil }))
+		if err := lockstep.Migrate(ctx, db, next); err != nil {
+			log.Fatal(err)
+		}
+	})
+
+	err := migrations.Watch(ctx, db, lockstep.WithInterval(10*time.Millisecond))
+	var refused *lockstep.Error
+	if errors.As(err, &refused) {
+		fmt.Println("at", refused.Version, "instead of", refused.Expected)
+	}
+	// Output: at 0003 instead of 0002
+}

@@ -38,3 +38,7 @@ func ncruces(path string, s suite.Settings) string {
 }
 
 func BenchmarkTx(b *testing.B) { suite.BenchmarkTx(b, suite.Driver{Name: "sqlite3", DSN: ncruces}) }
+
+func BenchmarkCheckTx(b *testing.B) {
+	suite.BenchmarkCheckTx(b, suite.Driver{Name: "sqlite3", DSN: ncruces})
+}

@@ -24,3 +24,7 @@ func TestMattn(t *testing.T) {
 func BenchmarkMattnTx(b *testing.B) {
 	suite.BenchmarkTx(b, suite.Driver{Name: "sqlite3", DSN: mattn})
 }
+
+func BenchmarkMattnCheckTx(b *testing.B) {
+	suite.BenchmarkCheckTx(b, suite.Driver{Name: "sqlite3", DSN: mattn})
+}

@@ -37,3 +37,7 @@ func modernc(path string, s suite.Settings) string {
 func BenchmarkModerncTx(b *testing.B) {
 	suite.BenchmarkTx(b, suite.Driver{Name: "sqlite", DSN: modernc})
 }
+
+func BenchmarkModerncCheckTx(b *testing.B) {
+	suite.BenchmarkCheckTx(b, suite.Driver{Name: "sqlite", DSN: modernc})
+}

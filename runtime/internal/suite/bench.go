@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 	"github.com/lockstep-db/lockstep/runtime/program"
 )
 
@@ -72,6 +74,56 @@ func BenchmarkTx(b *testing.B, d Driver) {
 				b.ReportMetric(1e9*median(plain[i])/txStatements, "plain-ns"+unit)
 				b.ReportMetric(median(ratio[i]), "ratio"+unit)
 			}
+		})
+	}
+}
+
+// BenchmarkCheckTx measures a transaction of one UPDATE with CheckTx against one without, by
+// turns. With a rollback journal each waits for the disk. In WAL mode most drivers do not.
+func BenchmarkCheckTx(b *testing.B, d Driver) {
+	for _, journal := range []string{"delete", "wal"} {
+		b.Run(journal, func(b *testing.B) {
+			ctx := context.Background()
+			db, err := sql.Open(d.Name, d.DSN(filepath.Join(b.TempDir(), "data.db"), Settings{Journal: journal}))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			db.SetMaxOpenConns(1)
+			s := fixture.Schema(b, d.Name, fstest.MapFS{"0001-items.sql": {Data: []byte(txItems)}})
+			if err := lockstep.Migrate(ctx, db, s); err != nil {
+				b.Fatal(err)
+			}
+			transaction := func(check func(lockstep.Querier) error) float64 {
+				begun := time.Now()
+				tx, err := db.BeginTx(ctx, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer tx.Rollback()
+				if err = check(tx); err == nil {
+					_, err = tx.ExecContext(ctx, txUpdate, 1, 7)
+				}
+				if err == nil {
+					err = tx.Commit()
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				return time.Since(begun).Seconds()
+			}
+			plain := func(lockstep.Querier) error { return nil }
+			checked := func(tx lockstep.Querier) error { return lockstep.CheckTx(ctx, tx, s) }
+			var without, ratio []float64
+			for b.Loop() {
+				x := transaction(plain)
+				y := transaction(checked) + transaction(checked)
+				x += transaction(plain)
+				without, ratio = append(without, x/2), append(ratio, y/x)
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(1e6*median(without), "plain-µs")
+			b.ReportMetric(median(ratio), "ratio")
 		})
 	}
 }
