@@ -85,8 +85,8 @@ var libraries = []struct {
 	{"", " Prepare ", "Stmt", wrapper{Prepares: true}},
 	{sqlxPath, " Exec MustExec ", "", wrapper{Several: true}},
 	{sqlxPath, " Query QueryRow Queryx QueryRowx ", "", wrapper{Rows: true}},
-	{sqlxPath, " Get Select NamedExec NamedQuery PrepareNamed ", "", wrapper{}},
-	{sqlxPath, " Prepare Preparex ", "", wrapper{Prepares: true}},
+	{sqlxPath, " Get Select NamedExec NamedQuery ", "", wrapper{}},
+	{sqlxPath, " Prepare Preparex PrepareNamed ", "", wrapper{Prepares: true}},
 	{ncrucesPath, " Exec Prepare PrepareFlags ", "", wrapper{Several: true}}, // Prepare returns the rest of the text
 	{zombiezenPath, " Prep Prepare PrepareTransient ", "", wrapper{Several: true}},
 	{zombiezenPath + "/sqlitex", " Exec ExecTransient Execute ExecuteTransient ", "", wrapper{}},

@@ -150,7 +150,14 @@ func (c *checker) query(call *ast.CallExpr) *query {
 	if w.Args >= 0 {
 		c.addArguments(q, call, w.Args)
 	}
-	c.addStruct(q, call, w.Query)
+	if fn := callee(c.pass.TypesInfo, call); fn.Pkg().Path() == sqlxPath {
+		switch strings.TrimSuffix(fn.Name(), "Context") {
+		case "NamedExec", "NamedQuery":
+			c.addStruct(q, call, w.Query+1, false)
+		case "Get", "Select":
+			c.addStruct(q, call, w.Query-1, true)
+		}
+	}
 	return q
 }
 
@@ -309,18 +316,28 @@ func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 	if fn.Pkg().Path() == sqlxPath && fn.Name() == "Unsafe" {
 		c.reach.Unsafe = true
 	}
+	recv := fn.Signature().Recv().Type()
 	if runs(fn) {
 		if q := made[c.origin(sel.X)]; q != nil && q.made.Prepares {
-			from := 0
+			next, named := 0, isNamed(recv, sqlxPath, "NamedStmt")
 			if strings.HasSuffix(fn.Name(), "Context") {
-				from = 1
+				next++
 			}
-			c.addArguments(q, call, from)
+			if begins(strings.TrimSuffix(fn.Name(), "Context"), " Get Select ") {
+				c.addStruct(q, call, next, true)
+				next++
+			}
+			if named {
+				c.addStruct(q, call, next, false)
+			} else {
+				c.addArguments(q, call, next)
+			}
 		}
 		return
 	}
 	// The receiver of the method itself, which may be promoted.
-	if fn.Name() != "Scan" || !isScanner(fn.Signature().Recv().Type()) || c.spread(call) {
+	inStruct := fn.Name() == "StructScan" && fn.Pkg().Path() == sqlxPath
+	if !inStruct && fn.Name() != "Scan" || !isScanner(recv) || c.spread(call) {
 		return
 	}
 	from := c.origin(sel.X)
@@ -332,21 +349,23 @@ func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 	} else if q != nil && !q.made.Rows {
 		return
 	}
-	if q != nil {
+	switch {
+	case q == nil:
+	case inStruct:
+		c.addStruct(q, call, 0, true)
+	default:
 		q.Scans = append(q.Scans, c.scanned(call))
 	}
 }
 
 // runs reports whether the function is a method that runs a prepared statement.
 func runs(fn *types.Func) bool {
-	if fn == nil || fn.Signature().Recv() == nil || !isNamed(fn.Signature().Recv().Type(), "database/sql", "Stmt") {
+	if fn == nil || fn.Signature().Recv() == nil {
 		return false
 	}
-	switch strings.TrimSuffix(fn.Name(), "Context") {
-	case "Exec", "Query", "QueryRow":
-		return true
-	}
-	return false
+	recv := fn.Signature().Recv().Type()
+	return (isNamed(recv, "database/sql", "Stmt") || isNamed(recv, sqlxPath, "Stmt") || isNamed(recv, sqlxPath, "NamedStmt")) &&
+		begins(strings.TrimSuffix(fn.Name(), "Context"), " Exec MustExec Query QueryRow Queryx QueryRowx Get Select ")
 }
 
 // origin returns the call that made the value of an expression or variable, or nil.
@@ -356,7 +375,7 @@ func (c *checker) origin(e ast.Expr) *ast.CallExpr {
 			return call
 		}
 		v, ok := c.named(e).(*types.Var)
-		if !ok || v.Kind() == types.PackageVar {
+		if !ok {
 			return nil
 		}
 		values := slices.DeleteFunc(slices.Clone(c.reaching(v, e.Pos())), func(x value) bool { return x.does == zero })

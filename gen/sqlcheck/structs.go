@@ -11,17 +11,9 @@ import (
 )
 
 // addStruct adds what is known of the struct that a function of sqlx stores rows in, or
-// takes arguments from.
-func (c *checker) addStruct(q *query, call *ast.CallExpr, query int) {
-	fn := callee(c.pass.TypesInfo, call)
-	if fn == nil || fn.Pkg().Path() != sqlxPath {
-		return
-	}
-	name := strings.TrimSuffix(fn.Name(), "Context")
-	i := query - 1
-	if named := begins(name, " NamedExec NamedQuery "); named {
-		i = query + 1
-	} else if !begins(name, " Get Select ") {
+// takes arguments from, which is an argument of the call.
+func (c *checker) addStruct(q *query, call *ast.CallExpr, i int, into bool) {
+	if i < 0 || i >= len(call.Args) || c.spread(call) && i == len(call.Args)-1 {
 		return
 	}
 	t := c.pass.TypesInfo.TypeOf(call.Args[i])
@@ -29,7 +21,7 @@ func (c *checker) addStruct(q *query, call *ast.CallExpr, query int) {
 	if isPointer {
 		t = pointer.Elem()
 	}
-	if list, ok := t.Underlying().(*types.Slice); ok && name != "Get" {
+	if list, ok := t.Underlying().(*types.Slice); ok && !(into && begins(callee(c.pass.TypesInfo, call).Name(), " Get GetContext StructScan ")) {
 		t = list.Elem()
 	}
 	if p, ok := types.Unalias(t).(*types.Pointer); ok {
@@ -37,11 +29,11 @@ func (c *checker) addStruct(q *query, call *ast.CallExpr, query int) {
 	}
 	a := arguments{Place: c.at(nameOf(call)), Struct: types.TypeString(t, (*types.Package).Name), Fields: fieldsOf(t, "", 4)}
 	switch {
-	case i > query && len(a.Fields) > 0:
+	case !into && len(a.Fields) > 0:
 		q.Calls = append(q.Calls, a)
-	case i < query && len(a.Fields) > 0:
+	case into && len(a.Fields) > 0:
 		q.Scans = append(q.Scans, a)
-	case i < query && isPointer && !types.IsInterface(t):
+	case into && isPointer && !types.IsInterface(t):
 		q.Scans = append(q.Scans, arguments{Place: a.Place, Count: 1, Into: []destination{destinationOf(types.NewPointer(t))}})
 	}
 }

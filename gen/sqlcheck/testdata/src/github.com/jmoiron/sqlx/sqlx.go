@@ -24,3 +24,20 @@ type Rows struct{ *sql.Rows }
 type Row struct{}
 
 func (*Row) Scan(dest ...any) error { return nil }
+
+func (*Rows) StructScan(dest any) error { return nil }
+func (*Row) StructScan(dest any) error  { return nil }
+
+type Stmt struct{ *sql.Stmt }
+
+func (*DB) Preparex(query string) (*Stmt, error)          { return nil, nil }
+func (*Stmt) Get(dest any, args ...any) error             { return nil }
+func (*Stmt) Select(dest any, args ...any) error          { return nil }
+func (*Stmt) Queryx(args ...any) (*Rows, error)           { return nil, nil }
+func (*DB) PrepareNamed(query string) (*NamedStmt, error) { return nil, nil }
+
+type NamedStmt struct{}
+
+func (*NamedStmt) Exec(arg any) (sql.Result, error) { return nil, nil }
+func (*NamedStmt) Get(dest any, arg any) error      { return nil }
+func (*NamedStmt) QueryRowx(arg any) *Row           { return nil }
