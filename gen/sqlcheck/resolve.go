@@ -226,10 +226,17 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 		}
 		return nil
 	}
-	if calls(p.pass.TypesInfo, call, "(embed.FS).ReadFile") {
-		name := p.value(call.Args[0])
-		if fsys := p.named(call.Fun.(*ast.SelectorExpr).X); fsys != nil && fsys.Pkg() == p.pass.Pkg && name.Kind() == constant.String {
-			return p.file(filepath.Join(filepath.Dir(p.at(fsys.Pos()).File), filepath.FromSlash(constant.StringVal(name))))
+	fsys := ast.Expr(nil)
+	switch sel, _ := ast.Unparen(call.Fun).(*ast.SelectorExpr); {
+	case calls(p.pass.TypesInfo, call, "(embed.FS).ReadFile"):
+		fsys = sel.X
+	case calls(p.pass.TypesInfo, call, "io/fs.ReadFile"):
+		fsys = call.Args[0]
+	}
+	if fsys != nil {
+		v, name := p.named(fsys), p.value(call.Args[len(call.Args)-1])
+		if v != nil && v.Pkg() == p.pass.Pkg && isNamed(v.Type(), "embed", "FS") && name.Kind() == constant.String {
+			return p.file(filepath.Join(filepath.Dir(p.at(v.Pos()).File), filepath.FromSlash(constant.StringVal(name))))
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package written
 import (
 	"database/sql"
 	"embed"
+	"io/fs"
 )
 
 var queries = map[string]string{
@@ -61,6 +62,8 @@ func elements(db *sql.DB, name string, i int) {
 
 func embedded(db *sql.DB) {
 	script, _ := files.ReadFile("script.sql")
+	again, _ := fs.ReadFile(files, "script.sql")
+	db.Exec(string(again))
 	db.Exec(string(script))
 	db.Exec(string(reportBytes))
 }
