@@ -120,6 +120,13 @@ func recordAt(ctx context.Context, dir, rev string) (record, error) {
 	return parseRecord([]byte(source))
 }
 
+// InHead reports whether git's HEAD records the newest migration that the generated file of
+// dir does, or more.
+func InHead(dir string) bool {
+	h, err := readHistory(context.Background(), dir)
+	return err == nil && h.head.newest() > 0 && h.head.newest() >= h.file.newest()
+}
+
 // merged returns what else may be the history, beside HEAD, when two branches have
 // added the same number. One of them has to be renumbered, and its record with it:
 //

@@ -173,6 +173,8 @@ func (e *Error) command() string {
 		return wording.CommandLine("lockstep", "enroll", "--db", e.DB)
 	case e.Kind == ErrBehind && e.Err == nil:
 		return wording.CommandLine("lockstep", "migrate", "--db", e.DB)
+	case e.Kind == ErrDiverged && e.since == e.Expected && e.Version == e.Expected:
+		return wording.CommandLine("lockstep", "redo", "--db", e.DB)
 	case e.Kind == ErrDiverged && e.Backup != "":
 		return wording.CommandLine("lockstep", "restore", "--db", e.DB, e.Backup)
 	case e.Kind == ErrStale:

@@ -77,9 +77,9 @@ func (s *Schema) diverged(st *state) (e *Error) {
 	about := fmt.Appendf(nil, "diverged\n%v %s\n", s.Expected, s.Digest)
 	same, differ := 0, 0
 	for i, r := range st.history {
-		detail := s.differs(r, st.version)
+		first, detail := r.Version, s.differs(r, st.version)
 		if detail == "" && i > 0 {
-			detail = s.hole(st.history[i-1], r)
+			first, detail = s.hole(st.history[i-1], r)
 		}
 		if detail == "" {
 			same++
@@ -88,7 +88,7 @@ func (s *Schema) diverged(st *state) (e *Error) {
 		about = fmt.Appendf(about, "%v %s\n", r.Version, r.Checksum)
 		if differ++; differ == 1 {
 			e = s.refuse(ErrDiverged, st)
-			e.Detail, e.since = detail, r.Version
+			e.Detail, e.since = detail, first
 		}
 	}
 	switch more := differ - 1; {
@@ -124,12 +124,12 @@ func (s *Schema) differs(r row, v Version) string {
 
 // hole says which migration is missing between two rows that lockstep wrote when it ran
 // theirs, or "".
-func (s *Schema) hole(last, next row) string {
+func (s *Schema) hole(last, next row) (missing Version, detail string) {
 	m := s.after(last.Version)[0]
 	if m.Version < next.Version && last.Checksum != "" && next.Checksum != "" {
-		return m.File + " was not applied, but " + next.File + " was"
+		detail = m.File + " was not applied, but " + next.File + " was"
 	}
-	return ""
+	return m.Version, detail
 }
 
 // driftDigest returns the digest by which an operator allows a program to start on a

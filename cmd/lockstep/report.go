@@ -79,12 +79,19 @@ func message(err error, fs *flag.FlagSet) string {
 			fact += "; the path is " + p.from + ": --db FILE names another"
 		}
 	}
+	// A migration that others may have run is not one to do again.
+	if m := fs.Lookup("migrations"); strings.HasPrefix(command, "redo ") && m != nil && gen.InHead(m.Value.String()) {
+		command = ""
+		if e := (*lockstep.Error)(nil); errors.As(err, &e) && e.Backup != "" {
+			command = wording.CommandLine("restore", "--db", e.DB, e.Backup)
+		}
+	}
 	if command != "" {
 		fact += "\n\tlockstep " + command
 	}
 	// Without the flags that say where the migrations are, if the user gave them, these
 	// commands would use others, or begin new ones.
-	if strings.HasPrefix(command, "enroll ") || strings.HasPrefix(command, "migrate ") {
+	if name, _, _ := strings.Cut(command, " "); name == "enroll" || name == "migrate" || name == "redo" {
 		fs.Visit(func(f *flag.Flag) {
 			if f.Name == "config" || f.Name == "migrations" {
 				fact += " " + hyphened(f.Name) + " " + wording.CommandLine(f.Value.String())

@@ -131,7 +131,7 @@ func refusesDiverged(t *test) {
 	t.claim("RefusesAnotherFileWithTheSameNumber", func(t *test) {
 		t.migrate(upTo(1, notes) + "-- 0002-colors.sql --\nCREATE TABLE colors (name TEXT);\n")
 		t.refuses(t.schema(upTo(2, notes)), lockstep.ErrDiverged,
-			"data.db: at version 0002, but by other migrations: 0002-colors.sql was applied, but this program has 0002-tags.sql; to start anyway, allow d1:…")
+			"data.db: at version 0002, but by other migrations: 0002-colors.sql was applied, but this program has 0002-tags.sql; to start anyway, allow d1:…\n\tlockstep redo --db data.db")
 	})
 	t.claim("RefusesHistoryAboveTheVersion", func(t *test) {
 		t.migrate(upTo(3, notes))

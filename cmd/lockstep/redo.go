@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/database"
+	"github.com/lockstep-db/lockstep/runtime/wording"
+)
+
+func redoCommand(fs *flag.FlagSet) action {
+	u := &upgrade{migrationsFlags(fs, gapsFlag), dbFlag(fs), timeoutFlag(fs), allowFlag(fs)}
+	discard := fs.Bool("discard", false, "where there is no backup, make the database anew without asking")
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		schema, err := u.load(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		s.migrating.Store(true)
+		path := u.db.value
+		anew := func() error {
+			const fact = "no backup beside it is of an earlier version"
+			if *discard || agreed(s.stderr, path+": "+fact+"; make it anew from the migrations? Its rows will be in a backup only. [y/N] ") {
+				return nil
+			}
+			return gen.Refuse("diverged", "%s: %s; to make it anew from the migrations, with its rows in a backup only\n\t%s",
+				path, fact, wording.CommandLine("lockstep", "redo", "--discard", "--db", path))
+		}
+		redone, err := database.Redo(ctx, database.Restoration{DB: path, Timeout: *u.timeout}, schema, anew, u.runtimeOptions(s)...)
+		if err != nil {
+			return nil, err
+		}
+		s.warnings = append(s.warnings, redone.Warnings...)
+		return &redoResult{redone}, nil
+	}
+}
+
+// agreed asks a question on a terminal, and reports whether the answer is yes.
+func agreed(stderr io.Writer, question string) bool {
+	if _, ok := terminalWidth(os.Stdin); !ok {
+		return false
+	}
+	fmt.Fprint(stderr, wording.Printable(question))
+	var answer string
+	fmt.Fscanln(os.Stdin, &answer)
+	return strings.HasPrefix(strings.ToLower(answer), "y")
+}
+
+type redoResult struct{ *database.Redone }
+
+func (r *redoResult) print(w io.Writer) {
+	if !r.Redone.Redone {
+		fmt.Fprintf(w, "%s: at version %v by these migrations, nothing to redo\n", r.DB, r.To)
+		return
+	}
+	fmt.Fprintf(w, "%s: from version %v to %v\n", r.DB, r.From, r.To)
+	if r.Restored == "" {
+		fmt.Fprintln(w, "  made anew from the migrations")
+	} else {
+		fmt.Fprintf(w, "  restored and upgraded: %s\n", r.Restored)
+	}
+	fmt.Fprintf(w, "  backup: %s\n", r.Backup)
+}
