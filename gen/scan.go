@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lockstep-db/lockstep/gen/filename"
-	"github.com/lockstep-db/lockstep/gen/peers"
+	"github.com/lockstep-db/lockstep/gen/othertool"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 	"github.com/lockstep-db/lockstep/runtime/wording"
@@ -96,7 +96,7 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 		migrations = append(migrations, m)
 	}
 	if len(taken) == 0 || len(problems) > 0 {
-		if tool := peers.Whose(dir); tool != nil {
+		if tool := othertool.Whose(dir); tool != nil {
 			return nil, Problems{{File: place(dir), Fact: "has migrations of " + tool.Name + "; make a package of them in another directory",
 				Command: wording.CommandLine("lockstep", "init", "--from", dir, filepath.Join(dir, "..", "database"))}}, nil
 		}

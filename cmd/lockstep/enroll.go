@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen/enroll"
-	"github.com/lockstep-db/lockstep/gen/peers"
+	"github.com/lockstep-db/lockstep/gen/othertool"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -18,7 +18,7 @@ func enrollCommand(fs *flag.FlagSet) action {
 	var r enroll.Request
 	versionFlag(fs, "at", "`N`: the version that the database is at (default the newest)", func(v lockstep.Version) { r.At = v })
 	fs.Func("from", "`TOOL`: take the version that another tool recorded, such as goose", func(name string) (err error) {
-		r.From, err = peers.Named(name)
+		r.From, err = othertool.Named(name)
 		return err
 	})
 	noProgramsFlag(fs, &m.opts)

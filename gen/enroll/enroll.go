@@ -17,7 +17,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/filename"
-	"github.com/lockstep-db/lockstep/gen/peers"
+	"github.com/lockstep-db/lockstep/gen/othertool"
 	"github.com/lockstep-db/lockstep/gen/scaffold"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -30,7 +30,7 @@ type Request struct {
 	Path    string           // of the database
 	Dir     string           // of the migrations
 	At      lockstep.Version // or 0: the one that From recorded, or the newest
-	From    *peers.Tool      // whose record says the version, or nil
+	From    *othertool.Tool  // whose record says the version, or nil
 	Timeout time.Duration    // of the wait for locks
 
 	// Load returns the schema at a version of the migrations in Dir, or at the newest
@@ -46,7 +46,7 @@ type Result struct {
 	File      string               `json:"file"`      // the first migration, or ""
 	Rows      []sqlite.Count       `json:"rows"`      // of tables that have few
 	Settings  []Setting            `json:"settings"`  // that a new database will not have
-	LeftAlone []*peers.Tool        `json:"leftAlone"` // whose tables are in the database
+	LeftAlone []*othertool.Tool    `json:"leftAlone"` // whose tables are in the database
 	From      *Record              `json:"from"`      // what Request.From recorded, or nil
 
 	Objects  []sqltext.Object `json:"-"` // that the first migration makes
@@ -58,7 +58,7 @@ type Result struct {
 // version. With an error, nothing has been written.
 func Run(ctx context.Context, r Request) (*Result, error) {
 	e := &enrollment{Request: r, out: Result{
-		Changed: []sqltext.Difference{}, Rows: []sqlite.Count{}, Settings: []Setting{}, LeftAlone: []*peers.Tool{},
+		Changed: []sqltext.Difference{}, Rows: []sqlite.Count{}, Settings: []Setting{}, LeftAlone: []*othertool.Tool{},
 	}}
 	db, err := database.Open(r.Path)
 	if err != nil {
@@ -109,8 +109,8 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 type enrollment struct {
 	Request
 	db      *database.DB
-	newest  *lockstep.Schema // nil if there are no migrations
-	origins []peers.Origin   // of the migrations, if they come from another tool
+	newest  *lockstep.Schema   // nil if there are no migrations
+	origins []othertool.Origin // of the migrations, if they come from another tool
 	out     Result
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
-	"github.com/lockstep-db/lockstep/gen/peers"
+	"github.com/lockstep-db/lockstep/gen/othertool"
 	"github.com/lockstep-db/lockstep/gen/scaffold"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -31,7 +31,7 @@ func (e *enrollment) initialize(ctx context.Context, objects []sqltext.Object) (
 		return nil, err
 	}
 	objects = slices.DeleteFunc(sqlite.Made(objects), func(o sqltext.Object) bool {
-		return sqlite.IsLitestream(o.Table) || slices.ContainsFunc(e.out.LeftAlone, func(t *peers.Tool) bool { return sqltext.Equal(t.Table, o.Table) })
+		return sqlite.IsLitestream(o.Table) || slices.ContainsFunc(e.out.LeftAlone, func(t *othertool.Tool) bool { return sqltext.Equal(t.Table, o.Table) })
 	})
 	if len(objects) == 0 {
 		return nil, gen.Refuse("missing", "%s: no tables; a new database need not be enrolled", e.Path)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/filename"
-	"github.com/lockstep-db/lockstep/gen/peers"
+	"github.com/lockstep-db/lockstep/gen/othertool"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -24,7 +24,7 @@ type Record struct {
 	Last       string `json:"last"`       // the tool's version
 	Migrations int    `json:"migrations"` // that it has applied; 0 if it does not say
 
-	keys []string // in order, as [peers.Key] writes them
+	keys []string // in order, as [othertool.Key] writes them
 }
 
 func (r *Record) String() string {
@@ -35,9 +35,9 @@ func (r *Record) String() string {
 }
 
 // leftAlone returns the tools whose tables are in the database.
-func (e *enrollment) leftAlone(ctx context.Context) ([]*peers.Tool, error) {
-	tools := []*peers.Tool{}
-	for _, t := range peers.Tools {
+func (e *enrollment) leftAlone(ctx context.Context) ([]*othertool.Tool, error) {
+	tools := []*othertool.Tool{}
+	for _, t := range othertool.Tools {
 		found, err := e.has(ctx, t)
 		if err != nil {
 			return nil, err
@@ -51,7 +51,7 @@ func (e *enrollment) leftAlone(ctx context.Context) ([]*peers.Tool, error) {
 
 // has reports whether the database has the table of the tool. A table of the same name
 // with other columns is the user's.
-func (e *enrollment) has(ctx context.Context, t *peers.Tool) (bool, error) {
+func (e *enrollment) has(ctx context.Context, t *othertool.Tool) (bool, error) {
 	var columns string
 	err := e.db.QueryRowContext(ctx, "SELECT ifnull(group_concat(lower(name), ' ' ORDER BY lower(name)), '') FROM pragma_table_info(?, 'main')", t.Table).Scan(&columns)
 	if err != nil {
@@ -98,7 +98,7 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 		if failed {
 			return gen.Refuse("differs", "%s: %s left migration %s unfinished; finish or undo it with %[2]s, then enroll", e.Path, t.Name, wording.Printable(text))
 		}
-		if key := peers.Key(text); key != "0" || e.from(key) >= 0 {
+		if key := othertool.Key(text); key != "0" || e.from(key) >= 0 {
 			keys = append(keys, key)
 		}
 		return nil
@@ -129,7 +129,7 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 
 // from returns the index of the origin that the tool knows by the key, or -1.
 func (e *enrollment) from(key string) int {
-	return slices.IndexFunc(e.origins, func(o peers.Origin) bool { return e.From.Key(o) == key })
+	return slices.IndexFunc(e.origins, func(o othertool.Origin) bool { return e.From.Key(o) == key })
 }
 
 // mapped returns the version that the record means by the origins of the migrations. It

@@ -14,7 +14,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/filename"
-	"github.com/lockstep-db/lockstep/gen/peers"
+	"github.com/lockstep-db/lockstep/gen/othertool"
 	"github.com/lockstep-db/lockstep/gen/standin"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -23,18 +23,18 @@ import (
 
 // A Conversion is a migrations package that was made of another tool's migrations.
 type Conversion struct {
-	Package       *Package       `json:"-"`
-	Tool          string         `json:"from"`
-	Like          string         `json:"-"` // a tool that it may be as well, or ""
-	Origins       []peers.Origin `json:"origins"`
-	Generator     string         `json:"generator"` // the program that registers functions, or ""
-	standin.Names                // that it has to register
+	Package       *Package           `json:"-"`
+	Tool          string             `json:"from"`
+	Like          string             `json:"-"` // a tool that it may be as well, or ""
+	Origins       []othertool.Origin `json:"origins"`
+	Generator     string             `json:"generator"` // the program that registers functions, or ""
+	standin.Names                    // that it has to register
 
 	Warnings gen.Problems `json:"-"` // what became of the files
 	Problems gen.Problems `json:"-"` // what keeps the new package from being generated
 
 	from, dir string
-	directory *peers.Directory
+	directory *othertool.Directory
 	gaps, dqs bool
 }
 
@@ -44,7 +44,7 @@ type Conversion struct {
 // nothing.
 func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) {
 	c := &Conversion{from: from, dir: dir, Names: standin.Names{Functions: []string{}, Collations: []string{}}}
-	if c.directory, err = peers.Read(from); errors.As(err, new(*fs.PathError)) {
+	if c.directory, err = othertool.Read(from); errors.As(err, new(*fs.PathError)) {
 		return nil, gen.FileError(from, err)
 	} else if err != nil {
 		return nil, gen.Refuse("missing", "%v", err)
@@ -86,7 +86,7 @@ func (c *Conversion) number() error {
 			c.gaps = c.gaps || lockstep.Version(n) != name.Version
 			name.Version = lockstep.Version(n)
 		}
-		o := peers.Origin{Path: m.Path, Time: m.Time, File: name.String()}
+		o := othertool.Origin{Path: m.Path, Time: m.Time, File: name.String()}
 		c.Origins = append(c.Origins, o)
 		for _, note := range m.Notes {
 			c.warn(o.File, "%s", note)
@@ -148,7 +148,7 @@ func (c *Conversion) replay(ctx context.Context) error {
 			if len(c.Problems) == len(c.Origins) {
 				return nil // there is nothing but code
 			}
-			code := slices.IndexFunc(c.directory.Migrations, (*peers.Migration).IsCode)
+			code := slices.IndexFunc(c.directory.Migrations, (*othertool.Migration).IsCode)
 			for _, p := range problems {
 				switch sqlite := !strings.Contains(p.Fact, "; "); {
 				case sqlite && code >= 0 && p.File > c.Origins[code].File:
@@ -173,7 +173,7 @@ func (c *Conversion) learn(problems gen.Problems) (learned bool) {
 		return true
 	}
 	for _, p := range problems {
-		i := slices.IndexFunc(c.Origins, func(o peers.Origin) bool { return o.File == p.File })
+		i := slices.IndexFunc(c.Origins, func(o othertool.Origin) bool { return o.File == p.File })
 		if i >= 0 && c.directory.Migrations[i].Alone {
 			c.directory.Migrations[i].Alone, learned = false, true
 			c.warn(p.File, "runs in the upgrade's transaction, though %s ran it without one: it could not run again after a crash", c.Tool)
@@ -218,7 +218,7 @@ func (c *Conversion) write() (err error) {
 			return err
 		}
 	}
-	c.Package, err = initWith(c.dir, generate, peers.Comment(c.directory.Tool, c.Origins)+"\n")
+	c.Package, err = initWith(c.dir, generate, othertool.Comment(c.directory.Tool, c.Origins)+"\n")
 	return err
 }
 
@@ -246,10 +246,10 @@ func (c *Conversion) generator() string {
 
 // Origins returns where the migrations of a package come from, if its migrations.go records
 // that.
-func Origins(dir string) ([]peers.Origin, error) {
+func Origins(dir string) ([]othertool.Origin, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "migrations.go"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, gen.FileError(filepath.Join(dir, "migrations.go"), err)
 	}
-	return peers.Origins(string(text)), nil
+	return othertool.Origins(string(text)), nil
 }

@@ -1,4 +1,4 @@
-module github.com/lockstep-db/lockstep/gen/peers/peerstest
+module github.com/lockstep-db/lockstep/gen/othertool/peers
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-package peers
+package othertool
 
 import (
 	"cmp"

@@ -1,6 +1,6 @@
 //go:build cgo
 
-package peerstest
+package peers
 
 import (
 	"io"

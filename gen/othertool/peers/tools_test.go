@@ -1,4 +1,4 @@
-package peerstest
+package peers
 
 import (
 	"context"

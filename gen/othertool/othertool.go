@@ -1,7 +1,7 @@
-// Package peers is not for programs and promises nothing: it may change or go in any
+// Package othertool is not for programs and promises nothing: it may change or go in any
 // release. It knows other migration tools: the files that they read, the order in which
 // they run them, what of a file goes up, and what they record in a database.
-package peers
+package othertool
 
 import (
 	"errors"
