@@ -22,11 +22,13 @@ func await(ctx context.Context, c *config, try func() error) error {
 	for ; ; c.timeout = max(0, timeout-time.Since(begun)) {
 		err := try()
 		e := (*Error)(nil)
-		if !errors.As(err, &e) || e.Kind != ErrBehind && !sqlite.IsMissing(e.Err) {
+		if !errors.As(err, &e) || e.Kind != ErrBehind && !(e.Kind == ErrUnreadable && sqlite.IsOfFile(e.Err)) {
 			return err
 		}
 		if c.timeout == 0 {
-			e.Detail += "; nobody else upgraded it for " + timeout.String()
+			if e.Kind == ErrBehind {
+				e.Detail = "; nobody else upgraded it for " + timeout.String()
+			}
 			return e
 		}
 		timer := time.NewTimer(min(pause, c.timeout))

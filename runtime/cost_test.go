@@ -1,10 +1,12 @@
 package lockstep_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/ncruces/go-sqlite3/vfs"
 
@@ -71,5 +73,38 @@ func TestCost(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWatchOnlyReads has Watch look at a database that another connection writes to.
+func TestWatchOnlyReads(t *testing.T) {
+	for _, journal := range []string{"delete", "wal"} {
+		t.Run(journal, func(t *testing.T) {
+			disk, unregister := faultvfs.Register("TestWatchOnlyReads")
+			defer unregister()
+			path := fileAt(t, shop, 1, "_pragma=journal_mode("+journal+")")
+			db, other := connect(t, path, "vfs=TestWatchOnlyReads"), connect(t, path, "_pragma=busy_timeout(10000)", unsynced)
+			ctx, end := context.WithCancel(t.Context())
+			said := make(chan error)
+			s := schema(t, shop, 1)
+			go func() { said <- lockstep.Watch(ctx, db, s, lockstep.WithInterval(time.Millisecond)) }()
+			for range 3 {
+				before := disk.Counts()[faultvfs.Read]
+				if _, err := other.Exec("UPDATE orders SET total = total + 1"); err != nil {
+					t.Fatal(err)
+				}
+				for disk.Counts()[faultvfs.Read] == before {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			n, lock := disk.Counts(), disk.Lock()
+			if n[faultvfs.Write]+n[faultvfs.Sync]+n[faultvfs.Truncate]+n[faultvfs.Delete] > 0 || lock > vfs.LOCK_SHARED {
+				t.Errorf("writes %v, or takes lock %v", n, lock)
+			}
+			end()
+			if err := <-said; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

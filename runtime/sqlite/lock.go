@@ -34,9 +34,6 @@ func IsBusy(err error) bool {
 // IsReadOnly reports whether err says that the database cannot be written to.
 func IsReadOnly(err error) bool { return Code(err)&0xff == codeReadOnly }
 
-// IsMissing reports whether err says that a file is not there, or that it cannot be opened.
-func IsMissing(err error) bool { return err != nil && Code(err)&0xff == codeCantOpen }
-
 // IsOfFile reports whether err is what SQLite says when it may not read or write a file.
 func IsOfFile(err error) bool {
 	switch Code(err) & 0xff {

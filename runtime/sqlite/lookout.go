@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // FileQuery asks for what [File] returns. It takes no lock.
@@ -100,13 +101,15 @@ func (l *Lookout) connect(ctx context.Context, own bool) (err error) {
 	}
 	if l.own, l.seen = own, ""; own {
 		// It is not to wait: drivers do not interrupt that.
-		_, err = l.conn.ExecContext(ctx, "PRAGMA busy_timeout = 0")
+		l.conn.ExecContext(ctx, "PRAGMA busy_timeout = 0")
 	}
 	if l.File == "" {
 		l.File = File(l.conn.QueryRowContext(ctx, FileQuery))
-		l.info, _ = os.Stat(l.File)
+		if filepath.IsAbs(l.File) {
+			l.info, _ = os.Stat(l.File)
+		}
 	}
-	return err
+	return nil
 }
 
 // Leave gives the connection up.
