@@ -17,7 +17,6 @@ import (
 	"github.com/lockstep-db/lockstep/gen/othertool"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
-	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A migration is one file of the directory and what the replay learns about it.
@@ -96,9 +95,8 @@ func scan(dir string, gaps bool) ([]*migration, Problems, error) {
 		migrations = append(migrations, m)
 	}
 	if len(taken) == 0 || len(problems) > 0 {
-		if tool := othertool.Whose(dir); tool != nil {
-			return nil, Problems{{File: place(dir), Fact: "has migrations of " + tool.Name + "; make a package of them in another directory",
-				Command: wording.CommandLine("lockstep", "init", "--from", dir, filepath.Join(dir, "..", "database"))}}, nil
+		if fact, command := othertool.Whose(dir); fact != "" {
+			return nil, Problems{{File: place(dir), Fact: fact, Command: command}}, nil
 		}
 	}
 	if len(taken) == 0 && len(problems) == 0 {

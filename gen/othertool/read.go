@@ -80,17 +80,23 @@ func recognize(dir string, paths []string) *Tool {
 	return nil
 }
 
-// Whose returns the tool that all SQL in a directory is written for, by what no other has,
-// or nil.
-func Whose(dir string) *Tool {
+// Whose says of which tool the migrations in a directory are, if all SQL in it is written
+// for one, by what no other has, and returns the command that makes lockstep's of them.
+func Whose(dir string) (fact, command string) {
 	paths, err := list(dir)
 	t := recognize(dir, paths)
 	if err != nil || t == nil || t.plain || slices.ContainsFunc(paths, func(rel string) bool {
 		return path.Ext(rel) == ".sql" && !(t.files.MatchString(rel) && t.is(dir, rel))
 	}) {
-		return nil
+		return "", ""
 	}
-	return t
+	return "has migrations of " + t.Name + "; make lockstep's of them in another directory", Convert(dir)
+}
+
+// Convert returns the command that makes migrations of those of another tool in dir, in a
+// directory beside it.
+func Convert(dir string) string {
+	return wording.CommandLine("lockstep", "init", "--from", dir, filepath.Join(dir, "..", "database"))
 }
 
 // Read reads the migrations of another tool.

@@ -18,7 +18,6 @@ import (
 	"github.com/lockstep-db/lockstep/gen/standin"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
-	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A Conversion is a migrations package that was made of another tool's migrations.
@@ -51,9 +50,7 @@ func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) 
 	}
 	c.Tool, c.Like = c.directory.Tool.Name, c.directory.Tool.Like
 	if files, _ := gen.Files(dir); len(files) > 0 || same(from, dir) {
-		beside := filepath.Join(dir, "..", "database")
-		return nil, gen.Refuse("exists", "%s: has migrations; nothing was written: name a new directory\n\t%s",
-			dir, wording.CommandLine("lockstep", "init", "--from", from, beside))
+		return nil, gen.Refuse("exists", "%s: has migrations; nothing was written: name a new directory\n\t%s", dir, othertool.Convert(from))
 	}
 	if err := c.number(); err != nil {
 		return nil, err

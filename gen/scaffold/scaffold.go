@@ -19,6 +19,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/gomod"
+	"github.com/lockstep-db/lockstep/gen/othertool"
 )
 
 //go:embed templates
@@ -53,7 +54,7 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 		return name, err
 	}
 	problems = slices.DeleteFunc(problems, func(p gen.Problem) bool {
-		return p.Line > 0 || len(files) == 0 && p.File == filepath.ToSlash(dir)
+		return p.Line > 0 || len(files) == 0 && p.Command == "lockstep new NAME"
 	})
 	if len(problems) > 0 {
 		return name, problems
@@ -110,7 +111,12 @@ type Package struct {
 }
 
 // Init makes a migrations package of dir. It overwrites nothing.
-func Init(dir string) (*Package, error) { return initWith(dir, "go tool lockstep generate", "") }
+func Init(dir string) (*Package, error) {
+	if fact, command := othertool.Whose(dir); fact != "" {
+		return nil, gen.Refuse("exists", "%s: %s; nothing was written\n\t%s", dir, fact, command)
+	}
+	return initWith(dir, "go tool lockstep generate", "")
+}
 
 // initWith is Init with the command that go generate runs, and a comment before it.
 func initWith(dir, generate, comment string) (_ *Package, err error) {
