@@ -27,6 +27,28 @@ func (m *pending) says(name string) bool {
 	return strings.Contains(sqltext.Fold(string(m.text)), sqltext.Fold(name))
 }
 
+// refuseTemporary returns an error that names what is temporary and in the way: see
+// [sqlite.CheckTemporary].
+func (c *conn) refuseTemporary(ctx context.Context, st *state, migrations []*pending) error {
+	defines := func(name string) bool { return defined(name, migrations) }
+	mentions := func(name string) bool { return mentioned(name, migrations) }
+	return sqlite.CheckTemporary(ctx, c.Conn, st.has, defines, mentions)
+}
+
+// defined reports whether migrations make, alter or drop something of this name.
+func defined(name string, migrations []*pending) bool {
+	return slices.ContainsFunc(migrations, func(m *pending) bool {
+		return slices.ContainsFunc(m.statements, func(s sqltext.Statement) bool { return s.Defines(name) })
+	})
+}
+
+// mentioned reports whether migrations have the name anywhere, or may have it.
+func mentioned(name string, migrations []*pending) bool {
+	return slices.ContainsFunc(migrations, func(m *pending) bool {
+		return m.Program != nil || m.says(name)
+	})
+}
+
 // findLost notes what a migration that has run took away and no migration names.
 func (u *upgrade) findLost(ctx context.Context, s *segment, m *pending) error {
 	if !m.mayDrop() {

@@ -36,7 +36,8 @@ func configure(opts []Option) *config {
 func WithPerMigration() Option { return func(c *config) { c.perMigration = true } }
 
 // WithTimeout bounds how long Migrate and Check wait for other connections' locks
-// before they return [ErrBusy]; the default is one minute. The wait also ends with the
+// before they return [ErrBusy], or with [WithWait] for somebody else, and how long Watch
+// goes on without an answer; the default is one minute. The wait also ends with the
 // context. The busy timeout of the application's connections does not change; if it is
 // longer, and the driver does not interrupt it, the wait may be longer.
 func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }

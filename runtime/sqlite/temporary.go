@@ -1,0 +1,47 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
+)
+
+// CheckTemporary returns an error that names a temporary table, view or trigger of the
+// connection that would come between migrations and the tables of the database: SQLite looks
+// for a name among what is temporary first. has tells which tables the database has, defined
+// what the migrations make, alter or drop, and mentioned what they have anywhere.
+//
+// https://sqlite.org/lang_naming.html
+func CheckTemporary(ctx context.Context, db DB, has, defined, mentioned func(name string) bool) error {
+	type object struct{ kind, name, table string }
+	var temporary []object
+	err := Each(ctx, db, "SELECT type, name, tbl_name FROM sqlite_temp_master WHERE type <> 'index'", func(scan Scan) error {
+		var o object
+		err := scan(&o.kind, &o.name, &o.table)
+		temporary = append(temporary, o)
+		return err
+	})
+	if err != nil || len(temporary) == 0 {
+		return err
+	}
+	for _, o := range temporary {
+		switch {
+		case o.kind == "trigger":
+			own := func(t object) bool { return t.kind != "trigger" && sqltext.Equal(t.name, o.table) }
+			if (has(o.table) || sqltext.IsOurs(o.table)) && !slices.ContainsFunc(temporary, own) {
+				return fmt.Errorf("temporary trigger %s of this connection acts on %s; drop it first", o.name, o.table)
+			}
+		case strings.HasPrefix(o.name, "sqlite_"): // SQLite's own, for AUTOINCREMENT and ANALYZE
+			if mentioned(o.name) {
+				return fmt.Errorf("temporary tables of this connection have a table %s, which hides that of the database; drop them first", o.name)
+			}
+		case sqltext.IsOurs(o.name): // no migration names them, and nobody without "main."
+		case has(o.name) || defined(o.name):
+			return fmt.Errorf("temporary %s %s of this connection hides that of the database; drop it first", o.kind, o.name)
+		}
+	}
+	return nil
+}
