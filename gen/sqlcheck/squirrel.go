@@ -17,7 +17,7 @@ type chain []*ast.CallExpr
 func (p *resolver) builder(call *ast.CallExpr) ast.Expr {
 	fn := callee(p.pass.TypesInfo, call)
 	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if !ok || fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != squirrelPath || fn.Signature().Recv() == nil ||
+	if !ok || fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != squirrelPath || fn.Signature().Recv() == nil || isScanner(fn.Signature().Recv().Type()) ||
 		!begins(strings.TrimSuffix(fn.Name(), "Context"), " ToSql MustSql Exec Query QueryRow Scan ") {
 		return nil
 	}
