@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -8,29 +10,54 @@ import (
 	"time"
 )
 
-// BenchmarkVet measures "lockstep vet" beside plain "go vet", when nothing has
-// changed since the last time. The metric is the ratio of the two, by their
-// medians, measured in turns.
+// BenchmarkVet measures "lockstep vet" beside plain "go vet" on an example, when nothing
+// has changed since the last time, and when one file has. The metric is the ratio of the
+// two, by their medians, measured in turns.
 func BenchmarkVet(b *testing.B) {
-	run := func(name string, args ...string) time.Duration {
+	dir := b.TempDir()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err == nil {
+		err = copyExample(dir, root, "notes")
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	run := func(name string) time.Duration {
 		b.Helper()
-		cmd := exec.Command(name, args...)
-		cmd.Dir = filepath.Join("..", "..")
+		cmd := exec.Command(name, "vet", "./...")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off")
 		start := time.Now()
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.Fatalf("%v\n%s", err, out)
 		}
 		return time.Since(start)
 	}
-	ours := func() time.Duration { return run("lockstep", "vet", "./examples/...") }
-	plain := func() time.Duration { return run("go", "vet", "./examples/...") }
-	ours()
-	plain()
-	var withLockstep, without []time.Duration
-	for b.Loop() {
-		withLockstep, without = append(withLockstep, ours()), append(without, plain())
+	store := filepath.Join(dir, "store.go")
+	text, err := os.ReadFile(store)
+	if err != nil {
+		b.Fatal(err)
 	}
-	slices.Sort(withLockstep)
-	slices.Sort(without)
-	b.ReportMetric(float64(withLockstep[len(withLockstep)/2])/float64(without[len(without)/2]), "x-of-go-vet")
+	edits := 0
+	for _, edited := range []bool{false, true} {
+		b.Run(map[bool]string{false: "NothingChanged", true: "OneEdit"}[edited], func(b *testing.B) {
+			took := map[string][]time.Duration{}
+			run("lockstep")
+			run("go")
+			for b.Loop() {
+				edits++
+				if edited {
+					if err := os.WriteFile(store, fmt.Appendf(text, "\n// %d\n", edits), 0o666); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for i := range 2 {
+					name := [...]string{"lockstep", "go"}[(i+edits)%2]
+					took[name] = append(took[name], run(name))
+				}
+			}
+			median := func(all []time.Duration) float64 { slices.Sort(all); return float64(all[len(all)/2]) }
+			b.ReportMetric(median(took["lockstep"])/median(took["go"]), "x-of-go-vet")
+		})
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -163,10 +164,15 @@ func exampleCmd(ts *testscript.TestScript, neg bool, args []string, root string)
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: example NAME")
 	}
-	dir, module := ts.MkAbs(args[0]), "example.com/"+args[0]
-	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(root, "examples", args[0]))))
-	ts.Check(copyModule(dir, root, module))
-	ts.Check(filepath.WalkDir(dir, func(file string, _ fs.DirEntry, err error) error {
+	ts.Check(copyExample(ts.MkAbs(args[0]), root, args[0]))
+}
+
+func copyExample(dir, root, name string) error {
+	module := "example.com/" + name
+	if err := errors.Join(os.CopyFS(dir, os.DirFS(filepath.Join(root, "examples", name))), copyModule(dir, root, module)); err != nil {
+		return err
+	}
+	return filepath.WalkDir(dir, func(file string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(file) != ".go" {
 			return err
 		}
@@ -174,8 +180,8 @@ func exampleCmd(ts *testscript.TestScript, neg bool, args []string, root string)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(file, bytes.ReplaceAll(text, []byte(modulePath+"/examples/"+args[0]), []byte(module)), 0o666)
-	}))
+		return os.WriteFile(file, bytes.ReplaceAll(text, []byte(modulePath+"/examples/"+name), []byte(module)), 0o666)
+	})
 }
 
 const modulePath = "github.com/lockstep-db/lockstep"

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -114,20 +115,23 @@ func (s *statement) inNothing() bool {
 }
 
 // dialects matches what is common in the SQL of other databases, and what SQLite does
-// not read, in what [statement.plain] returns; ":a.b" is sqlx's.
-var dialects = regexp.MustCompile(`::|:=|:\w+\.|=>|<=>|&&|@>|<@|@@|~|#|\^|\?[|&]|\? ?'|\\'|\$\w*\$|\(\+\)|[\w)"]\[|\b[ebnu]&?'` +
-	`|\b(?:ilike|rlike|straight_join|interval|lateral|similar to|unnest|tablesample|extract|overlay|rollup|cube|sets|pivot|binary|div|xor|minus|separator)\b` +
-	`|\b(?:any|all|some|left|right|position|against|row|isnull|convert) ?\(|\btrim ?\( ?(?:both|leading|trailing)\b|\bsubstring ?\([^)]* (?:from|for)\b` +
-	`|\bselect (?:top|distinct on|sql_\w+)\b|\bfor (?:update|share|no key|key share)\b|\block in share\b|\bskip locked\b` +
-	`|\bduplicate key\b|\bon constraint\b|\binsert (?:ignore|low_priority|delayed)\b|\boverriding\b|\binto \S+ set\b|[(,] ?default ?[,)]|= ?default\b` +
-	`|\bat time zone\b|\b(?:limit|except|intersect) all\b|\b(?:date|time|timestamp(?:tz)?|jsonb?|uuid) ?'|\bfetch (?:first|next)\b|\boffset \S+ rows?\b|\bwith ?\( ?\w*lock|\b(?:cross|outer) apply\b|\boutput (?:inserted|deleted)\b` +
-	`|\b(?:use|force|ignore) (?:index|key)\b|\bconnect by\b|\bwithin group\b|\b(?:update|delete from) only\b` +
-	`|^delete (?:\S+ from|from .* using)\b|^update [^(]* join\b` +
-	`|^(?:call|copy|do|execute|grant|listen|lock|merge|notify|refresh|revoke|set|show|truncate|unlisten|use|describe|declare|exec|start|unlock|comment|optimize)\b`)
+// not read, in what [statement.plain] returns; ":a.b" is sqlx's. It takes a millisecond to
+// compile, which is not for each start.
+var dialects = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`::|:=|:\w+\.|=>|<=>|&&|@>|<@|@@|~|#|\^|\?[|&]|\? ?'|\\'|\$\w*\$|\(\+\)|[\w)"]\[|\b[ebnu]&?'` +
+		`|\b(?:ilike|rlike|straight_join|interval|lateral|similar to|unnest|tablesample|extract|overlay|rollup|cube|sets|pivot|binary|div|xor|minus|separator)\b` +
+		`|\b(?:any|all|some|left|right|position|against|row|isnull|convert) ?\(|\btrim ?\( ?(?:both|leading|trailing)\b|\bsubstring ?\([^)]* (?:from|for)\b` +
+		`|\bselect (?:top|distinct on|sql_\w+)\b|\bfor (?:update|share|no key|key share)\b|\block in share\b|\bskip locked\b` +
+		`|\bduplicate key\b|\bon constraint\b|\binsert (?:ignore|low_priority|delayed)\b|\boverriding\b|\binto \S+ set\b|[(,] ?default ?[,)]|= ?default\b` +
+		`|\bat time zone\b|\b(?:limit|except|intersect) all\b|\b(?:date|time|timestamp(?:tz)?|jsonb?|uuid) ?'|\bfetch (?:first|next)\b|\boffset \S+ rows?\b|\bwith ?\( ?\w*lock|\b(?:cross|outer) apply\b|\boutput (?:inserted|deleted)\b` +
+		`|\b(?:use|force|ignore) (?:index|key)\b|\bconnect by\b|\bwithin group\b|\b(?:update|delete from) only\b` +
+		`|^delete (?:\S+ from|from .* using)\b|^update [^(]* join\b` +
+		`|^(?:call|copy|do|execute|grant|listen|lock|merge|notify|refresh|revoke|set|show|truncate|unlisten|use|describe|declare|exec|start|unlock|comment|optimize)\b`)
+})
 
 // dialect returns what in the statement is common in the SQL of another database and
 // unknown to SQLite, or "".
-func (s *statement) dialect() string { return dialects.FindString(s.plain()) }
+func (s *statement) dialect() string { return dialects().FindString(s.plain()) }
 
 // plain returns the statement in lower case, with one space between tokens where there
 // was any, and without what is in quotes.
