@@ -52,9 +52,7 @@ func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) 
 	if files, _ := gen.Files(dir); len(files) > 0 || same(from, dir) {
 		return nil, gen.Refuse("exists", "%s: has migrations; nothing was written: name a new directory\n\t%s", dir, othertool.Convert(from))
 	}
-	if err := c.number(); err != nil {
-		return nil, err
-	}
+	c.number()
 	if err := c.replay(ctx); err != nil {
 		return nil, err
 	}
@@ -69,10 +67,7 @@ func same(a, b string) bool {
 
 // number names the migrations. Those of fastmigrate keep their numbers, by which their
 // databases know them.
-func (c *Conversion) number() error {
-	if n := len(c.directory.Migrations); n > 9999 {
-		return gen.Refuse("problem", "%s: %d migrations; lockstep has numbers for 9999", c.from, n)
-	}
+func (c *Conversion) number() {
 	for i, m := range c.directory.Migrations {
 		name := filename.Name{Version: lockstep.Version(i + 1), Description: filename.Describe(m.Words, "migration"), Ext: m.Ext}
 		if m.IsCode() {
@@ -97,7 +92,6 @@ func (c *Conversion) number() error {
 	for _, path := range c.directory.LeftOut {
 		c.Warnings = append(c.Warnings, gen.Problem{File: filepath.Join(c.from, path), Fact: "left out: no migration of " + c.Tool + "; if it does part of the work of one, write that into the new one"})
 	}
-	return nil
 }
 
 func (c *Conversion) warn(file, format string, args ...any) {
