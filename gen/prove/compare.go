@@ -35,8 +35,12 @@ func (o *observation) note() (err error) {
 		}
 		if obj.Type == "table" && !sqlite.IsVirtual(obj) {
 			o.tables[name] = &table{origin: name, made: -1, copied: -1, dropped: -1}
-			if o.m.Run != nil || o.held[name] != "" {
+			holder, held := o.held[name]
+			if o.m.Run != nil || held {
 				o.was.rows[name], err = o.contents(name)
+			}
+			if held && holder.Type == "table" && err == nil {
+				o.was.rows[sqltext.Fold(holder.Name)], err = o.contents(holder.Name)
 			}
 		}
 		o.was.broken[name] = o.use(obj) != nil
@@ -237,18 +241,17 @@ func (o *observation) rolledBack(f func() error) error {
 func (o *observation) compareRowids() error {
 	for _, obj := range o.objects {
 		name := sqltext.Fold(obj.Name)
-		holder := o.held[name]
-		was, ok := o.was.rows[name]
-		broken := slices.ContainsFunc(o.found, func(f Finding) bool { return strings.HasSuffix(f.key, "fts "+sqltext.Fold(holder)) }) // which says more
-		if !ok || holder == "" || broken || o.object("table", name).Name == "" {
+		holder, ok := o.held[name]
+		if !ok || o.object("table", name).Name == "" {
 			continue
 		}
+		was := o.was.rows[name]
 		is, err := o.contents(name)
 		if err != nil {
 			return err
 		}
 		for from, to := range is.match(&was, "") {
-			if was.rows[from].rowid != is.rows[to].rowid {
+			if rowid := was.rows[from].rowid; rowid != is.rows[to].rowid && o.holds(holder, rowid) {
 				statement := -1
 				if o.gone[name] != nil {
 					statement = o.tables[name].copied
@@ -258,7 +261,7 @@ func (o *observation) compareRowids() error {
 						statement = i
 					}
 				}
-				o.report(statement, "rowids "+name, "rows of %s have other rowids afterwards, and %s holds those before; give the table an INTEGER PRIMARY KEY", obj.Name, holder)
+				o.report(statement, "rowids "+name, "rows of %s have other rowids afterwards, and %s holds those before; give the table an INTEGER PRIMARY KEY", obj.Name, holder.Name)
 				break
 			}
 		}
@@ -266,28 +269,82 @@ func (o *observation) compareRowids() error {
 	return nil
 }
 
-// holders returns what holds the rowids of each table for which SQLite may choose others.
+// holds reports whether what held a rowid before the migration does so after it. What FTS5 has
+// elsewhere it checks itself.
+func (o *observation) holds(holder sqltext.Object, rowid string) bool {
+	if now := o.object(holder.Type, holder.Name); now.Name == "" || external(holder) {
+		return false
+	}
+	if holder.Type == "view" {
+		return true
+	}
+	is, err := o.contents(holder.Name)
+	was := o.was.rows[sqltext.Fold(holder.Name)]
+	return err == nil && slices.ContainsFunc(was.rows, func(r record) bool { return r.rowid == rowid }) &&
+		slices.EqualFunc(was.rows, is.rows, func(a, b record) bool { return a.rowid == b.rowid && slices.Equal(a.cells, b.cells) })
+}
+
+// external reports whether an FTS5 table has its content in another.
+//
+// https://sqlite.org/fts5.html#external_content_and_contentless_tables
+func external(o sqltext.Object) bool {
+	s := sqltext.Parse(o.SQL)
+	for i := range s.Tokens {
+		if s.Name(i) == "content" && s.Name(i+1) == "=" {
+			return isFTS5(o) && sqltext.Unquote(s.Token(i+2)) != ""
+		}
+	}
+	return false
+}
+
+// holders returns what holds the rowids of each table for which SQLite may choose others: a
+// view that reads them, a full-text table that has its content there, or a virtual table into
+// which a trigger writes them.
 //
 // https://sqlite.org/lang_vacuum.html#how_vacuum_works
-func (t *trial) holders() map[string]string {
-	all := map[string]string{}
+func (t *trial) holders() map[string]sqltext.Object {
+	all, virtual := map[string]sqltext.Object{}, map[string]sqltext.Object{}
 	for _, o := range t.objects {
-		if o.Type != "view" && !sqlite.IsVirtual(o) {
+		names := t.namesIn(o.SQL)
+		if external(o) || o.Type == "view" && (names["rowid"] || names["oid"] || names["_rowid_"]) {
+			for name := range names {
+				all[name] = o
+			}
+		}
+		if sqlite.IsVirtual(o) {
+			virtual[sqltext.Fold(o.Name)] = o
+		}
+	}
+	for _, o := range t.objects {
+		if o.Type != "trigger" || !writesRowid(o.SQL) {
 			continue
 		}
-		names := t.namesIn(o.SQL)
-		if isFTS5(o) && names["content"] || o.Type == "view" && (names["rowid"] || names["oid"] || names["_rowid_"]) {
-			for name := range names {
-				all[name] = o.Name
+		for name := range t.namesIn(o.SQL) {
+			if v, ok := virtual[name]; ok {
+				all[sqltext.Fold(o.Table)] = v
 			}
 		}
 	}
 	for _, o := range t.objects {
-		if name := sqltext.Fold(o.Name); all[name] != "" && (o.Type != "table" || sqlite.IsVirtual(o) || sqltext.RowidAlias(o) != "") {
-			delete(all, name)
+		if o.Type != "table" || sqlite.IsVirtual(o) || sqltext.RowidAlias(o) != "" {
+			delete(all, sqltext.Fold(o.Name))
 		}
 	}
 	return all
+}
+
+// writesRowid reports whether a trigger has to do with the rowid of a new row.
+func writesRowid(trigger string) bool {
+	s := sqltext.Parse(trigger)
+	for i := range s.Tokens {
+		switch s.Name(i + 2) {
+		case "rowid", "oid", "_rowid_":
+			if s.Name(i) == "new" && s.Name(i+1) == "." {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // useAll reports the tables and views that cannot be read, the FTS5 tables that do not fit and the

@@ -64,18 +64,18 @@ type trial struct {
 	*Database
 	ctx      context.Context
 	m        *Migration
-	before   []byte            // as SQLite serializes it
-	objects  []sqltext.Object  // its schema
-	tables   []string          // those that the migration may have to do with
-	concerns map[string]bool   // the same and views, in lower case
-	held     map[string]string // what holds the rowids of a table
-	empty    []rows.Empty      // the tables that cannot be filled
-	orphans  int               // that it has
-	follows  bool              // it goes on with the rows that the migration before left
-	applied  bool              // it is what it was before with all the rows
-	tracks   bool              // it looks for orphans after each statement
-	odd      bool              // the rows have what nobody writes
-	tries    int               // that are left
+	before   []byte                    // as SQLite serializes it
+	objects  []sqltext.Object          // its schema
+	tables   []string                  // those that the migration may have to do with
+	concerns map[string]bool           // the same and views, in lower case
+	held     map[string]sqltext.Object // what holds the rowids of a table
+	empty    []rows.Empty              // the tables that cannot be filled
+	orphans  int                       // that it has
+	follows  bool                      // it goes on with the rows that the migration before left
+	applied  bool                      // it is what it was before with all the rows
+	tracks   bool                      // it looks for orphans after each statement
+	odd      bool                      // the rows have what nobody writes
+	tries    int                       // that are left
 }
 
 // Find returns what the migration does wrong to a database that is as before, with rows, and
@@ -225,21 +225,27 @@ func (t *trial) fill(opts rows.Options) (made []Row, err error) {
 // copy has the same rowids by chance.
 func (t *trial) gaps(made []Row) ([]Row, error) {
 	for _, table := range t.tables {
-		name := sqltext.Plain(table)
-		if t.held[sqltext.Fold(table)] == "" {
+		holder, ok := t.held[sqltext.Fold(table)]
+		if !ok {
 			continue
 		}
-		more := append(slices.Clone(made), Row{Table: table, SQL: fmt.Sprintf("DELETE FROM %s WHERE rowid = (SELECT min(rowid) FROM %s);", name, name)})
-		for _, o := range t.objects {
-			if isFTS5(o) && t.namesIn(o.SQL)[sqltext.Fold(table)] {
-				search := sqltext.Plain(o.Name)
-				more = append(more, Row{Table: o.Name, SQL: fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild');", search, search)})
-			}
+		name, search := sqltext.Plain(table), sqltext.Plain(holder.Name)
+		first := fmt.Sprintf(" WHERE rowid = (SELECT min(rowid) FROM %s);", name)
+		row := Row{Table: table, SQL: "DELETE FROM " + name + first}
+		more := [][]Row{{row}}
+		if external(holder) {
+			more[0] = append(more[0], Row{Table: holder.Name, SQL: fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild');", search, search)})
+		} else if holder.Type == "table" {
+			more = [][]Row{{{Table: holder.Name, SQL: "DELETE FROM " + search + first}, row}, {row}}
 		}
-		if ok, err := t.apply(more); err != nil {
-			return nil, err
-		} else if ok {
-			made = more
+		for _, rows := range more {
+			all := slices.Concat(made, rows)
+			if ok, err := t.apply(all); err != nil {
+				return nil, err
+			} else if ok {
+				made = all
+				break
+			}
 		}
 	}
 	return made, nil
@@ -250,8 +256,9 @@ func (t *trial) gaps(made []Row) ([]Row, error) {
 func (t *trial) concerned() (tables []string) {
 	in := map[string]bool{}
 	named := t.namesIn(t.m.Script.Text)
+	held := func(o sqltext.Object) bool { _, ok := t.held[sqltext.Fold(o.Name)]; return ok }
 	for _, o := range t.objects {
-		if t.m.Run != nil || named[sqltext.Fold(o.Name)] || named["vacuum"] && t.held[sqltext.Fold(o.Name)] != "" {
+		if t.m.Run != nil || named[sqltext.Fold(o.Name)] || named["vacuum"] && held(o) {
 			in[sqltext.Fold(o.Table)] = true
 		}
 	}
