@@ -219,6 +219,11 @@ func (o *observation) canMake(obj sqltext.Object) (can bool, err error) {
 			if err != nil {
 				return err
 			}
+			if obj.Type == "index" {
+				served, err := o.query(servedQuery, obj.Table, obj.Name)
+				can = len(served) == 0
+				return err
+			}
 			stmt, _, err := o.Conn.Prepare(query)
 			can = err == nil
 			return stmt.Close()
@@ -227,6 +232,15 @@ func (o *observation) canMake(obj sqltext.Object) (can bool, err error) {
 	})
 	return can, err
 }
+
+// servedQuery returns a row if another index of the table ?1, such as that of a constraint, does
+// what the index ?2 is for.
+const servedQuery = `SELECT 1 FROM pragma_index_list(?1) AS o JOIN pragma_index_list(?1) AS i
+WHERE i.name = ?2 AND o.name <> ?2 AND o.partial + i.partial = 0 AND o."unique" >= i."unique"
+AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(?2) AS x LEFT JOIN pragma_index_xinfo(o.name) AS y
+	ON y.key AND y.seqno = x.seqno AND y.cid = x.cid AND y.coll = x.coll AND y.desc = x.desc
+	WHERE x.key AND (x.cid < 0 OR y.cid IS NULL))
+AND (NOT i."unique" OR (SELECT count(*) FROM pragma_index_info(o.name)) = (SELECT count(*) FROM pragma_index_info(?2)))`
 
 // rolledBack calls f and undoes what it does.
 func (o *observation) rolledBack(f func() error) error {
@@ -395,7 +409,8 @@ func (o *observation) lastAbout(obj sqltext.Object) int {
 func (o *observation) fire(trigger sqltext.Object) error {
 	table := "main." + sqltext.Quote(trigger.Table)
 	about, update, err := sqlite.Trial(o.ctx, o.DB, trigger)
-	if err != nil || o.object("table", trigger.Table).Name == "" {
+	isView := o.object("view", trigger.Table).Name != ""
+	if err != nil || o.object("table", trigger.Table).Name == "" && !isView {
 		return err
 	}
 	prepare, event := "SELECT 1", update
@@ -404,7 +419,10 @@ func (o *observation) fire(trigger sqltext.Object) error {
 		if err != nil {
 			return err
 		}
-		prepare = fmt.Sprintf("CREATE TEMP TABLE lockstep AS SELECT %s FROM %s; DELETE FROM %s", columns[0][0], table, table)
+		prepare = fmt.Sprintf("CREATE TEMP TABLE lockstep AS SELECT %s FROM %s", columns[0][0], table)
+		if !isView {
+			prepare += "; DELETE FROM " + table
+		}
 		event = fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM temp.lockstep", table, columns[0][0])
 	}
 	run := func(before string) (failed error) {
@@ -418,7 +436,7 @@ func (o *observation) fire(trigger sqltext.Object) error {
 		return cmp.Or(failed, err, o.triggers(true))
 	}
 	err = run("SELECT 1")
-	if (errors.Is(err, sqlite3.ERROR) || errors.Is(err, sqlite3.MISMATCH)) && run("DROP TRIGGER main."+sqltext.Quote(trigger.Name)) == nil {
+	if (errors.Is(err, sqlite3.ERROR) || errors.Is(err, sqlite3.MISMATCH)) && (isView || run("DROP TRIGGER main."+sqltext.Quote(trigger.Name)) == nil) {
 		return err
 	}
 	return nil

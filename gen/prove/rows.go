@@ -68,6 +68,14 @@ func cell(stmt *sqlite3.Stmt, i int) string {
 // column returns the index of a column, or -1.
 func (c *contents) column(name string) int { return slices.Index(c.columns, name) }
 
+// values returns what is in a column, or nothing if there is no such column.
+func (c *contents) values(name string) (values []string) {
+	for i := c.column(name); i >= 0 && len(values) < len(c.rows); {
+		values = append(values, c.rows[len(values)].cells[i])
+	}
+	return values
+}
+
 // unique returns where each value is that is in one cell only: in the rows of a counterexample
 // nearly all are.
 func (c *contents) unique() map[string][2]int {
@@ -151,27 +159,41 @@ func (o *observation) compareColumns(name string, statement int, old, now *table
 	}
 	moved := map[string]bool{}
 	var held, lost []string
+	last, err := o.contents(name)
+	if err != nil {
+		return nil, err
+	}
+	byPosition := o.byPosition(statement)
 	for j, column := range now.rows.columns {
 		was := old.rows.column(column)
 		if was < 0 {
 			continue
 		}
 		from := map[string]int{} // the column that the values come from, or "" if they are its default
-		n := 0
+		n, differs := 0, 0
 		for before, after := range match {
-			v := old.rows.rows[before].cells[was]
-			if _, ok := unique[v]; !ok {
-				continue
-			}
-			n++
-			is := now.rows.rows[after].cells[j]
+			cells := old.rows.rows[before].cells
+			v, is := cells[was], now.rows.rows[after].cells[j]
+			_, known := unique[v]
 			at, ok := unique[is]
+			isDefault := is == null || defaults[column] == is || defaults[column] == computed
+			n++
 			switch {
-			case ok && at[0] == before && at[1] != was:
+			case known && ok && at[0] == before && at[1] != was && defaults[column] != is:
 				from[old.rows.columns[at[1]]]++
-			case !o.selects(statement, column) && !slices.Contains(now.rows.rows[after].cells, v) && (is == null || defaults[column](is)):
+			case v != is && isDefault && !o.selects(statement, column) && !(known && slices.Contains(now.rows.rows[after].cells, v)):
 				from[""]++
+			case !known && byPosition && j < len(cells) && j != was && cells[j] == is:
+				from[old.rows.columns[j]]++
+			case !known && (v != is || isDefault): // which does not tell
+				n--
 			}
+			if v != is {
+				differs++
+			}
+		}
+		if differs == 0 || len(from) > 0 && !slices.Equal(now.rows.values(column), last.values(column)) { // set later
+			continue
 		}
 		for source, k := range from {
 			switch {
@@ -201,13 +223,13 @@ func (o *observation) selects(statement int, column string) bool {
 	if statement < 0 {
 		return o.namesIn(o.m.Script.Text)[column]
 	}
-	results, from, _ := cutSelect(o.m.Statements[statement].SQL)
-	return results[column] || results["*"] || from[column]
+	parts := cutSelect(o.m.Statements[statement].SQL)
+	return parts[0][column] || parts[1][column] || parts[1]["*"] || parts[2][column]
 }
 
-// cutSelect returns what the first SELECT of a statement names in its results, after FROM, and
-// after WHERE or ON.
-func cutSelect(sql string) (results, from, where map[string]bool) {
+// cutSelect returns what a statement names before its first SELECT, in the results of that,
+// after FROM, and after WHERE or ON.
+func cutSelect(sql string) [4]map[string]bool {
 	parts := [4]map[string]bool{{}, {}, {}, {}}
 	part, depth, script := 0, 0, sqltext.Parse(sql)
 	for i := range script.Tokens {
@@ -226,23 +248,36 @@ func cutSelect(sql string) (results, from, where map[string]bool) {
 			parts[part][name] = true
 		}
 	}
-	return parts[1], parts[2], parts[3]
+	return parts
 }
 
-// defaults returns, of each column of a table, whether a value can be its default.
-func (o *observation) defaults(name string) (map[string]func(string) bool, error) {
-	is := map[string]func(string) bool{}
+// byPosition reports whether the statement copies all columns in their order.
+func (o *observation) byPosition(statement int) bool {
+	if statement < 0 {
+		return false
+	}
+	results := cutSelect(o.m.Statements[statement].SQL)[1]
+	w, _ := o.m.Statements[statement].Write()
+	return len(results) == 1 && results["*"] && len(w.Columns) == 0
+}
+
+// computed is what a DEFAULT is that is of now, or random.
+const computed = "\x00computed"
+
+// defaults returns what the DEFAULT of each column of a table is, if it has one.
+func (o *observation) defaults(name string) (map[string]string, error) {
+	is := map[string]string{}
 	rows, err := o.query("SELECT lower(name), dflt_value FROM pragma_table_xinfo(?)", name)
 	for _, row := range rows {
 		column, expr := row[0], row[1]
 		value, err := o.query("SELECT " + expr)
 		switch words := o.namesIn(expr); {
 		case expr == null || err != nil:
-			is[column] = func(string) bool { return false }
-		case strings.Contains(expr, "(") || words["current_timestamp"] || words["current_date"] || words["current_time"]: // of now, or random
-			is[column] = func(string) bool { return true }
+			is[column] = null
+		case strings.Contains(expr, "(") || words["current_timestamp"] || words["current_date"] || words["current_time"]:
+			is[column] = computed
 		default:
-			is[column] = func(v string) bool { return v == value[0][0] }
+			is[column] = value[0][0]
 		}
 	}
 	return is, err
@@ -253,7 +288,7 @@ func (o *observation) whose(statement int, old, now *table) string {
 	if statement < 0 {
 		return ""
 	}
-	_, _, where := cutSelect(o.m.Statements[statement].SQL)
+	where := cutSelect(o.m.Statements[statement].SQL)[3]
 	match := now.rows.match(&old.rows, "")
 	known := map[int]bool{} // the rows that would be found again
 	for _, at := range old.rows.unique() {

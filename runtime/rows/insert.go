@@ -13,13 +13,16 @@ import (
 type variant int
 
 const (
-	full  variant = iota // everything is set
-	nulls                // NULL wherever it is allowed
-	twin                 // like the first row
-	upper                // like the first row, in upper case
-	blank                // like the first row, with a trailing blank in texts
-	zero                 // like the first row, with empty texts and zeros
-	odd                  // everything is set, to values of types that nobody writes
+	full   variant = iota // everything is set
+	nulls                 // NULL wherever it is allowed
+	even                  // NULL in every other column where it is allowed
+	uneven                // NULL in those that even sets
+	twin                  // like the first row
+	upper                 // like the first row, in upper case
+	blank                 // like the first row, with a trailing blank in texts
+	zero                  // like the first row, with empty texts and zeros
+	other                 // like the first row, with the other truth values, and without what may be missing, such as a date
+	odd                   // everything is set, to values of types that nobody writes
 )
 
 // fillOrdinary fills a table that is not virtual. It returns why it is empty, or "".
@@ -30,19 +33,29 @@ func (f *filler) fillOrdinary(t *table, withOdd bool) (reason string, err error)
 		}
 	}
 	variants := []variant{full, full, twin, upper, blank, zero}
-	if slices.ContainsFunc(t.columns, func(c *column) bool { return c.nullable }) {
+	switch {
+	case t.nullable > 1:
+		variants = slices.Insert(variants, 2, nulls, even, uneven)
+	case t.nullable > 0:
 		variants = slices.Insert(variants, 2, nulls)
+	}
+	if slices.ContainsFunc(t.columns, func(c *column) bool { return !c.free && c.key == nil && (c.nullable || c.isSwitch()) }) {
+		variants = append(variants, other, other) // WHERE deleted_at IS NULL, WHERE active
 	}
 	if withOdd {
 		variants = []variant{odd}
 	}
-	for _, v := range variants {
+	for i := 0; i < len(variants); i++ {
+		v := variants[i]
 		refused, err := f.addRow(t, v, nil)
 		if err != nil {
 			return "", err
 		}
 		if t.made == 0 {
 			return refused, nil
+		}
+		if v == twin && t.turn > 0 && t.turn < t.wide { // one that differs in another column of a key
+			i--
 		}
 	}
 	if !t.counts {
@@ -63,6 +76,7 @@ type row struct {
 	chosen []int    // the candidates of the values
 	pinned []bool
 	picks  map[*key]int // of the rows that it could refer to; ^n is none, or n if it has to be one
+	turned bool         // another column of a key was changed than in the twin before
 	refers string       // the parent of a foreign key that fits none of them, or ""
 }
 
@@ -133,12 +147,12 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 		switch {
 		case ok:
 			r.values[i], r.pinned[i] = value, true
-		case v == nulls && c.nullable:
+		case c.nullable && (v == nulls || v == even && c.nth%2 == 0 || v == uneven && c.nth%2 == 1):
 			r.values[i] = "NULL"
 		case v == odd:
 			f.choose(r, i, c.chosen)
 			r.values[i] = f.vary(r, c, r.values[i])
-		case v > nulls:
+		case v > uneven:
 			r.values[i], r.chosen[i] = f.vary(r, c, t.first[i]), c.chosen
 		default:
 			f.choose(r, i, c.chosen)
@@ -152,7 +166,7 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 			r.picks[k] = ^t.made // that one if it has to be one
 		}
 	}
-	if v <= nulls || v == odd { // others have those of the first row
+	if v <= uneven || v == odd { // others have those of the first row
 		f.refer(r)
 	}
 	return r, nil
@@ -166,8 +180,14 @@ func (f *filler) vary(r *row, c *column, value string) string {
 	case v == odd && (r.strict || c.affinity() == "TEXT"):
 	case v == odd && c.kind != "" && !strings.HasPrefix(value, "x"):
 		return literal(fmt.Sprint("odd ", f.n))
+	case v == other && c.isSwitch() && value == "0":
+		return "1"
+	case v == other && c.isSwitch() && value == "1":
+		return "0"
 	case v == upper && text:
 		return strings.ToUpper(value)
+	case v == other && !c.free && c.nullable:
+		return "NULL"
 	case !c.free:
 	case v == blank && text:
 		return value[:len(value)-1] + " '"
@@ -314,9 +334,13 @@ func (f *filler) change(r *row, sentence string) {
 	if len(involved) == 0 {
 		return
 	}
-	i := involved[r.random.IntN(len(involved))]
-	c := r.columns[i]
 	differ := strings.HasPrefix(sentence, "UNIQUE")
+	i := involved[r.random.IntN(len(involved))]
+	if free := slices.DeleteFunc(slices.Clone(involved), func(i int) bool { return r.columns[i].key != nil }); differ && r.variant == twin && !r.turned && len(free) > 1 {
+		i, r.turned = free[r.turn%len(free)], true
+		r.turn, r.wide = r.turn+1, len(free)
+	}
+	c := r.columns[i]
 	switch {
 	case c.key != nil:
 		for _, k := range r.keys {

@@ -54,10 +54,11 @@ type Empty struct {
 }
 
 // Fill puts a few rows into each table: with everything set, with every column NULL that
-// can be, some that agree in everything that need not differ, some that differ in case or
-// trailing blanks only, and one with empty strings and zeros. The last row of a table
-// with AUTOINCREMENT is deleted again. Full-text and R-Tree tables follow the tables that
-// their content comes from. Triggers do not fire.
+// can be, with every other one, some that agree in everything that need not differ, some that
+// differ in case or trailing blanks only, one with empty strings and zeros, and two with the
+// other truth values and without dates that may be missing. The last row of a table with
+// AUTOINCREMENT is deleted again. Full-text and R-Tree tables follow the tables that their
+// content comes from. Triggers do not fire.
 //
 // It runs in a savepoint: with an error, the database is what it was. A foreign key may be
 // enforced or not.

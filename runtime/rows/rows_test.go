@@ -180,7 +180,10 @@ func TestFill(t *testing.T) {
 	}{
 		{"MakesRowsOfEachKind", "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, stars INTEGER, UNIQUE (title, stars))",
 			rows.Options{}, "SELECT * FROM notes",
-			[]string{"1|title 2|3", "4|title 5|6", "7|title 8|", "9|title 2|10", "11|TITLE 2|3", "12|title 2 |3", "13||0"}},
+			[]string{"1|title 2|3", "4|title 5|6", "7|title 8|", "9|title 10|3", "11|title 2|12", "13|TITLE 2|3", "14|title 2 |3", "15||0"}},
+		{"MakesTwoRowsWithTheOtherTruth", "CREATE TABLE notes (title TEXT NOT NULL, is_new INTEGER NOT NULL, deleted_at TEXT)",
+			rows.Options{}, "SELECT title, is_new, deleted_at, count(*) FROM notes GROUP BY 1, 2, 3 HAVING count(*) > 1",
+			[]string{"title 1|0|2024-01-04 11:03:00|2", "title 1|1||2"}},
 		{"DeletesTheLastID", "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT)",
 			rows.Options{}, "SELECT seq - (SELECT max(id) FROM notes) FROM sqlite_sequence", []string{"1"}},
 		{"WritesWhatNobodyWritesWhenAsked", "CREATE TABLE t (a TEXT NOT NULL, b INTEGER, c json, d); CREATE TABLE s (a TEXT) STRICT",

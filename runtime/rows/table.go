@@ -31,16 +31,20 @@ type table struct {
 
 	generated bool // it has a generated column
 
-	random *rand.Rand
-	first  []string // the values of the first row, as SQL
-	made   int      // rows
-	filled bool
+	random   *rand.Rand
+	first    []string // the values of the first row, as SQL
+	made     int      // rows
+	nullable int      // columns
+	turn     int      // twins that differ in one column of a key
+	wide     int      // the columns of that key
+	filled   bool
 }
 
 // A column is one that can be written.
 type column struct {
 	name, kind string // kind is the declared type in upper case
 	nullable   bool
+	nth        int      // of those that are nullable
 	free       bool     // any text or number is as good as another
 	literals   []string // of the expressions that name it, as SQL, and its DEFAULT
 	checked    bool     // an expression names it
@@ -135,7 +139,10 @@ func (f *filler) read(t *table) error {
 			continue
 		}
 		col := &column{name: c[0], kind: strings.ToUpper(c[1])}
-		col.nullable = c[2] == "0" && c[4] == "0" // SQLite allows NULL in a primary key, and nobody wants it
+		if col.nullable = c[2] == "0" && c[4] == "0"; col.nullable { // SQLite allows NULL in a primary key, and nobody wants it
+			col.nth = t.nullable
+			t.nullable++
+		}
 		if c[3] != "" && !strings.Contains(c[3], "(") && !strings.HasPrefix(strings.ToUpper(c[3]), "CURRENT_") {
 			col.literals = append(col.literals, c[3])
 		}

@@ -73,6 +73,11 @@ func (c *column) values() (values []candidate) {
 	return values
 }
 
+// isSwitch reports whether the column holds truth values.
+func (c *column) isSwitch() bool {
+	return strings.Contains(c.kind, "BOOL") || c.affinity() == "INTEGER" && switched.MatchString(c.name)
+}
+
 // fits reports whether a program would write the value into a column of this type.
 func (c *column) fits(value string) bool {
 	text, bytes := value[0] == '\'' || value[0] == '"', value[0] == 'x' || value[0] == 'X'
@@ -115,7 +120,7 @@ func (c *column) usual() (_ candidate, free bool) {
 	}
 	timed := named.MatchString(c.name)
 	switch affinity := c.affinity(); {
-	case has("BOOL"), affinity == "INTEGER" && switched.MatchString(c.name):
+	case c.isSwitch():
 		return either, false
 	case affinity == "INTEGER" && timed:
 		return epoch, false
