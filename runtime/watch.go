@@ -79,11 +79,11 @@ func (c *conn) checkVersion(ctx context.Context, on Querier, s *Schema) error {
 // when ctx ends.
 //
 // Once in an interval ([WithInterval]) it asks SQLite whether another connection has written to
-// the database, and reads the version if so. It never writes, takes the lock of a reader
-// for an instant and no other, and goes on while the database is locked. It keeps a connection for itself. If the
-// pool is limited ([sql.DB.SetMaxOpenConns]) it takes one for each look instead, when one
-// is free. If it cannot connect or read for a minute ([WithTimeout]), it returns
-// [ErrUnreadable].
+// the database, and reads the version if so. It never writes, takes the lock of a reader for
+// an instant and no other, and goes on while the database is locked. It keeps a connection for
+// itself. If the pool is limited ([sql.DB.SetMaxOpenConns]) it takes one for each look
+// instead, when one is free. If it cannot connect or read for a minute ([WithTimeout]), it
+// returns [ErrUnreadable].
 //
 // What is written after an upgrade and before the next look, [CheckTx] keeps out.
 func Watch(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
@@ -134,6 +134,9 @@ func (w *watch) look(ctx context.Context) error {
 		return unreadable(err, "")
 	case w.lost.IsZero():
 		w.lost = time.Now()
+	case time.Since(w.lost) > w.timeout && known:
+		e.Detail = "no answer for " + w.timeout.String()
+		return e
 	case time.Since(w.lost) > w.timeout:
 		return unreadable(err, "no answer for %v", w.timeout)
 	}

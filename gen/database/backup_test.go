@@ -13,7 +13,9 @@ import (
 
 	"github.com/ncruces/go-sqlite3/driver"
 
+	"github.com/lockstep-db/lockstep/examples/lostrows/migrations"
 	"github.com/lockstep-db/lockstep/gen/database"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 // account makes a database of two balances that always add up to 100, and a counter
@@ -245,6 +247,49 @@ func TestRestore(t *testing.T) {
 				if strings.Contains(e.Name(), "part") {
 					t.Errorf("%s is left", e.Name())
 				}
+			}
+		})
+	}
+}
+
+// TestRestoreIsSeen restores a database under a program of a newer version.
+func TestRestoreIsSeen(t *testing.T) {
+	for _, journal := range []string{"delete", "wal"} {
+		t.Run("ByWatchAndCheckTx/"+journal, func(t *testing.T) {
+			ctx, path := t.Context(), filepath.Join(t.TempDir(), "data.db")
+			db := openOther(t, path)
+			before, err := migrations.Schema.At(2)
+			if err == nil {
+				_, err = db.Exec("PRAGMA journal_mode = " + journal)
+			}
+			if err == nil {
+				err = lockstep.Migrate(ctx, db, before)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := backUp(ctx, path, path+".backup")
+			if err == nil {
+				err = migrations.Migrate(ctx, db)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := make(chan error)
+			go func() { said <- migrations.Watch(ctx, db, lockstep.WithInterval(time.Millisecond)) }()
+			if _, err = database.Restore(ctx, database.Restoration{DB: path, Backup: b.Path, Timeout: time.Minute}); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-said; !errors.Is(err, lockstep.ErrBehind) {
+				t.Errorf("Watch: got %v, want ErrBehind", err)
+			}
+			tx, err := db.BeginTx(ctx, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tx.Rollback()
+			if err := migrations.CheckTx(ctx, tx); !errors.Is(err, lockstep.ErrBehind) {
+				t.Errorf("CheckTx: got %v, want ErrBehind", err)
 			}
 		})
 	}

@@ -1,10 +1,12 @@
 package script_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
 )
@@ -24,9 +26,11 @@ func TestUpgrade(t *testing.T) {
 				}
 				names := beside(t, path)
 				s := schema(t, shop, 6)
+				tellsOld := startOld(t, path, version)
 				if err := lockstep.Migrate(t.Context(), db, s); err != nil {
 					t.Fatal(err)
 				}
+				tellsOld()
 				if got := glance(t, db); got != newShop {
 					t.Errorf("got %s, want %s", got, newShop)
 				}
@@ -49,6 +53,32 @@ func TestUpgrade(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// startOld starts a program of an earlier version on a file. The function that it returns
+// fails the test unless that learns of an upgrade, and is kept out.
+func startOld(t *testing.T, path string, version int) (tells func()) {
+	if version == 0 {
+		return func() {}
+	}
+	s, db := schema(t, shop, version), connect(t, path)
+	said := make(chan error, 1)
+	go func() { said <- lockstep.Watch(t.Context(), db, s, lockstep.WithInterval(time.Millisecond)) }()
+	return func() {
+		t.Helper()
+		if err := <-said; !errors.Is(err, lockstep.ErrAhead) {
+			t.Errorf("Watch: got %v, want ErrAhead", err)
+		}
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lockstep.CheckTx(t.Context(), tx, s); !errors.Is(err, lockstep.ErrAhead) {
+			t.Errorf("CheckTx: got %v, want ErrAhead", err)
+		}
+		tx.Rollback()
+		db.Close()
 	}
 }
 

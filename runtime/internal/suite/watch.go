@@ -230,14 +230,25 @@ func watchesOn(t *test) {
 		t.migrate(upTo(3, notes))
 		t.isRefusal(said(), lockstep.ErrAhead, upgradedText)
 	})
-	t.claim("WatchGivesUpWhenThereIsNoAnswer", func(t *test) {
-		t.migrate(upTo(2, notes))
-		db, tr := t.trace(Settings{})
-		said, _ := t.watch(db, lockstep.WithTimeout(wait))
-		t.lookedAtVersion(tr)
-		tr.interfere(func(int) error { return errors.New("connection reset by peer") })
-		t.isRefusal(said(), lockstep.ErrUnreadable, "data.db: cannot read the version: no answer for …: connection reset by peer")
-	})
+	for _, c := range []struct{ claim, begin, answer string }{
+		{"WatchGivesUpWhenThereIsNoAnswer", "", "connection reset by peer"},
+		{"WatchGivesUpWhenItCannotRead", "SELECT count(*)", "disk I/O error"},
+	} {
+		t.claim(c.claim, func(t *test) {
+			t.migrate(upTo(2, notes))
+			db, tr := t.trace(Settings{})
+			said, _ := t.watch(db, lockstep.WithTimeout(wait))
+			t.lookedAtVersion(tr)
+			tr.interfere(func(n int) error {
+				if !strings.HasPrefix(tr.statements[n-1], c.begin) {
+					return nil
+				}
+				return errors.New(c.answer)
+			})
+			t.execOn(t.open(Settings{BusyTimeout: 10 * time.Second}), "INSERT INTO notes (title) VALUES ('third')")
+			t.isRefusal(said(), lockstep.ErrUnreadable, "data.db: cannot read the version: no answer for …: "+c.answer)
+		})
+	}
 	t.claim("WatchEndsWithThePool", func(t *test) {
 		t.migrate(upTo(2, notes))
 		for _, limit := range []int{0, 1} {
