@@ -145,6 +145,32 @@ func ExampleInspect() {
 	// 0002 0002-add-tags.sql
 }
 
+// A program on a read-only replica waits until the primary has been upgraded.
+func ExampleWithWait() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	name := "file:" + filepath.ToSlash(filepath.Join(dir, "data.db"))
+	primary, err := sql.Open("sqlite3", name)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer primary.Close()
+	replica, err := sql.Open("sqlite3", name+"?mode=ro")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer replica.Close()
+
+	go migrations.Migrate(ctx, primary) // in another process
+	err = migrations.Migrate(ctx, replica, lockstep.WithWait(), lockstep.WithTimeout(10*time.Minute))
+	fmt.Println(err)
+	// Output: <nil>
+}
+
 // A program shows the progress of a long upgrade.
 func ExampleWithProgress() {
 	db := openExample()
