@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,7 +18,9 @@ const configFile = ".fastmigrate"
 
 // lookUp gives --db and --migrations, where they are not given, the values that the
 // configuration file has.
-func lookUp(set *flag.FlagSet) (err error) {
+//
+// Without that, --migrations is what [migrationsDir] finds.
+func lookUp(ctx context.Context, set *flag.FlagSet) (err error) {
 	set.VisitAll(func(f *flag.Flag) {
 		p, ok := f.Value.(*pathFlag)
 		if !ok || p.given || p.value == "" || err != nil {
@@ -29,6 +32,8 @@ func lookUp(set *flag.FlagSet) (err error) {
 		p.from = "the default"
 		if path := paths[f.Name]; path != "" {
 			p.value, p.from = path, "from "+cmp.Or(config, configFile)
+		} else if err == nil && f.Name == "migrations" {
+			p.value, err = migrationsDir(ctx)
 		}
 	})
 	return err

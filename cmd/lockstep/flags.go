@@ -141,15 +141,18 @@ func allowFlag(fs *flag.FlagSet) *[]lockstep.Option {
 	return &allowed
 }
 
-// directoryArg returns the one argument of a command, or the fallback.
-func directoryArg(args []string, fallback string) (string, error) {
-	switch {
-	case len(args) == 0:
-		return fallback, nil
-	case len(args) > 1:
-		return "", usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))
+// directoryArg sets --migrations to the one argument of a command.
+func directoryArg(fs *flag.FlagSet, arg string) error {
+	if err := pathArg(arg); err != nil {
+		return err
 	}
-	return args[0], pathArg(args[0])
+	if m := fs.Lookup("migrations").Value.(*pathFlag); m.given {
+		return usage(fmt.Sprintf("found argument %q beside --migrations; want one directory", arg))
+	}
+	if info, err := os.Stat(arg); fs.Lookup("db") != nil && (err != nil || !info.IsDir()) {
+		return usage(fmt.Sprintf("found argument %q; want the migrations directory, or --db %s", arg, wording.CommandLine(arg)))
+	}
+	return fs.Set("migrations", arg)
 }
 
 // pathArg is checkPath for an argument.

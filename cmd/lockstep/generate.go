@@ -15,20 +15,16 @@ import (
 )
 
 func generateCommand(fs *flag.FlagSet) action {
-	var opts gen.Options
+	m := migrationsFlags(fs, generateFlags)
 	check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
 	verbose := fs.Bool("v", false, "list the tables that could not be filled to try migrations on")
-	generateFlags(fs, &opts)
-	noProgramsFlag(fs, &opts)
-	return func(ctx context.Context, s *streams, args []string) (result, error) {
-		if opts.NoPrograms && !*check {
+	noProgramsFlag(fs, &m.opts)
+	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+		if m.opts.NoPrograms && !*check {
 			return nil, usage("--no-programs is for --check: to write lockstep_gen.go takes the schema")
 		}
-		dir, err := directoryArg(args, ".")
-		if err != nil {
-			return nil, err
-		}
-		res, err := generate(ctx, s, dir, opts)
+		dir := m.value
+		res, err := generate(ctx, s, dir, m.opts)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"path/filepath"
 
@@ -15,11 +16,15 @@ func initCommand(fs *flag.FlagSet) action {
 	var from pathFlag
 	fs.Var(&from, "from", "`OTHER`: make the migrations of those in the directory OTHER, which another tool runs")
 	return func(ctx context.Context, s *streams, args []string) (result, error) {
-		dir, err := directoryArg(args, "")
-		if err == nil && dir == "" {
-			var paths map[string]string
-			paths, err = readConfig("")
-			dir = cmp.Or(paths["migrations"], "migrations")
+		if len(args) > 1 {
+			return nil, usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))
+		}
+		paths, err := readConfig("")
+		dir := cmp.Or(paths["migrations"], "migrations")
+		if len(args) == 1 {
+			dir, err = args[0], pathArg(args[0])
+		} else if isMigrations() {
+			dir = "."
 		}
 		if err != nil {
 			return nil, err

@@ -67,7 +67,7 @@ func commands() []command {
 	return []command{
 		{"init", true, initCommand},
 		{"new", true, newCommand},
-		{"generate", true, generateCommand},
+		{"generate", false, generateCommand},
 		{"check", false, checkCommand},
 		{"vet", true, vetCommand},
 		{"create", false, createCommand},
@@ -130,14 +130,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		printManual(stdout, cmd)
 		return 0
+	case err == nil && len(args) == 1 && !cmd.takesArgs && fs.Lookup("migrations") != nil:
+		err = directoryArg(fs, args[0])
 	case err == nil && len(args) > 0 && !cmd.takesArgs:
 		text := fmt.Sprintf("found argument %q; want flags only", args[0])
+		if fs.Lookup("migrations") != nil {
+			text = fmt.Sprintf("found %d arguments; want one directory", len(args))
+		}
 		if name == "create" {
 			text += "; to begin a migration: " + wording.CommandLine(append([]string{"lockstep", "new"}, args...)...)
 		}
 		err = usage(text)
-	case err == nil:
-		err = lookUp(fs)
+	}
+	if err == nil {
+		err = lookUp(ctx, fs)
 	}
 	s := &streams{stderr: stderr}
 	var res result

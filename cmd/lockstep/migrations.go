@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
+	"github.com/lockstep-db/lockstep/gen/gomod"
 	"github.com/lockstep-db/lockstep/gen/standin"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
@@ -32,6 +36,63 @@ func (m *migrations) options() (opts gen.Options, isPackage bool) {
 	opts.Prove = cmp.Or(opts.Prove, line.Prove)
 	opts.Accept = append(opts.Accept, line.Accept...)
 	return opts, isPackage
+}
+
+// migrationsDir returns the migrations directory that is meant where none is given: the
+// current one, if it is one; else the one package of the module that has a generated file;
+// else the folder migrations.
+func migrationsDir(ctx context.Context) (string, error) {
+	if isMigrations() {
+		return ".", nil
+	}
+	module, err := gomod.Find(".")
+	if module == nil || err != nil {
+		return "migrations", nil // the go command says what is wrong with a module
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	var dirs []string
+	err = module.Names(ctx, func(name string) {
+		if filepath.Base(name) != gen.FileName {
+			return
+		}
+		if dir, err := filepath.Rel(here, filepath.Dir(name)); err == nil {
+			dirs = append(dirs, dir)
+		}
+	})
+	// One that is not generated yet may be meant, too.
+	if _, ok := directive("migrations"); err == nil && (ok || len(dirs) == 0) && !slices.Contains(dirs, "migrations") {
+		dirs = append(dirs, "migrations")
+	}
+	if len(dirs) != 1 && err == nil {
+		err = usage("there are several packages with migrations; want --migrations with one of " +
+			wording.List(len(dirs), ", ", func(i int) string { return wording.CommandLine(filepath.ToSlash(dirs[i])) }))
+	}
+	if err != nil {
+		return "", err
+	}
+	return dirs[0], nil
+}
+
+// isMigrations reports whether the current folder is, or is to be, a migrations directory.
+func isMigrations() bool {
+	if _, err := os.Stat(gen.FileName); err == nil {
+		return true
+	}
+	if _, err := os.Stat("migrations"); err == nil {
+		return false
+	}
+	entries, _ := os.ReadDir(".")
+	for _, entry := range entries {
+		if _, err := filename.Parse(entry.Name()); err == nil {
+			return true
+		}
+	}
+	_, problem := gen.PackageName(".") // a program may have the line for another folder
+	_, ok := directive(".")
+	return ok && problem == nil
 }
 
 // load reads and replays the migrations, for the commands that work on a directory whether

@@ -111,22 +111,32 @@ func (m *Module) ImportPath(dir string) (string, error) {
 }
 
 // GoFiles calls f with the name and text of each Go file of the module. It leaves out
-// the files and folders that it cannot read, the folders that the go command ignores, and
-// node_modules, where another package manager keeps thousands.
+// the files and folders that it cannot read, and those that Names does.
+func (m *Module) GoFiles(ctx context.Context, f func(path string, text []byte)) error {
+	return m.Names(ctx, func(path string) {
+		if !strings.HasSuffix(path, ".go") {
+			return
+		}
+		if text, err := os.ReadFile(path); err == nil {
+			f(path, text)
+		}
+	})
+}
+
+// Names calls f with the name of each file of the module. It leaves out the folders that
+// it cannot read, those that the go command ignores, and node_modules, where another
+// package manager keeps thousands.
 //
 // https://pkg.go.dev/cmd/go#hdr-Package_lists_and_patterns
-func (m *Module) GoFiles(ctx context.Context, f func(path string, text []byte)) error {
+func (m *Module) Names(ctx context.Context, f func(path string)) error {
 	return filepath.WalkDir(m.Root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil || ctx.Err() != nil:
 			return ctx.Err()
 		case entry.IsDir() && path != m.Root && m.ignored(path, entry.Name()):
 			return fs.SkipDir
-		case entry.IsDir() || !strings.HasSuffix(path, ".go"):
-			return nil
-		}
-		if text, err := os.ReadFile(path); err == nil {
-			f(path, text)
+		case !entry.IsDir():
+			f(path)
 		}
 		return nil
 	})
