@@ -88,7 +88,7 @@ var re = regexp.MustCompile
 // Named returns the tool of that name.
 func Named(name string) (*Tool, error) {
 	for _, t := range Tools {
-		if t.Name == name {
+		if strings.EqualFold(t.Name, name) {
 			return t, nil
 		}
 	}

@@ -34,6 +34,7 @@ type Conversion struct {
 
 	from, dir string
 	directory *othertool.Directory
+	tried     map[int]bool // both with a transaction and without; true if it came without
 	gaps, dqs bool
 }
 
@@ -42,7 +43,7 @@ type Conversion struct {
 // go through as far as it can. It overwrites nothing; with an error, it has written
 // nothing.
 func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) {
-	c := &Conversion{from: from, dir: dir, Names: standin.Names{Functions: []string{}, Collations: []string{}}}
+	c := &Conversion{from: from, dir: dir, tried: map[int]bool{}, Names: standin.Names{Functions: []string{}, Collations: []string{}}}
 	if c.directory, err = othertool.Read(from); errors.As(err, new(*fs.PathError)) {
 		return nil, gen.FileError(from, err)
 	} else if err != nil {
@@ -56,6 +57,15 @@ func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) 
 	if err := c.replay(ctx); err != nil {
 		return nil, err
 	}
+	for i, was := range c.tried {
+		switch alone := c.directory.Migrations[i].Alone; {
+		case alone && !was:
+			c.warn(c.Origins[i].File, "runs without a transaction, which its statements need")
+		case was && !alone:
+			c.warn(c.Origins[i].File, "runs in the upgrade's transaction: without one, it could not run again after a crash")
+		}
+	}
+	slices.SortFunc(c.Warnings, func(a, b gen.Problem) int { return strings.Compare(a.File, b.File) })
 	return c, c.write()
 }
 
@@ -165,13 +175,22 @@ func (c *Conversion) learn(problems gen.Problems) (learned bool) {
 	}
 	for _, p := range problems {
 		i := slices.IndexFunc(c.Origins, func(o othertool.Origin) bool { return o.File == p.File })
-		if i >= 0 && c.directory.Migrations[i].Alone {
-			c.directory.Migrations[i].Alone, learned = false, true
-			c.warn(p.File, "runs in the upgrade's transaction, though %s ran it without one: it could not run again after a crash", c.Tool)
+		if i < 0 {
+			continue
+		}
+		m := c.directory.Migrations[i]
+		was, tried := c.tried[i]
+		if !tried {
+			was = m.Alone
+		}
+		if m.Alone || elsewhere.MatchString(p.Fact) && !tried {
+			m.Alone, c.tried[i], learned = !m.Alone, was, true
 		}
 	}
 	return learned
 }
+
+var elsewhere = regexp.MustCompile(`whose first line is "-- lockstep: no-transaction"$`)
 
 // write writes the package.
 func (c *Conversion) write() (err error) {
