@@ -41,6 +41,7 @@ func (c *checker) constants() []*query {
 		}
 		q := c.newQuery(e, e)
 		q.Several, q.part = true, !c.complete(cur, added)
+		q.alone = begins(cur.ParentEdgeKind().String(), " ValueSpec.Values AssignStmt.Rhs ")
 		return q
 	}, (*ast.BasicLit)(nil), (*ast.BinaryExpr)(nil))
 }
@@ -75,8 +76,12 @@ func (c *checker) complete(cur inspector.Cursor, added map[types.Object]bool) bo
 	case edge.KeyValueExpr_Value, edge.CompositeLit_Elts:
 		return true
 	case edge.CallExpr_Args:
+		if c.isAdded(cur) {
+			return false // or the function has no name
+		}
 		fn := callee(c.pass.TypesInfo, cur.Parent().Node().(*ast.CallExpr))
-		return !c.isAdded(cur) && !otherDrivers.MatchString(fn.Pkg().Path())
+		params := fn.Signature().Params()
+		return !otherDrivers.MatchString(fn.Pkg().Path()) && !(i < params.Len() && added[params.At(i)])
 	default:
 		return false
 	}
@@ -138,9 +143,9 @@ func (c *checker) constant(q *query) {
 	name, ok := missingName(last.sentence)
 	certain := ok && c.nowhere(d, s, last) && c.silent(d, s, last) == ""
 	if certain && strings.HasPrefix(last.sentence, "no such table") {
-		certain = false
+		certain = false // a WITH clause may be added
 		for i := range s.Tokens {
-			certain = certain || s.afterFrom(i) && s.Name(i) != sqltext.Name(name) && d.known[s.Name(i)]
+			certain = certain || q.alone && s.afterFrom(i) && s.Name(i) != sqltext.Name(name) && d.known[s.Name(i)]
 		}
 	}
 	if !certain {

@@ -29,6 +29,7 @@ type query struct {
 	edges []place  // where a directive may be: see [directive.covers]
 	made  *wrapper // what the call does
 	part  bool     // it reaches no call, and is a part of another string
+	alone bool     // nor is it known to be put together with another
 }
 
 // arguments are those of one call.

@@ -55,5 +55,13 @@ func use(db orm, b *strings.Builder) error {
 	db.Raw(grows)
 	b.WriteString("SELECT n.id, t.tag FROM notes AS n")
 	fmt.Println("SELECT titel FROM notes")
+	insert("WITH fresh (tag) AS (VALUES (?)) ", "SELECT n.id, fresh.tag FROM notes AS n, fresh")
+	db.Raw("SELECT n.id FROM notes AS n, fresh")
+	insert("", "SELECT titel FROM notes")
+	one("SELECT titel FROM notes") // want "at version 0007: no such column: titel"
 	return errors.New("SELECT titel FROM notes")
 }
+
+func insert(with, query string) string { return with + "INSERT INTO tags " + query }
+
+func one(query string) { orm{}.Raw(query) }
