@@ -36,7 +36,11 @@ func (c *checker) check(q *query) {
 	for _, t := range q.Texts {
 		if len(q.Texts) == 1 || len(t.Holes) > 0 || strings.TrimSpace(t.SQL) != "" { // nobody means to run nothing
 			texts = append(texts, t)
-			all = append(all, c.judge(q, t))
+			found := c.judge(q, t)
+			if q.part {
+				found = slices.DeleteFunc(found, func(f finding) bool { return !f.surely || f.check != "sql" })
+			}
+			all = append(all, found)
 		}
 	}
 	if whole := slices.DeleteFunc(slices.Clone(texts), func(t text) bool { return !t.changesAll() }); len(whole) > 0 && len(whole) < len(texts) && c.why {

@@ -26,8 +26,23 @@ func (c *checker) constants() []*query {
 			added[c.pass.TypesInfo.ObjectOf(cur.Node().(*ast.Ident))] = true
 		}
 	}
+	for call := range inspector.All[*ast.CallExpr](c.in) {
+		for i, arg := range call.Args {
+			if v := c.named(arg); v != nil && c.adds(call, i, added) {
+				added[v] = true
+			}
+		}
+	}
 	return c.inFiles(func(cur inspector.Cursor) *query {
 		e := cur.Node().(ast.Expr)
+		if call, ok := e.(*ast.CallExpr); ok {
+			if c.builder(call) == nil || c.read[call] {
+				return nil
+			}
+			q := c.newQuery(e, e)
+			q.part = !c.whole(cur, added) // but of a query with a subquery
+			return q
+		}
 		if v := c.value(e); v.Kind() != constant.String || !looksLikeSQL(constant.StringVal(v)) {
 			return nil
 		}
@@ -43,7 +58,7 @@ func (c *checker) constants() []*query {
 		q.Several, q.part = true, !c.complete(cur, added)
 		q.alone = begins(cur.ParentEdgeKind().String(), " ValueSpec.Values AssignStmt.Rhs ")
 		return q
-	}, (*ast.BasicLit)(nil), (*ast.BinaryExpr)(nil))
+	}, (*ast.BasicLit)(nil), (*ast.BinaryExpr)(nil), (*ast.CallExpr)(nil))
 }
 
 // isAdded reports whether the string becomes part of something longer, or is printed.
@@ -79,14 +94,34 @@ func (c *checker) complete(cur inspector.Cursor, added map[types.Object]bool) bo
 		if c.isAdded(cur) {
 			return false // or the function has no name
 		}
-		fn := callee(c.pass.TypesInfo, cur.Parent().Node().(*ast.CallExpr))
-		params := fn.Signature().Params()
-		return !otherDrivers.MatchString(fn.Pkg().Path()) && !(i < params.Len() && added[params.At(i)])
+		call := cur.Parent().Node().(*ast.CallExpr)
+		return !c.adds(call, i, added) && !otherDrivers.MatchString(callee(c.pass.TypesInfo, call).Pkg().Path())
 	default:
 		return false
 	}
 	obj := c.pass.TypesInfo.ObjectOf(name.(*ast.Ident))
 	return obj != nil && !added[obj] && len(c.values[obj]) == 1
+}
+
+// adds reports whether the function that is called is known to put its parameter together
+// with other strings.
+func (c *checker) adds(call *ast.CallExpr, i int, added map[types.Object]bool) bool {
+	fn := callee(c.pass.TypesInfo, call)
+	return fn != nil && i < fn.Signature().Params().Len() && added[fn.Signature().Params().At(i)]
+}
+
+// whole reports whether the string that a builder's call returns is a statement by itself,
+// with all arguments.
+func (c *checker) whole(cur inspector.Cursor, added map[types.Object]bool) bool {
+	switch parent := cur.Parent().Node().(type) {
+	case *ast.ExprStmt:
+		return true
+	case *ast.CallExpr:
+		return !c.isAdded(cur) && !c.adds(parent, 0, added) && callee(c.pass.TypesInfo, parent).Pkg().Path() != squirrelPath
+	case *ast.AssignStmt:
+		return len(parent.Rhs) == 1 && len(parent.Lhs) > 1 && !added[c.named(parent.Lhs[0])] && c.isBuilt(parent.Lhs[1])
+	}
+	return false
 }
 
 // makesStrings reports whether the call makes a longer string of its arguments, or
@@ -122,6 +157,12 @@ func (c *checker) constant(q *query) {
 	databases, t := c.open(), q.Texts[0]
 	stmts := split(t.SQL)
 	if len(databases) == 0 {
+		return
+	}
+	if t.Built {
+		if c.check(q); q.part {
+			c.leave("part", q.At, "the string reaches no known call")
+		}
 		return
 	}
 	if q.part || len(stmts) != 1 || strings.Contains(t.SQL, "%") {

@@ -124,7 +124,7 @@ func (c *checker) inFiles(find func(inspector.Cursor) *query, nodes ...ast.Node)
 
 // query returns the query that a call runs or prepares, or nil.
 func (c *checker) query(call *ast.CallExpr) *query {
-	if b := c.builder(call); b != nil {
+	if c.builder(call) != nil {
 		return c.ofBuilder(call)
 	}
 	w := c.called(call)
@@ -151,6 +151,11 @@ func (c *checker) query(call *ast.CallExpr) *query {
 	if w.Args >= 0 {
 		c.addArguments(q, call, w.Args)
 	}
+	if !call.Ellipsis.IsValid() || !c.isBuilt(call.Args[len(call.Args)-1]) {
+		for i := range q.Texts {
+			q.Texts[i].Odd = nil
+		}
+	}
 	if fn := callee(c.pass.TypesInfo, call); fn.Pkg().Path() == sqlxPath {
 		switch strings.TrimSuffix(fn.Name(), "Context") {
 		case "NamedExec", "NamedQuery":
@@ -162,19 +167,32 @@ func (c *checker) query(call *ast.CallExpr) *query {
 	return q
 }
 
-// ofBuilder returns the query that a builder makes or runs, or nil.
+// ofBuilder returns the query that a builder runs, or nil.
 func (c *checker) ofBuilder(call *ast.CallExpr) *query {
+	name := strings.TrimSuffix(callee(c.pass.TypesInfo, call).Name(), "Context")
+	if strings.HasSuffix(name, "Sql") {
+		return nil // the call that gets the string runs it
+	}
 	q := c.newQuery(call, call)
 	if len(q.Texts) == 1 && q.Texts[0].SQL == "" {
 		c.skip(q.At, "the statement is known only at run time")
 		return nil
 	}
-	name := strings.TrimSuffix(callee(c.pass.TypesInfo, call).Name(), "Context")
 	q.made = &wrapper{Rows: begins(name, " Query QueryRow ")}
 	if name == "Scan" && !c.spread(call) {
 		q.Scans = append(q.Scans, c.scanned(call))
 	}
 	return q
+}
+
+// isBuilt reports whether the expression is always the arguments that a builder has, and no
+// others.
+func (c *checker) isBuilt(e ast.Expr) bool {
+	v := c.named(e)
+	return v == nil || !slices.ContainsFunc(c.values[v], func(x value) bool {
+		from, _ := x.expr.(*ast.CallExpr)
+		return x.does != set || x.result != 1 || from == nil || c.builder(from) == nil
+	})
 }
 
 // scanned returns the destinations of a call of Scan.

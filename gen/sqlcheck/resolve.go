@@ -241,6 +241,7 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 		return nil
 	}
 	if b := p.builder(call); b != nil {
+		p.read[call] = true
 		return p.built(b)
 	}
 	if from, loose := p.passed(call); from != nil {

@@ -87,3 +87,21 @@ func build(q sq.SelectBuilder) error {
 	_, _, err := q.Where("anything = 1").ToSql()
 	return err
 }
+
+func parts(db *sql.DB, id int) (string, []any, error) {
+	sub, args, _ := sq.Select("1").From("tags").Where("tags.note = notes.id").ToSql()
+	db.Query("SELECT id FROM notes WHERE EXISTS ("+sub+")", args...)
+	wrapped, args, _ := sq.Select("1").From("tags").Where("tags.note = notes.id").ToSql()
+	sq.Select("id").From("notes").Where(exists(wrapped), args...).RunWith(db).Query()
+	wrong, _, _ := sq.Select("1").From("tags").Where("tags.labels = 1 AND tags.note = notes.id").ToSql() // want "at version 0007: no such column: tags.labels"
+	exists(wrong)
+
+	more, args, _ := sq.Select("id").From("notes").Where("id = ? AND author = ?", id).ToSql()
+	args = append(args, 1)
+	db.Query(more, args...)
+	db.Query(more, 1, 2)
+	db.Query(more, 1) // want "call has 1 argument for 2 parameters"
+	return sq.Select("1").From("tags").Where("tags.note = notes.id").ToSql()
+}
+
+func exists(query string) string { return "EXISTS (" + query + ")" }
