@@ -13,11 +13,15 @@ import (
 // explain says of a failure on which rows it is: on any, or on such as it has found.
 func (t *trial) explain(f *Finding, all []Row) error {
 	table, of := t.subject(f)
-	any, err := t.failsOnAny(f, all, table)
+	sentence := strings.TrimPrefix(f.Fact, "fails: ")
+	depends, err := t.depends(f, table, sentence)
+	any := false
+	if err == nil && !depends {
+		any, err = t.failsOnAny(f, all, table)
+	}
 	if err != nil || table == "" {
 		return err
 	}
-	sentence := strings.TrimPrefix(f.Fact, "fails: ")
 	if any && sentence != f.Fact {
 		f.Always = true
 		f.Fact = fmt.Sprintf("fails as soon as %s has a row: %s%s", table, sentence, advice(sentence))
@@ -69,6 +73,22 @@ func advice(sentence string) string {
 		return "; give the column a constant DEFAULT, or rebuild the table"
 	}
 	return ""
+}
+
+// depends reports whether a failure can depend on what is in the rows of the table, as that
+// of a value which is no JSON does. It does not where a column is NULL that the statement does
+// not name, or a CHECK fails on the value that a new column has in all rows.
+func (t *trial) depends(f *Finding, table, sentence string) (bool, error) {
+	if strings.HasPrefix(sentence, "Cannot add a ") || f.Statement < 0 {
+		return !strings.Contains(sentence, "Cannot add a "), nil
+	}
+	s := t.m.Statements[f.Statement]
+	if column, ok := strings.CutPrefix(sentence, "NOT NULL constraint failed: "); ok {
+		w, known := s.Write()
+		return !known || len(w.Columns) == 0 || slices.ContainsFunc(w.Columns, func(c string) bool { return sqltext.Equal(c, column[strings.LastIndexByte(column, '.')+1:]) }), nil
+	}
+	columns, err := t.query("SELECT lower(name) FROM pragma_table_xinfo(?)", table)
+	return s.Keyword() != "alter" || slices.ContainsFunc(columns, func(c []string) bool { return t.namesIn(s.SQL)[c[0]] }), err
 }
 
 // failsOnAny reports whether the failure does not depend on which row of the table there is.

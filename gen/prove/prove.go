@@ -353,19 +353,33 @@ func (t *trial) findOrphans(objects []sqltext.Object) (orphans [][]string, err e
 	return orphans, t.ctx.Err()
 }
 
-// shrink finds a smallest set of the rows that shows the finding. It leaves out tables and
-// then rows, the last first: those before may be their parents.
+// shrink finds a smallest set of the rows that shows the finding. It leaves out halves, their
+// halves and so on, the last first: those before may be their parents.
 func (t *trial) shrink(f *Finding, rows []Row) error {
 	f.Rows = rows
-	if shows, err := t.shows(f, nil); err != nil || shows {
-		return err
-	}
-	for _, table := range slices.Backward(t.tables) {
-		if _, err := t.shows(f, otherThan(f.Rows, table)); err != nil {
+	out := make([]bool, len(rows))
+	var leaveOut func(from, to int) error
+	leaveOut = func(from, to int) error {
+		var fewer []Row
+		for i, row := range rows {
+			if !out[i] && (i < from || i >= to) {
+				fewer = append(fewer, row)
+			}
+		}
+		shows, err := t.shows(f, fewer)
+		for i := from; shows && i < to; i++ {
+			out[i] = true
+		}
+		if err != nil || shows || to-from < 2 {
 			return err
 		}
+		middle := (from + to) / 2
+		return cmp.Or(leaveOut(middle, to), leaveOut(from, middle))
 	}
-	for i := len(f.Rows) - 1; i >= 0; i-- {
+	if err := leaveOut(0, len(rows)); err != nil {
+		return err
+	}
+	for i := len(f.Rows) - 1; i >= 0; i-- { // what belonged to others is alone now
 		if _, err := t.shows(f, slices.Delete(slices.Clone(f.Rows), i, i+1)); err != nil {
 			return err
 		}
