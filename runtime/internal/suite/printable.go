@@ -33,7 +33,7 @@ func quotesNames(t *test) {
 		t.exec("UPDATE _lockstep_history SET checksum = 'x', file = '" + hostile + "' WHERE version = 2")
 		t.exec("UPDATE _lockstep_history SET digest = 'x'")
 		t.refuses(s(t), lockstep.ErrDiverged,
-			"data.db: at version 0002, but by other migrations: "+harmless+" was applied, but this program has 0002-tags.sql; to start anyway, allow d1:…")
+			"data.db: at version 0002, but by other migrations: "+harmless+" was applied, but this program has 0002-tags.sql; to start anyway, allow d1:…\n\tlockstep redo --db data.db")
 	})
 	t.claim("AVersionThatIsTextIsQuoted", func(t *test) {
 		t.migrate(upTo(2, notes))
