@@ -35,7 +35,8 @@ type Settings struct {
 	ReadOnly    bool
 }
 
-// Run runs the suite.
+// Run runs the suite. The program that does so must upgrade a database, and nothing else, when
+// LOCKSTEP_TEST_PROGRAM says which: some tests start it as another process.
 func Run(t *testing.T, d Driver) {
 	for _, group := range []struct {
 		name   string
