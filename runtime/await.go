@@ -31,11 +31,7 @@ func await(ctx context.Context, c *config, try func() error) error {
 			}
 			return e
 		}
-		timer := time.NewTimer(min(pause, c.timeout))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !sqlite.Pause(ctx, min(pause, c.timeout)) {
 			e.ended = ended(ctx)
 			return e
 		}

@@ -50,6 +50,10 @@ var (
 	// database, or because _meta does not hold one version.
 	ErrUnreadable = errors.New("cannot read the version")
 
+	// ErrUnreachable: the connection to a server was lost, and could not be had again for as
+	// long as Migrate or Check wait. The error says what was last known of the database.
+	ErrUnreachable = errors.New("database cannot be reached")
+
 	// ErrForeignKey: the upgrade would have left rows whose parent does not exist. It
 	// was rolled back.
 	ErrForeignKey = errors.New("rows without a parent")

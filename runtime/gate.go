@@ -1,6 +1,7 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -18,15 +19,17 @@ import (
 // one transaction: afterwards the database is at s.Expected, or it is what it was.
 // (Migrations that begin with "-- lockstep: no-transaction", and [WithPerMigration],
 // split the upgrade into several.) Any number of processes may call Migrate at
-// once: one upgrades, the others wait for it.
+// once: one upgrades, the others wait for it. If the driver says that a connection is lost
+// (driver.ErrBadConn, a reset, a server that no longer leads), Migrate takes another, reads
+// the version again and goes on.
 //
 // If the database is at the version, Migrate reads one row. It does not write, takes
 // no lock that a writer would wait for, and works on a read-only file.
 //
 // If the database is refused, the error is an [*Error], and errors.Is finds in it
 // one of [ErrAhead], [ErrUnmanaged], [ErrDiverged], [ErrDrift], [ErrBusy],
-// [ErrStale], [ErrUnreadable], [ErrForeignKey], [ErrMemory], [ErrBackup], or
-// [ErrBehind] if the database cannot be written to. It is a [*MigrationError] when a
+// [ErrStale], [ErrUnreadable], [ErrUnreachable], [ErrForeignKey], [ErrMemory], [ErrBackup],
+// or [ErrBehind] if the database cannot be written to. It is a [*MigrationError] when a
 // migration failed; errors.Is then finds the driver's error, and ctx.Err() if the
 // context has ended. Foreign keys are not enforced while migrations run; those that the
 // migrations can break are checked before the upgrade is committed.
@@ -84,18 +87,64 @@ type gate struct {
 // pass opens the gate and calls f: with [WithWait], again and again.
 func pass(ctx context.Context, db *sql.DB, s *Schema, opts []Option, f func(*gate, context.Context) error) error {
 	c := configure(opts)
-	try := func() error {
-		g, err := open(ctx, db, s, c)
-		if err == nil {
-			defer g.conn.Close()
-			err = f(g, ctx)
-		}
-		return err
-	}
+	try := func() error { return c.persist(ctx, db, s, f) }
 	if c.await != nil {
 		return c.await(ctx, c, try)
 	}
 	return try()
+}
+
+// persist opens the gate and calls f until the connection is not lost, for that is no answer.
+// What was not committed the database rolls back. Each f reads the version anew, under the
+// lock if it writes, so what was committed is not done twice.
+func (c *config) persist(ctx context.Context, db *sql.DB, s *Schema, f func(*gate, context.Context) error) error {
+	var begun time.Time
+	known := &Error{Kind: ErrUnreachable, Expected: s.Expected}
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		lost, err := c.once(ctx, db, s, f)
+		if !lost {
+			return err
+		}
+		if begun.IsZero() {
+			begun = time.Now()
+		}
+		known.note(err)
+		c.log.Warn("connection lost", "database", known.DB, "error", err)
+		if time.Since(begun) >= c.timeout || !sqlite.Pause(ctx, pause) {
+			known.Detail = "no connection for " + time.Since(begun).Round(time.Millisecond).String() + "; " + cmp.Or(known.Detail, "its version was not read")
+			known.ended = ended(ctx)
+			return known
+		}
+	}
+}
+
+// once opens the gate and calls f. It reports whether the connection is lost.
+func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, f func(*gate, context.Context) error) (lost bool, err error) {
+	g, err := open(ctx, db, s, c)
+	if err != nil {
+		return sqlite.IsLost(err), err
+	}
+	defer g.conn.Close()
+	err = f(g, ctx)
+	return sqlite.IsLost(err) && !sqlite.Answers(ctx, g.conn.Conn), err
+}
+
+// note keeps what is known of the database when the connection is lost, and why it is.
+func (e *Error) note(err error) {
+	e.Err = err
+	failed, unread := (*MigrationError)(nil), (*Error)(nil)
+	switch {
+	case errors.As(err, &failed):
+		e.DB, e.Version, e.Err = failed.DB, failed.Version, failed.Err
+		e.Detail = "it was last at version " + e.Version.String()
+		if failed.committed > e.Version {
+			e.Detail += ", and the COMMIT of " + failed.committed.String() + " had no answer"
+		} else if failed.File != "" {
+			e.Detail += ", while " + failed.File + " ran"
+		}
+	case errors.As(err, &unread):
+		e.Err = unread.Err
+	}
 }
 
 // open takes a connection from the pool. It goes back there, so that SQLite need not

@@ -35,12 +35,16 @@ type Applied struct {
 // Inspect reads what a database says of itself, whether or not it would be
 // refused. It never writes. The error is for what could not be read at all.
 func Inspect(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) (*State, error) {
-	g, err := open(ctx, db, s, configure(opts))
-	if err != nil {
-		return nil, err
-	}
-	defer g.conn.Close()
+	var state *State
+	err := configure(opts).persist(ctx, db, s, func(g *gate, ctx context.Context) (err error) {
+		state, err = g.inspect(ctx)
+		return err
+	})
+	return state, err
+}
 
+func (g *gate) inspect(ctx context.Context) (*State, error) {
+	s := g.schema
 	st, err := g.read(ctx)
 	if err != nil {
 		return nil, err

@@ -83,7 +83,7 @@ func (c *conn) checkVersion(ctx context.Context, on Querier, s *Schema) error {
 // an instant and no other, and goes on while the database is locked. It keeps a connection for
 // itself. If the pool is limited ([sql.DB.SetMaxOpenConns]) it takes one for each look
 // instead, when one is free. If it cannot connect or read for a minute ([WithTimeout]), it
-// returns [ErrUnreadable].
+// returns [ErrUnreachable] or [ErrUnreadable].
 //
 // What is written after an upgrade and before the next look, [CheckTx] keeps out.
 func Watch(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
@@ -134,11 +134,14 @@ func (w *watch) look(ctx context.Context) error {
 		return unreadable(err, "")
 	case w.lost.IsZero():
 		w.lost = time.Now()
-	case time.Since(w.lost) > w.timeout && known:
-		e.Detail = "no answer for " + w.timeout.String()
-		return e
 	case time.Since(w.lost) > w.timeout:
-		return unreadable(err, "no answer for %v", w.timeout)
+		if !known {
+			e = unreadable(err, "")
+		}
+		if e.Detail = "no answer for " + w.timeout.String(); sqlite.IsLost(err) {
+			e.Kind = ErrUnreachable
+		}
+		return e
 	}
 	w.at.Leave() // the next look connects
 	return nil

@@ -2,8 +2,14 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"io/fs"
 	"math/rand/v2"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -65,12 +71,51 @@ func Wait(ctx context.Context, f func() error) error {
 			return err
 		}
 		// Connections that wait for the same lock should not all try at the same time.
-		timer := time.NewTimer(pause/2 + rand.N(pause))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !Pause(ctx, pause/2+rand.N(pause)) {
 			return busy
 		}
 	}
+}
+
+// Pause waits, and reports whether ctx lasted as long.
+func Pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// IsLost reports whether err may say that the connection to the database is lost, or that
+// the server at its other end no longer leads. For certain says only another statement: a
+// migration in Go may have an error from elsewhere.
+func IsLost(err error) bool {
+	// A *net.OpError, without linking package net.
+	if e := (interface {
+		Timeout() bool
+		Temporary() bool
+		Unwrap() error
+	})(nil); errors.As(err, &e) {
+		return true
+	}
+	for _, lost := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, fs.ErrClosed,
+		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	return err != nil && strings.Contains(err.Error(), "leader") // it has no code that drivers share
+}
+
+// Answers reports whether a connection is there. One that is not, the pool closes.
+func Answers(ctx context.Context, conn *sql.Conn) bool {
+	var n int
+	err := conn.QueryRowContext(ctx, "SELECT 1").Scan(&n)
+	if err != nil {
+		conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	return err == nil
 }

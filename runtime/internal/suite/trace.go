@@ -17,6 +17,8 @@ type tracer struct {
 	mu         sync.Mutex
 	statements []string
 	before     func(n int) error // called before statement n, from 1; its error is the statement's
+	after      func(n int) error // the same, once it has taken effect
+	lost       error             // what lasts on a connection on which it has happened, or nil
 	swallow    string            // errors of statements that contain this are not passed on
 	version    string            // that SQLite is to say it has, unless ""
 }
@@ -50,6 +52,34 @@ func (tr *tracer) note(q string) error {
 	return nil
 }
 
+// done is called after a statement that returns no rows.
+func (tr *tracer) done() error {
+	tr.mu.Lock()
+	n, after := len(tr.statements), tr.after
+	tr.mu.Unlock()
+	if after == nil {
+		return nil
+	}
+	return after(n)
+}
+
+// lose has connections lost before, or after, the statements n for which at says so: the
+// driver returns err, and what is executed on the connection then fails too.
+func (tr *tracer) lose(err error, after bool, at func(n int) bool) {
+	f := func(n int) error {
+		if at(n) {
+			return err
+		}
+		return nil
+	}
+	if after {
+		tr.after = f
+	} else {
+		tr.before = f
+	}
+	tr.lost = err
+}
+
 // pretend returns the statement to execute.
 func (tr *tracer) pretend(q string) string {
 	if q == "SELECT sqlite_version()" && tr.version != "" {
@@ -79,12 +109,26 @@ func (tr *tracer) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tracedConn{c, tr}, nil
+	return &tracedConn{Conn: c, tr: tr}, nil
 }
 
 type tracedConn struct {
 	driver.Conn
-	tr *tracer
+	tr   *tracer
+	lost bool
+}
+
+// note has the tracer note a statement. A connection that is lost stays so.
+func (c *tracedConn) note(q string) error {
+	if c.lost {
+		return c.tr.lost
+	}
+	return c.fail(c.tr.note(q))
+}
+
+func (c *tracedConn) fail(err error) error {
+	c.lost = c.lost || err != nil && err == c.tr.lost
+	return err
 }
 
 func (c *tracedConn) ExecContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Result, error) {
@@ -92,7 +136,7 @@ func (c *tracedConn) ExecContext(ctx context.Context, q string, args []driver.Na
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	if err := c.tr.note(q); err != nil {
+	if err := c.note(q); err != nil {
 		return nil, err
 	}
 	res, err := inner.ExecContext(ctx, q, args)
@@ -100,6 +144,9 @@ func (c *tracedConn) ExecContext(ctx context.Context, q string, args []driver.Na
 		c.tr.forget()
 	} else if err != nil && c.tr.swallow != "" && strings.Contains(q, c.tr.swallow) {
 		return driver.ResultNoRows, nil
+	}
+	if err == nil {
+		err = c.fail(c.tr.done())
 	}
 	return res, err
 }
@@ -109,7 +156,7 @@ func (c *tracedConn) QueryContext(ctx context.Context, q string, args []driver.N
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	if err := c.tr.note(q); err != nil {
+	if err := c.note(q); err != nil {
 		return nil, err
 	}
 	rows, err := inner.QueryContext(ctx, c.tr.pretend(q), args)
@@ -120,14 +167,14 @@ func (c *tracedConn) QueryContext(ctx context.Context, q string, args []driver.N
 }
 
 func (c *tracedConn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {
-	if err := c.tr.note(q); err != nil {
+	if err := c.note(q); err != nil {
 		return nil, err
 	}
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, c.tr.pretend(q))
 }
 
 func (c *tracedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	if err := c.tr.note("(BeginTx)"); err != nil {
+	if err := c.note("(BeginTx)"); err != nil {
 		return nil, err
 	}
 	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
@@ -141,6 +188,9 @@ func (c *tracedConn) ResetSession(ctx context.Context) error {
 }
 
 func (c *tracedConn) IsValid() bool {
+	if c.lost {
+		return false
+	}
 	if inner, ok := c.Conn.(driver.Validator); ok {
 		return inner.IsValid()
 	}

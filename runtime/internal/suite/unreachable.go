@@ -1,0 +1,104 @@
+package suite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"regexp"
+	"syscall"
+	"time"
+
+	"github.com/lockstep-db/lockstep/runtime"
+)
+
+// losesConnections is about connections that are lost, as to a server: the pool closes one
+// that the driver calls bad, and that rolls back what was not committed.
+func losesConnections(t *test) {
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	schema := func(t *test) *lockstep.Schema {
+		return t.goSchema(slugs, map[lockstep.Version]goFunc{3: func(ctx context.Context, tx lockstep.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE notes SET slug = coalesce(slug, '') || lower(title)")
+			return err
+		}})
+	}
+	const stride = 6 // one of them at each statement
+	start := 0
+	for name, lost := range map[string]error{"Bad": driver.ErrBadConn, "Reset": reset, "NotTheLeaders": errors.New("not leader")} {
+		for each, opts := range map[string][]lockstep.Option{"": nil, "PerMigration": {lockstep.WithPerMigration()}} {
+			start++
+			t.claim("GoesOnWithAnotherWhereOneIs"+name+each, func(t *test) {
+				for at, more := start, true; more; at += stride {
+					for _, after := range []bool{false, true} {
+						more = upgradesThough(newTest(t.T, t.driver), schema(t), at, after, lost, opts)
+					}
+				}
+			})
+		}
+	}
+	t.claim("SaysWhatWasLastKnown", func(t *test) {
+		t.migrate(upTo(1, slugs))
+		for _, tt := range []struct{ from, want string }{
+			{"BEGIN", "no connection for …; its version was not read: "},
+			{"UPDATE notes", "no connection for …; it was last at version 0001, while 0002-trim.sql ran: "},
+			{"COMMIT", "no connection for …; it was last at version 0001, and the COMMIT of 0004 had no answer: "},
+		} {
+			db, tr := t.trace(Settings{})
+			lasts := false
+			tr.lose(reset, false, func(n int) bool {
+				lasts = lasts || regexp.MustCompile("^"+tt.from).MatchString(tr.statements[n-1])
+				return lasts
+			})
+			err := lockstep.Migrate(t.Context(), db, schema(t), lockstep.WithTimeout(50*time.Millisecond))
+			e := (*lockstep.Error)(nil)
+			if !errors.As(err, &e) || e.Kind != lockstep.ErrUnreachable || !errors.Is(err, syscall.ECONNRESET) {
+				t.Fatalf("%s: got %v; want ErrUnreachable", tt.from, err)
+			}
+			got := regexp.MustCompile(`for [0-9.]+m?s`).ReplaceAllString(e.Error(), "for …")
+			if e.DB != "" {
+				tt.want = t.path + ": " + tt.want
+			}
+			t.same(tt.from, got, tt.want+"read tcp: connection reset by peer")
+		}
+	})
+	t.claim("EndsWithTheContext", func(t *test) {
+		db, tr := t.trace(Settings{})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		tr.lose(driver.ErrBadConn, false, func(n int) bool { return true })
+		err := lockstep.Migrate(ctx, db, schema(t))
+		if !errors.Is(err, lockstep.ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v; want ErrUnreachable and the end of the context", err)
+		}
+	})
+	t.claim("LetsAMigrationFailWithAnErrorFromElsewhere", func(t *test) {
+		calls := 0
+		s := t.goSchema(slugs, map[lockstep.Version]goFunc{3: func(context.Context, lockstep.Tx) error {
+			calls++
+			return io.ErrUnexpectedEOF
+		}})
+		err := lockstep.Migrate(t.Context(), t.open(Settings{}), s)
+		if failed := (*lockstep.MigrationError)(nil); !errors.As(err, &failed) || calls != 1 {
+			t.Errorf("got %v after %d calls; want a MigrationError after one", err, calls)
+		}
+	})
+}
+
+// upgradesThough loses the connection at a statement, and reports whether there are more.
+func upgradesThough(t *test, s *lockstep.Schema, at int, after bool, lost error, opts []lockstep.Option) (more bool) {
+	t.migrate(upTo(1, slugs))
+	db, tr := t.trace(Settings{})
+	defer db.Close()
+	tr.lose(lost, after, func(n int) bool { return n == at })
+	if err := lockstep.Migrate(t.Context(), db, s, opts...); err != nil {
+		t.Fatalf("statement %d: %v", at, err)
+	}
+	more = len(tr.statements) > at
+	t.same("history", t.query("SELECT group_concat(version), (SELECT version FROM _meta) FROM _lockstep_history"), "1,2,3,4|4")
+	t.same("rows", t.query("SELECT group_concat(slug) FROM slugs"), "one!,two!,three!")
+	if err := lockstep.Check(t.Context(), db, s); err != nil {
+		t.Errorf("statement %d: Check: %v", at, err)
+	}
+	return more
+}
