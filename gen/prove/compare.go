@@ -220,7 +220,7 @@ func (o *observation) canMake(obj sqltext.Object) (can bool, err error) {
 				return err
 			}
 			if obj.Type == "index" {
-				served, err := o.query(servedQuery, obj.Table, obj.Name)
+				served, err := o.query(servedQuery, obj.Table, obj.Name, o.idOf(o.post, obj.Table))
 				can = len(served) == 0
 				return err
 			}
@@ -234,8 +234,9 @@ func (o *observation) canMake(obj sqltext.Object) (can bool, err error) {
 }
 
 // servedQuery returns a row if another index of the table ?1, such as that of a constraint, does
-// what the index ?2 is for.
-const servedQuery = `SELECT 1 FROM pragma_index_list(?1) AS o JOIN pragma_index_list(?1) AS i
+// what the index ?2 is for, or that begins with the rowid, ?3.
+const servedQuery = `SELECT 1 FROM pragma_index_xinfo(?2) WHERE seqno = 0 AND lower(name) = ?3
+UNION ALL SELECT 1 FROM pragma_index_list(?1) AS o JOIN pragma_index_list(?1) AS i
 WHERE i.name = ?2 AND o.name <> ?2 AND o.partial + i.partial = 0 AND o."unique" >= i."unique"
 AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(?2) AS x LEFT JOIN pragma_index_xinfo(o.name) AS y
 	ON y.key AND y.seqno = x.seqno AND y.cid = x.cid AND y.coll = x.coll AND y.desc = x.desc
