@@ -15,43 +15,32 @@ import (
 //
 // https://sqlite.org/lang_aggfunc.html
 func (d *database) aggregates(s statement) (all []string) {
-	var ends []int // of columns
-	depth, from := 0, 0
+	from, begin, depth, commas, closed := 0, 1, 0, 0, 0
 	for i := range s.Tokens {
 		depth += s.nesting(i)
-		word := s.Name(i)
-		switch {
+		switch word := s.Name(i); {
+		case depth == 0 && word == ")" && closed == 0:
+			closed = i
+		case depth == 1 && word == ",":
+			commas++
 		case depth > 0:
 		case i == 0 && word != "select", begins(word, " distinct group having over union intersect except "):
 			return nil
 		case from == 0 && (word == "," || word == "from"):
-			if ends = append(ends, i); word == "from" {
+			end, call, name := i-1, "", s.Name(begin)
+			if s.Name(end-1) == "as" {
+				end -= 2
+			}
+			if closed == end && s.nesting(begin+1) == 1 && (begins(name, " min max ") && commas == 0 || begins(name, " sum avg group_concat string_agg ")) {
+				call = s.Text[s.Tokens[begin].Pos:s.Tokens[end].End]
+			}
+			if all, begin, commas, closed = append(all, call), i+1, 0, 0; word == "from" {
 				from = i
 			}
 		}
 	}
 	if _, ok := d.tables[s.Name(from+1)]; from == 0 || !ok || s.Name(from+1) == "_meta" {
 		return nil
-	}
-	begin := 1
-	for _, end := range ends {
-		if s.Name(end-2) == "as" {
-			end -= 2
-		}
-		call, depth, commas := "", 0, 0
-		for i := begin + 1; i < end; i++ {
-			depth += s.nesting(i)
-			if depth == 1 && s.Name(i) == "," {
-				commas++
-			}
-			if depth == 0 && i == end-1 && s.Name(i) == ")" && begins(s.Name(begin), " min max sum avg group_concat string_agg ") && (commas == 0 || !begins(s.Name(begin), " min max ")) {
-				call = s.Text[s.Tokens[begin].Pos:s.Tokens[i].End]
-			}
-			if depth == 0 {
-				break
-			}
-		}
-		all, begin = append(all, call), ends[len(all)]+1
 	}
 	return all
 }

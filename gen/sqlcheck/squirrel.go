@@ -183,14 +183,14 @@ func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text
 	at, args := nameOf(call), call.Args
 	switch {
 	case method == "SetMap":
-		row := []any{"("}
 		lit, _ := ast.Unparen(args[0]).(*ast.CompositeLit)
 		if lit == nil {
 			return [][]text{{p.unknown(at)}}
 		}
-		for i, elt := range lit.Elts {
+		var values []ast.Expr
+		for _, elt := range lit.Elts {
 			pair := elt.(*ast.KeyValueExpr)
-			row = append(row, ", "[:min(i, 1)*2], p.assigned(pair.Value))
+			values = append(values, pair.Value)
 			switch begin {
 			case " (":
 				all = append(all, p.fold(pair.Key))
@@ -198,8 +198,8 @@ func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text
 				all = append(all, p.glue(at, p.fold(pair.Key), " = ", p.assigned(pair.Value)))
 			}
 		}
-		if all == nil {
-			all = [][]text{p.glue(at, append(row, ")")...)}
+		if begin == " VALUES " {
+			all = [][]text{p.row(at, values)}
 		}
 		return all
 	case begins(method, " Columns Options GroupBy OrderBy "), method == "Select" && begin == "":
@@ -217,11 +217,7 @@ func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text
 	case method == "Values" && call.Ellipsis.IsValid():
 		return [][]text{p.glue(at, "(", []text{p.unknown(at)}, ")")}
 	case method == "Values":
-		row := []any{"("}
-		for i, arg := range args {
-			row = append(row, ", "[:min(i, 1)*2], p.assigned(arg))
-		}
-		return [][]text{p.glue(at, append(row, ")")...)}
+		return [][]text{p.row(at, args)}
 	case method == "Set":
 		return [][]text{p.glue(at, p.fold(args[0]), " = ", p.assigned(args[1]))}
 	case method == "Select":
@@ -235,6 +231,15 @@ func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text
 		return [][]text{p.glue(at, strings.ToUpper(strings.TrimSuffix(method, "Join")), " JOIN ", p.condition(args[0], args[1:], call.Ellipsis.IsValid()))}
 	}
 	return [][]text{p.condition(args[0], args[1:], call.Ellipsis.IsValid())}
+}
+
+// row returns the values in parentheses.
+func (p *resolver) row(at token.Pos, values []ast.Expr) []text {
+	parts := []any{"("}
+	for i, value := range values {
+		parts = append(parts, ", "[:min(i, 1)*2], p.assigned(value))
+	}
+	return p.glue(at, append(parts, ")")...)
 }
 
 // glue returns the strings and lists of texts one after the other.
