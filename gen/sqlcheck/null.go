@@ -1,10 +1,14 @@
 package sqlcheck
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"unicode"
 
 	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -48,70 +52,46 @@ func (d *database) aggregates(s statement) (all []string) {
 // A source is a table that a SELECT reads all rows of, or any one of by its key.
 type source struct {
 	table string
-	left  bool     // it is on the right side of a LEFT JOIN
-	on    []string // what is named in its ON
+	on    []string // what is named in the ON of its LEFT JOIN
+}
+
+// simple matches what [statement.plain] returns of a SELECT without aggregates, subqueries
+// and joins other than LEFT JOIN: a table, its alias, the joins, and WHERE.
+var simple = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^select (?:[^()]|\b(?:coalesce|ifnull|iif|nullif|length|lower|upper|date|datetime|strftime) ?\([^()]*\))* ` +
+		`from (\w+)(?: as)?(?: (\w+))?((?: left (?:outer )?join \w+(?: as)?(?: \w+)? on [^(),]+?)*)(?: where ([^()]*?))?(?: order by .*| limit .*)?$`)
+})
+
+// words returns the names and keywords in the text.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
 // from returns the tables of a SELECT from one, and others by LEFT JOIN, if nothing but
 // their keys and the primary key of the first selects the rows; otherwise none.
 func (d *database) from(s statement) (all []source) {
-	i, first, left := 0, "", false
-	for ; i < len(s.Tokens) && s.Name(i) != "from"; i++ {
-		if s.nesting(i) == 1 && !begins(s.Name(i-1), " coalesce ifnull iif nullif length lower upper date datetime strftime ") {
-			return nil // an aggregate, or a subquery
-		}
+	m := simple().FindStringSubmatch(s.plain())
+	if m == nil {
+		return nil
 	}
-	for i++; i < len(s.Tokens) && s.keyword == "select"; {
-		src := source{table: s.Name(i), left: left}
-		if _, ok := d.tables[src.table]; !ok {
+	all = []source{{table: m[1]}}
+	for _, join := range strings.Split(m[3], " left ")[1:] {
+		_, join, _ = strings.Cut(join, "join ")
+		table, on, _ := strings.Cut(join, " ")
+		_, on, _ = strings.Cut(" "+on, " on ")
+		if !strings.Contains(on, "=") || slices.ContainsFunc(words(on), func(word string) bool {
+			return begins(word, " join select or not is where group having window union intersect except ")
+		}) {
 			return nil
 		}
-		i++
-		name := src.table
-		if s.Name(i) == "as" {
-			i++
-		}
-		if i < len(s.Tokens) && s.Tokens[i].Kind == sqltext.Word && !begins(s.Name(i), " on left where order limit ") {
-			name = s.Name(i)
-			i++
-		}
-		if first == "" {
-			first = name
-		}
-		if s.Name(i) == "on" {
-			for i++; i < len(s.Tokens) && !begins(s.Name(i), " left where order limit "); i++ {
-				if begins(s.Name(i), " join select or not is group having window union intersect except , ") {
-					return nil
-				}
-				src.on = append(src.on, s.Name(i))
-			}
-		}
-		all = append(all, src)
-		switch s.Name(i) {
-		case "left":
-			if i++; s.Name(i) == "outer" {
-				i++
-			}
-			if i++; s.Name(i-1) != "join" {
-				return nil
-			}
-			left = true
-			continue
-		case "where":
-			for i++; i < len(s.Tokens) && !begins(s.Name(i), " order limit "); i++ {
-				k := s.Tokens[i].Kind
-				if (k == sqltext.Word || k == sqltext.Quoted) && !(s.Name(i) == first && s.Name(i+1) == ".") && !begins(s.Name(i), " and in rowid ") && !d.isKey(all[0].table, s.Name(i)) ||
-					s.Name(i) == "." && s.Name(i-1) != first {
-					return nil
-				}
-			}
-		case "order", "limit", "":
-		default:
+		all = append(all, source{table, words(on)})
+	}
+	for _, word := range words(m[4]) {
+		if number := word[0] <= '9'; !number && word != cmp.Or(m[2], m[1]) && !begins(word, " and in rowid ") && !d.isKey(m[1], word) {
 			return nil
 		}
-		return all
 	}
-	return nil
+	return all
 }
 
 // isKey reports whether the column is of the primary key of the table.
@@ -123,7 +103,7 @@ func (d *database) isKey(table, column string) bool {
 // foreign key and no trigger sees to one.
 func (d *database) mayLack(sources []source, table string) bool {
 	i := slices.IndexFunc(sources, func(s source) bool { return s.table == table })
-	if i < 0 || !sources[i].left || !slices.Contains(sources[i].on, "=") ||
+	if i < 0 || sources[i].on == nil ||
 		slices.ContainsFunc(sources[i+1:], func(s source) bool { return s.table == table }) ||
 		d.has(`SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND instr(lower(sql), ?1)`, table) {
 		return false
@@ -152,6 +132,11 @@ func (d *database) has(query string, args ...string) bool {
 	return stmt.Step()
 }
 
+// makes matches what makes a table, or adds a column to one.
+var makes = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^create table (?:if not exists )?(\w+)|^alter table (\w+) add (?:column )?(\w+)`)
+})
+
 // addedColumns returns, as " table.column … ", those that a migration in dir adds to an
 // older table without a value, if none after it changes rows of that table.
 func addedColumns(dir string) string {
@@ -168,32 +153,19 @@ func addedColumns(dir string) string {
 			continue
 		}
 		for _, s := range split(sqltext.Normalize(text)) {
-			stmt := s.Cut()
-			if len(stmt) != 1 {
-				continue
-			}
-			d, _ := stmt[0].Definition()
-			table := sqltext.Fold(d.Name)
-			switch {
-			case s.keyword == "create" && d.Kind == "table":
-				made[table] = f.Name()
-			case s.keyword == "create":
-				continue
-			case d.Action == "add":
-				i := slices.IndexFunc(s.Tokens, func(t sqltext.Token) bool { return sqltext.Name(s.Text[t.Pos:t.End]) == "add" }) + 1
-				if s.Name(i) == "column" {
-					i++
+			if m := makes().FindStringSubmatch(s.plain()); m != nil && m[1] != "" {
+				made[m[1]] = f.Name()
+			} else if m != nil {
+				if made[m[2]] != "" && made[m[2]] != f.Name() && !s.has("default") && !s.has("not") && !s.has("as") {
+					added = append(added, m[2]+"."+m[3])
 				}
-				if made[table] != "" && made[table] != f.Name() && !s.has("default") && !s.has("not") && !s.has("as") {
-					added = append(added, table+"."+s.Name(i))
-				}
-				continue
+			} else if s.keyword != "create" {
+				names := s.names()
+				added = slices.DeleteFunc(added, func(column string) bool {
+					table, _, _ := strings.Cut(column, ".")
+					return slices.Contains(names, table)
+				})
 			}
-			names := s.names()
-			added = slices.DeleteFunc(added, func(column string) bool {
-				table, _, _ := strings.Cut(column, ".")
-				return slices.Contains(names, table)
-			})
 		}
 	}
 	return " " + strings.Join(added, " ") + " "

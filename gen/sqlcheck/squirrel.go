@@ -70,10 +70,13 @@ func (p *resolver) chains(e ast.Expr) (all []chain, known bool) {
 	return all, len(all) <= most
 }
 
-// clauses are the parts of statements, in order: what makes them, and what is written
-// before, between and after. What has nothing between is there once, and what nothing
+// A clause is a part of some statements: what makes it, and what is written before,
+// between and after.
+type clause struct{ of, methods, begin, between, end string }
+
+// clauses are all, in order. What has nothing between is there once, and what nothing
 // makes is the word that the statement begins with.
-var clauses = []struct{ of, methods, begin, between, end string }{
+var clauses = []clause{
 	{anyBuilder, " Prefix PrefixExpr ", "", " ", " "},
 	{anyBuilder, "", "", "", ""},
 	{" Insert Replace Update ", " Options ", "", " ", " "},
@@ -121,11 +124,7 @@ func (p *resolver) assembled(c chain) []text {
 		if begins(name, anyBuilder) && of == "" {
 			of = name
 		}
-		known := begins(name, unwritten)
-		for _, clause := range clauses {
-			known = known || begins(name, clause.methods)
-		}
-		if !known {
+		if !begins(name, unwritten) && !slices.ContainsFunc(clauses, func(c clause) bool { return begins(name, c.methods) }) {
 			return []text{{}}
 		}
 	}

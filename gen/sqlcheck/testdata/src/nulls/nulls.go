@@ -33,6 +33,8 @@ func added(db *sql.DB, id int, color string, weight float64, null *string) {
 	db.QueryRow("SELECT color FROM notes WHERE id = ?", id).Scan(&color)             // want `Scan cannot store NULL in string: notes.color is NULL in rows from before it was added`
 	db.QueryRow("SELECT id, color AS c FROM notes ORDER BY color").Scan(&id, &color) // want `Scan cannot store NULL in string: notes.color is NULL in rows from before it was added`
 
+	db.QueryRow("SELECT color FROM notes WHERE notes.id = $1", id).Scan(&color) // want `notes.color is NULL in rows from before it was added`
+
 	db.QueryRow("SELECT color, weight FROM notes WHERE id = ?", id).Scan(&null, &weight)
 	db.QueryRow("SELECT ifnull(color, '') FROM notes WHERE id = ?", id).Scan(&color)
 	db.QueryRow("SELECT color FROM notes WHERE color = ?", "red").Scan(&color)
