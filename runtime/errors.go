@@ -160,7 +160,7 @@ func (e *Error) fact() string {
 		}
 		return s + wording.List(len(e.Differences), "; ", func(i int) string { return e.Differences[i].Detail })
 	case ErrForeignKey:
-		return "the upgrade to " + e.Expected.String() + " leaves rows without a parent: " + wording.List(len(e.Violations), "; ", func(i int) string { return e.Violations[i].String() })
+		return "the upgrade to " + e.Expected.String() + " leaves rows without a parent: " + wording.List(len(e.Violations), "; ", func(i int) string { return e.Violations[i].String() }) + e.Detail
 	case ErrUnreadable:
 		if e.Detail == "" {
 			return "cannot read the version"
@@ -237,8 +237,8 @@ func (e *MigrationError) Error() string {
 	} else {
 		sentence := sqlite.Sentence(e.Err)
 		s += sentence + e.Culprits.In(sentence)
-		if e.assumed != "" && e.kind == nil {
-			s += ", though the migration assumes " + e.assumed
+		if e.kind == nil {
+			s += wording.Though(e.assumed)
 		}
 	}
 	at := e.Version.String()

@@ -1,11 +1,13 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // effects returns what migrations can do to the foreign keys of a database, or nil if all that
@@ -38,13 +40,17 @@ func (u *upgrade) sealForeignKeys(ctx context.Context, s *segment, objects []sql
 		return err
 	}
 	var violations []Violation
+	assumed := ""
 	for i, o := range fresh {
 		if o.Count > 0 {
 			violations = append(violations, Violation{o.Table, o.Parent, o.Count, old[i], o.Rows, o.Mismatch})
+			for _, m := range s.migrations {
+				assumed = cmp.Or(assumed, sqltext.Assumed(m.statements, o.Table, o.Parent))
+			}
 		}
 	}
 	if len(violations) > 0 {
-		return u.rolledBack(&Error{Kind: ErrForeignKey, DB: u.conn.file, Expected: u.schema.Expected, Violations: violations})
+		return u.rolledBack(&Error{Kind: ErrForeignKey, DB: u.conn.file, Expected: u.schema.Expected, Violations: violations, Detail: wording.Though(assumed)})
 	}
 	var known []string
 	for _, o := range found {

@@ -142,6 +142,9 @@ func reachesFilled(t *testing.T, open opener, path string, target *lockstep.Sche
 // assumed reports whether the author of the statement that failed takes for granted that it
 // does not.
 func assumed(s *lockstep.Schema, err error) bool {
+	if e := (*lockstep.Error)(nil); errors.As(err, &e) {
+		return e.Kind == lockstep.ErrForeignKey && e.Detail != ""
+	}
 	e := (*lockstep.MigrationError)(nil)
 	if !errors.As(err, &e) || e.File == "" {
 		return false

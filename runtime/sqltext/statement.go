@@ -176,6 +176,19 @@ func (s *Statement) Assumes() string {
 	return ""
 }
 
+// Assumed returns what the first statement assumes that names one of the tables and assumes
+// something, or "".
+func Assumed(stmts []Statement, tables ...string) string {
+	for _, s := range stmts {
+		for i := s.First; i < s.End && s.Assumes() != ""; i++ {
+			if slices.ContainsFunc(tables, func(table string) bool { return s.script.Name(i) == Fold(table) }) {
+				return s.Assumes()
+			}
+		}
+	}
+	return ""
+}
+
 // Keyword returns the statement's first word in lower case.
 func (s *Statement) Keyword() string { return Fold(s.script.Token(s.First)) }
 

@@ -23,6 +23,14 @@ func Count(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun
 }
 
+// Though says that a migration assumes otherwise, or "" if it assumes nothing.
+func Though(assumed string) string {
+	if assumed == "" {
+		return ""
+	}
+	return ", though the migration assumes " + assumed
+}
+
 // List joins the first ten of n items, and says how many more there are.
 func List(n int, sep string, item func(i int) string) (s string) {
 	const most = 10

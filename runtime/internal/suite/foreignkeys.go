@@ -206,6 +206,10 @@ func comparesOrphans(t *test) {
 	t.claim("AnOrphanThatLosesAnotherParentIsNew", func(t *test) {
 		t.orphaned("UPDATE child SET parent = 8 WHERE parent = 9;", "table child, parent parent: rowid 90", off, one)
 	})
+	t.claim("OrphansNameWhatTheMigrationAssumes", func(t *test) {
+		t.orphaned("SELECT 1; -- lockstep: assumes nothing\n"+receive+" -- lockstep: assumes all in the inbox have parents",
+			received+", though the migration assumes all in the inbox have parents")
+	})
 	t.claim("AnOrphanOfAnotherColumnIsNew", func(t *test) {
 		two := family + "CREATE TABLE two (id INTEGER PRIMARY KEY, a REFERENCES parent, b REFERENCES parent);\n"
 		t.born(two)
