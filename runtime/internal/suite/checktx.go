@@ -117,9 +117,11 @@ func (t *test) begun(db *sql.DB) (*sql.Tx, *sql.Conn) {
 
 func (t *test) begin(db *sql.DB, q string) *sql.Conn {
 	t.Helper()
-	conn, err := db.Conn(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	conn, err := db.Conn(ctx)
 	if err == nil {
-		_, err = conn.ExecContext(t.Context(), q)
+		_, err = conn.ExecContext(ctx, q)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -141,13 +141,15 @@ func (t *test) exec(statements ...string) {
 // execOn executes statements on one connection of the pool.
 func (t *test) execOn(db *sql.DB, statements ...string) {
 	t.Helper()
-	conn, err := db.Conn(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	for _, q := range statements {
-		if _, err := conn.ExecContext(t.Context(), q); err != nil {
+		if _, err := conn.ExecContext(ctx, q); err != nil {
 			t.Fatalf("%s: %v", q, err)
 		}
 	}
