@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -16,7 +18,8 @@ import (
 func BenchmarkVet(b *testing.B) {
 	dir := b.TempDir()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err == nil {
+	env, failed := moduleEnv()
+	if err = errors.Join(err, failed); err == nil {
 		err = copyExample(dir, root, "notes")
 	}
 	if err != nil {
@@ -26,13 +29,14 @@ func BenchmarkVet(b *testing.B) {
 		b.Helper()
 		cmd := exec.Command(name, "vet", "./...")
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off")
+		cmd.Env = append(os.Environ(), env...)
 		start := time.Now()
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.Fatalf("%v\n%s", err, out)
 		}
 		return time.Since(start)
 	}
+	_, tool, _ := strings.Cut(env[len(env)-1], "=")
 	store := filepath.Join(dir, "store.go")
 	text, err := os.ReadFile(store)
 	if err != nil {
@@ -42,7 +46,7 @@ func BenchmarkVet(b *testing.B) {
 	for _, edited := range []bool{false, true} {
 		b.Run(map[bool]string{false: "NothingChanged", true: "OneEdit"}[edited], func(b *testing.B) {
 			took := map[string][]time.Duration{}
-			run("lockstep")
+			run(tool)
 			run("go")
 			for b.Loop() {
 				edits++
@@ -52,12 +56,12 @@ func BenchmarkVet(b *testing.B) {
 					}
 				}
 				for i := range 2 {
-					name := [...]string{"lockstep", "go"}[(i+edits)%2]
+					name := [...]string{tool, "go"}[(i+edits)%2]
 					took[name] = append(took[name], run(name))
 				}
 			}
 			median := func(all []time.Duration) float64 { slices.Sort(all); return float64(all[len(all)/2]) }
-			b.ReportMetric(median(took["lockstep"])/median(took["go"]), "x-of-go-vet")
+			b.ReportMetric(median(took[tool])/median(took["go"]), "x-of-go-vet")
 		})
 	}
 }
