@@ -181,6 +181,8 @@ func (p *resolver) assembled(c chain) []text {
 func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text) {
 	at, args := nameOf(call), call.Args
 	switch {
+	case p.spread(call) && !call.Ellipsis.IsValid(): // Set(column())
+		return [][]text{{p.unknown(at)}}
 	case method == "SetMap":
 		lit, _ := ast.Unparen(args[0]).(*ast.CompositeLit)
 		if lit == nil {

@@ -105,3 +105,14 @@ func parts(db *sql.DB, id int) (string, []any, error) {
 }
 
 func exists(query string) string { return "EXISTS (" + query + ")" }
+
+func spread(db *sql.DB) {
+	sq.Update("notes").Set(column()).RunWith(db).Exec()
+	sq.Select("id").From("notes").Where(column()).Where("titel = 1").RunWith(db).Query() // want "at version 0007: no such column: titel"
+	sq.Insert("users").Columns("id", "name").Values(column()).RunWith(db).Exec()
+	sq.Select("id").FromSelect(subquery()).RunWith(db).Query()
+}
+
+func column() (string, any) { return "", nil }
+
+func subquery() (sq.SelectBuilder, string) { return sq.Select(), "" }

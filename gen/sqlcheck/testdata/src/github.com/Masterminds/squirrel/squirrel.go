@@ -70,3 +70,6 @@ func (b UpdateBuilder) Set(string, any) UpdateBuilder                  { return 
 func (b UpdateBuilder) SetMap(map[string]any) UpdateBuilder            { return b }
 func (b UpdateBuilder) Where(any, ...any) UpdateBuilder                { return b }
 func (b DeleteBuilder) Where(any, ...any) DeleteBuilder                { return b }
+
+func (b UpdateBuilder) RunWith(*sql.DB) UpdateBuilder { return b }
+func (UpdateBuilder) Exec() (r sql.Result, err error) { return }
