@@ -33,27 +33,31 @@ import (
 const defaultAddr = "127.0.0.1:8080"
 
 func main() {
-	path := flag.String("db", "", "the database `FILE` (default lockstep-notes/notes.db in the user's configuration directory)")
-	addr := flag.String("addr", "", "the `HOST:PORT` to listen on (default "+defaultAddr+", or a free port if that is in use)")
-	flag.Parse()
-
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *path, *addr); err != nil {
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "notes:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves the notebook until ctx ends, or until it must not go on.
-func run(ctx context.Context, path, addr string) error {
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("notes", flag.ExitOnError)
+	db := flags.String("db", "", "the database `FILE` (default lockstep-notes/notes.db in the user's configuration directory)")
+	addr := flags.String("addr", "", "the `HOST:PORT` to listen on (default "+defaultAddr+", or a free port if that is in use)")
+	flags.Parse(args)
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%s: unexpected argument; for a database, use --db FILE", flags.Arg(0))
+	}
+	path := *db
 	if path == "" {
 		var err error
 		if path, err = defaultPath(); err != nil {
 			return err
 		}
 	}
-	listener, err := listen(addr)
+	listener, err := listen(*addr)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ncruces/go-sqlite3/driver"
 	"github.com/ncruces/go-sqlite3/ext/fts5"
@@ -105,10 +106,10 @@ func (s *Store) Notes(ctx context.Context, tag string, archived bool) ([]Note, e
 		sql.Named("archived", archived), sql.Named("tag", tag))
 }
 
-// Search returns the notes, archived or not, in which each of the words is the
-// beginning of a word. The best match comes first.
-func (s *Store) Search(ctx context.Context, words string) ([]Note, error) {
-	match := matchAll(words)
+// Search returns the notes, archived or not, in which each word that was
+// typed is the beginning of a word. The best match comes first.
+func (s *Store) Search(ctx context.Context, typed string) ([]Note, error) {
+	match := matchAll(words(typed))
 	if match == "" {
 		return nil, nil
 	}
@@ -119,13 +120,18 @@ func (s *Store) Search(ctx context.Context, words string) ([]Note, error) {
 		sql.Named("match", match))
 }
 
-// matchAll makes an FTS5 query of what a user typed. Words are quoted, so that none is
-// an operator.
+// words returns what a user typed without what can be in no word: white space, and NUL,
+// which for SQLite ends a query.
+func words(typed string) []string {
+	return strings.FieldsFunc(typed, func(r rune) bool { return unicode.IsSpace(r) || r == 0 })
+}
+
+// matchAll makes an FTS5 query of words. They are quoted, so that none is an operator.
 //
 // https://sqlite.org/fts5.html#full_text_query_syntax
-func matchAll(words string) string {
+func matchAll(words []string) string {
 	var match []string
-	for _, word := range strings.Fields(words) {
+	for _, word := range words {
 		match = append(match, `"`+strings.ReplaceAll(word, `"`, `""`)+`"*`)
 	}
 	return strings.Join(match, " ")
@@ -211,33 +217,41 @@ func (s *Store) Tags(ctx context.Context) ([]Tag, error) {
 // is 0 is new. Triggers keep the earlier text, the time and the search index.
 func (s *Store) Save(ctx context.Context, n Note) (id int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		if id = n.ID; id == 0 {
-			res, err := tx.ExecContext(ctx, `INSERT INTO notes (title, body) VALUES (?, ?)`, n.Title, n.Body)
-			if err != nil {
-				return err
-			}
-			if id, err = res.LastInsertId(); err != nil {
-				return err
-			}
-		} else if err := one(tx.ExecContext(ctx, `UPDATE notes SET title = ?, body = ? WHERE id = ?`, n.Title, n.Body, id)); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM note_tags WHERE note_id = ?`, id); err != nil {
-			return err
-		}
-		for _, tag := range n.Tags {
-			if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO note_tags (note_id, tag) VALUES (?, ?)`, id, tag); err != nil {
-				return err
-			}
-		}
-		return nil
+		id, err = save(ctx, tx, n)
+		return err
 	})
 	return id, err
 }
 
-// Archive moves a note into or out of the archive, or returns ErrNoNote.
-func (s *Store) Archive(ctx context.Context, id int64, archived bool) error {
+func save(ctx context.Context, tx *sql.Tx, n Note) (id int64, err error) {
+	if id = n.ID; id == 0 {
+		err = tx.QueryRowContext(ctx, `INSERT INTO notes (title, body) VALUES (?, ?) RETURNING id`, n.Title, n.Body).Scan(&id)
+	} else {
+		err = one(tx.ExecContext(ctx, `UPDATE notes SET title = ?, body = ? WHERE id = ?`, n.Title, n.Body, id))
+	}
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM note_tags WHERE note_id = ?`, id); err != nil {
+		return 0, err
+	}
+	for _, tag := range n.Tags {
+		if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO note_tags (note_id, tag) VALUES (?, ?)`, id, tag); err != nil {
+			return 0, err
+		}
+	}
+	return id, nil
+}
+
+// Archive moves a note into or out of the archive, or returns ErrNoNote. It saves typed
+// with it, if that is not nil.
+func (s *Store) Archive(ctx context.Context, id int64, archived bool, typed *Note) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
+		if typed != nil {
+			if _, err := save(ctx, tx, *typed); err != nil {
+				return err
+			}
+		}
 		return one(tx.ExecContext(ctx, `UPDATE notes SET archived_at = iif(?, unixepoch(), NULL) WHERE id = ?`, archived, id))
 	})
 }

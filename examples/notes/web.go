@@ -42,12 +42,15 @@ type view struct {
 	Title string
 	Tags  []Tag  // all tags in use
 	Tag   string // the selected one
-	Query string // the search
+	Query string // what was searched for
 
+	Search    bool // Notes are those found
 	Archive   bool // Notes are those in the archive
 	Notes     []Note
 	Note      Note
 	Revisions []Revision
+
+	Missing bool // there is no such note; Note is what was typed
 }
 
 type server struct{ store *Store }
@@ -56,16 +59,16 @@ type server struct{ store *Store }
 func Handler(store *Store) http.Handler {
 	s := server{store}
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", handler(s.list))
-	mux.Handle("GET /archive", handler(s.archive))
-	mux.Handle("GET /search", handler(s.search))
-	mux.Handle("GET /notes/new", handler(s.compose))
-	mux.Handle("POST /notes/new", handler(s.save))
-	mux.Handle("GET /notes/{id}", handler(s.note))
-	mux.Handle("POST /notes/{id}", handler(s.save))
-	mux.Handle("POST /notes/{id}/archive", handler(s.setArchived(true)))
-	mux.Handle("POST /notes/{id}/restore", handler(s.setArchived(false)))
-	mux.Handle("POST /notes/{id}/delete", handler(s.delete))
+	mux.Handle("GET /{$}", s.answer(s.list))
+	mux.Handle("GET /archive", s.answer(s.archive))
+	mux.Handle("GET /search", s.answer(s.search))
+	mux.Handle("GET /notes/new", s.answer(s.compose))
+	mux.Handle("POST /notes/new", s.answer(s.save))
+	mux.Handle("GET /notes/{id}", s.answer(s.note))
+	mux.Handle("POST /notes/{id}", s.answer(s.save))
+	mux.Handle("POST /notes/{id}/archive", s.answer(s.setArchived(true)))
+	mux.Handle("POST /notes/{id}/restore", s.answer(s.setArchived(false)))
+	mux.Handle("POST /notes/{id}/delete", s.answer(s.delete))
 	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, web, "web/style.css")
 	})
@@ -95,12 +98,12 @@ func (s server) archive(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s server) search(w http.ResponseWriter, r *http.Request) error {
-	query := r.FormValue("q")
+	query := strings.Join(words(r.FormValue("q")), " ")
 	notes, err := s.store.Search(r.Context(), query)
 	if err != nil {
 		return err
 	}
-	return s.show(w, r, "list.html", view{Title: "Search", Query: query, Notes: notes})
+	return s.show(w, r, "list.html", view{Title: "Search", Search: true, Query: query, Notes: notes})
 }
 
 func (s server) compose(w http.ResponseWriter, r *http.Request) error {
@@ -124,18 +127,7 @@ func (s server) note(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s server) save(w http.ResponseWriter, r *http.Request) error {
-	note := Note{
-		Title: strings.TrimSpace(r.FormValue("title")),
-		Body:  strings.ReplaceAll(r.FormValue("body"), "\r\n", "\n"), // browsers send CRLF
-	}
-	if note.Title == "" {
-		note.Title = "Untitled"
-	}
-	for tag := range strings.SplitSeq(r.FormValue("tags"), ",") {
-		if tag = strings.TrimSpace(tag); tag != "" {
-			note.Tags = append(note.Tags, tag)
-		}
-	}
+	note := typed(r)
 	if r.PathValue("id") != "" {
 		id, err := noteID(r)
 		if err != nil {
@@ -151,13 +143,34 @@ func (s server) save(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// typed returns the note in a form.
+func typed(r *http.Request) Note {
+	note := Note{
+		Title: strings.TrimSpace(r.FormValue("title")),
+		Body:  strings.ReplaceAll(r.FormValue("body"), "\r\n", "\n"), // browsers send CRLF
+	}
+	if note.Title == "" {
+		note.Title = "Untitled"
+	}
+	for tag := range strings.SplitSeq(r.FormValue("tags"), ",") {
+		if tag = strings.TrimSpace(tag); tag != "" {
+			note.Tags = append(note.Tags, tag)
+		}
+	}
+	return note
+}
+
 func (s server) setArchived(archived bool) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		id, err := noteID(r)
 		if err != nil {
 			return err
 		}
-		if err := s.store.Archive(r.Context(), id, archived); err != nil {
+		var note *Note
+		if n := typed(r); r.Form.Has("title") {
+			n.ID, note = id, &n
+		}
+		if err := s.store.Archive(r.Context(), id, archived, note); err != nil {
 			return err
 		}
 		http.Redirect(w, r, fmt.Sprintf("/notes/%d", id), http.StatusSeeOther)
@@ -198,6 +211,9 @@ func (s server) show(w http.ResponseWriter, r *http.Request, name string, v view
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if v.Missing {
+		w.WriteHeader(http.StatusNotFound)
+	}
 	_, err = page.WriteTo(w)
 	return err
 }
@@ -205,14 +221,23 @@ func (s server) show(w http.ResponseWriter, r *http.Request, name string, v view
 // A handler answers a request, or returns an error.
 type handler func(http.ResponseWriter, *http.Request) error
 
-func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch err := h(w, r); {
-	case errors.Is(err, ErrNoNote):
-		http.NotFound(w, r)
-	case errors.Is(err, lockstep.ErrAhead):
-		http.Error(w, "a newer version is running; reload", http.StatusServiceUnavailable)
-	case err != nil && r.Context().Err() == nil:
-		slog.Error("request", "method", r.Method, "path", r.URL.Path, "error", err)
-		http.Error(w, "internal error; see the log", http.StatusInternalServerError)
+// answer answers for a handler that returned an error.
+func (s server) answer(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := h(w, r)
+		if errors.Is(err, ErrNoNote) {
+			v := view{Title: "There is no such note", Missing: true}
+			if r.FormValue("title") != "" || r.FormValue("body") != "" {
+				v.Note = typed(r)
+			}
+			err = s.show(w, r, "note.html", v)
+		}
+		switch {
+		case errors.Is(err, lockstep.ErrAhead):
+			http.Error(w, "a newer version is running; reload", http.StatusServiceUnavailable)
+		case err != nil && r.Context().Err() == nil:
+			slog.Error("request", "method", r.Method, "path", r.URL.Path, "error", err)
+			http.Error(w, "internal error; see the log", http.StatusInternalServerError)
+		}
 	}
 }

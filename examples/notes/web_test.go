@@ -18,6 +18,8 @@ func TestPages(t *testing.T) {
 	defer site.Close()
 
 	bread := url.Values{"title": {"Bread"}, "body": {"Flour, water <salt>\r\n18 hours"}, "tags": {"kitchen, weekend"}}
+	const missing = "There is no such note / It may have been deleted in another tab."
+	const typed = " / Save makes a new note of what you typed. / [Bread] / Flour, water <salt> / 18 hours / [kitchen, weekend] / Save"
 	steps := []struct {
 		claim string
 		path  string
@@ -31,6 +33,10 @@ func TestPages(t *testing.T) {
 		{"GivesANoteWithoutTitleOne", "/notes/new", url.Values{"body": {"milk"}}, 200, "/notes/2", "[Untitled] / milk / [] / Save / Archive"},
 		{"ListsByTag", "/?tag=KITCHEN", nil, 200, "/?tag=KITCHEN", "Notes tagged KITCHEN / Bread / Flour, water <salt> / 18 hours / TIME / kitchen / weekend"},
 		{"FindsTheBeginningsOfWords", "/search?q=hou+flo", nil, 200, "/search?q=hou+flo", "Search / Bread / Flour / , water <salt> / 18 / hours / TIME / kitchen / weekend"},
+		{"FindsNothingWithoutAWord", "/search?q=+", nil, 200, "/search?q=+", "Search / No result."},
+		{"TakesANULForTheEndOfAWord", "/search?q=%00hou%00flo%00", nil, 200, "/search?q=%00hou%00flo%00", "Search / Bread / Flour / , water <salt> / 18 / hours / TIME / kitchen / weekend"},
+		{"FindsNothingButANUL", "/search?q=%00", nil, 200, "/search?q=%00", "Search / No result."},
+		{"ListsNoNoteOfATagThatNoneHas", "/?tag=x%00", nil, 200, "/?tag=x%00", "Notes tagged x\ufffd / No note has this tag."},
 		{"FindsNothing", "/search?q=rye", nil, 200, "/search?q=rye", "Search / No notes match “rye”."},
 		{"ChangesANote", "/notes/1", url.Values{"title": {"Bread"}, "body": {"Rye"}, "tags": {"kitchen"}}, 200, "/notes/1", "[Bread] / Rye / [kitchen] / Save / Archive / Bread, as of TIME / Flour, water <salt> / 18 hours"},
 		{"ArchivesANote", "/notes/1/archive", url.Values{}, 200, "/notes/1", "[Bread] / Rye / [kitchen] / Save / Unarchive / Delete / Bread, as of TIME / Flour, water <salt> / 18 hours"},
@@ -38,9 +44,15 @@ func TestPages(t *testing.T) {
 		{"ListsTheArchive", "/archive", nil, 200, "/archive", "Archive / Bread / Rye / TIME / kitchen"},
 		{"SearchesTheArchiveToo", "/search?q=rye", nil, 200, "/search?q=rye", "Search / Bread / Rye / TIME / kitchen / archived"},
 		{"TakesANoteOutOfTheArchive", "/notes/1/restore", url.Values{}, 200, "/notes/1", "[Bread] / Rye / [kitchen] / Save / Archive / Bread, as of TIME / Flour, water <salt> / 18 hours"},
-		{"DeletesANote", "/notes/1/delete", url.Values{}, 200, "/", "Notes / Untitled / milk / TIME"},
-		{"DoesNotFindADeletedNote", "/notes/1", nil, 404, "/notes/1", "404 page not found"},
-		{"DoesNotFindANoteThatIsNoNumber", "/notes/one", nil, 404, "/notes/one", "404 page not found"},
+		{"KeepsWhatWasTypedBeforeArchive", "/notes/2/archive", url.Values{"title": {""}, "body": {"oat milk"}, "tags": {"shop"}}, 200, "/notes/2", "[Untitled] / oat milk / [shop] / Save / Unarchive / Delete / Untitled, as of TIME / milk"},
+		{"KeepsWhatWasTypedBeforeUnarchive", "/notes/2/restore", url.Values{"title": {"Shop"}, "body": {"oat milk"}, "tags": {""}}, 200, "/notes/2", "[Shop] / oat milk / [] / Save / Archive / Untitled, as of TIME / oat milk / Untitled, as of TIME / milk"},
+		{"DeletesANote", "/notes/1/delete", bread, 200, "/", "Notes / Shop / oat milk / TIME"},
+		{"DoesNotFindADeletedNote", "/notes/1", nil, 404, "/notes/1", missing},
+		{"DoesNotFindANoteThatIsNoNumber", "/notes/one", nil, 404, "/notes/one", missing},
+		{"DoesNotDeleteANoteTwice", "/notes/1/delete", url.Values{}, 404, "/notes/1/delete", missing},
+		{"GivesBackWhatWasTypedInADeletedNote", "/notes/1", bread, 404, "/notes/1", missing + typed},
+		{"GivesItBackBeforeArchiveToo", "/notes/1/archive", bread, 404, "/notes/1/archive", missing + typed},
+		{"SavesItAsANewNote", "/notes/new", bread, 200, "/notes/3", "[Bread] / Flour, water <salt> / 18 hours / [kitchen, weekend] / Save / Archive"},
 	}
 	for _, step := range steps {
 		t.Run(step.claim, func(t *testing.T) {
