@@ -3,7 +3,7 @@
 //
 // Usage:
 //
-//	notes [--db FILE] [--addr HOST:PORT]
+//	notes [--db FILE | --demo] [--addr HOST:PORT]
 //
 // The first start makes the database. A later release that needs another schema
 // upgrades the database when it starts; an earlier release refuses a database that
@@ -12,6 +12,9 @@
 //
 // The program answers requests while it upgrades: /health with status 200 and "starting", and
 // every page with what is done.
+//
+// --demo shows this in the browser, on copies: a database of an earlier release is upgraded,
+// and one of a later release is refused.
 package main
 
 import (
@@ -28,6 +31,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/examples/notes/migrations"
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 const defaultAddr = "127.0.0.1:8080"
@@ -46,12 +50,16 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("notes", flag.ExitOnError)
 	db := flags.String("db", "", "the database `FILE` (default lockstep-notes/notes.db in the user's configuration directory)")
 	addr := flags.String("addr", "", "the `HOST:PORT` to listen on (default "+defaultAddr+", or a free port if that is in use)")
+	demo := flags.Bool("demo", false, "show what happens to databases of other releases, on copies")
 	flags.Parse(args)
 	if flags.NArg() > 0 {
 		return fmt.Errorf("%s: unexpected argument; for a database, use --db FILE", flags.Arg(0))
 	}
+	if *demo && *db != "" {
+		return fmt.Errorf("%s: --demo has databases of its own; leave out --db", *db)
+	}
 	path := *db
-	if path == "" {
+	if path == "" && !*demo {
 		var err error
 		if path, err = defaultPath(); err != nil {
 			return err
@@ -60,6 +68,9 @@ func run(ctx context.Context, args []string) error {
 	listener, err := listen(*addr)
 	if err != nil {
 		return err
+	}
+	if *demo {
+		return serveDemo(ctx, listener)
 	}
 	return serve(ctx, listener, path)
 }
@@ -73,7 +84,7 @@ func serve(ctx context.Context, listener net.Listener, path string) error {
 	go func() { served <- server.Serve(listener) }()
 	defer server.Close()
 
-	store, err := Open(ctx, path, s.report)
+	store, err := Open(ctx, path, lockstep.WithProgress(s.report))
 	if err != nil {
 		return err
 	}

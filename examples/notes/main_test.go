@@ -3,11 +3,18 @@ package main
 import "testing"
 
 func TestRun(t *testing.T) {
-	t.Run("RefusesAnUnknownArgument", func(t *testing.T) {
-		err := run(t.Context(), []string{"--addr", "nowhere", "my.db", "--db", "other.db"})
-		const want = "my.db: unexpected argument; for a database, use --db FILE"
-		if err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
-		}
-	})
+	for _, test := range []struct {
+		claim string
+		args  []string
+		want  string
+	}{
+		{"RefusesAnUnknownArgument", []string{"--addr", "nowhere", "my.db", "--db", "other.db"}, "my.db: unexpected argument; for a database, use --db FILE"},
+		{"ShowsNoDemoOnADatabaseInUse", []string{"-demo", "-db", "my.db"}, "my.db: --demo has databases of its own; leave out --db"},
+	} {
+		t.Run(test.claim, func(t *testing.T) {
+			if err := run(t.Context(), test.args); err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
 }

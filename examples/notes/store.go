@@ -29,14 +29,14 @@ type Store struct {
 }
 
 // Open opens the database, or makes it, and brings it to the version that this program
-// expects. If it cannot, it returns an error and has changed nothing. Meanwhile it calls
-// report.
-func Open(ctx context.Context, path string, report func(lockstep.Progress)) (*Store, error) {
+// expects. If it cannot, it returns an error and has changed nothing.
+func Open(ctx context.Context, path string, opts ...lockstep.Option) (*Store, error) {
 	db, err := open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := migrations.Migrate(ctx, db, lockstep.WithLogger(slog.Default()), lockstep.WithProgress(report)); err != nil {
+	opts = append([]lockstep.Option{lockstep.WithLogger(slog.Default())}, opts...)
+	if err := migrations.Migrate(ctx, db, opts...); err != nil {
 		db.Close()
 		return nil, err
 	}

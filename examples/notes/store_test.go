@@ -70,9 +70,9 @@ func TestOpen(t *testing.T) {
 		}
 		path := filepath.Join(dir, "notes.db")
 		openStore(t, path).Close()
-		execute(t, path, `UPDATE _meta SET version = version + 1`)
+		execute(t, path, newer)
 
-		_, err = Open(context.Background(), path, func(lockstep.Progress) {})
+		_, err = Open(context.Background(), path)
 		if !errors.Is(err, lockstep.ErrAhead) {
 			t.Fatalf("got %v, want ErrAhead", err)
 		}
@@ -85,7 +85,7 @@ func TestOpen(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "places.db")
 		execute(t, path, `CREATE TABLE places (url TEXT)`)
 
-		_, err := Open(context.Background(), path, func(lockstep.Progress) {})
+		_, err := Open(context.Background(), path)
 		if !errors.Is(err, lockstep.ErrUnmanaged) {
 			t.Fatalf("got %v, want ErrUnmanaged", err)
 		}
@@ -173,7 +173,7 @@ func TestExpectedVersionIsTheNewestMigration(t *testing.T) {
 
 func openStore(t *testing.T, path string) *Store {
 	t.Helper()
-	store, err := Open(context.Background(), path, func(lockstep.Progress) {})
+	store, err := Open(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

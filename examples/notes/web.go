@@ -21,6 +21,7 @@ var web embed.FS
 var pages = map[string]*template.Template{
 	"list.html": page("list.html"),
 	"note.html": page("note.html"),
+	"demo.html": template.Must(template.ParseFS(web, "web/demo.html")),
 }
 
 // page parses a page's template into the frame that all pages share.
@@ -50,14 +51,19 @@ type view struct {
 	Note      Note
 	Revisions []Revision
 
+	Demo    bool // link to the demo
 	Missing bool // there is no such note; Note is what was typed
 }
 
-type server struct{ store *Store }
+type server struct {
+	store *Store
+	demo  bool
+}
 
 // Handler serves the notebook.
-func Handler(store *Store) http.Handler {
-	s := server{store}
+func Handler(store *Store) http.Handler { return server{store: store}.handler() }
+
+func (s server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", s.answer(s.list))
 	mux.Handle("GET /archive", s.answer(s.archive))
@@ -69,12 +75,12 @@ func Handler(store *Store) http.Handler {
 	mux.Handle("POST /notes/{id}/archive", s.answer(s.setArchived(true)))
 	mux.Handle("POST /notes/{id}/restore", s.answer(s.setArchived(false)))
 	mux.Handle("POST /notes/{id}/delete", s.answer(s.delete))
-	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, web, "web/style.css")
-	})
+	mux.HandleFunc("GET /style.css", style)
 	// Refuse forms posted from other sites.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
+
+func style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, web, "web/style.css") }
 
 func (s server) list(w http.ResponseWriter, r *http.Request) error {
 	v := view{Title: "Notes", Tag: r.FormValue("tag")}
@@ -199,45 +205,55 @@ func noteID(r *http.Request) (int64, error) {
 	return id, nil
 }
 
-// show writes a whole page, or nothing.
-func (s server) show(w http.ResponseWriter, r *http.Request, name string, v view) error {
-	tags, err := s.store.Tags(r.Context())
-	if err != nil {
+// show writes a page of the notebook.
+func (s server) show(w http.ResponseWriter, r *http.Request, name string, v view) (err error) {
+	if v.Tags, err = s.store.Tags(r.Context()); err != nil {
 		return err
 	}
-	v.Tags = tags
+	v.Demo = s.demo
+	code := http.StatusOK
+	if v.Missing {
+		code = http.StatusNotFound
+	}
+	return write(w, code, name, v)
+}
+
+// write writes a whole page, or nothing.
+func write(w http.ResponseWriter, code int, name string, v any) error {
 	var page bytes.Buffer
 	if err := pages[name].Execute(&page, v); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if v.Missing {
-		w.WriteHeader(http.StatusNotFound)
-	}
-	_, err = page.WriteTo(w)
+	w.WriteHeader(code)
+	_, err := page.WriteTo(w)
 	return err
+}
+
+// answer answers for a handler that finds no note.
+func (s server) answer(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := h(w, r)
+		if !errors.Is(err, ErrNoNote) {
+			return err
+		}
+		v := view{Title: "There is no such note", Missing: true}
+		if r.FormValue("title") != "" || r.FormValue("body") != "" {
+			v.Note = typed(r)
+		}
+		return s.show(w, r, "note.html", v)
+	}
 }
 
 // A handler answers a request, or returns an error.
 type handler func(http.ResponseWriter, *http.Request) error
 
-// answer answers for a handler that returned an error.
-func (s server) answer(h handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		err := h(w, r)
-		if errors.Is(err, ErrNoNote) {
-			v := view{Title: "There is no such note", Missing: true}
-			if r.FormValue("title") != "" || r.FormValue("body") != "" {
-				v.Note = typed(r)
-			}
-			err = s.show(w, r, "note.html", v)
-		}
-		switch {
-		case errors.Is(err, lockstep.ErrAhead):
-			http.Error(w, "a newer version is running; reload", http.StatusServiceUnavailable)
-		case err != nil && r.Context().Err() == nil:
-			slog.Error("request", "method", r.Method, "path", r.URL.Path, "error", err)
-			http.Error(w, "internal error; see the log", http.StatusInternalServerError)
-		}
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch err := h(w, r); {
+	case errors.Is(err, lockstep.ErrAhead):
+		http.Error(w, "a newer version is running; reload", http.StatusServiceUnavailable)
+	case err != nil && r.Context().Err() == nil:
+		slog.Error("request", "method", r.Method, "path", r.URL.Path, "error", err)
+		http.Error(w, "internal error; see the log", http.StatusInternalServerError)
 	}
 }

@@ -56,19 +56,7 @@ func TestPages(t *testing.T) {
 	}
 	for _, step := range steps {
 		t.Run(step.claim, func(t *testing.T) {
-			res, err := http.Get(site.URL + step.path)
-			if step.form != nil {
-				res, err = http.PostForm(site.URL+step.path, step.form)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer res.Body.Close()
-			page, err := io.ReadAll(res.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := fmt.Sprint(res.StatusCode, " ", res.Request.URL.RequestURI(), ": ", text(string(page)))
+			got := visit(t, site.URL, step.path, step.form)
 			want := fmt.Sprint(step.code, " ", step.at, ": ", step.main)
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
@@ -92,6 +80,25 @@ func TestPages(t *testing.T) {
 	})
 }
 
+// visit gets a page, or posts a form, and returns the status, where redirects have led and
+// the text of the page, without its frame.
+func visit(t *testing.T, site, path string, form url.Values) string {
+	t.Helper()
+	res, err := http.Get(site + path)
+	if form != nil {
+		res, err = http.PostForm(site+path, form)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	page, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(res.StatusCode, " ", res.Request.URL.RequestURI(), ": ", text(string(page)))
+}
+
 // text returns the text in the main part of a page, with " / " between its pieces and
 // the contents of fields in brackets.
 func text(page string) string {
@@ -106,5 +113,5 @@ func text(page string) string {
 	} {
 		page = regexp.MustCompile(r.pattern).ReplaceAllString(strings.TrimSpace(page), r.with)
 	}
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">").Replace(page)
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#34;", `"`).Replace(page)
 }
