@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -123,8 +122,7 @@ func (c *conn) inTransaction(ctx context.Context) error {
 // [sqlite.Settings.Protect].
 func (c *conn) protect(ctx context.Context) error {
 	c.readFile(ctx)
-	_, missing := os.Stat(c.file)
-	return c.settings.Protect(ctx, c.Conn, missing == nil)
+	return c.settings.Protect(ctx, c.Conn, c.file)
 }
 
 // restore gives the connection its settings back, even after ctx has ended. No transaction

@@ -2,7 +2,6 @@ package lockstep
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +100,7 @@ func (u *upgrade) tryMade(ctx context.Context, s *segment, objects []sqltext.Obj
 // it. Where there is none, a program or what SQL does behind SQLite's back is not known.
 func (u *upgrade) replay(ctx context.Context, s *segment, all []*pending) []sqltext.Object {
 	newest, _ := s.from.newest()
-	if _, err := os.Stat(u.conn.file); err != nil || s.overruled || newest.fingerprint == sqltext.Fingerprint(s.had) {
+	if !sqlite.IsFile(u.conn.file) || s.overruled || newest.fingerprint == sqltext.Fingerprint(s.had) {
 		return nil // not a file: a server's, perhaps, whose driver has no database in memory
 	}
 	var statements []sqltext.Statement

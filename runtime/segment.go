@@ -193,7 +193,7 @@ func (c *conn) execute(ctx context.Context, stmt *sqltext.Statement) error {
 		return err
 	}
 	if stmt.ReturnsRows() {
-		return c.query(ctx, stmt.SQL, func(scanner) error { return nil })
+		return sqlite.Drain(ctx, c.Conn, stmt.SQL)
 	}
 	return c.exec(ctx, stmt.SQL)
 }

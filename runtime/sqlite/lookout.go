@@ -101,7 +101,7 @@ func (l *Lookout) connect(ctx context.Context, own bool) (err error) {
 	}
 	if l.own, l.seen = own, ""; own {
 		// It is not to wait: drivers do not interrupt that.
-		l.conn.ExecContext(ctx, "PRAGMA busy_timeout = 0")
+		Drain(ctx, l.conn, "PRAGMA busy_timeout = 0")
 	}
 	if l.File == "" {
 		l.File = File(l.conn.QueryRowContext(ctx, FileQuery))

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
@@ -88,14 +89,18 @@ func (x *Settings) SpareFiles(ctx context.Context, c *sql.Conn) error {
 	return x.set(ctx, c, setting{pragma: "temp_store", replay: "2"})
 }
 
-// Protect has what is written next survive the death of the process and a loss of power. No
-// transaction may be open. onDisk tells whether the database is a file.
+// Protect has what is written next to the file survive the death of the process and a loss of
+// power. No transaction may be open.
 //
 // Without a journal on the disk, a ROLLBACK (mode OFF) or a process that is killed (mode
 // MEMORY) leaves half an upgrade in the file. Below FULL, a journal that is not on the
 // disk yet may be all there is to undo pages that are.
 // https://sqlite.org/pragma.html#pragma_synchronous
-func (x *Settings) Protect(ctx context.Context, c *sql.Conn, onDisk bool) error {
+//
+// SQLite names files by absolute paths. Other names are those of a server, as of dqlite, which
+// sees to it in its own way: there, what is written in FULL fails.
+func (x *Settings) Protect(ctx context.Context, c *sql.Conn, file string) error {
+	onDisk := IsFile(file)
 	mode, err := JournalMode(ctx, c)
 	if err != nil {
 		return err
@@ -110,10 +115,17 @@ func (x *Settings) Protect(ctx context.Context, c *sql.Conn, onDisk bool) error 
 	case mode == "off":
 		err = x.set(ctx, c, setting{pragma: "journal_mode", replay: "memory"})
 	}
-	if err == nil && level < "2" { // FULL
+	if err == nil && level < "2" && filepath.IsAbs(file) { // FULL
 		err = x.set(ctx, c, setting{pragma: "synchronous", replay: "2"})
 	}
 	return err
+}
+
+// IsFile reports whether what SQLite says of the database is the name of a file that is there.
+// That of a server's database may be the name of another file in the working directory.
+func IsFile(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil && filepath.IsAbs(name)
 }
 
 // JournalMode returns the journal mode of the database.

@@ -42,6 +42,15 @@ func Each(ctx context.Context, db DB, query string, row func(scan Scan) error, a
 	return rows.Close()
 }
 
+// Drain executes a statement that may return rows, to its end.
+func Drain(ctx context.Context, db *sql.Conn, query string) error {
+	err := Each(ctx, db, query, func(Scan) error { return nil })
+	if err != nil && err.Error() == "not an error" { // dqlite does not run what returns none
+		_, err = db.ExecContext(ctx, query)
+	}
+	return err
+}
+
 // Objects returns the schema of the database in the order in which it was made: the rows
 // of sqlite_schema that have SQL and are not SQLite's own. It leaves out the shadow
 // tables, in which virtual tables keep their content, with their indexes and triggers.

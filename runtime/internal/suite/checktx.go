@@ -76,11 +76,11 @@ func refusesTransactions(t *test) {
 		kind    error
 		want    string
 	}{
-		{"CheckTxRefusesANewerDatabase", 3, "SELECT 1", lockstep.ErrAhead,
+		{"CheckTxRefusesANewerDatabase", 3, "DROP TABLE IF EXISTS others", lockstep.ErrAhead,
 			"data.db: at version 0003, this program expects 0002: upgraded by a newer program while this one ran"},
-		{"CheckTxRefusesAnOlderDatabase", 1, "SELECT 1", lockstep.ErrBehind,
+		{"CheckTxRefusesAnOlderDatabase", 1, "DROP TABLE IF EXISTS others", lockstep.ErrBehind,
 			"data.db: at version 0001, this program expects 0002: pending 0002-tags.sql\n\tlockstep migrate --db data.db"},
-		{"CheckTxRefusesANewDatabase", 0, "SELECT 1", lockstep.ErrBehind,
+		{"CheckTxRefusesANewDatabase", 0, "DROP TABLE IF EXISTS others", lockstep.ErrBehind,
 			"data.db: at version 0000, this program expects 0002: pending 0001-notes.sql, 0002-tags.sql\n\tlockstep migrate --db data.db"},
 		{"CheckTxRefusesADatabaseWithoutAVersion", 2, "DROP TABLE _meta", lockstep.ErrUnmanaged,
 			"data.db: 3 tables and no version: not managed\n\tlockstep enroll --db data.db"},

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -31,13 +33,23 @@ func newTest(t *testing.T, d Driver) *test {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &test{t, d, filepath.Join(dir, "data.db")}
+	path := filepath.Join(dir, "data.db")
+	if d.Server {
+		path = fmt.Sprintf("data%d.db", served.Add(1)) // dqlite fails to write with long names
+	}
+	return &test{t, d, path}
 }
+
+// served counts the databases of servers.
+var served atomic.Int64
 
 // claim runs a subtest with a file of its own.
 func (t *test) claim(name string, f func(t *test)) {
 	t.T.Helper()
-	t.Run(name, func(tt *testing.T) { f(newTest(tt, t.driver)) })
+	t.Run(name, func(tt *testing.T) {
+		t.driver.skip(tt, name)
+		f(newTest(tt, t.driver))
+	})
 }
 
 // notes are the migrations that most tests run.
@@ -103,7 +115,7 @@ func (t *test) schemaOf(files map[string]string) *lockstep.Schema {
 	for name, text := range files {
 		embedded[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	return fixture.Schema(t.T, t.driver.Name, embedded)
+	return fixture.Schema(t.T, cmp.Or(t.driver.Replay, t.driver.Name), embedded)
 }
 
 func files(archive string) map[string]string {
@@ -232,9 +244,12 @@ var (
 	durations = regexp.MustCompile(`\bfor [0-9.]+(ms|s)\b`)
 )
 
-// bytes returns the bytes of the file.
+// bytes returns the bytes of the file, or what a server has of it.
 func (t *test) bytes() string {
 	t.Helper()
+	if t.driver.Server {
+		return t.state()
+	}
 	b, err := os.ReadFile(t.path)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@
 package suite
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -25,6 +26,16 @@ type Driver struct {
 	// Shared returns the data source name of a database in memory that all connections
 	// of a pool share.
 	Shared func(name string) string
+
+	// Replay is another driver, under which schemas are made in memory, as generators do; ""
+	// is this one.
+	Replay string
+
+	// Server means that a server keeps the databases, and that their paths are names.
+	Server bool
+
+	// Skip has groups and claims that do not apply, and why.
+	Skip map[string]string
 }
 
 // Settings are what an application says in its data source name.
@@ -69,10 +80,19 @@ func Run(t *testing.T, d Driver) {
 		{"Enroll", claims{enrolls, refusesToEnroll, enrollsOnce}},
 	} {
 		t.Run(group.name, func(t *testing.T) {
+			d.skip(t, group.name)
 			for _, run := range group.claims {
 				run(newTest(t, d))
 			}
 		})
+	}
+}
+
+// skip skips a group or a claim that does not apply.
+func (d Driver) skip(t *testing.T, name string) {
+	name, _, _ = strings.Cut(name, "/")
+	if why, ok := d.Skip[name]; ok {
+		t.Skip(why)
 	}
 }
 

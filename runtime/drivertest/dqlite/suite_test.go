@@ -1,0 +1,96 @@
+package dqlite
+
+import (
+	"testing"
+
+	"github.com/canonical/go-dqlite/app"
+	_ "github.com/mattn/go-sqlite3" // makes the schemas
+
+	"github.com/lockstep-db/lockstep/runtime/internal/suite"
+)
+
+// TestSuite runs the suite of package runtime on a cluster of one node, as far as it applies.
+func TestSuite(t *testing.T) {
+	t.Chdir(t.TempDir()) // in which a name is the file of no database
+	node, err := app.New(t.TempDir(), app.WithAddress(address(0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Close()
+	if err := node.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	skip := make(map[string]string)
+	for why, names := range skipped {
+		for _, name := range names {
+			skip[name] = why
+		}
+	}
+	suite.Run(t, suite.Driver{
+		Name:   node.Driver(),
+		DSN:    func(name string, _ suite.Settings) string { return name },
+		Replay: "sqlite3",
+		Server: true,
+		Skip:   skip,
+	})
+}
+
+// skipped are groups and claims that do not apply, by what they are about.
+var skipped = map[string][]string{
+	"files, which dqlite does not have": {
+		"File", "Memory", "Backup",
+		"RefusesCorruptFile", "RefusesFileThatIsNotADatabase", "RefusesFileThatCannotBeOpened",
+		"MigrateRefusesReadOnlyDatabaseThatIsBehind", "AnotherDatabaseThatIsReadOnlyIsTheMigrations",
+		"ReadsTheVersionOfNoOtherDatabase", "RefusesReadOnlyDatabase", "NamesTheFirstOfSeveralEditedMigrations",
+		"DivergenceQuotesFiles", "WatchTellsOfAFileThatIsNoDatabaseAnyLonger", "WatchTellsOfAFileThatIsReplaced",
+		"WatchTellsOfAFileThatIsDeleted", "WatchSharesADatabaseInMemory", "NamesChangesWithoutRunningOtherStatementsAgain",
+		"TimeoutDoesNotBoundTheRollbackOfAKilledProgram", "SucceedsAtHeadOnReadOnlyFile", "MigrateWaitsForAsLongAsTheTimeout", "FastmigrateReadsTheVersion",
+	},
+	"other journal modes, which end a node": {
+		"AcceptsDatabaseInWAL", "WriterDoesNotDelayStartThatWouldRecordACookie", "WritesNothingAtHead", "ProtectWhateverIsWritten",
+		"FailureInJournalModeOffChangesNothing", "FailureInJournalModeMemoryChangesNothing",
+		"WatchTellsOfAnUpgrade", "WatchTellsOfAnUpgradeByAnotherProcess",
+		"CheckTxHoldsTheVersionThatATransactionSeesInWALMode", "CheckTxHoldsTheVersionUntilATransactionThatReadsEnds", "CheckTxHoldsTheVersionUntilATransactionThatWritesEnds", "CheckTxHoldsTheVersionUntilATransactionThatWritesEndsInWALMode",
+		"AVersionThatIsReadOutsideOfTheTransactionKeepsNothingOut", "CheckTxKeepsEveryStatementOutAfterAnUpgrade",
+	},
+	"a reader that locks writers out": {
+		"CheckTxFindsTheDatabaseLocked", "CheckAndMigrateRefuseDatabaseLockedExclusively", "ContextBoundsTheWait",
+		"TimeoutBoundsTheWaitOfALongerBusyTimeout", "TimeoutBoundsTheWaitOfAShorterBusyTimeout",
+		"CommitWaitsForReaders", "CommitThatStaysBusyChangesNothing", "CommitDoesNotObeyTheContext",
+	},
+	"statements of a connection that are interrupted": {
+		"ContextThatEndsInterruptsAStatement", "AContextThatEndsReadingIsNoLock", "CheckTxWithAContextThatHasEndedSaysSo",
+		"TimeoutDoesNotBoundReading",
+	},
+	"another process that upgrades the file": {
+		"CheckWaitsUntilAnotherProcessHasUpgraded", "MigrateWaitsUntilAnotherProcessHasUpgraded",
+		"CheckWaitsForAFileThatIsNotThereYet", "MigrateWaitsForAFileThatIsNotThereYet",
+	},
+	"errors between rows, of which the driver loses the text": {
+		"UpgradesDatabaseWithAnOldMismatchOfARebuiltTable", "UpgradesDatabaseWithAnOldMismatchOfARenamedTable",
+		"NamesAForeignKeyThatCanNoLongerBeChecked", "AMismatchDoesNotHideOrphansOfItsTable",
+		"InsertOrRollbackReturningChangesNothing", "SecondRowChangesNothing", "SecondRowReturningChangesNothing",
+		"FailureOfAnyStatementLeavesOldOrNew", "NamesTheRowsOfACopyWithANamedCheck",
+		"NamesTheRowsOfABackfillThatCannotBeComputed", "LogsForeignKeysThatWereViolatedBefore", "SQLitesSentenceIsQuoted",
+	},
+	"pragmas that return rows when they are executed": {
+		"OfTheConnectionDoNotChangeWhatAMigrationDoes", "OfTheConnectionComeBackAfterAFailure", "FullDiskChangesNothing",
+	},
+	"a database in memory, which tells what the migrations make": {
+		"RefusesToLoseAColumnOfARebuiltTable", "RefusesToLoseAColumnOfATableThatIsRenamedBefore",
+		"RefusesToLoseAColumnOfATableThatIsRenamedAway", "RefusesToLoseAColumnOfADroppedTable",
+		"RefusesToLoseAColumnThatTheMigrationMakesToo", "RefusesToLoseColumnsOfTwoTables", "RefusesToLoseATable",
+		"RefusesToLoseWhatAProgramLoses", "RefusesToLoseZerosThatMakeATextNoNumber", "RefusesToLoseTheLastZeroOfANumber",
+		"RefusesToLoseFractions", "RefusesToLoseWords", "RefusesToLoseAColumnWithoutAFingerprint",
+		"RefusesToLoseAColumnThatAnotherToolMade", "RefusesToLoseAColumnAfterAnotherTransaction",
+		"RefusesToLoseAColumnWithoutATransaction", "RefusesToLoseAColumnOfAnEnrolledDatabase",
+		"UnexpectedColumnChangesNothing", "NamesAnIndexThatIsMissing", "NamesATriggerThatIsMissing",
+		"NamesAViewThatIsMissing", "NamesATableThatIsMissing", "NamesAColumnThatIsMissing", "NamesAColumnThatIsRenamed",
+		"NamesAColumnThatWasAdded", "NamesATableThatWasAdded", "NamesAnIndexThatWasAdded", "NamesAViewThatWasAdded",
+		"NamesATriggerThatWasAdded", "NamesAUniqueIndexThatWasAdded", "NamesAnIndexThatIsDifferent",
+		"NamesChangesAfterAProgramIfTheFingerprintTells", "NamesVersionsThatDifferIfAStatementCannotRun",
+		"NamesNoVersionsThatAreTheSame", "ReportsNoStatementDoneThatFailed",
+	},
+	"migrations without a transaction": {"NoTransaction"},
+	"migrations in Go":                 {"GoMigration"},
+}
