@@ -196,7 +196,7 @@ func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text
 			case " (":
 				all = append(all, p.fold(pair.Key))
 			case " SET ":
-				all = append(all, p.glue(at, p.fold(pair.Key), " = ", p.assigned(pair.Value)))
+				all = append(all, p.glue(at, p.fold(pair.Key), " = ", p.assigned(pair.Value, true)))
 			}
 		}
 		if begin == " VALUES " {
@@ -220,14 +220,9 @@ func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text
 	case method == "Values":
 		return [][]text{p.row(at, args)}
 	case method == "Set":
-		return [][]text{p.glue(at, p.fold(args[0]), " = ", p.assigned(args[1]))}
-	case method == "Select":
-		if sub := p.built(args[0]); sub != nil {
-			return [][]text{sub}
-		}
-		return [][]text{{p.unknown(at)}}
+		return [][]text{p.glue(at, p.fold(args[0]), " = ", p.assigned(args[1], true))}
 	case method == "FromSelect":
-		return [][]text{p.glue(at, p.condition(args[0], args[2:], false), " AS ", p.fold(args[1]))}
+		return [][]text{p.glue(at, "(", p.condition(args[0], nil, false), ") AS ", p.fold(args[1]))}
 	case strings.HasSuffix(method, "Join"):
 		return [][]text{p.glue(at, strings.ToUpper(strings.TrimSuffix(method, "Join")), " JOIN ", p.condition(args[0], args[1:], call.Ellipsis.IsValid()))}
 	}
@@ -238,7 +233,7 @@ func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text
 func (p *resolver) row(at token.Pos, values []ast.Expr) []text {
 	parts := []any{"("}
 	for i, value := range values {
-		parts = append(parts, ", "[:min(i, 1)*2], p.assigned(value))
+		parts = append(parts, ", "[:min(i, 1)*2], p.assigned(value, false))
 	}
 	return p.glue(at, append(parts, ")")...)
 }
@@ -258,9 +253,18 @@ func (p *resolver) glue(at token.Pos, parts ...any) []text {
 	return all
 }
 
-// assigned returns what is written for a value.
-func (p *resolver) assigned(e ast.Expr) []text {
-	if method, _, _ := types.LookupFieldOrMethod(p.pass.TypesInfo.TypeOf(e), true, nil, "ToSql"); method != nil {
+// hasSQL reports whether the value has the method ToSql.
+func (p *resolver) hasSQL(e ast.Expr) bool {
+	method, _, _ := types.LookupFieldOrMethod(p.pass.TypesInfo.TypeOf(e), true, nil, "ToSql")
+	return method != nil
+}
+
+// assigned returns what is written for a value, of SET or of a row.
+func (p *resolver) assigned(e ast.Expr, set bool) []text {
+	switch {
+	case set && isNamed(p.pass.TypesInfo.TypeOf(e), squirrelPath, "SelectBuilder"):
+		return p.glue(e.Pos(), "(", p.condition(e, nil, false), ")")
+	case p.hasSQL(e):
 		return p.condition(e, nil, false)
 	}
 	one := p.constantAt(e.Pos(), "?") // or any other expression, with its arguments
@@ -270,6 +274,9 @@ func (p *resolver) assigned(e ast.Expr) []text {
 
 // condition returns what is written for a string with arguments, or for what has ToSql.
 func (p *resolver) condition(e ast.Expr, args []ast.Expr, spread bool) (all []text) {
+	if slices.ContainsFunc(args, p.hasSQL) {
+		return []text{p.unknown(e.Pos())} // it may be written in the place of its "?"
+	}
 	if isString(p.pass.TypesInfo.TypeOf(e)) {
 		for _, t := range p.fold(e) {
 			t.Args += len(args)
@@ -303,7 +310,7 @@ func (p *resolver) condition(e ast.Expr, args []ast.Expr, spread bool) (all []te
 	}
 	if isNamed(p.pass.TypesInfo.TypeOf(e), squirrelPath, "SelectBuilder") {
 		if all := p.built(e); all != nil {
-			return p.glue(e.Pos(), "(", all, ")")
+			return all
 		}
 	}
 	return []text{p.unknown(e.Pos())}

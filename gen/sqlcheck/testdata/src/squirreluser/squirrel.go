@@ -113,6 +113,16 @@ func spread(db *sql.DB) {
 	sq.Select("id").FromSelect(subquery()).RunWith(db).Query()
 }
 
+func nested(db *sql.DB) {
+	notes := sq.Select("id").From("notes")
+	sq.Select("*").From("n").Prefix("WITH n AS (?)", notes).RunWith(db).Query()
+	sq.Select("n.id").Prefix("WITH n AS (").PrefixExpr(notes).Prefix(")").From("n").RunWith(db).Query()
+	sq.Select("n.title").Prefix("WITH n AS (").PrefixExpr(notes).Prefix(")").From("n").RunWith(db).Query() // want "at version 0007: no such column: n.title"
+	sq.Update("notes").Set("author", sq.Select("max(id)").From("users")).RunWith(db).Exec()
+	sq.Update("notes").Set("author", sq.Select("max(idd)").From("users")).RunWith(db).Exec() // want "at version 0007: no such column: idd"
+	sq.Select("id").FromSelect(notes, "n").RunWith(db).Query()
+}
+
 func column() (string, any) { return "", nil }
 
 func subquery() (sq.SelectBuilder, string) { return sq.Select(), "" }

@@ -73,3 +73,5 @@ func (b DeleteBuilder) Where(any, ...any) DeleteBuilder                { return 
 
 func (b UpdateBuilder) RunWith(*sql.DB) UpdateBuilder { return b }
 func (UpdateBuilder) Exec() (r sql.Result, err error) { return }
+
+func (b SelectBuilder) PrefixExpr(Sqlizer) SelectBuilder { return b }
