@@ -14,6 +14,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/barrier"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 )
 
 // TestMain makes of this program one of many that start on the same database, when
@@ -37,8 +38,7 @@ const programVar = "LOCKSTEP_TEST_PROGRAM"
 // Migrate when it starts.
 type program struct {
 	DSN    string
-	Dir    string // of the migrations
-	Schema lockstep.Schema
+	Schema fixture.Stored
 	Keep   int // for WithBackup; 0 is without
 }
 
@@ -50,7 +50,6 @@ func runProgram(description string) error {
 	if err := json.Unmarshal([]byte(description), &p); err != nil {
 		return err
 	}
-	p.Schema.Files = os.DirFS(p.Dir)
 	db, err := sql.Open("sqlite3", p.DSN)
 	if err != nil {
 		return err
@@ -62,7 +61,7 @@ func runProgram(description string) error {
 	if p.Keep > 0 {
 		opts = append(opts, lockstep.WithBackup(p.Keep))
 	}
-	if err := lockstep.Migrate(ctx, db, &p.Schema, opts...); err != nil {
+	if err := lockstep.Migrate(ctx, db, p.Schema.Schema(nil), opts...); err != nil {
 		return err
 	}
 	_, err = db.ExecContext(ctx, "SELECT count(*) FROM list")
@@ -72,12 +71,7 @@ func runProgram(description string) error {
 // newProgram describes a program to other processes.
 func newProgram(t *testing.T, s *lockstep.Schema, dsn string) *program {
 	t.Helper()
-	p := &program{DSN: dsn, Dir: t.TempDir(), Schema: *s}
-	if err := os.CopyFS(p.Dir, s.Files); err != nil {
-		t.Fatal(err)
-	}
-	p.Schema.Files = nil
-	return p
+	return &program{DSN: dsn, Schema: fixture.Store(t, s)}
 }
 
 // start starts n processes. They call Migrate when release is called, all at once.

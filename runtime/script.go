@@ -50,7 +50,7 @@ func (o onCopy) On(ctx context.Context, hold program.Hold) (done bool, err error
 		}
 	}()
 	o.u.progress.does(copying)
-	if err = c.Fill(ctx); err == nil {
+	if err = c.Fill(ctx, o.u.timeout); err == nil {
 		err = o.run(ctx, c)
 	}
 	if err == nil {

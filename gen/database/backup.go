@@ -85,18 +85,8 @@ func (db *DB) CopyTo(ctx context.Context, path string, timeout time.Duration) er
 	return db.Raw(ctx, func(conn *sqlite3.Conn) error { return copyTo(ctx, conn, path, timeout) })
 }
 
-// copyTo is [livecopy.Copy] with a timeout for the wait alone: copying a large database
-// takes its time. The wait is over when there is a file.
 func copyTo(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Duration) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	timer := time.AfterFunc(timeout, func() {
-		if _, err := os.Lstat(path); err != nil {
-			cancel()
-		}
-	})
-	defer timer.Stop()
-	if err := livecopy.Copy(ctx, conn, path); err != nil {
+	if err := livecopy.Copy(ctx, conn, path, timeout); err != nil {
 		return err
 	}
 	info, err := os.Stat(path)

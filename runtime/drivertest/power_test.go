@@ -53,19 +53,13 @@ func TestMain(m *testing.M) {
 	os.Stdout.WriteString("done")
 }
 
-// A program upgrades a ledger, or a database of the migrations in a folder.
+// A program upgrades a database.
 type program struct {
 	Driver, DSN string
-	Schema      *lockstep.Schema
-	Dir         string
+	Schema      fixture.Stored
 }
 
 func (p program) upgrade() error {
-	if p.Dir != "" {
-		p.Schema.Files = os.DirFS(p.Dir)
-	} else if p.Schema.Files == nil {
-		p.Schema.Files = ledger
-	}
 	db, err := sql.Open(p.Driver, p.DSN)
 	if err != nil {
 		return err
@@ -75,7 +69,7 @@ func (p program) upgrade() error {
 	if _, err := db.Exec("PRAGMA cache_size = 5"); err != nil { // pages are written before the commit
 		return err
 	}
-	return lockstep.Migrate(context.Background(), db, p.Schema)
+	return lockstep.Migrate(context.Background(), db, p.Schema.Schema(map[string]lockstep.Program{".go": lockstep.Go(fixture.Raise)}))
 }
 
 // holds returns what tells the versions of a ledger from each other.
@@ -119,7 +113,7 @@ func losesPower(t *testing.T, name string, dsn func(path string) string) {
 	}
 	path := filepath.Join(dir, "data.db")
 	first := fixture.Schema(t, name, fstest.MapFS{"0001-accounts.sql": ledger["0001-accounts.sql"]})
-	if err := (program{name, dsn(path), first, ""}).upgrade(); err != nil {
+	if err := (program{name, dsn(path), fixture.Store(t, first)}).upgrade(); err != nil {
 		t.Fatal(err)
 	}
 	old, err := holds(name, dsn(path))
@@ -130,9 +124,8 @@ func losesPower(t *testing.T, name string, dsn func(path string) string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := fixture.Schema(t, name, ledger)
-	schema.Files = nil
-	text, err := json.Marshal(program{name, dsn(path), schema, ""})
+	p := program{name, dsn(path), fixture.Store(t, fixture.Schema(t, name, ledger))}
+	text, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +148,8 @@ func losesPower(t *testing.T, name string, dsn func(path string) string) {
 		if got, err := holds(name, dsn(path)); err != nil || got != old && got != newest {
 			t.Errorf("%s: got %s, %v", crash.When, got, err)
 		}
-		if err := (program{name, dsn(path), schema, ""}).upgrade(); err != nil {
+		p.DSN = dsn(path)
+		if err := p.upgrade(); err != nil {
 			t.Errorf("%s: the next start: %v", crash.When, err)
 		}
 		os.RemoveAll(dir)

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -42,17 +43,17 @@ func File(conn *sqlite3.Conn) (string, error) {
 // be in a transaction, and is not touched: Copy reads through another connection.
 //
 // Others go on reading. They also go on writing if the journal mode is WAL; if not, they
-// wait for the copy as for any reader. Copy waits for their locks until ctx ends; the error
+// wait for the copy as for any reader. Copy waits for their locks until the timeout; the error
 // is then sqlite3.BUSY.
 //
 // If the file exists, it is left alone, and the error is fs.ErrExist. A copy that cannot be
 // completed is removed.
-func Copy(ctx context.Context, conn *sqlite3.Conn, path string) (err error) {
+func Copy(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Duration) (err error) {
 	file, err := File(conn)
 	if err != nil {
 		return err
 	}
-	src, err := open(ctx, file)
+	src, err := open(ctx, file, timeout)
 	if err != nil {
 		return err
 	}
@@ -99,14 +100,16 @@ const pages = 1024
 
 // open opens the database in file and begins to read: it stays the same, for this
 // connection, until that is closed.
-func open(ctx context.Context, file string) (*sqlite3.Conn, error) {
+func open(ctx context.Context, file string, timeout time.Duration) (*sqlite3.Conn, error) {
 	conn, err := openFile(file)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
 	if err = conn.Exec("BEGIN"); err == nil {
-		err = sqlite.Wait(ctx, func() error { return conn.Exec("SELECT 1 FROM sqlite_schema LIMIT 1") })
+		limited, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		err = sqlite.Wait(limited, func() error { return conn.Exec("SELECT 1 FROM sqlite_schema LIMIT 1") })
 	}
 	if err != nil {
 		conn.Close()

@@ -147,7 +147,7 @@ func (l *Lock) unchanged(ctx context.Context) error {
 // but not in WAL mode.
 func (l *Lock) Replace(ctx context.Context, path string) error {
 	defer l.conn.SetInterrupt(l.conn.SetInterrupt(ctx))
-	src, err := open(ctx, path) // it does not change
+	src, err := open(ctx, path, time.Minute) // it does not change
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ package program
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // A Script is a lockstep.Program that opens the database itself, by the name of its file.
@@ -46,8 +47,8 @@ type Hold func(ctx context.Context, db *sql.DB, conn *sql.Conn, init func(driver
 // A Copy is a copy of a database that nobody else uses. As long as there is one, nobody else
 // writes to the database.
 type Copy interface {
-	// Fill makes the copy.
-	Fill(ctx context.Context) error
+	// Fill makes the copy. It waits for locks until the timeout.
+	Fill(ctx context.Context, timeout time.Duration) error
 
 	// Open opens the copy. It is not open.
 	Open(ctx context.Context) (*sql.Conn, error)

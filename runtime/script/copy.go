@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
@@ -77,13 +78,13 @@ func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(any) error)
 
 // Fill makes the copy. That of an empty database becomes what the database would: as long as
 // the file is empty, only the connection knows what the program asked for.
-func (c *privateCopy) Fill(ctx context.Context) error {
+func (c *privateCopy) Fill(ctx context.Context, timeout time.Duration) error {
 	err := c.live.Raw(func(driverConn any) error {
 		conn, err := raw(driverConn)
 		if err != nil {
 			return err
 		}
-		return livecopy.Copy(ctx, conn, c.path)
+		return livecopy.Copy(ctx, conn, c.path, timeout)
 	})
 	if err != nil {
 		return err

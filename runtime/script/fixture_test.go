@@ -165,10 +165,9 @@ func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 		}
 	}
 	names = names[:n]
-	inSQL, files := fstest.MapFS{}, fstest.MapFS{}
+	inSQL := fstest.MapFS{}
 	for _, name := range names {
 		text, stem := texts[name], strings.TrimSuffix(name, filepath.Ext(name))
-		files[name] = &fstest.MapFile{Data: text}
 		if filepath.Ext(name) != ".sql" {
 			if text = texts[name+".sql"]; text == nil {
 				text = []byte("SELECT 1;")
@@ -178,14 +177,10 @@ func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 	}
 	s := fixture.Schema(t, "sqlite3", inSQL)
 	for i, name := range names {
-		m := &s.Migrations[i]
-		m.File = name
 		if p := programs[filepath.Ext(name)]; p != nil {
-			m.Program, m.Checksum = p, p.Checksum(texts[name])
+			fixture.Replace(s, i, name, p, string(texts[name]))
 		}
 	}
-	s.Files = files
-	s.Digest = fixture.Digest(s.Migrations)
 	return s
 }
 
@@ -318,28 +313,13 @@ const programVar = "LOCKSTEP_TEST_PROGRAM"
 // Migrate when it starts.
 type program struct {
 	DSN    string
-	Dir    string // of the migrations
-	Schema lockstep.Schema
+	Schema fixture.Stored
 }
 
 func runProgram(description string) error {
-	var p struct {
-		DSN, Dir string
-		Schema   struct {
-			Expected                 lockstep.Version
-			Digest, SQL, Fingerprint string
-			Migrations               []struct {
-				Version        lockstep.Version
-				File, Checksum string
-			}
-		}
-	}
+	var p program
 	if err := json.Unmarshal([]byte(description), &p); err != nil {
 		return err
-	}
-	s := lockstep.Schema{Expected: p.Schema.Expected, Files: os.DirFS(p.Dir), Digest: p.Schema.Digest, SQL: p.Schema.SQL, Fingerprint: p.Schema.Fingerprint}
-	for _, m := range p.Schema.Migrations {
-		s.Migrations = append(s.Migrations, lockstep.Migration{Version: m.Version, File: m.File, Checksum: m.Checksum, Program: programs[filepath.Ext(m.File)]})
 	}
 	db, err := sql.Open("sqlite3", p.DSN)
 	if err != nil {
@@ -347,7 +327,7 @@ func runProgram(description string) error {
 	}
 	defer db.Close()
 	barrier.Wait()
-	if err := lockstep.Migrate(context.Background(), db, &s); err != nil {
+	if err := lockstep.Migrate(context.Background(), db, p.Schema.Schema(programs)); err != nil {
 		return err
 	}
 	_, err = db.Exec("SELECT cents FROM totals")
@@ -357,12 +337,7 @@ func runProgram(description string) error {
 // newProgram describes a program to other processes.
 func newProgram(t testing.TB, s *lockstep.Schema, path string, settings ...string) *program {
 	t.Helper()
-	p := &program{DSN: dsn(path, settings...), Dir: t.TempDir(), Schema: *s}
-	if err := os.CopyFS(p.Dir, s.Files); err != nil {
-		t.Fatal(err)
-	}
-	p.Schema.Files = nil
-	return p
+	return &program{DSN: dsn(path, settings...), Schema: fixture.Store(t, s)}
 }
 
 // start starts n processes. They call Migrate when release is called, all at once.

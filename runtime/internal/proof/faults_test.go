@@ -3,6 +3,7 @@ package proof_test
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,70 +16,76 @@ import (
 // fates are what becomes of a call, and of those after it.
 var fates = []struct {
 	name    string
+	of      systemcalls.Kind
 	fate    systemcalls.Fate
 	lasting bool
-	every   int  // so many calls, even in a long run
-	reads   bool // it is that of calls that only read
+	every   int // so many calls, even in a long run
 }{
-	{"fails", systemcalls.Fate{Error: syscall.EIO}, false, 1, false},
-	{"fails, though it was done", systemcalls.Fate{Error: syscall.EIO, Late: true}, false, 3, false},
-	{"finds no room", systemcalls.Fate{Error: syscall.ENOSPC}, false, 3, false},
-	{"fails, and so do all later ones", systemcalls.Fate{Error: syscall.EIO}, true, 1, false},
-	{"is forbidden, and so are all later ones", systemcalls.Fate{Error: syscall.EACCES}, true, 3, false},
-	{"kills the program", systemcalls.Fate{Kill: true}, false, 1, false},
-	{"fails", systemcalls.Fate{Error: syscall.EIO}, false, 3, true},
-	{"fails, and so do all later ones", systemcalls.Fate{Error: syscall.EIO}, true, 9, true},
+	{"fails", systemcalls.Changes, systemcalls.Fate{Error: syscall.EIO}, false, 1},
+	{"fails, though it was done", systemcalls.Changes, systemcalls.Fate{Error: syscall.EIO, Late: true}, false, 3},
+	{"finds no room", systemcalls.Changes, systemcalls.Fate{Error: syscall.ENOSPC}, false, 3},
+	{"fails, and so do all later ones", systemcalls.Changes, systemcalls.Fate{Error: syscall.EIO}, true, 1},
+	{"is forbidden, and so are all later ones", systemcalls.Changes, systemcalls.Fate{Error: syscall.EACCES}, true, 3},
+	{"kills the program", systemcalls.Changes, systemcalls.Fate{Kill: true}, false, 1},
+	{"fails", systemcalls.Reads, systemcalls.Fate{Error: syscall.EIO}, false, 3},
+	{"fails, and so do all later ones", systemcalls.Reads, systemcalls.Fate{Error: syscall.EIO}, true, 9},
+	{"fails", systemcalls.Locks, systemcalls.Fate{Error: syscall.EIO}, false, 2},
+	{"fails, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.EIO}, true, 2},
+	{"finds no lock", systemcalls.Locks, systemcalls.Fate{Error: syscall.ENOLCK}, false, 2},
+	{"finds no lock, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.ENOLCK}, true, 4},
+	{"kills the program", systemcalls.Locks, systemcalls.Fate{Kill: true}, false, 4},
 }
 
 // TestProofFailingCalls has each system call fail that changes a file or a folder, or
-// synchronizes it, and has the program killed at each.
+// synchronizes it, or reads or locks it, and has the program killed at each.
 func TestProofFailingCalls(t *testing.T) {
 	needsTracing(t)
 	for n, w := range works() {
-		if !*long && (w.journal == "wal" || w.name == "Upgrade") {
-			continue
-		}
 		t.Run(w.name+"/"+w.journal, func(t *testing.T) {
 			w.begin(t)
-			changes, reads := w.calls(t, false), w.calls(t, true)
-			for i, f := range fates {
-				if !*long && (i+n)%2 == 0 { // works take turns
+			for i := range fates {
+				if !*long && (i+n)%len(fates)%3 != 0 { // works take turns
 					continue
 				}
-				calls := changes
-				if f.reads {
-					calls = reads
-				}
-				every := f.every
-				if !*long {
-					every = len(calls)
-				}
-				for at := i * every / len(fates); at < len(calls); at += every {
-					if calls[at].Reads != f.reads {
-						continue
-					}
-					fate := func(c *systemcalls.Call) systemcalls.Fate {
-						if c.Reads == f.reads && (c.N == at+1 || c.N > at && f.lasting) {
-							return f.fate
-						}
-						return systemcalls.Fate{}
-					}
-					what := fmt.Sprintf("call %d of %d %s (%s %s)", at+1, len(calls), f.name, calls[at].Name, calls[at].Path)
-					if err := w.try(t, f.reads, fate); err != nil {
-						t.Errorf("%s: %v", what, err)
-					}
-					tried.add("system calls that failed, or at which the program was killed", 1)
+				for fault := range w.suffers(t, i) {
+					t.Error(fault)
 				}
 			}
 		})
 	}
 }
 
+// suffers does the work again and again, with this fate for one call after the other, and
+// yields what is wrong afterwards.
+func (w *work) suffers(t testing.TB, fate int) iter.Seq[string] {
+	f := fates[fate]
+	calls := w.calls(t, f.of)
+	every, from := f.every, 0
+	if !*long {
+		every = len(calls)
+		from = fate * every / len(fates)
+	}
+	return func(yield func(string) bool) {
+		for at := from; at < len(calls); at += every {
+			err := w.try(t, f.of, func(c *systemcalls.Call) systemcalls.Fate {
+				if c.N == at+1 || c.N > at && f.lasting {
+					return f.fate
+				}
+				return systemcalls.Fate{}
+			})
+			tried.add("system calls that failed, or at which the program was killed", 1)
+			if err != nil && !yield(fmt.Sprintf("call %d of %d %s (%s %s): %v", at+1, len(calls), f.name, calls[at].Name, calls[at].Path, err)) {
+				return
+			}
+		}
+	}
+}
+
 // calls returns the calls of the program.
-func (w *work) calls(t testing.TB, reads bool) (calls []*systemcalls.Call) {
+func (w *work) calls(t testing.TB, kinds systemcalls.Kind) (calls []*systemcalls.Call) {
 	t.Helper()
 	path := copied(t, w.folder)
-	trace := &systemcalls.Tracer{Root: filepath.Dir(path), Reads: reads, Fate: func(c *systemcalls.Call) systemcalls.Fate {
+	trace := &systemcalls.Tracer{Root: filepath.Dir(path), Kinds: kinds, Fate: func(c *systemcalls.Call) systemcalls.Fate {
 		c.Path = strings.TrimPrefix(c.Path, filepath.Dir(path)+"/")
 		calls = append(calls, c)
 		return systemcalls.Fate{}
@@ -90,11 +97,11 @@ func (w *work) calls(t testing.TB, reads bool) (calls []*systemcalls.Call) {
 }
 
 // try does the work while some calls fail, and returns what is wrong afterwards.
-func (w *work) try(t testing.TB, reads bool, fate func(*systemcalls.Call) systemcalls.Fate) error {
+func (w *work) try(t testing.TB, kinds systemcalls.Kind, fate func(*systemcalls.Call) systemcalls.Fate) error {
 	t.Helper()
 	path := copied(t, w.folder)
 	defer os.RemoveAll(filepath.Dir(path))
-	trace := &systemcalls.Tracer{Root: filepath.Dir(path), Reads: reads, Fate: fate}
+	trace := &systemcalls.Tracer{Root: filepath.Dir(path), Kinds: kinds, Fate: fate}
 	stderr, failed := w.trace(t, path, trace)
 	l := &lossOfPower{allowed: w.allowed, damaged: w.damaged, inspect: w.inspect, restart: w.restart}
 	got, _ := holds(path)

@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -26,25 +28,32 @@ type work struct {
 	kept    bool                            // a new database has a backup of the old one beside it
 	made    bool                            // the program makes a backup, if it is done
 	lasting bool                            // what was done is not lost
+	between func(t testing.TB) []string     // what the database may hold besides
+	others  []string                        // what else prepare makes
 
 	folder  string // what prepare made
 	damaged string // the database in there, if it is none
 	allowed []string
-	backup  string // what each backup holds
+	backup  string   // what each backup holds
+	source  []string // what is generated: the old and the new one
 	run     *program
 }
 
-func works() (all []*work) {
-	upgrade := func(t testing.TB, path string) *program { return newProgram(t, schemaOf(t, shop, 4), path) }
-	withBackup := func(t testing.TB, path string) *program {
-		p := upgrade(t, path)
-		p.Keep = 2
-		return p
+// works are all that there are, or in a plain run some.
+func works() (ws []*work) {
+	upgrade := func(archive string, of func(*program)) func(t testing.TB, path string) *program {
+		return func(t testing.TB, path string) *program {
+			p := newProgram(t, schemaOf(t, archive, all), path)
+			of(p)
+			return p
+		}
 	}
-	scripts := func(t testing.TB, path string) *program { return newProgram(t, scriptSchema(t), path) }
+	plain := func(*program) {}
 	restore := func(_ testing.TB, path string) *program {
 		return &program{Work: "restore", Path: path, Backup: filepath.Join(filepath.Dir(path), "old", "backup.db"), Force: true}
 	}
+	try := upgrade(shop, func(p *program) { p.Work = "try" })
+	generate := func(_ testing.TB, path string) *program { return &program{Work: "generate", Path: path} }
 	backup := func(_ testing.TB, path string) *program { return &program{Work: "backup", Path: path} }
 	for _, journal := range []string{"delete", "wal"} {
 		old := func(t testing.TB, path string) {
@@ -60,47 +69,66 @@ func works() (all []*work) {
 				}
 			}
 		}
-		all = append(all,
-			&work{name: "Upgrade", journal: journal, program: upgrade, prepare: old, lasting: journal == "wal"},
-			&work{name: "UpgradeWithBackup", journal: journal, program: withBackup, prepare: old, kept: true, lasting: journal == "wal"},
-			&work{name: "UpgradeByScript", journal: journal, program: scripts, prepare: old, lasting: journal == "wal"},
-			&work{name: "Backup", journal: journal, program: backup, prepare: old, made: true},
-			&work{name: "Restore", journal: journal, program: restore, prepare: toRestore(old), kept: true, lasting: true})
-		if journal == "delete" {
+		wal := journal == "wal"
+		ws = append(ws,
+			&work{name: "UpgradeWithBackup", program: upgrade(shop, func(p *program) { p.Keep = 2 }), prepare: old, kept: true, lasting: wal},
+			&work{name: "UpgradeByScript", program: upgrade(byScript, plain), prepare: old, lasting: wal},
+			&work{name: "Backup", program: backup, prepare: old, made: true},
+			&work{name: "Restore", program: restore, prepare: toRestore(old), kept: true, lasting: true},
+			&work{name: "UpgradeByGo", program: upgrade(byGo, plain), prepare: old, lasting: wal})
+		if *long {
+			ws = append(ws,
+				&work{name: "Upgrade", program: upgrade(shop, plain), prepare: old, lasting: wal},
+				&work{name: "UpgradePerMigration", program: upgrade(shop, func(p *program) { p.Each = true }), prepare: old, between: versions(shop), lasting: wal},
+				&work{name: "UpgradeWithoutTransaction", program: upgrade(alone, plain), prepare: old, between: aloneBetween},
+				&work{name: "Try", program: try, prepare: with(old, "tmp"), others: []string{"tmp"}},
+				&work{name: "UpgradeByScriptPerMigration", program: upgrade(byScript, func(p *program) { p.Each = true }), prepare: old, between: versions(byScript), lasting: wal})
+		}
+		if !wal {
 			damaged := func(t testing.TB, path string) {
 				if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			all = append(all,
+			ws = append(ws,
+				&work{name: "Generate", program: generate, prepare: toGenerate, others: []string{"migrations"}},
 				&work{name: "RestoreOfNothing", program: restore, prepare: toRestore(func(testing.TB, string) {}), lasting: true},
 				&work{name: "RestoreByForce", program: restore, prepare: toRestore(damaged), lasting: true})
 		}
+		for _, w := range ws {
+			w.journal = cmp.Or(w.journal, journal)
+		}
+		if !*long {
+			break
+		}
 	}
-	return all
+	return ws
 }
 
-// scriptSchema returns what a program expects that has a script among the migrations of shop.
-func scriptSchema(t testing.TB) *lockstep.Schema {
-	t.Helper()
-	dir := t.TempDir()
-	for i, f := range txtar.Parse([]byte(shop)).Files {
-		name := f.Name
-		if i > 0 {
-			name = fmt.Sprintf("%04d%s", i+2, name[4:])
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), f.Data, 0o600); err != nil {
+// with returns what makes a folder, too.
+func with(prepare func(t testing.TB, path string), name string) func(t testing.TB, path string) {
+	return func(t testing.TB, path string) {
+		prepare(t, path)
+		if err := os.Mkdir(filepath.Join(filepath.Dir(path), name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "0002-script.sh"), []byte("set -e\ntest -s \"$1\"\n"), 0o600); err != nil {
-		t.Fatal(err)
+}
+
+// toGenerate makes a folder of migrations, of which the last is new.
+func toGenerate(t testing.TB, path string) {
+	t.Helper()
+	with(func(testing.TB, string) {}, "migrations")(t, path)
+	for _, f := range txtar.Parse([]byte(shop)).Files {
+		if strings.HasPrefix(f.Name, "0004") {
+			if err := (&program{Work: "generate", Path: path}).run(false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), "migrations", f.Name), f.Data, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	result, err := gen.Load(t.Context(), dir, gen.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Schema
 }
 
 // begin makes the folder of which copies are worked on, and finds out what may become of it.
@@ -118,11 +146,25 @@ func (w *work) begin(t testing.TB) {
 	} else {
 		w.allowed = []string{""} // there is no database
 	}
+	if w.between != nil {
+		w.allowed = append(w.allowed, w.between(t)...)
+	}
 	newest := copied(t, w.folder)
+	w.source = generated(w.folder)
 	if err := w.here(newest).run(false); err != nil {
 		t.Fatal(err)
 	}
+	w.source = append(w.source, generated(filepath.Dir(newest))...)
 	w.allowed = append(w.allowed, must(t)(holds(newest)))
+}
+
+// generated returns what was generated in a folder, if anything.
+func generated(dir string) []string {
+	text, err := os.ReadFile(filepath.Join(dir, "migrations", gen.FileName))
+	if err != nil {
+		return nil
+	}
+	return []string{string(text)}
 }
 
 // here returns the program with another folder.
@@ -177,6 +219,12 @@ func (w *work) inspect(dir string, said []string) error {
 			return errors.New("the damaged database is lost")
 		}
 	}
+	if len(w.source) > 0 {
+		here := generated(dir)
+		if len(here) == 0 || !slices.Contains(w.source, here[0]) || isDone && here[0] != w.source[1] {
+			return fmt.Errorf("what is generated is neither old nor new: %q", here)
+		}
+	}
 	if w.run.Backup != "" {
 		if got, err := holds(filepath.Join(dir, "old", "backup.db")); err != nil || got != w.allowed[len(w.allowed)-1] {
 			return fmt.Errorf("the backup that is restored has changed: %w\n%s", err, got)
@@ -203,12 +251,15 @@ func (w *work) restart(path string) error {
 }
 
 func (w *work) leavesNothing(path, before string) error {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "tmp", "*")); len(left) > 0 {
+		return fmt.Errorf("of the copy is left %s", left)
+	}
 	backups, _ := lockstep.Backups(path)
 	for name := range strings.SplitSeq(beside(path), " ") {
 		isBackup := slices.ContainsFunc(backups, func(b lockstep.Backup) bool { return filepath.Base(b.Path) == name })
 		// The next backup removes what is left of one.
 		isPart := strings.HasSuffix(name, ".backup-part") && w.run.Work == "migrate" && before == w.allowed[len(w.allowed)-1]
-		if name != "data.db" && name != "old" && !isBackup && !isPart && !strings.Contains(name, ".damaged") {
+		if name != "data.db" && name != "old" && !slices.Contains(w.others, name) && !isBackup && !isPart && !strings.Contains(name, ".damaged") {
 			return fmt.Errorf("beside the database is %s", name)
 		}
 	}
@@ -220,8 +271,8 @@ func (w *work) leavesNothing(path, before string) error {
 func TestProofLossOfFiles(t *testing.T) {
 	needsTracing(t)
 	for _, w := range works() {
-		if !*long && (w.journal == "wal" || w.name == "Upgrade") {
-			continue
+		if w.name == "Generate" {
+			continue // like other files of source, it is not synchronized
 		}
 		t.Run(w.name+"/"+w.journal, func(t *testing.T) {
 			l := w.record(t)
@@ -269,7 +320,11 @@ func (w *work) trace(t testing.TB, path string, trace *systemcalls.Tracer) (stde
 		t.Fatal(err)
 	}
 	defer out.Close()
-	cmd := w.here(path).command(t)
+	p := w.here(path)
+	if trace.Kinds == systemcalls.Locks {
+		p.Within = 300 * time.Millisecond // one that cannot be had is asked for again
+	}
+	cmd := p.command(t)
 	cmd.Stderr = out
 	err = trace.Run(cmd)
 	text, _ := os.ReadFile(out.Name())

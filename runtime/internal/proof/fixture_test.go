@@ -57,14 +57,48 @@ DELETE FROM orders WHERE id % 3 = 0;
 INSERT INTO runs VALUES (4);
 `
 
+// These are the same, but for one migration outside of a transaction, which may run again, or
+// a script, or one in Go.
+var (
+	alone = strings.NewReplacer(`-- 0002-index.sql --
+CREATE INDEX`, `-- 0002-index.sql --
+-- lockstep: no-transaction
+VACUUM;
+CREATE INDEX IF NOT EXISTS`, `INSERT INTO runs VALUES (2)`, `INSERT INTO runs SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE migration = 2)`).Replace(shop)
+
+	byScript = strings.Replace(shop, "-- 0004-raise.sql --", "-- 0004-script.sh --\nset -e\ntest -s \"$1\"\n-- 0005-raise.sql --", 1)
+
+	byGo = strings.Replace(shop, `-- 0004-raise.sql --
+UPDATE orders SET total = total + 1, note = 'raised ' || note;
+`, `-- 0004-raise.go --
+package migrations
+-- 0005-delete.sql --
+`, 1)
+)
+
+// all is more than any archive has.
+const all = 99
+
 // schemaOf returns what a program expects that has the first n migrations of an archive.
 func schemaOf(t testing.TB, archive string, n int) *lockstep.Schema {
 	t.Helper()
+	migrations := txtar.Parse([]byte(archive)).Files
+	migrations = migrations[:min(n, len(migrations))]
 	files := fstest.MapFS{}
-	for _, f := range txtar.Parse([]byte(archive)).Files[:n] {
-		files[f.Name] = &fstest.MapFile{Data: f.Data}
+	for _, f := range migrations {
+		text := f.Data
+		if programs[filepath.Ext(f.Name)] != nil {
+			text = []byte("SELECT 1;") // none makes a table
+		}
+		files[strings.TrimSuffix(f.Name, filepath.Ext(f.Name))+".sql"] = &fstest.MapFile{Data: text}
 	}
-	return fixture.Schema(t, "sqlite3", files)
+	s := fixture.Schema(t, "sqlite3", files)
+	for i, f := range migrations {
+		if p := programs[filepath.Ext(f.Name)]; p != nil {
+			fixture.Replace(s, i, f.Name, p, string(f.Data))
+		}
+	}
+	return s
 }
 
 func dsn(path string, settings ...string) string {

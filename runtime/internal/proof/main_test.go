@@ -1,20 +1,21 @@
 package proof_test
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
+	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/internal/suite/barrier"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 	"github.com/lockstep-db/lockstep/runtime/script"
 )
 
@@ -36,45 +37,25 @@ const programVar = "LOCKSTEP_TEST_PROGRAM"
 
 // A program is what another process does.
 type program struct {
-	Work   string // "migrate", "backup" or "restore"
+	Work   string // "migrate", "backup", "restore", "try" or "generate"
 	Path   string // of the database
 	DSN    string
 	Keep   int    // for WithBackup; 0 is without
 	Backup string // to restore
 	Force  bool
-	Wait   bool // for others to be ready
-
-	Dir    string // of the migrations
-	Schema struct {
-		Expected                 lockstep.Version
-		Digest, SQL, Fingerprint string
-		Migrations               []struct {
-			Version        lockstep.Version
-			File, Checksum string
-		}
-	}
+	Each   bool          // WithPerMigration
+	Within time.Duration // it waits for locks; 0 is a minute
+	Broken string        // the name of a mutation
+	Schema fixture.Stored
 }
+
+// programs are what migrations that are not SQL run.
+var programs = map[string]lockstep.Program{".sh": script.Shell, ".go": lockstep.Go(fixture.Raise)}
 
 // newProgram describes a program that migrates.
 func newProgram(t testing.TB, s *lockstep.Schema, path string, settings ...string) *program {
 	t.Helper()
-	p := &program{Work: "migrate", Path: path, DSN: dsn(path, settings...), Dir: t.TempDir()}
-	text, err := json.Marshal(map[string]any{"Expected": s.Expected, "Digest": s.Digest, "SQL": s.SQL, "Fingerprint": s.Fingerprint, "Migrations": s.Migrations})
-	if err == nil {
-		err = json.Unmarshal(text, &p.Schema)
-	}
-	for _, m := range s.Migrations {
-		if err == nil {
-			text, err = fs.ReadFile(s.Files, m.File)
-		}
-		if err == nil {
-			err = os.WriteFile(filepath.Join(p.Dir, m.File), text, 0o600)
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return &program{Work: "migrate", Path: path, DSN: dsn(path, settings...), Schema: fixture.Store(t, s)}
 }
 
 // at returns the same program with another database.
@@ -100,14 +81,12 @@ func runProgram(text string) error {
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return err
 	}
-	if p.Wait {
-		barrier.Wait()
-	}
 	return p.run(true)
 }
 
 // run does the work, and may say so on the standard output.
 func (p *program) run(says bool) error {
+	within := cmp.Or(p.Within, time.Minute)
 	switch p.Work {
 	case "backup":
 		db, err := database.Open(p.Path)
@@ -115,24 +94,38 @@ func (p *program) run(says bool) error {
 			return err
 		}
 		defer db.Close()
-		if _, err := db.Backup(context.Background(), "", false, time.Minute); err != nil {
+		if _, err := db.Backup(context.Background(), "", false, within); err != nil {
 			return err
 		}
 	case "restore":
-		if _, err := database.Restore(context.Background(), database.Restoration{DB: p.Path, Backup: p.Backup, Force: p.Force, Timeout: time.Minute}); err != nil {
+		if _, err := database.Restore(context.Background(), database.Restoration{DB: p.Path, Backup: p.Backup, Force: p.Force, Timeout: within}); err != nil {
 			return err
 		}
-	default:
-		db, err := sql.Open("sqlite3", p.DSN)
+	case "try":
+		defer os.Setenv("TMPDIR", os.Getenv("TMPDIR"))
+		os.Setenv("TMPDIR", filepath.Join(filepath.Dir(p.Path), "tmp"))
+		if _, err := trial.Run(context.Background(), trial.Request{Path: p.Path, Schema: p.Schema.Schema(programs), Timeout: within, Begin: func() {}, Progress: func(lockstep.Progress) {}}); err != nil {
+			return err
+		}
+	case "generate":
+		result, err := gen.Generate(context.Background(), filepath.Join(filepath.Dir(p.Path), "migrations"), gen.Options{NoPrograms: true})
+		if err == nil {
+			err = result.Commit()
+		}
 		if err != nil {
 			return err
 		}
+	default:
+		db := open(p.DSN, p.Broken)
 		defer db.Close()
-		var opts []lockstep.Option
+		opts := []lockstep.Option{lockstep.WithTimeout(within)}
 		if p.Keep > 0 {
 			opts = append(opts, lockstep.WithBackup(p.Keep))
 		}
-		if err := lockstep.Migrate(context.Background(), db, p.schema(), opts...); err != nil {
+		if p.Each {
+			opts = append(opts, lockstep.WithPerMigration())
+		}
+		if err := lockstep.Migrate(context.Background(), db, p.Schema.Schema(programs), opts...); err != nil {
 			return err
 		}
 	}
@@ -140,16 +133,4 @@ func (p *program) run(says bool) error {
 		os.Stdout.WriteString(done)
 	}
 	return nil
-}
-
-func (p *program) schema() *lockstep.Schema {
-	s := &lockstep.Schema{Expected: p.Schema.Expected, Files: os.DirFS(p.Dir), Digest: p.Schema.Digest, SQL: p.Schema.SQL, Fingerprint: p.Schema.Fingerprint}
-	for _, m := range p.Schema.Migrations {
-		next := lockstep.Migration{Version: m.Version, File: m.File, Checksum: m.Checksum}
-		if filepath.Ext(m.File) == ".sh" {
-			next.Program = script.Shell
-		}
-		s.Migrations = append(s.Migrations, next)
-	}
-	return s
 }

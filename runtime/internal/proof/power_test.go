@@ -7,8 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/faultvfs"
@@ -103,42 +104,48 @@ type upgradeOnDisk struct {
 	plain    bool // also in a plain run
 }
 
-var upgradesOnDisk = []upgradeOnDisk{
-	{name: "Journal", from: 1, settings: []string{"_pragma=synchronous(2)"}, plain: true},
-	{name: "JournalNormal", from: 1, settings: []string{"_pragma=synchronous(1)"}},
-	{name: "JournalOff", from: 1, settings: []string{"_pragma=synchronous(0)"}},
-	{name: "JournalExtra", from: 1, settings: []string{"_pragma=synchronous(3)"}, lasting: true},
-	{name: "JournalNew", settings: []string{"_pragma=synchronous(2)"}},
-	{name: "JournalSpills", from: 1, settings: []string{"_pragma=cache_size(5)"}, plain: true},
-	{name: "JournalTruncated", from: 1, keeps: true, settings: []string{"_pragma=journal_mode(truncate)", "_pragma=cache_size(5)"}},
-	{name: "JournalPersists", from: 1, keeps: true, settings: []string{"_pragma=journal_mode(persist)", "_pragma=cache_size(5)"}},
-	{name: "JournalInMemory", from: 1, settings: []string{"_pragma=journal_mode(memory)"}},
-	{name: "JournalIsOff", from: 1, settings: []string{"_pragma=journal_mode(off)"}},
-	{name: "WAL", from: 1, settings: []string{"_pragma=journal_mode(wal)", "_pragma=synchronous(2)"}, lasting: true, plain: true},
-	{name: "WALNormal", from: 1, settings: []string{"_pragma=journal_mode(wal)", "_pragma=synchronous(1)"}, lasting: true},
-	{name: "WALNew", settings: []string{"_pragma=journal_mode(wal)"}, lasting: true},
-	{name: "WALSpills", from: 1, settings: []string{"_pragma=journal_mode(wal)", "_pragma=cache_size(5)", "_pragma=wal_autocheckpoint(3)"}, lasting: true},
-	{name: "PerMigration", from: 1, opts: []lockstep.Option{lockstep.WithPerMigration()}, between: versions},
-	{name: "PerMigrationWAL", from: 1, settings: []string{"_pragma=journal_mode(wal)"}, opts: []lockstep.Option{lockstep.WithPerMigration()},
-		between: versions, lasting: true},
-	{name: "NoTransaction", archive: alone, from: 1, between: aloneBetween},
-	{name: "NoTransactionWAL", archive: alone, from: 1, settings: []string{"_pragma=journal_mode(wal)"}, between: aloneBetween},
-}
-
-// versions returns what the databases of the versions between 1 and 4 hold.
-func versions(t testing.TB) (all []string) {
-	for n := 2; n < 4; n++ {
-		all = append(all, must(t)(holds(databaseAt(t, newFolder(t), shop, n))))
+// upgradesOnDisk are all kinds of upgrades, with all journals, each with synchronous FULL and
+// NORMAL, and more.
+func upgradesOnDisk() (us []upgradeOnDisk) {
+	const spills = "_pragma=cache_size(5)" // pages are written before the commit
+	for _, journal := range []string{"delete", "wal"} {
+		for _, level := range []string{"normal", "full"} {
+			for _, u := range []upgradeOnDisk{
+				{name: "Upgrade", plain: level == "full"},
+				{name: "Spilling", settings: []string{spills, "_pragma=wal_autocheckpoint(3)"}, plain: level == "full" && journal == "delete"},
+				{name: "PerMigration", opts: []lockstep.Option{lockstep.WithPerMigration()}, between: versions(shop)},
+				{name: "NoTransaction", archive: alone, between: aloneBetween},
+				{name: "InGo", archive: byGo},
+				{name: "InGoSpilling", archive: byGo, settings: []string{spills}},
+			} {
+				u.name += "/" + journal + "/" + level
+				u.from, u.lasting = 1, journal == "wal" && u.archive != alone
+				u.settings = append(u.settings, "_pragma=journal_mode("+journal+")", "_pragma=synchronous("+level+")")
+				us = append(us, u)
+			}
+		}
 	}
-	return all
+	return append(us,
+		upgradeOnDisk{name: "New/delete"},
+		upgradeOnDisk{name: "New/wal", settings: []string{"_pragma=journal_mode(wal)"}, lasting: true},
+		upgradeOnDisk{name: "Off", from: 1, settings: []string{unsynced}},
+		upgradeOnDisk{name: "Extra", from: 1, settings: []string{"_pragma=synchronous(3)"}, lasting: true},
+		upgradeOnDisk{name: "truncate", from: 1, keeps: true, settings: []string{"_pragma=journal_mode(truncate)", spills}},
+		upgradeOnDisk{name: "persist", from: 1, keeps: true, settings: []string{"_pragma=journal_mode(persist)", spills}},
+		upgradeOnDisk{name: "memory", from: 1, settings: []string{"_pragma=journal_mode(memory)"}},
+		upgradeOnDisk{name: "off", from: 1, settings: []string{"_pragma=journal_mode(off)"}},
+	)
 }
 
-// alone is an upgrade with a migration outside of a transaction, which may run again.
-var alone = strings.NewReplacer(`-- 0002-index.sql --
-CREATE INDEX`, `-- 0002-index.sql --
--- lockstep: no-transaction
-VACUUM;
-CREATE INDEX IF NOT EXISTS`, `INSERT INTO runs VALUES (2)`, `INSERT INTO runs SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE migration = 2)`).Replace(shop)
+// versions returns what the databases of the versions between the first and the last hold.
+func versions(archive string) func(t testing.TB) []string {
+	return func(t testing.TB) (between []string) {
+		for n := 2; n < len(txtar.Parse([]byte(archive)).Files); n++ {
+			between = append(between, must(t)(holds(databaseAt(t, newFolder(t), archive, n))))
+		}
+		return between
+	}
+}
 
 // aloneBetween returns what the database holds while that migration runs, and the states
 // between that the upgrade has on purpose.
@@ -169,8 +176,8 @@ func must(t testing.TB) func(string, error) string {
 	}
 }
 
-// record runs the upgrade once, with the driver of open, and returns what must be true of it.
-func (u *upgradeOnDisk) record(t testing.TB, open func(name string) *sql.DB) *lossOfPower {
+// record runs the upgrade once, as it is or with a mutation, and returns what must be true of it.
+func (u *upgradeOnDisk) record(t testing.TB, broken string) *lossOfPower {
 	t.Helper()
 	if u.archive == "" {
 		u.archive = shop
@@ -178,7 +185,7 @@ func (u *upgradeOnDisk) record(t testing.TB, open func(name string) *sql.DB) *lo
 	dir := newFolder(t)
 	path := databaseAt(t, dir, u.archive, u.from)
 	old := must(t)(holds(path))
-	newest := must(t)(holds(databaseAt(t, newFolder(t), u.archive, 4)))
+	newest := must(t)(holds(databaseAt(t, newFolder(t), u.archive, all)))
 	disk, unregister := faultvfs.Register(t.Name())
 	defer unregister()
 	log, err := powerdisk.New(dir)
@@ -186,16 +193,16 @@ func (u *upgradeOnDisk) record(t testing.TB, open func(name string) *sql.DB) *lo
 		t.Fatal(err)
 	}
 	disk.Log = log
-	s := schemaOf(t, u.archive, 4)
-	db := open(dsn(path, append(u.settings, "vfs="+t.Name())...))
+	s := schemaOf(t, u.archive, all)
+	db := open(dsn(path, append(u.settings, "vfs="+t.Name())...), broken)
 	if err = lockstep.Migrate(t.Context(), db, s, u.opts...); err == nil {
 		log.Mark(done)
 	} else {
 		log.Mark(err.Error()) // a lockstep that is broken on purpose
 	}
 	db.Close()
-	if err == nil {
-		if got := must(t)(holds(path)); got != newest && open == nil {
+	if err == nil && broken == "" {
+		if got := must(t)(holds(path)); got != newest {
 			t.Fatalf("got\n%s\nwant\n%s", got, newest)
 		}
 	}
@@ -222,24 +229,14 @@ func leavesNothing(path string) error {
 	return nil
 }
 
-func ncruces(t testing.TB) func(name string) *sql.DB {
-	return func(name string) *sql.DB {
-		db, err := sql.Open("sqlite3", name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return db
-	}
-}
-
 // TestProofLossOfPower has the machine die during upgrades.
 func TestProofLossOfPower(t *testing.T) {
-	for _, u := range upgradesOnDisk {
+	for _, u := range upgradesOnDisk() {
 		if !*long && !u.plain {
 			continue
 		}
-		t.Run("LeavesOldOrNewOf"+u.name, func(t *testing.T) {
-			l := u.record(t, ncruces(t))
+		t.Run("LeavesOldOrNew/"+u.name, func(t *testing.T) {
+			l := u.record(t, "")
 			var n powerdisk.Tried
 			for _, fault := range l.faults(t, sampling(2, 0), &n, 10) {
 				t.Error(fault)

@@ -23,27 +23,18 @@ func (t *test) goSchema(archive string, funcs map[lockstep.Version]goFunc) *lock
 		texts[strings.TrimSuffix(name, ".go")+map[bool]string{true: ".sql"}[strings.HasSuffix(name, ".go")]] = text
 	}
 	s := t.schemaOf(texts)
-	embedded := s.Files.(fstest.MapFS)
-	for i := range s.Migrations {
-		m := &s.Migrations[i]
-		f, ok := funcs[m.Version]
-		if !ok {
-			continue
+	for i, m := range s.Migrations {
+		if f, ok := funcs[m.Version]; ok {
+			fixture.Replace(s, i, strings.TrimSuffix(m.File, ".sql")+".go", lockstep.Go(f),
+				fmt.Sprintf("package migrations\n\nfunc migrate%v(ctx context.Context, tx lockstep.Tx) error {}\n", m.Version))
 		}
-		delete(embedded, m.File)
-		m.File = strings.TrimSuffix(m.File, ".sql") + ".go"
-		m.Program = lockstep.Go(f)
-		setText(s, i, fmt.Sprintf("package migrations\n\nfunc migrate%v(ctx context.Context, tx lockstep.Tx) error {}\n", m.Version))
 	}
 	return s
 }
 
 // setText gives a migration that is a program another text.
 func setText(s *lockstep.Schema, i int, text string) {
-	m := &s.Migrations[i]
-	m.Checksum = m.Program.Checksum([]byte(text))
-	s.Files.(fstest.MapFS)[m.File] = &fstest.MapFile{Data: []byte(text)}
-	s.Digest = fixture.Digest(s.Migrations)
+	fixture.Replace(s, i, s.Migrations[i].File, s.Migrations[i].Program, text)
 }
 
 // slugs has a migration written in Go between two in SQL.

@@ -9,8 +9,18 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/internal/powerdisk"
 )
 
-// A Call is a system call that changes a file or a folder, or synchronizes it, or only reads.
+// A Kind is a kind of system call.
+type Kind uint
+
+const (
+	Changes Kind = 1 << iota // a file or a folder, or synchronizes it
+	Reads                    // and changes nothing
+	Locks                    // a file or a folder, unlocks it or asks who has locked it
+)
+
+// A Call is a system call.
 type Call struct {
+	Kind   Kind
 	N      int    // the first that is watched is 1
 	Name   string // "pwrite64"
 	Path   string
@@ -18,7 +28,7 @@ type Call struct {
 	Data   []byte // of a write
 	Off    int64  // of a write; the size of a truncation
 	Folder bool   // is made or removed
-	Reads  bool   // it changes nothing
+	Makes  bool   // Path, or To, if it is not there
 
 	create, truncate bool // by opening
 	fate             Fate
@@ -34,7 +44,7 @@ type Fate struct {
 // A Tracer watches a program and those that it starts.
 type Tracer struct {
 	Root  string             // the folder that is watched, without links in its path
-	Reads bool               // calls that only read are watched, too
+	Kinds Kind               // that are watched; 0 is Changes
 	Fate  func(c *Call) Fate // nil for none
 	Log   *powerdisk.Log     // is told what is done and what the program prints; may be nil
 

@@ -2,12 +2,14 @@ package systemcalls
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -142,7 +144,7 @@ func change(tid int, f func(*syscall.PtraceRegs)) {
 
 // done tells what a call has done.
 func (t *Tracer) done(c *Call, result int64) {
-	if result < 0 || c.Reads {
+	if result < 0 || c.Kind != Changes {
 		return
 	}
 	switch {
@@ -176,7 +178,7 @@ func (t *Tracer) call(tid, nr int, a [6]uint64) (c *Call) {
 	switch nr {
 	case syscall.SYS_WRITE:
 		if a[0] == 1 {
-			return &Call{Name: "print", Data: p.bytes(a[1], a[2])}
+			return &Call{Kind: Changes, Name: "print", Data: p.bytes(a[1], a[2])}
 		}
 		c = &Call{Name: "write", Path: p.file(a[0]), Data: p.bytes(a[1], a[2]), Off: p.offset(a[0])}
 	case syscall.SYS_PWRITE64:
@@ -228,22 +230,39 @@ func (t *Tracer) call(tid, nr int, a [6]uint64) (c *Call) {
 	case 285: // fallocate
 		c = &Call{Name: "fallocate", Path: p.file(a[0])}
 	case syscall.SYS_READ, syscall.SYS_PREAD64, syscall.SYS_FSTAT, syscall.SYS_GETDENTS64:
-		c = &Call{Name: "read", Path: p.file(a[0]), Reads: true}
+		c = &Call{Name: "read", Path: p.file(a[0]), Kind: Reads}
 	case syscall.SYS_NEWFSTATAT, syscall.SYS_READLINKAT:
-		c = &Call{Name: "stat", Path: p.path(a[0], a[1]), Reads: true}
+		c = &Call{Name: "stat", Path: p.path(a[0], a[1]), Kind: Reads}
 	case syscall.SYS_STAT, syscall.SYS_LSTAT, syscall.SYS_ACCESS:
-		c = &Call{Name: "stat", Path: p.path(here, a[0]), Reads: true}
+		c = &Call{Name: "stat", Path: p.path(here, a[0]), Kind: Reads}
+	case syscall.SYS_FCNTL:
+		if slices.Contains(locks, a[1]) {
+			c = &Call{Name: "fcntl", Path: p.file(a[0]), Kind: Locks}
+		}
+	case syscall.SYS_FLOCK:
+		c = &Call{Name: "flock", Path: p.file(a[0]), Kind: Locks}
 	}
-	if c == nil || c.Reads && !t.Reads || c.Path != t.Root && !strings.HasPrefix(c.Path, t.Root+"/") || strings.HasSuffix(c.Path, "-shm") {
+	if c == nil || c.Path != t.Root && !strings.HasPrefix(c.Path, t.Root+"/") {
+		return nil
+	}
+	c.Kind = cmp.Or(c.Kind, Changes)
+	c.Makes = c.create || c.Name == "mkdir" || c.Name == "mkdirat" || c.To != ""
+	if c.Kind&cmp.Or(t.Kinds, Changes) == 0 {
 		return nil
 	}
 	return c
 }
 
+// locks are the commands of fcntl that look at locks or change them.
+var locks = []uint64{syscall.F_GETLK, syscall.F_SETLK, syscall.F_SETLKW, 36, 37, 38} // and F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW
+
 // opening reads only if it cannot make or change a file.
 func opening(path string, flags uint64) *Call {
-	return &Call{Name: "open", Path: path, create: flags&syscall.O_CREAT != 0, truncate: flags&syscall.O_TRUNC != 0,
-		Reads: flags&(syscall.O_CREAT|syscall.O_WRONLY|syscall.O_RDWR) == 0}
+	c := &Call{Name: "open", Path: path, Kind: Changes, create: flags&syscall.O_CREAT != 0, truncate: flags&syscall.O_TRUNC != 0}
+	if flags&(syscall.O_CREAT|syscall.O_WRONLY|syscall.O_RDWR) == 0 {
+		c.Kind = Reads
+	}
+	return c
 }
 
 // A process is a thread that is traced.
