@@ -93,12 +93,13 @@ func Pause(ctx context.Context, d time.Duration) bool {
 // the server at its other end no longer leads. For certain says only another statement: a
 // migration in Go may have an error from elsewhere.
 func IsLost(err error) bool {
-	// A *net.OpError, without linking package net.
+	// A *net.OpError, without linking package net. Errors of a driver that have SQLite's codes
+	// may have the same methods.
 	if e := (interface {
 		Timeout() bool
 		Temporary() bool
 		Unwrap() error
-	})(nil); errors.As(err, &e) {
+	})(nil); Code(err) == 0 && errors.As(err, &e) {
 		return true
 	}
 	for _, lost := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, fs.ErrClosed,
