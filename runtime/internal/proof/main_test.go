@@ -104,7 +104,7 @@ func (p *program) run(says bool) error {
 	case "try":
 		defer os.Setenv("TMPDIR", os.Getenv("TMPDIR"))
 		os.Setenv("TMPDIR", filepath.Join(filepath.Dir(p.Path), "tmp"))
-		if _, err := trial.Run(context.Background(), trial.Request{Path: p.Path, Schema: p.Schema.Schema(programs), Timeout: within, Begin: func() {}, Progress: func(lockstep.Progress) {}}); err != nil {
+		if _, err := trial.Run(context.Background(), trial.Request{Path: p.Path, Schema: p.Schema.Schema(programs), Timeout: within, Options: []lockstep.Option{lockstep.WithTimeout(within)}, Begin: func() {}, Progress: func(lockstep.Progress) {}}); err != nil {
 			return err
 		}
 	case "generate":

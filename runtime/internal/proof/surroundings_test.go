@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,12 +179,30 @@ func TestProofNames(t *testing.T) {
 	}
 }
 
+// onAnother returns a new folder that is on another file system.
+func onAnother(t testing.TB, folder string) string {
+	t.Helper()
+	cache, _ := os.UserCacheDir()
+	places := []string{"/dev/shm", "/tmp", "/var/tmp", os.Getenv("XDG_RUNTIME_DIR"), cache, "."}
+	for _, place := range places {
+		dir, err := os.MkdirTemp(place, "proof")
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		if dir, err = filepath.Abs(dir); err == nil && errors.Is(os.Rename(dir, filepath.Join(folder, "moved")), syscall.EXDEV) {
+			return dir
+		}
+		os.Remove(filepath.Join(folder, "moved"))
+	}
+	t.Skipf("%s and %q are on one file system", folder, places)
+	return ""
+}
+
 // TestProofOtherFileSystem backs up to another file system, and restores from there.
 func TestProofOtherFileSystem(t *testing.T) {
-	memory, disk := newFolder(t), t.TempDir()
-	if err := os.Rename(filepath.Join(memory), filepath.Join(disk, "moved")); err == nil {
-		t.Skip("there is one file system alone")
-	}
+	disk := t.TempDir()
+	memory := onAnother(t, disk)
 	path := databaseAt(t, disk, shop, 1)
 	want := must(t)(holds(path))
 	db, err := database.Open(path)
