@@ -379,7 +379,12 @@ func (r *Result) Commit() error {
 		return err
 	}
 	beside := filepath.Join(r.Dir, fmt.Sprintf(".%s.%d", FileName, os.Getpid()))
-	err = os.WriteFile(beside, r.Source, 0o666)
+	os.Remove(beside) // of a dead process, or a link to what is somebody else's
+	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err == nil {
+		_, err = f.Write(r.Source)
+		err = errors.Join(err, f.Close())
+	}
 	if err == nil {
 		err = os.Rename(beside, path)
 	}

@@ -120,6 +120,23 @@ func TestCommitAndStale(t *testing.T) {
 		}
 		stale(t, "")
 	})
+	t.Run("WritesThroughNoLink", func(t *testing.T) {
+		for claim, link := range map[string]func(to, name string) error{"Hard": os.Link, "Symbolic": os.Symlink} {
+			theirs := filepath.Join(t.TempDir(), "theirs")
+			writeFile(t, theirs, "precious")
+			writeFile(t, path, strings.Replace(string(r.Source), "= 1\n", "= 2\n", 1))
+			if err := link(theirs, filepath.Join(dir, fmt.Sprintf(".%s.%d", FileName, os.Getpid()))); err != nil {
+				t.Skip(err)
+			}
+			if err := r.Commit(); err != nil {
+				t.Error(err)
+			}
+			if text, err := os.ReadFile(theirs); string(text) != "precious" {
+				t.Errorf("%s: the file that the link is to has %.20q, %v", claim, text, err)
+			}
+			stale(t, "")
+		}
+	})
 	t.Run("RefusesFileOfSomebodyElse", func(t *testing.T) {
 		const theirs = "package migrations\n"
 		writeFile(t, path, theirs)

@@ -6,21 +6,25 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/internal/powerdisk/systemcalls"
 )
 
-// fates are what becomes of a call, and of those after it.
-var fates = []struct {
+// A fate is what becomes of a call, and of those after it.
+type fate struct {
 	name    string
 	of      systemcalls.Kind
 	fate    systemcalls.Fate
 	lasting bool
 	every   int // so many calls, even in a long run
-}{
+}
+
+var fates = []fate{
 	{"fails", systemcalls.Changes, systemcalls.Fate{Error: syscall.EIO}, false, 1},
 	{"fails, though it was done", systemcalls.Changes, systemcalls.Fate{Error: syscall.EIO, Late: true}, false, 3},
 	{"finds no room", systemcalls.Changes, systemcalls.Fate{Error: syscall.ENOSPC}, false, 3},
@@ -47,7 +51,11 @@ func TestProofFailingCalls(t *testing.T) {
 				if !*long && (i+n)%len(fates)%3 != 0 { // works take turns
 					continue
 				}
-				for fault := range w.suffers(t, i) {
+				every := fates[i].every
+				if !*long {
+					every = 0
+				}
+				for fault := range w.suffers(t, i, every) {
 					t.Error(fault)
 				}
 			}
@@ -55,15 +63,14 @@ func TestProofFailingCalls(t *testing.T) {
 	}
 }
 
-// suffers does the work again and again, with this fate for one call after the other, and
-// yields what is wrong afterwards.
-func (w *work) suffers(t testing.TB, fate int) iter.Seq[string] {
-	f := fates[fate]
-	calls := w.calls(t, f.of)
-	every, from := f.every, 0
-	if !*long {
+// suffers does the work again and again, with a fate for one call after the other, each of so
+// many, and yields what is wrong afterwards. Of 0, it is one.
+func (w *work) suffers(t testing.TB, i, every int) iter.Seq[string] {
+	f := fates[i]
+	calls, from := w.calls(t, f.of), 0
+	if every == 0 {
 		every = len(calls)
-		from = fate * every / len(fates)
+		from = i * every / len(fates)
 	}
 	return func(yield func(string) bool) {
 		for at := from; at < len(calls); at += every {
@@ -118,4 +125,25 @@ func (w *work) try(t testing.TB, kinds systemcalls.Kind, fate func(*systemcalls.
 		return fmt.Errorf("%w; the program said: %s", err, stderr)
 	}
 	return nil
+}
+
+// TestProofNoticesFailingCalls has a program suffer that is broken.
+func TestProofNoticesFailingCalls(t *testing.T) {
+	needsTracing(t)
+	for broken, name := range map[string]string{
+		"does not notice that a COMMIT fails":           "fails, and so do all later ones",
+		"writes the version outside of the transaction": "kills the program",
+	} {
+		t.Run(strings.ReplaceAll(broken, " ", "_"), func(t *testing.T) {
+			w := works()[0]
+			w.begin(t)
+			w.kept, w.run.Keep, w.run.Broken, w.run.Within = false, 0, broken, time.Second
+			i := slices.IndexFunc(fates, func(f fate) bool { return f.name == name })
+			for fault := range w.suffers(t, i, 4) {
+				t.Logf("%.200s", fault)
+				return
+			}
+			t.Error("noticed nothing")
+		})
+	}
 }
