@@ -33,11 +33,11 @@ var fates = []fate{
 	{"kills the program", systemcalls.Changes, systemcalls.Fate{Kill: true}, false, 1},
 	{"fails", systemcalls.Reads, systemcalls.Fate{Error: syscall.EIO}, false, 3},
 	{"fails, and so do all later ones", systemcalls.Reads, systemcalls.Fate{Error: syscall.EIO}, true, 9},
-	{"fails", systemcalls.Locks, systemcalls.Fate{Error: syscall.EIO}, false, 2},
-	{"fails, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.EIO}, true, 2},
-	{"finds no lock", systemcalls.Locks, systemcalls.Fate{Error: syscall.ENOLCK}, false, 2},
-	{"finds no lock, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.ENOLCK}, true, 4},
-	{"kills the program", systemcalls.Locks, systemcalls.Fate{Kill: true}, false, 4},
+	{"fails", systemcalls.Locks, systemcalls.Fate{Error: syscall.EIO}, false, 4},
+	{"fails, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.EIO}, true, 4},
+	{"finds no lock", systemcalls.Locks, systemcalls.Fate{Error: syscall.ENOLCK}, false, 4},
+	{"finds no lock, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.ENOLCK}, true, 8},
+	{"kills the program", systemcalls.Locks, systemcalls.Fate{Kill: true}, false, 8},
 }
 
 // TestProofFailingCalls has each system call fail that changes a file or a folder, or
