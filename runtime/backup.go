@@ -96,11 +96,12 @@ type upgradeBackup struct {
 	keep int
 	path string        // "" if there is none
 	made bool          // by this call: there was none with the same content
+	ran  bool          // a migration has, before a connection was lost
 	at   sql.NullInt64 // PRAGMA data_version then
 }
 
 func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error {
-	if u.ran > 0 || st.isNew() {
+	if a.ran || u.ran > 0 || st.isNew() {
 		return nil
 	}
 	// If the upgrade begins again, another connection may have written in between.
@@ -117,8 +118,8 @@ func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error
 			Detail: "backup failed, still at " + st.version.String(), Err: err, ended: ended(ctx)}
 	}
 	file := u.conn.file
-	if file == "" { // without its name, it may as well be in memory
-		return fail(errors.New("the database's file is not known"))
+	if file == "" || sqlite.OnServer(file) { // without its name, it may as well be in memory
+		return fail(errors.New("the database's file is not known here; leave out WithBackup, and back it up where it is"))
 	}
 	if _, err := os.Stat(file); file == ":memory:" || errors.Is(err, fs.ErrNotExist) {
 		u.log.Warn("no backup: the database is not a file", "database", file)
@@ -151,6 +152,7 @@ func (a *upgradeBackup) after(u *upgrade, err error) error {
 	if e := (*MigrationError)(nil); errors.As(err, &e) {
 		e.Backup = a.path
 	}
+	a.ran = a.ran || u.ran > 0
 	if err == nil && a.path != "" && a.keep > 0 {
 		a.prune(u)
 	}

@@ -26,18 +26,21 @@ import (
 // of [Schema.At] does not know the tables of its version, and is refused. After an error,
 // nothing has been written.
 func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
-	g, err := open(ctx, db, s, configure(opts))
-	if err != nil {
-		return err
+	c := configure(opts)
+	err := c.persist(ctx, db, s, (*gate).enroll)
+	if e := (*Error)(nil); c.unanswered && errors.As(err, &e) && e.Kind == ErrManaged && e.Version == s.Expected {
+		return nil
 	}
-	defer g.conn.Close()
+	return err
+}
 
+func (g *gate) enroll(ctx context.Context) error {
 	// If the file is read-only, what else is wrong with it says more.
 	seen, err := g.read(ctx)
 	if err != nil {
 		return err
 	}
-	if e := enrollable(s, seen); e != nil {
+	if e := enrollable(g.schema, seen); e != nil {
 		return e
 	}
 	defer g.conn.restore(ctx)
@@ -47,25 +50,25 @@ func Enroll(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 		err = g.begin(ctx)
 	}
 	if err == nil {
-		err = g.enroll(ctx)
+		err = g.enrollLocked(ctx)
 	}
 	if err == nil {
 		// Ignore ctx from here on, as an upgrade does.
 		lasting := context.WithoutCancel(ctx)
-		_, err = g.commit(lasting, s.Expected, func(context.Context) error { return g.conn.commit(lasting) })
+		g.unanswered, err = g.commit(lasting, g.schema.Expected, func(context.Context) error { return g.conn.commit(lasting) })
 	}
 	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
 		return err
 	}
-	e := &Error{DB: g.conn.file, Expected: s.Expected, Detail: "not enrolled", Err: sqlite.Forbidden(err, g.conn.file), enrolling: true, ended: ended(ctx)}
+	e := &Error{DB: g.conn.file, Expected: g.schema.Expected, Detail: "not enrolled", Err: sqlite.Forbidden(err, g.conn.file), enrolling: true, ended: ended(ctx)}
 	if sqlite.IsReadOnly(err) {
 		e.Kind = ErrUnmanaged
 	}
 	return e
 }
 
-// enroll does the work under the lock.
-func (g *gate) enroll(ctx context.Context) error {
+// enrollLocked does the work under the lock.
+func (g *gate) enrollLocked(ctx context.Context) error {
 	st, err := g.conn.readState(ctx)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -334,11 +335,6 @@ func ended(ctx context.Context) error {
 }
 
 // errorsOf returns those errs that are not nil.
-func errorsOf(errs ...error) (found []error) {
-	for _, err := range errs {
-		if err != nil {
-			found = append(found, err)
-		}
-	}
-	return found
+func errorsOf(errs ...error) []error {
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }

@@ -105,9 +105,7 @@ func (c *config) persist(ctx context.Context, db *sql.DB, s *Schema, f func(*gat
 		if !lost {
 			return err
 		}
-		if begun.IsZero() {
-			begun = time.Now()
-		}
+		begun = cmp.Or(begun, time.Now())
 		known.note(err)
 		c.log.Warn("connection lost", "database", known.DB, "error", err)
 		if time.Since(begun) >= c.timeout || !sqlite.Pause(ctx, pause) {
@@ -126,15 +124,15 @@ func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, f func(*gate, 
 	}
 	defer g.conn.Close()
 	err = f(g, ctx)
-	return sqlite.IsLost(err) && !sqlite.Answers(ctx, g.conn.Conn), err
+	// A database in memory is lost, too, and what took effect without a transaction is not known.
+	return sqlite.IsLost(err) && !sqlite.Answers(ctx, g.conn.Conn) && g.conn.file != ":memory:" && !c.partial, err
 }
 
 // note keeps what is known of the database when the connection is lost, and why it is.
 func (e *Error) note(err error) {
 	e.Err = err
 	failed, unread := (*MigrationError)(nil), (*Error)(nil)
-	switch {
-	case errors.As(err, &failed):
+	if errors.As(err, &failed) {
 		e.DB, e.Version, e.Err = failed.DB, failed.Version, failed.Err
 		e.Detail = "it was last at version " + e.Version.String()
 		if failed.committed > e.Version {
@@ -142,7 +140,7 @@ func (e *Error) note(err error) {
 		} else if failed.File != "" {
 			e.Detail += ", while " + failed.File + " ran"
 		}
-	case errors.As(err, &unread):
+	} else if errors.As(err, &unread) {
 		e.Err = unread.Err
 	}
 }

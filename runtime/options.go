@@ -17,6 +17,8 @@ type config struct {
 	onProgress   func(Progress)
 	repeat       func(*reporter) (stop func())
 	log          Logger
+	partial      bool                                                         // a migration without a transaction has begun
+	unanswered   bool                                                         // a COMMIT of Enroll's
 	await        func(ctx context.Context, c *config, try func() error) error // nil without WithWait
 	connected    func(driverConn any) error                                   // nil if none is asked for
 }

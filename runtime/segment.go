@@ -102,7 +102,7 @@ func (u *upgrade) run(ctx context.Context, s *segment) error {
 func (u *upgrade) runAlone(ctx context.Context, s *segment) (again bool, err error) {
 	u.conn.rollback(ctx)
 	u.conn.begun = true // the migration may begin a transaction
-	u.alone = s
+	u.alone, u.partial = s, true
 	if err := u.apply(ctx, s, s.migrations[0]); err != nil {
 		u.conn.rollback(ctx)
 		if u.findLost(ctx, s, s.migrations[0]) == nil {

@@ -43,6 +43,8 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 			if err := p.Ready(g.db, g.conn.Conn); err != nil {
 				return unstarted(m.File, err)
 			}
+		} else if m.noTransaction && sqlite.OnServer(seen.db) {
+			return unstarted(m.File, errors.New("a database on a server can lose its connection in the middle; write the migration without no-transaction"))
 		}
 	}
 	if err := g.conn.refuseTemporary(ctx, seen, u.planned); err != nil {
@@ -73,7 +75,7 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 // step takes the lock, decides anew, and runs the next segment. It reports whether nothing
 // is left to do.
 func (u *upgrade) step(ctx context.Context) (done bool, err error) {
-	u.alone = nil
+	u.alone, u.partial = nil, false
 	defer u.conn.rollback(ctx)
 	if err := u.conn.settings.Enter(ctx, u.conn.Conn); err != nil { // anew: what was rolled back has left its settings
 		return false, err

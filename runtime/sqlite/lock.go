@@ -113,6 +113,8 @@ func IsLost(err error) bool {
 
 // Answers reports whether a connection is there. One that is not, the pool closes.
 func Answers(ctx context.Context, conn *sql.Conn) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // its server may be paused
+	defer cancel()
 	var n int
 	err := conn.QueryRowContext(ctx, "SELECT 1").Scan(&n)
 	if err != nil {

@@ -128,6 +128,11 @@ func IsFile(name string) bool {
 	return err == nil && filepath.IsAbs(name)
 }
 
+// OnServer reports whether what SQLite says of the database is no path: dqlite names it so.
+func OnServer(name string) bool {
+	return name != "" && name != ":memory:" && !filepath.IsAbs(name)
+}
+
 // JournalMode returns the journal mode of the database.
 func JournalMode(ctx context.Context, c *sql.Conn) (string, error) {
 	return setting{pragma: "main.journal_mode"}.of(ctx, c)
@@ -144,6 +149,11 @@ func (x *Settings) set(ctx context.Context, c *sql.Conn, s setting) error {
 	}
 	x.note(s, now)
 	_, err = c.ExecContext(ctx, "PRAGMA "+s.pragma+" = "+s.replay)
+	if err == nil && s.pragma == "foreign_keys" {
+		if now, err = s.of(ctx, c); err == nil && now != s.replay {
+			err = errors.New("PRAGMA foreign_keys does not take; switch them off in the data source name")
+		}
+	}
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -60,6 +61,48 @@ func losesConnections(t *test) {
 				tt.want = t.path + ": " + tt.want
 			}
 			t.same(tt.from, got, tt.want+"read tcp: connection reset by peer")
+		}
+	})
+	t.claim("DoesNotRunAgainWhatHasNoTransaction", func(t *test) {
+		t.migrate(upTo(2, wal))
+		db, tr := t.trace(Settings{})
+		tr.lose(reset, true, func(n int) bool { return tr.statements[n-1] == "VACUUM;" })
+		err := lockstep.Migrate(t.Context(), db, t.schema(wal))
+		t.says(err, "data.db: 0003-wal.sql:3: read tcp: connection reset by peer; still at 0002, but line 2 took effect")
+	})
+	t.claim("KeepsTheBackupOfWhatItBeganWith", func(t *test) {
+		t.migrate(upTo(1, slugs))
+		db, tr := t.trace(Settings{})
+		lost := false
+		tr.lose(driver.ErrBadConn, false, func(n int) bool {
+			lose := !lost && strings.HasPrefix(tr.statements[n-1], "CREATE TABLE slugs")
+			lost = lost || lose
+			return lose
+		})
+		if err := lockstep.Migrate(t.Context(), db, schema(t), lockstep.WithPerMigration(), lockstep.WithBackup(0)); err != nil || !lost {
+			t.Fatal(err)
+		}
+		backups, err := lockstep.Backups(t.path)
+		if err != nil || len(backups) != 1 || backups[0].Version != 1 {
+			t.Errorf("got %v, %v", backups, err)
+		}
+	})
+	t.claim("EnrollsOnce", func(t *test) {
+		s := t.schema(upTo(2, notes))
+		for _, after := range []bool{false, true} {
+			for at, more := 1, true; more; at += 3 {
+				t := newTest(t.T, t.driver)
+				t.exec(unmanaged...)
+				db, tr := t.trace(Settings{})
+				tr.lose(driver.ErrBadConn, after, func(n int) bool {
+					return n == at || after && at == 1 && tr.statements[n-1] == "COMMIT"
+				})
+				if err := lockstep.Enroll(t.Context(), db, s); err != nil {
+					t.Errorf("statement %d, after %v: %v", at, after, err)
+				}
+				more = len(tr.statements) > at
+				t.atHead(s)
+			}
 		}
 	})
 	t.claim("EndsWithTheContext", func(t *test) {
