@@ -38,7 +38,7 @@ func TestSuite(t *testing.T) {
 // skipped are groups and claims that do not apply, by what they are about.
 var skipped = map[string][]string{
 	"files, which dqlite does not have": {
-		"File", "Memory", "Backup",
+		"File", "Memory", "Backup", "KeepsTheBackupOfWhatItBeganWith",
 		"RefusesCorruptFile", "RefusesFileThatIsNotADatabase", "RefusesFileThatCannotBeOpened",
 		"MigrateRefusesReadOnlyDatabaseThatIsBehind", "AnotherDatabaseThatIsReadOnlyIsTheMigrations",
 		"ReadsTheVersionOfNoOtherDatabase", "RefusesReadOnlyDatabase", "NamesTheFirstOfSeveralEditedMigrations",
@@ -47,6 +47,7 @@ var skipped = map[string][]string{
 		"TimeoutDoesNotBoundTheRollbackOfAKilledProgram", "SucceedsAtHeadOnReadOnlyFile", "MigrateWaitsForAsLongAsTheTimeout", "FastmigrateReadsTheVersion",
 	},
 	"other journal modes, which end a node": {
+		"DoesNotRunAgainWhatHasNoTransaction",
 		"AcceptsDatabaseInWAL", "WriterDoesNotDelayStartThatWouldRecordACookie", "WritesNothingAtHead", "ProtectWhateverIsWritten",
 		"FailureInJournalModeOffChangesNothing", "FailureInJournalModeMemoryChangesNothing",
 		"WatchTellsOfAnUpgrade", "WatchTellsOfAnUpgradeByAnotherProcess",

@@ -67,7 +67,7 @@ func Run(t *testing.T, d Driver) {
 		{"ForeignKeys", claims{keepsChildren, namesOrphans, acceptsOldOrphans, refusesNewOrphans, comparesOrphans}},
 		{"Settings", claims{restoresSettings, writesSafely}},
 		{"Bystanders", claims{noticesTriggers, refusesTemporary, acceptsTemporary, namesTheLost, namesTheLostOnce, refusesToLose, losesNothing}},
-		{"Failure", claims{losesConnections, failsInStatements, failsOnDisk, interrupted, failsAnywhere, commits}},
+		{"Failure", claims{losesConnections, losesMore, failsInStatements, failsOnDisk, interrupted, failsAnywhere, commits}},
 		{"Culprits", claims{namesCulprits, namesNoCulprits}},
 		{"Explanation", claims{namesChanges, namesNoChanges, namesProvenChanges, namesVersions, triesWhatIsMade}},
 		{"PerMigration", claims{perMigration}},
