@@ -6,8 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -102,13 +102,15 @@ func IsLost(err error) bool {
 	})(nil); Code(err) == 0 && errors.As(err, &e) {
 		return true
 	}
-	for _, lost := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, fs.ErrClosed,
+	for _, lost := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe,
 		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE} {
 		if errors.Is(err, lost) {
 			return true
 		}
 	}
-	return err != nil && strings.Contains(err.Error(), "leader") // it has no code that drivers share
+	// It has no code that drivers share. A path may have "leader" in it.
+	return err != nil && Code(err) == 0 && slices.ContainsFunc([]string{"not leader", "not the leader", "leadership lost", "no leader", "no available dqlite leader"},
+		func(says string) bool { return strings.Contains(err.Error(), says) })
 }
 
 // Answers reports whether a connection is there. One that is not, the pool closes.

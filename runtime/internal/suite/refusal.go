@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
 )
@@ -200,6 +202,13 @@ func refusesUnreadable(t *test) {
 		}
 		// Drivers differ in whether they name the path.
 		if err := lockstep.Check(t.Context(), t.open(Settings{}), t.schema(notes)); !errors.Is(err, lockstep.ErrUnreadable) {
+			t.Errorf("got %v, want ErrUnreadable", err)
+		}
+	})
+	t.claim("APathThatNamesALeaderIsNoServer", func(t *test) {
+		t.path = filepath.Join(filepath.Dir(t.path), "leaderboard", "data.db") // in no folder
+		err := lockstep.Check(t.Context(), t.open(Settings{}), t.schema(notes), lockstep.WithTimeout(time.Millisecond))
+		if !errors.Is(err, lockstep.ErrUnreadable) {
 			t.Errorf("got %v, want ErrUnreadable", err)
 		}
 	})
