@@ -10,6 +10,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime/gotx"
 	"github.com/lockstep-db/lockstep/runtime/program"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // A Program is a migration that is not SQL. Generated code makes one with [Go] for a .go
@@ -102,7 +103,7 @@ func (p goProgram) Replay(ctx context.Context, inner *sql.Conn) error {
 // run calls the function in the transaction of the upgrade.
 func (p goProgram) run(ctx context.Context, on *conn, progress *reporter) error {
 	setting := func(ctx context.Context, pragma string) error { return on.settings.Before(ctx, on.Conn, pragma) }
-	u := gotx.Upgrade{InTransaction: on.inTransaction, Setting: setting, Around: p.around, Executed: progress.again}
+	u := gotx.Upgrade{InTransaction: on.inTransaction, Setting: setting, Around: p.around, Whole: sqlite.OnServer(on.file), Executed: progress.again}
 	return on.keepsOwn(ctx, func() error {
 		err := gotx.Call(ctx, on.Conn, u, func(ctx context.Context, tx *sql.Tx) error {
 			return p.migrate(ctx, struct{ Tx }{tx}) // which has no other methods: no type assertion finds a Commit

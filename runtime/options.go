@@ -9,18 +9,17 @@ import (
 type Option func(*config)
 
 type config struct {
-	perMigration bool
-	backup       backups // nil if none is asked for
-	timeout      time.Duration
-	interval     time.Duration // 0 is a second
-	allow        []string
-	onProgress   func(Progress)
-	repeat       func(*reporter) (stop func())
-	log          Logger
-	partial      bool                                                         // a migration without a transaction has begun
-	unanswered   bool                                                         // a COMMIT of Enroll's
-	await        func(ctx context.Context, c *config, try func() error) error // nil without WithWait
-	connected    func(driverConn any) error                                   // nil if none is asked for
+	perMigration        bool
+	backup              backups // nil if none is asked for
+	timeout             time.Duration
+	interval            time.Duration // 0 is a second
+	allow               []string
+	onProgress          func(Progress)
+	repeat              func(*reporter) (stop func())
+	log                 Logger
+	partial, unanswered bool                                                         // a migration without a transaction has begun; a COMMIT of Enroll's had no answer
+	await               func(ctx context.Context, c *config, try func() error) error // nil without WithWait
+	connected           func(driverConn any) error                                   // nil if none is asked for
 }
 
 func configure(opts []Option) *config {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"io"
 	"strconv"
 )
 
@@ -143,6 +144,9 @@ func (st *guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValu
 		}:
 			r.real, err = real.Query(values(args))
 		}
+		if err == nil && st.Whole {
+			r.real, err = readWhole(r.real)
+		}
 		if err == nil {
 			st.open[r] = r.real
 			r.columns = r.real.Columns()
@@ -226,4 +230,42 @@ func (r *guardedRows) Next(dest []driver.Value) error {
 		}
 		return err
 	})
+}
+
+// wholeRows are rows that have been read.
+type wholeRows struct {
+	columns []string
+	rows    [][]driver.Value
+}
+
+// readWhole reads the rows, and closes them.
+func readWhole(from driver.Rows) (driver.Rows, error) {
+	defer from.Close()
+	r := &wholeRows{columns: from.Columns()}
+	for {
+		row := make([]driver.Value, len(r.columns))
+		if err := from.Next(row); err == io.EOF {
+			return r, nil
+		} else if err != nil {
+			return nil, err
+		}
+		for i, v := range row {
+			if b, ok := v.([]byte); ok {
+				row[i] = bytes.Clone(b)
+			}
+		}
+		r.rows = append(r.rows, row)
+	}
+}
+
+func (r *wholeRows) Columns() []string { return r.columns }
+func (r *wholeRows) Close() error      { return nil }
+
+func (r *wholeRows) Next(dest []driver.Value) error {
+	if len(r.rows) == 0 {
+		return io.EOF
+	}
+	copy(dest, r.rows[0])
+	r.rows = r.rows[1:]
+	return nil
 }

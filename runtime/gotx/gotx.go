@@ -24,6 +24,7 @@ type Upgrade struct {
 	InTransaction func(ctx context.Context) error                // returns nil if the transaction is open
 	Setting       func(ctx context.Context, pragma string) error // is called before a PRAGMA
 	Around        func(query string, run func() error) error     // executes each statement, by calling run, unless nil
+	Whole         bool                                           // rows are read before another statement runs: dqlite's driver cannot have both
 	Executed      func(ctx context.Context)                      // is called after a statement
 }
 

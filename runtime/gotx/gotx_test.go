@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"testing"
 
 	sqlite3 "github.com/ncruces/go-sqlite3/driver"
@@ -83,4 +84,98 @@ func TestDriverWithoutContexts(t *testing.T) {
 	if got, want := err.Error(), "INSERT INTO notes VALUES (?): sql: expected 1 arguments, got 2"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+}
+
+// A busyConn cannot execute a statement while rows are open.
+type busyConn struct {
+	oldConn
+	open *int
+}
+
+func (c busyConn) Prepare(query string) (driver.Stmt, error) {
+	st, err := c.real.Prepare(query)
+	return busyStmt{oldStmt{st}, c.open}, err
+}
+
+type busyStmt struct {
+	oldStmt
+	open *int
+}
+
+func (s busyStmt) Exec(args []driver.Value) (driver.Result, error) {
+	if *s.open > 0 {
+		return nil, errors.New("short message")
+	}
+	return s.oldStmt.Exec(args)
+}
+
+func (s busyStmt) Query(args []driver.Value) (driver.Rows, error) {
+	rows, err := s.oldStmt.Query(args)
+	*s.open++
+	return busyRows{rows, s.open}, err
+}
+
+type busyRows struct {
+	driver.Rows
+	open *int
+}
+
+func (r busyRows) Close() error {
+	*r.open--
+	return r.Rows.Close()
+}
+
+type busyDriver struct{ oldDriver }
+
+func (d busyDriver) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := d.oldDriver.Connect(ctx)
+	return busyConn{c.(oldConn), new(int)}, err
+}
+
+func TestWhole(t *testing.T) {
+	t.Run("RowsAreReadBeforeAnotherStatementRuns", func(t *testing.T) {
+		db := sql.OpenDB(busyDriver{})
+		defer db.Close()
+		on, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer on.Close()
+		u := gotx.Upgrade{
+			Whole:         true,
+			InTransaction: func(context.Context) error { return nil },
+			Setting:       func(context.Context, string) error { return nil },
+			Executed:      func(context.Context) {},
+		}
+		err = gotx.Call(t.Context(), on, u, func(ctx context.Context, tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, "CREATE TABLE t (x BLOB, y)"); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "INSERT INTO t (x) VALUES (x'01'), (x'02'), (x'03')"); err != nil {
+				return err
+			}
+			rows, err := tx.QueryContext(ctx, "SELECT x FROM t")
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var x []byte
+				if err := rows.Scan(&x); err != nil {
+					return err
+				}
+				if _, err := tx.ExecContext(ctx, "UPDATE t SET y = hex(x) WHERE x = ?", x); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if err := on.QueryRowContext(t.Context(), "SELECT group_concat(y) FROM t").Scan(&got); err != nil || got != "01,02,03" {
+			t.Errorf("got %s, %v", got, err)
+		}
+	})
 }
