@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 )
 
 // fences has another process upgrade the database under a program that goes on writing.
@@ -94,6 +95,10 @@ func (t *test) writesUnderUpgrade(journal, begin string, check func(context.Cont
 		go func() {
 			for {
 				done, err := write(db)
+				if t.Failed() { // nothing will end it
+					ends <- errors.Join(err, errors.New("the upgrade failed"))
+					return
+				}
 				if done || err != nil && !errors.Is(err, lockstep.ErrBusy) {
 					ends <- err
 					return
@@ -114,14 +119,10 @@ func (t *test) writesUnderUpgrade(journal, begin string, check func(context.Cont
 // upgrader returns another process that upgrades the file: see TestMain of who runs the suite.
 func (t *test) upgrader(archive string) *exec.Cmd {
 	t.Helper()
-	s := t.schema(archive)
-	dir := t.TempDir()
-	err := os.CopyFS(dir, s.Files)
-	s.Files = nil
-	text, failed := json.Marshal(map[string]any{
-		"Driver": t.driver.Name, "DSN": t.driver.DSN(t.path, Settings{BusyTimeout: time.Second}), "Schema": s, "Dir": dir,
+	text, err := json.Marshal(map[string]any{
+		"Driver": t.driver.Name, "DSN": t.driver.DSN(t.path, Settings{BusyTimeout: time.Second}), "Schema": fixture.Store(t.T, t.schema(archive)),
 	})
-	if err = errors.Join(err, failed); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
