@@ -43,7 +43,7 @@ func TestRollingUpgrade(t *testing.T) {
 			}
 		})
 		all.Go(func() {
-			for n := 0; ; n++ {
+			for n := 0; ; {
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				err := note(ctx, db, s)
 				cancel()
@@ -54,7 +54,10 @@ func TestRollingUpgrade(t *testing.T) {
 					t.Errorf("after the upgrade: %v", err)
 					return
 				}
-				if n == 10 {
+				if err == nil {
+					n++
+				}
+				if err == nil && n == 10 {
 					writing <- true
 				}
 			}

@@ -16,7 +16,7 @@ const busyText = "data.db: locked by another connection for …; look for anothe
 // hold takes a lock on the file and returns the function that gives it up.
 func (t *test) hold(begin string) (release func()) {
 	t.Helper()
-	db := t.open(Settings{})
+	db := t.open(Settings{BusyTimeout: time.Minute}) // a Watch may read
 	conn, err := db.Conn(context.Background())
 	if err != nil {
 		t.Fatal(err)
