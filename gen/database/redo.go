@@ -3,12 +3,10 @@ package database
 import (
 	"context"
 	"errors"
-	"path/filepath"
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/backupfile"
-	"github.com/lockstep-db/lockstep/runtime/diskfile"
 )
 
 // A Redone is what became of a database whose migrations were edited after they ran on it.
@@ -40,11 +38,10 @@ func Redo(ctx context.Context, what Restoration, schema *lockstep.Schema, anew f
 	if err != nil {
 		return nil, err
 	}
-	out := &Redone{DB: what.DB, From: state.Version, To: state.Version}
 	var refusal *lockstep.Error
 	switch errors.As(state.Refusal, &refusal); {
 	case refusal == nil || refusal.Kind == lockstep.ErrBehind:
-		return out, nil
+		return &Redone{DB: what.DB, From: state.Version, To: state.Version}, nil
 	case refusal.Kind == lockstep.ErrAhead:
 		refusal.Backup = db.Beside(backupfile.Before(state.DB, int(schema.Expected)+1), state.DB)
 	case refusal.Kind != lockstep.ErrDiverged:
@@ -55,46 +52,18 @@ func Redo(ctx context.Context, what Restoration, schema *lockstep.Schema, anew f
 			return nil, err
 		}
 	}
-	file, err := filepath.EvalSymlinks(what.DB)
-	if err != nil {
-		return nil, gen.FileError(what.DB, err)
+	what.Backup, what.upgrade = refusal.Backup, func(part string) error {
+		db, err := Create(part)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		db.Path = what.DB // what fails is said of this one
+		return db.Named(lockstep.Migrate(ctx, db.DB, schema, opts...))
 	}
-	part, remove, err := diskfile.MakePart(file)
-	if err != nil {
-		return nil, gen.FileError(filepath.Dir(what.DB), err)
-	}
-	defer remove()
-	if err := upgraded(ctx, refusal.Backup, part, what, schema, opts); err != nil {
-		return nil, err
-	}
-	what.Backup = part
 	restored, err := Restore(ctx, what)
 	if err != nil {
 		return nil, err
 	}
-	out.To, out.Redone, out.Restored = schema.Expected, true, refusal.Backup
-	out.Backup, out.Warnings = restored.Backup, restored.Warnings
-	return out, nil
-}
-
-// upgraded makes a database at the path part: a copy of the backup, or an empty one, upgraded.
-func upgraded(ctx context.Context, backup, part string, what Restoration, schema *lockstep.Schema, opts []lockstep.Option) error {
-	if backup != "" {
-		from, err := OpenUnchanged(backup)
-		if err != nil {
-			return err
-		}
-		err = from.CopyTo(ctx, part, what.Timeout)
-		from.Close()
-		if err != nil {
-			return gen.FileError(backup, err)
-		}
-	}
-	db, err := Create(part)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	db.Path = what.DB // what fails is said of this one
-	return db.Named(lockstep.Migrate(ctx, db.DB, schema, opts...))
+	return &Redone{what.DB, state.Version, schema.Expected, true, refusal.Backup, restored.Backup, restored.Warnings}, nil
 }

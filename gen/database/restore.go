@@ -28,6 +28,8 @@ type Restoration struct {
 	Force      bool          // move a damaged database aside
 	Full       bool          // compare indexes with the rows, too
 	Timeout    time.Duration // of the wait for locks
+
+	upgrade func(part string) error // of the copy that is restored; nil for none. Without Backup, it makes it
 }
 
 // A Restored is what became of a database.
@@ -94,6 +96,7 @@ type restoring struct {
 func (r *restoring) examineFiles() (exists bool, err error) {
 	from, err := os.Stat(r.Backup)
 	switch {
+	case r.Backup == "":
 	case errors.Is(err, fs.ErrNotExist):
 		return false, gen.Refuse("missing", "%s: no such file", r.Backup)
 	case err != nil:
@@ -119,8 +122,26 @@ func (r *restoring) examineFiles() (exists bool, err error) {
 	return false, diskfile.Alone(r.DB)
 }
 
-// prepare copies the backup, checks the copy, and makes it what is to be restored.
+// prepare makes what is to be restored.
 func (r *restoring) prepare(ctx context.Context) error {
+	if r.Backup != "" {
+		if err := r.copy(ctx); err != nil {
+			return err
+		}
+	}
+	if r.upgrade != nil {
+		if err := r.upgrade(r.part); err != nil {
+			return err
+		}
+	}
+	if err := clearCookie(ctx, r.part); err != nil {
+		return r.failed(ctx, err)
+	}
+	return nil
+}
+
+// copy copies the backup and checks the copy.
+func (r *restoring) copy(ctx context.Context) error {
 	from, err := OpenUnchanged(r.Backup)
 	if err != nil {
 		return err
@@ -135,9 +156,6 @@ func (r *restoring) prepare(ctx context.Context) error {
 	}
 	if d := sqlite.Damage(""); errors.As(err, &d) {
 		return gen.Refuse("unreadable", "%s: damaged; not restored: %v", r.Backup, d)
-	}
-	if err == nil {
-		err = clearCookie(ctx, r.part)
 	}
 	if err != nil {
 		return r.failed(ctx, err)
