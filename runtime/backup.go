@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -245,7 +244,7 @@ func (u *upgrade) verify(ctx context.Context, conn *sql.Conn, path string) (err 
 	defer func() {
 		_, e := conn.ExecContext(context.WithoutCancel(ctx), "DETACH DATABASE "+name)
 		if e != nil { // the application must not find it
-			conn.Raw(func(any) error { return driver.ErrBadConn })
+			sqlite.Discard(conn)
 		}
 		if err == nil {
 			err = e

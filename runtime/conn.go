@@ -3,7 +3,6 @@ package lockstep
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -99,7 +98,7 @@ func (c *conn) rollback(ctx context.Context) {
 	// Some errors roll back by themselves. SQLite has no code for that answer.
 	// https://sqlite.org/lang_transaction.html
 	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
-		c.discard()
+		sqlite.Discard(c.Conn)
 	}
 }
 
@@ -129,12 +128,6 @@ func (c *conn) protect(ctx context.Context) error {
 // may be open. A connection on which a setting does not take is discarded.
 func (c *conn) restore(ctx context.Context) {
 	if !c.settings.Restore(context.WithoutCancel(ctx), c.Conn) {
-		c.discard()
+		sqlite.Discard(c.Conn)
 	}
-}
-
-// discard has the pool close the connection instead of taking it back: the application
-// must not get it in the state that it is in.
-func (c *conn) discard() {
-	c.Raw(func(any) error { return driver.ErrBadConn })
 }

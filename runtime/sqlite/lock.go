@@ -120,7 +120,11 @@ func Answers(ctx context.Context, conn *sql.Conn) bool {
 	var n int
 	err := conn.QueryRowContext(ctx, "SELECT 1").Scan(&n)
 	if err != nil {
-		conn.Raw(func(any) error { return driver.ErrBadConn })
+		Discard(conn)
 	}
 	return err == nil
 }
+
+// Discard has the pool close a connection instead of taking it back: the application must
+// not get it in the state that it is in.
+func Discard(conn *sql.Conn) { conn.Raw(func(any) error { return driver.ErrBadConn }) }

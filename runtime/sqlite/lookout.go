@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"io/fs"
 	"os"
@@ -118,7 +117,7 @@ func (l *Lookout) Leave() {
 		return
 	}
 	if l.own { // with a setting that the pool must not get back
-		l.conn.Raw(func(any) error { return driver.ErrBadConn })
+		Discard(l.conn)
 	}
 	l.conn.Close()
 	l.conn = nil
