@@ -19,10 +19,12 @@ func initCommand(fs *flag.FlagSet) action {
 		if len(args) > 1 {
 			return nil, usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))
 		}
-		paths, err := readConfig("")
-		dir := cmp.Or(paths["migrations"], "migrations")
+		var err error
+		dir := "migrations"
 		if len(args) == 1 {
 			dir, err = args[0], pathArg(args[0])
+		} else if paths, e := readConfig(""); e != nil || paths["migrations"] != "" {
+			dir, err = paths["migrations"], e
 		} else if isMigrations() {
 			dir = "."
 		}
