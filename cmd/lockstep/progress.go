@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -14,12 +13,12 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-// progress shows on a terminal how far an upgrade is, on one line that it erases in the
+// progress shows on a terminal how far long work is, on one line that it erases in the
 // end. It shows nothing during the first second, or if standard error is no terminal.
 type progress struct {
 	done  chan struct{} // nil if nothing is shown
 	shown sync.WaitGroup
-	last  atomic.Pointer[lockstep.Progress]
+	doing atomic.Pointer[string]
 }
 
 func startProgress(stderr io.Writer) *progress {
@@ -70,29 +69,39 @@ func newProgress(w io.Writer, width func() int, begun time.Time, ticks <-chan ti
 	return p
 }
 
+// show shows from now on that this is done.
+func (p *progress) show(doing string) { p.doing.Store(&doing) }
+
 // report is called by the runtime.
-func (p *progress) report(last lockstep.Progress) { p.last.Store(&last) }
+func (p *progress) report(now lockstep.Progress) { p.show(stage(now)) }
+
+func stage(p lockstep.Progress) string {
+	switch {
+	case p.Backup != "" && !p.Done:
+		return p.Doing + " backup: " + p.Backup
+	case p.File == "" && p.Doing != "waiting":
+		return p.Doing + " the database"
+	case p.File == "":
+		return waiting
+	}
+	s := fmt.Sprintf("migration %d of %d: %s", p.Migration, p.Migrations, p.File)
+	if p.Statement > 0 {
+		s += fmt.Sprintf(", statement %d of %d", p.Statement, p.Statements)
+	}
+	if p.Rows > 0 {
+		s += ", " + wording.Count(int(p.Rows), "row") + " written"
+	}
+	return s
+}
+
+const waiting = "waiting for the database"
 
 func (p *progress) line(elapsed time.Duration) string {
-	last := cmp.Or(p.last.Load(), &lockstep.Progress{})
-	took := elapsed.Round(time.Second).String()
-	switch {
-	case last.Backup != "" && !last.Done:
-		return last.Doing + " backup: " + last.Backup + ", " + took
-	case last.File == "" && last.Doing != "waiting" && last.Doing != "":
-		return last.Doing + " the database, " + took
-	case last.File == "":
-		return "waiting for the database, " + took
+	doing := waiting
+	if now := p.doing.Load(); now != nil {
+		doing = wording.Printable(*now)
 	}
-	line := fmt.Sprintf("migration %d of %d: %s", last.Migration, last.Migrations, last.File)
-	if last.Statement > 0 {
-		line += fmt.Sprintf(", statement %d of %d", last.Statement, last.Statements)
-	}
-	line += ", " + took
-	if last.Rows > 0 {
-		line += ", " + wording.Count(int(last.Rows), "row") + " written"
-	}
-	return line
+	return doing + ", " + elapsed.Round(time.Second).String()
 }
 
 // stop erases the line.

@@ -33,7 +33,7 @@ func TestProgress(t *testing.T) {
 	})
 	t.Run("ShowsWhatTakesLongerAndErasesIt", func(t *testing.T) {
 		got := show(0, time.Second, 83*time.Second, 83*time.Second)
-		const line = "migration 1 of 2: 0002-a.sql, statement 3 of 7, 1m23s, 1234567 rows written"
+		const line = "migration 1 of 2: 0002-a.sql, statement 3 of 7, 1234567 rows written, 1m23s"
 		want := "\rwaiting for the database, 1s" +
 			"\r" + line +
 			"\r" + strings.Repeat(" ", len(line)) + "\r"

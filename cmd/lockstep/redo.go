@@ -10,6 +10,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
@@ -23,7 +24,10 @@ func redoCommand(fs *flag.FlagSet) action {
 		}
 		s.migrating.Store(true)
 		path := u.db.value
+		p := startProgress(s.stderr)
 		anew := func() error {
+			p.stop() // while a question is there
+			defer func() { p = startProgress(s.stderr) }()
 			const fact = "no backup beside it is of an earlier version"
 			if *discard || agreed(s.stderr, path+": "+fact+"; make it anew from the migrations? Its rows will be in a backup only. [y/N] ") {
 				return nil
@@ -31,7 +35,9 @@ func redoCommand(fs *flag.FlagSet) action {
 			return gen.Refuse("diverged", "%s: %s; to make it anew from the migrations, with its rows in a backup only\n\t%s",
 				path, fact, wording.CommandLine("lockstep", "redo", "--discard", "--db", path))
 		}
-		redone, err := database.Redo(ctx, database.Restoration{DB: path, Timeout: *u.timeout}, schema, anew, u.runtimeOptions(s)...)
+		what := database.Restoration{DB: path, Timeout: *u.timeout, Report: func(doing string) { p.show(doing) }}
+		redone, err := database.Redo(ctx, what, schema, anew, append(u.runtimeOptions(s), lockstep.WithProgress(func(now lockstep.Progress) { p.report(now) }))...)
+		p.stop()
 		if err != nil {
 			return nil, err
 		}

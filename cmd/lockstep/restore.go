@@ -25,7 +25,10 @@ func restoreCommand(fs *flag.FlagSet) action {
 			return nil, err
 		}
 		what.DB, what.Backup, what.Timeout = db.value, args[0], *timeout
+		progress := startProgress(s.stderr)
+		what.Report = progress.show
 		restored, err := database.Restore(ctx, what)
+		progress.stop()
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,38 +25,9 @@ func TestTerminal(t *testing.T) {
 	onTerminal := start(t, screen) // later: the other has run for as long
 	screen.Close()
 
-	// What is shown is known when the next begins, which it does with "\r".
-	shown := make(chan string)
-	go func() {
-		defer close(shown)
-		r := bufio.NewReader(keyboard)
-		last := ""
-		for {
-			text, err := r.ReadString('\r')
-			text = seconds.ReplaceAllString(strings.TrimSuffix(text, "\r"), " …s")
-			if strings.Trim(text, " ") == "" {
-				text = ""
-			}
-			if text != last { // or only the time has changed
-				shown <- text
-			}
-			if last = text; err != nil { // the other end is closed
-				return
-			}
-		}
-	}()
-	next := func() string {
-		t.Helper()
-		select {
-		case text := <-shown:
-			return text
-		case <-time.After(30 * time.Second):
-			t.Fatal("nothing was shown")
-			return ""
-		}
-	}
+	shown, next := watch(t, keyboard)
 	const (
-		line   = "migration 1 of 1: 0002-count.sql, statement 3 of 3, …s, 2 rows written"
+		line   = "migration 1 of 1: 0002-count.sql, statement 3 of 3, 2 rows written, …s"
 		failed = "lockstep: data.db: 0002-count.sql:3: interrupted: context canceled: interrupt signal received; rolled back, still at 0001"
 	)
 	got := next()
@@ -84,6 +56,85 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// watch tells what is shown on a terminal: next returns it or, when nothing comes, fails.
+func watch(t *testing.T, keyboard *os.File) (shown chan string, next func() string) {
+	// What is shown is known when the next begins, which it does with "\r".
+	shown = make(chan string)
+	go func() {
+		defer close(shown)
+		r := bufio.NewReader(keyboard)
+		last := ""
+		for {
+			text, err := r.ReadString('\r')
+			text = seconds.ReplaceAllString(strings.TrimSuffix(text, "\r"), " …s")
+			if strings.Trim(text, " ") == "" {
+				text = ""
+			}
+			if text != last { // or only the time has changed
+				shown <- text
+			}
+			if last = text; err != nil { // the other end is closed
+				return
+			}
+		}
+	}()
+	return shown, func() string {
+		t.Helper()
+		select {
+		case text := <-shown:
+			return text
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing was shown")
+			return ""
+		}
+	}
+}
+
+// TestTerminalOfACopy runs commands that copy while somebody else has the database locked.
+func TestTerminalOfACopy(t *testing.T) {
+	dir := t.TempDir()
+	db := filepath.Join(dir, "data.db")
+	if err := runSQL(db, []string{"CREATE TABLE notes (id INTEGER PRIMARY KEY)"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ command, waits string }{
+		{"backup --db data.db --to old.backup", "waiting for the database, …s"},
+		{"restore --db data.db --no-backup old.backup", "waiting for data.db, …s"},
+	} {
+		other, err := sqlite3.Open(db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		begin := "BEGIN EXCLUSIVE"
+		if strings.HasPrefix(test.command, "restore") {
+			begin = "BEGIN IMMEDIATE" // the database can be read
+		}
+		if err := other.Exec(begin); err != nil {
+			t.Fatal(err)
+		}
+		keyboard, screen := openTerminal(t)
+		r := &running{Cmd: exec.Command(executable(t), strings.Fields(test.command)...)}
+		r.Dir, r.Stderr = dir, screen
+		if err := r.Start(); err != nil {
+			t.Fatal(err)
+		}
+		screen.Close()
+		shown, next := watch(t, keyboard)
+		for next() != test.waits {
+		}
+		if err := other.Exec("ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for got = range shown {
+		}
+		if err := r.Wait(); err != nil || got != "" {
+			t.Errorf("%s: got %v, and %q is left on the terminal", test.command, err, got)
+		}
+	}
+}
+
 var seconds = regexp.MustCompile(` [0-9]+s\b`)
 
 // A running is a command that runs.
@@ -92,19 +143,26 @@ type running struct {
 	stderr bytes.Buffer
 }
 
+// executable returns a name by which the test is the command.
+func executable(t *testing.T) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lockstep := filepath.Join(t.TempDir(), "lockstep") // TestMain goes by the name
+	if err := os.Symlink(exe, lockstep); err != nil {
+		t.Fatal(err)
+	}
+	return lockstep
+}
+
 // start starts a migration that has no end. Its standard error is the terminal, or
 // a pipe.
 func start(t *testing.T, terminal *os.File) *running {
 	t.Helper()
 	dir := t.TempDir()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lockstep := filepath.Join(dir, "lockstep") // TestMain goes by the name
-	if err := os.Symlink(exe, lockstep); err != nil {
-		t.Fatal(err)
-	}
+	lockstep := executable(t)
 	if err := os.Mkdir(filepath.Join(dir, "migrations"), 0o777); err != nil {
 		t.Fatal(err)
 	}

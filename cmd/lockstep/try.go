@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/lockstep-db/lockstep/gen/trial"
-	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -24,14 +23,11 @@ func tryCommand(fs *flag.FlagSet) action {
 		if err != nil {
 			return nil, err
 		}
-		p := &progress{}
+		p := startProgress(s.stderr)
 		report, err := trial.Run(ctx, trial.Request{
 			Path: u.db.value, Keep: keep.value, Schema: schema, Timeout: *u.timeout, Options: u.runtimeOptions(s), Content: *verbose,
-			Begin: func() {
-				s.migrating.Store(true)
-				p = startProgress(s.stderr)
-			},
-			Progress: func(now lockstep.Progress) { p.report(now) },
+			Begin:  func() { s.migrating.Store(true) },
+			Report: p.show, Progress: p.report,
 		})
 		p.stop()
 		if err != nil {

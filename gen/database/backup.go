@@ -64,7 +64,8 @@ func (db *DB) backup(ctx context.Context, conn *sqlite3.Conn, to string, full bo
 		of = p // a program that has the file open looks for backups beside the file, not beside a link
 	}
 	path, err := backupfile.Make(of, to, func(part string) (name backupfile.Name, err error) {
-		if err = copyTo(ctx, conn, part, timeout); err == nil {
+		if err = db.copyTo(ctx, conn, part, timeout); err == nil {
+			db.Report("checking the copy of " + db.Path)
 			b, err = check(ctx, part, db.Path, full)
 		}
 		if err != nil {
@@ -82,11 +83,14 @@ func (db *DB) backup(ctx context.Context, conn *sqlite3.Conn, to string, full bo
 // CopyTo copies the database to a new file that its owner may write to. It waits for locks
 // until the timeout.
 func (db *DB) CopyTo(ctx context.Context, path string, timeout time.Duration) error {
-	return db.Raw(ctx, func(conn *sqlite3.Conn) error { return copyTo(ctx, conn, path, timeout) })
+	return db.Raw(ctx, func(conn *sqlite3.Conn) error { return db.copyTo(ctx, conn, path, timeout) })
 }
 
-func copyTo(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Duration) error {
-	if err := livecopy.Copy(ctx, conn, path, timeout); err != nil {
+func (db *DB) copyTo(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Duration) error {
+	doing := "copying " + db.Path
+	db.Report(doing)
+	err := livecopy.Copy(ctx, conn, path, timeout, func(percent int) { db.Report(fmt.Sprintf("%s: %d%%", doing, percent)) })
+	if err != nil {
 		return err
 	}
 	info, err := os.Stat(path)

@@ -28,8 +28,9 @@ import (
 // A DB is an open database.
 type DB struct {
 	*sql.DB
-	Path  string // as the user wrote it
-	widen func() // the umask
+	Path   string             // as the user wrote it
+	Report func(doing string) // is told what takes long, when it begins
+	widen  func()             // the umask
 }
 
 // Close closes the database.
@@ -179,7 +180,7 @@ func Connect(path, mode string, init func(*sqlite3.Conn) error) (*DB, error) {
 	if err != nil {
 		return nil, gen.FileError(path, err)
 	}
-	return &DB{db, path, func() {}}, nil
+	return &DB{db, path, func(string) {}, func() {}}, nil
 }
 
 // Prepare makes a connection accept what other builds of SQLite accept: the migrations may

@@ -29,6 +29,8 @@ type Restoration struct {
 	Full       bool          // compare indexes with the rows, too
 	Timeout    time.Duration // of the wait for locks
 
+	Report func(doing string) // as in [DB]; or nil
+
 	upgrade func(part string) error // of the copy that is restored; nil for none. Without Backup, it makes it
 }
 
@@ -48,6 +50,9 @@ type Restored struct {
 // an error the database is as it was, unless the error says that this is not known.
 func Restore(ctx context.Context, what Restoration) (*Restored, error) {
 	var damage sqlite.Damage
+	if what.Report == nil {
+		what.Report = func(string) {}
+	}
 	r := &restoring{Restoration: what, out: Restored{DB: what.DB, Restored: what.Backup}}
 	exists, err := r.examineFiles()
 	if err != nil {
@@ -147,11 +152,13 @@ func (r *restoring) copy(ctx context.Context) error {
 		return err
 	}
 	defer from.Close()
+	from.Report = r.Report
 	if _, err := from.read(ctx, r.Timeout); err != nil {
 		return err
 	}
 	var copied *Backup
 	if err = from.CopyTo(ctx, r.part, r.Timeout); err == nil {
+		r.Report("checking the copy of " + r.Backup)
 		copied, err = check(ctx, r.part, r.Backup, r.Full)
 	}
 	if d := sqlite.Damage(""); errors.As(err, &d) {
@@ -204,6 +211,8 @@ func (r *restoring) replace(ctx context.Context) error {
 	}
 	return db.Raw(ctx, func(conn *sqlite3.Conn) error {
 		livecopy.Tidy(conn)
+		db.Report = r.Report
+		r.Report("waiting for " + r.DB)
 		lock, err := r.hold(ctx, conn)
 		if err != nil {
 			return r.failed(ctx, err)
@@ -216,6 +225,7 @@ func (r *restoring) replace(ctx context.Context) error {
 		}
 		limited, cancel := context.WithTimeout(ctx, r.Timeout)
 		defer cancel()
+		r.Report("replacing the content of " + r.DB)
 		err = lock.Replace(limited, r.part)
 		if err != nil && !errors.Is(err, livecopy.ErrUndecided) && r.out.Backup != "" {
 			os.Remove(r.out.Backup) // of what is still there

@@ -36,7 +36,8 @@ type Request struct {
 	Options []lockstep.Option
 	Content bool // of the rows for which a migration fails: in the error
 
-	Begin    func() // called when there is a copy, before the upgrade
+	Begin    func()             // called when there is a copy, before the upgrade
+	Report   func(doing string) // of the copy
 	Progress func(lockstep.Progress)
 }
 
@@ -91,6 +92,7 @@ func Run(ctx context.Context, r Request) (*Report, error) {
 		return nil, err
 	}
 	defer live.Close()
+	live.Report = r.Report
 	// What a program would refuse is not worth a copy.
 	state, err := live.Inspect(ctx, r.Schema, r.Options...)
 	if err == nil && !errors.Is(state.Refusal, lockstep.ErrBehind) {

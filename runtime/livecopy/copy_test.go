@@ -24,7 +24,7 @@ func TestCopy(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := filepath.Join(t.TempDir(), "a copy")
-			if err := livecopy.Copy(t.Context(), conn, path, time.Minute); err != nil {
+			if err := livecopy.Copy(t.Context(), conn, path, time.Minute, nil); err != nil {
 				t.Fatal(err)
 			}
 			if got := contents(t, path); got != contents(t, file) {
@@ -44,7 +44,7 @@ func TestCopy(t *testing.T) {
 			defer stop()
 			for i := range 5 {
 				path := filepath.Join(t.TempDir(), "copy")
-				if err := livecopy.Copy(t.Context(), conn, path, time.Minute); err != nil {
+				if err := livecopy.Copy(t.Context(), conn, path, time.Minute, nil); err != nil {
 					t.Fatal(err)
 				}
 				c := connect(t, path)
@@ -58,7 +58,7 @@ func TestCopy(t *testing.T) {
 			conn, file := live(t, journal, 10)
 			run(t, conn, "BEGIN IMMEDIATE")
 			path := filepath.Join(t.TempDir(), "copy")
-			if err := livecopy.Copy(t.Context(), conn, path, time.Minute); err != nil {
+			if err := livecopy.Copy(t.Context(), conn, path, time.Minute, nil); err != nil {
 				t.Fatal(err)
 			}
 			if err := connect(t, file).Exec("INSERT INTO t VALUES (1, '')"); !errors.Is(err, sqlite3.BUSY) {
@@ -77,7 +77,7 @@ func TestCopyHasNoJournal(t *testing.T) {
 	dir := t.TempDir()
 	seen := ""
 	look := &looks{t.Context(), func() { seen += names(t, dir) + "\n" }}
-	if err := livecopy.Copy(look, conn, filepath.Join(dir, "copy"), time.Minute); err != nil {
+	if err := livecopy.Copy(look, conn, filepath.Join(dir, "copy"), time.Minute, nil); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasSuffix(seen, "copy\ncopy\n") || strings.Contains(seen, "journal") {
@@ -100,7 +100,7 @@ func TestCopyOfOtherThanADatabase(t *testing.T) {
 	t.Run("OfAnEmptyFileIsAnEmptyDatabase", func(t *testing.T) {
 		conn := connect(t, filepath.Join(t.TempDir(), "data.db"))
 		path := filepath.Join(t.TempDir(), "copy")
-		if err := livecopy.Copy(t.Context(), conn, path, time.Minute); err != nil {
+		if err := livecopy.Copy(t.Context(), conn, path, time.Minute, nil); err != nil {
 			t.Fatal(err)
 		}
 		if got := query(t, connect(t, path), "SELECT count(*) FROM sqlite_schema"); got != "0\n" {
@@ -114,7 +114,7 @@ func TestCopyOfOtherThanADatabase(t *testing.T) {
 			{"file:/x?vfs=memdb", `the database is in the VFS "memdb"; want the default one, which keeps it in a plain file`},
 		} {
 			dir := t.TempDir()
-			err := livecopy.Copy(t.Context(), connect(t, test.name), filepath.Join(dir, "copy"), time.Minute)
+			err := livecopy.Copy(t.Context(), connect(t, test.name), filepath.Join(dir, "copy"), time.Minute, nil)
 			if got := fmt.Sprint(err); got != test.want {
 				t.Errorf("%s: got %s, want %s", test.name, got, test.want)
 			}
@@ -132,7 +132,7 @@ func TestCopyThatFails(t *testing.T) {
 		if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := livecopy.Copy(t.Context(), conn, path, time.Minute)
+		err := livecopy.Copy(t.Context(), conn, path, time.Minute, nil)
 		if want := "open " + path + ": file exists"; !errors.Is(err, fs.ErrExist) || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -147,7 +147,7 @@ func TestCopyThatFails(t *testing.T) {
 		dir := t.TempDir()
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		err := livecopy.Copy(ctx, conn, filepath.Join(dir, "copy"), time.Minute)
+		err := livecopy.Copy(ctx, conn, filepath.Join(dir, "copy"), time.Minute, nil)
 		if want := "sqlite3: database is locked"; !errors.Is(err, sqlite3.BUSY) || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -165,7 +165,7 @@ func TestCopyThatFails(t *testing.T) {
 				cancel()
 			}
 		}}
-		if err := livecopy.Copy(look, conn, filepath.Join(dir, "copy"), time.Minute); !errors.Is(err, context.Canceled) {
+		if err := livecopy.Copy(look, conn, filepath.Join(dir, "copy"), time.Minute, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want %v", err, context.Canceled)
 		}
 		if got := names(t, dir); got != "" {

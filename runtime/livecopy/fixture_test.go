@@ -41,7 +41,7 @@ CREATE TABLE written (n INTEGER PRIMARY KEY)`, n))
 func changed(t *testing.T, conn *sqlite3.Conn) (path, holds string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "copy")
-	if err := livecopy.Copy(t.Context(), conn, path, time.Minute); err != nil {
+	if err := livecopy.Copy(t.Context(), conn, path, time.Minute, nil); err != nil {
 		t.Fatal(err)
 	}
 	run(t, connect(t, path), "PRAGMA journal_mode = delete; CREATE TABLE added (a); INSERT INTO added VALUES (1); UPDATE t SET b = b || '!'")

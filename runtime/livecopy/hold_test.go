@@ -46,7 +46,7 @@ func TestHold(t *testing.T) {
 
 			lock := hold()
 			path := filepath.Join(dir, "copy")
-			if err := livecopy.Copy(t.Context(), conn, path, time.Minute); err != nil {
+			if err := livecopy.Copy(t.Context(), conn, path, time.Minute, nil); err != nil {
 				t.Fatal(err)
 			}
 			// Another file in the place of the copy.
@@ -95,7 +95,7 @@ func TestHoldLosesNothing(t *testing.T) {
 					continue
 				}
 				if err == nil {
-					err = livecopy.Copy(t.Context(), conn, filepath.Join(dir, "copy"), time.Minute)
+					err = livecopy.Copy(t.Context(), conn, filepath.Join(dir, "copy"), time.Minute, nil)
 				}
 				if err == nil {
 					err = lock.Replace(t.Context(), filepath.Join(dir, "copy"))

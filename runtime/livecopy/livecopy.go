@@ -44,11 +44,11 @@ func File(conn *sqlite3.Conn) (string, error) {
 //
 // Others go on reading. They also go on writing if the journal mode is WAL; if not, they
 // wait for the copy as for any reader. Copy waits for their locks until the timeout; the error
-// is then sqlite3.BUSY.
+// is then sqlite3.BUSY. It calls report with how much it has copied, unless that is nil.
 //
 // If the file exists, it is left alone, and the error is fs.ErrExist. A copy that cannot be
 // completed is removed.
-func Copy(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Duration) (err error) {
+func Copy(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Duration, report func(percent int)) (err error) {
 	file, err := File(conn)
 	if err != nil {
 		return err
@@ -78,6 +78,9 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Dur
 	}
 	for done := false; !done && err == nil; {
 		if done, err = b.Step(pages); err == nil {
+			if n := b.PageCount(); n > 0 && report != nil {
+				report(100 * (n - b.Remaining()) / n)
+			}
 			err = ctx.Err()
 		}
 	}

@@ -253,7 +253,7 @@ func TestReplaceWhileOthersRun(t *testing.T) {
 			conn, file := live(t, journal, 2000)
 			path, _ := changed(t, conn)
 			back := filepath.Join(t.TempDir(), "back")
-			if err := livecopy.Copy(t.Context(), conn, back, time.Minute); err != nil {
+			if err := livecopy.Copy(t.Context(), conn, back, time.Minute, nil); err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())

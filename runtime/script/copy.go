@@ -84,7 +84,7 @@ func (c *privateCopy) Fill(ctx context.Context, timeout time.Duration) error {
 		if err != nil {
 			return err
 		}
-		return livecopy.Copy(ctx, conn, c.path, timeout)
+		return livecopy.Copy(ctx, conn, c.path, timeout, nil)
 	})
 	if err != nil {
 		return err
