@@ -191,7 +191,7 @@ func (c *checker) statement(q *query, t text, s statement, alone bool) (all []fi
 		switch {
 		case f.check == "sql" && !c.refusesQuotes(q, f):
 		case strings.HasPrefix(f.message, "missing destination"): // unless there is an sqlx.DB.Unsafe
-			c.doubt(q, f)
+			c.doubt(q, f, "the programs that import this package know whether sqlx drops columns")
 		default:
 			all = append(all, f)
 		}
@@ -204,21 +204,27 @@ func (c *checker) statement(q *query, t text, s statement, alone bool) (all []fi
 func (c *checker) refusesQuotes(q *query, f finding) bool {
 	switch {
 	case len(c.reach.Drivers) == 0:
-		c.skip(f.at, noDriver)
-		c.doubt(q, f)
+		c.doubt(q, f, noDriver)
 		return false
 	case !c.ncrucesOnly():
-		c.skip(f.at, "the driver accepts strings in double quotes")
+		c.skip(f.at, accepts)
 		return false
 	}
 	return true
 }
 
-const noDriver = "some drivers accept strings in double quotes, and none is imported here"
+const (
+	noDriver = "some drivers accept strings in double quotes, and none is imported here"
+	accepts  = "the driver accepts strings in double quotes"
+)
 
 // doubt leaves it to the programs whether something is wrong.
-func (c *checker) doubt(q *query, f finding) {
-	if len(q.Texts) == 1 && !c.silenced(q, f.check, f.at) {
+func (c *checker) doubt(q *query, f finding, why string) {
+	if c.silenced(q, f.check, f.at) {
+		return
+	}
+	c.leave("doubt", f.at, why)
+	if len(q.Texts) == 1 {
 		c.reach.Doubts = append(c.reach.Doubts, doubt{f.check, f.at, f.message})
 	}
 }
@@ -229,11 +235,17 @@ func (c *checker) doubts() {
 		return
 	}
 	for _, d := range c.reach.Doubts {
-		switch quotes := d.Check == "sql"; {
-		case quotes && len(c.reach.Drivers) == 0:
-			c.skip(d.At, noDriver)
-		case quotes && c.ncrucesOnly(), !quotes && !c.reach.Unsafe:
+		quotes := d.Check == "sql"
+		if quotes && len(c.reach.Drivers) == 0 {
+			c.leave("doubt", d.At, noDriver)
+			continue
+		}
+		c.decide(d.At)
+		switch {
+		case !quotes && !c.reach.Unsafe, quotes && c.ncrucesOnly():
 			c.report(nil, finding{d.Check, d.At, d.Message, false})
+		case quotes:
+			c.skip(d.At, accepts)
 		}
 	}
 }

@@ -44,7 +44,7 @@
 // with each of them is reported. Of a string with parts known only at run time, and of a
 // constant that looks like SQL but reaches no such call, it reports only names that the
 // schema does not have. SQL in a package that imports no schema is checked in the
-// packages that import both.
+// packages that import both, of those that it is run on.
 //
 // # NULL
 //
@@ -92,8 +92,8 @@ package sqlcheck
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
 	"go/types"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -136,6 +136,7 @@ func run(pass *analysis.Pass, o options) {
 		schemas:  r.Schemas,
 		wrappers: map[*types.Func]*wrapper{},
 		reported: map[finding]bool{},
+		tallies:  map[string]*tally{},
 	}
 	defer c.close()
 	c.parseDirectives()
@@ -146,13 +147,11 @@ func run(pass *analysis.Pass, o options) {
 	c.join(queries)
 	c.doubts()
 	c.complain()
-	if c.why && c.full+c.part > 0 {
-		at := pass.Files[0] // or the first with such a string, which a test of the package does not change
-		if i := slices.IndexFunc(pass.Files, func(f *ast.File) bool { return f.FileStart <= c.first && c.first < f.FileEnd }); i >= 0 {
-			at = pass.Files[i]
+	if c.why {
+		for _, pkg := range slices.Sorted(maps.Keys(c.tallies)) {
+			n := c.tallies[pkg]
+			c.report(nil, finding{"count", n.first, fmt.Sprintf("strings checked in full: %d, for names: %d", n.full, n.part), false})
 		}
-		pass.Report(analysis.Diagnostic{Pos: at.Name.Pos(), Category: "count",
-			Message: fmt.Sprintf("strings checked in full: %d, for names: %d", c.full, c.part)})
 	}
 	c.reach.export(pass)
 }
@@ -169,51 +168,62 @@ type checker struct {
 	databases  []*database              // opened when the first query is checked
 	opened     bool
 	reported   map[finding]bool
-	left       int       // how often something was not checked
-	full, part int       // how many strings were, in full or for their names
-	first      token.Pos // of these strings
+	left       int               // how often something was not checked
+	tallies    map[string]*tally // of each package whose strings were checked here
+}
+
+// A tally is how many strings of a package were checked, in full or for their names.
+type tally struct {
+	full, part int
+	first      place // of these strings
 }
 
 // join checks the queries of this package, and those of imported packages that had no
 // schema, or leaves them to its importers.
 func (c *checker) join(queries []*query) {
 	if len(c.schemas) == 0 {
-		why := "no schema is imported here"
-		if c.schemaDirective() != nil {
-			why = "//lockstep:schema selects no schema"
-		}
 		for _, q := range queries {
-			c.skip(q.At, why)
-			if c.schemaDirective() == nil {
-				q.export(c)
+			if c.schemaDirective() != nil {
+				c.skip(q.At, "//lockstep:schema selects no schema")
+				continue
 			}
+			c.leave("later", q.At, "no schema is imported here")
+			q.export(c)
 		}
 		return
 	}
-	c.each(queries, &c.full, c.check)
-	c.each(c.constants(), &c.part, c.constant)
+	tested := slices.ContainsFunc(c.pass.Files, func(f *ast.File) bool { return strings.HasSuffix(c.fileName(f), "_test.go") })
+	for _, q := range queries {
+		if tested { // without its tests, the package may import no schema
+			c.decide(q.At)
+		}
+		c.tallied(q, c.check, func(n *tally) { n.full++ })
+	}
+	for _, q := range c.constants() {
+		c.tallied(q, c.constant, func(n *tally) { n.part++ })
+	}
 	for _, q := range c.reach.Queries {
+		c.decide(q.At)
 		if c.reach.Others {
 			c.skip(q.At, "the program also imports the driver of another database, and this package imports no schema")
 			continue
 		}
-		c.each([]*query{q}, &c.full, c.check)
+		c.tallied(q, c.check, func(n *tally) { n.full++ })
 		c.reach.Checked = merge(c.reach.Checked, []string{q.Package})
 	}
 	c.reach.Queries = nil
 }
 
-// each checks queries, and counts those of which it could check everything.
-func (c *checker) each(queries []*query, count *int, check func(*query)) {
-	for _, q := range queries {
-		left := c.left
-		if check(q); c.left == left {
-			*count++
-			if !c.first.IsValid() && len(q.edges) > 0 {
-				c.first = q.edges[0].pos
-			}
-		}
+// tallied checks a query, and tallies it if it could check everything.
+func (c *checker) tallied(q *query, check func(*query), add func(*tally)) {
+	left := c.left
+	if check(q); c.left > left {
+		return
 	}
+	if c.tallies[q.Package] == nil {
+		c.tallies[q.Package] = &tally{first: slices.Concat(q.edges, []place{q.At})[0]} // a text can be from elsewhere
+	}
+	add(c.tallies[q.Package])
 }
 
 // report reports something about a query, once, unless a directive silences it.
@@ -229,11 +239,21 @@ func (c *checker) report(q *query, f finding) {
 func (c *checker) skip(at place, why string) { c.leave("why", at, why) }
 
 // leave does the same with a category of its own: "apart" is what says nothing about
-// tables, "part" what was checked for names.
+// tables, "part" what was checked for names, "later" and "doubt" are for packages that
+// import this one, which may know enough to [checker.decide].
 func (c *checker) leave(category string, at place, why string) {
-	c.left++
+	if category != "doubt" { // all else is checked
+		c.left++
+	}
 	if c.why {
 		c.report(nil, finding{category, at, "not checked: " + why, false})
+	}
+}
+
+// decide reports, for the flag -why, that what may have been left for later is done here.
+func (c *checker) decide(at place) {
+	if c.why {
+		c.report(nil, finding{"decided", at, "decided in " + c.pass.Pkg.Path(), false})
 	}
 }
 

@@ -48,7 +48,7 @@ func (v *Vet) MovePins(ctx context.Context) (moved []genfile.Pin, found []Findin
 		switch {
 		case !hasPins && !v.Tests && strings.HasSuffix(f.File, "_test.go"):
 			continue // only its pins were to be checked
-		case hasPins && (f.Category == "why" || f.Category == "part"):
+		case hasPins && (slices.Contains([]string{"why", "part", "doubt"}, f.Category)):
 			f.Category = "pin"
 			f.Fact = "pin not moved: " + strings.TrimPrefix(f.Fact, "not checked: ")
 		case f.Unchecked() && !v.Why:

@@ -10,7 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -43,7 +45,7 @@ type Finding struct {
 
 // Unchecked reports whether the finding is that something was not checked.
 func (f *Finding) Unchecked() bool {
-	return slices.Contains([]string{"why", "apart", "part", "where", "count"}, f.Category)
+	return slices.Contains([]string{"why", "apart", "part", "where", "count", "later", "doubt", "decided"}, f.Category)
 }
 
 // A Tally is how many strings were checked.
@@ -57,21 +59,24 @@ type Tally struct {
 // and why.
 func Count(found []Finding) (rest []Finding, t *Tally) {
 	t = &Tally{Left: map[string]int{}}
-	for i, f := range found {
+	counts := map[string][2]int{} // of each package, by the file of its first string
+	for _, f := range found {
 		switch f.Category {
 		case "count":
 			var full, part int
 			fmt.Sscanf(f.Fact, "strings checked in full: %d, for names: %d", &full, &part)
-			if i+1 == len(found) || found[i+1].Category != "count" || found[i+1].File != f.File { // else of the package without tests
-				t.Full, t.Part = t.Full+full, t.Part+part
-			}
+			of := counts[f.File] // also with tests, or for another program
+			counts[f.File] = [2]int{max(of[0], full), max(of[1], part)}
 			continue
 		case "part":
 			t.Part++
-		case "why", "apart":
+		case "why", "apart", "later":
 			t.Left[strings.TrimPrefix(f.Fact, "not checked: ")]++
 		}
 		rest = append(rest, f)
+	}
+	for _, n := range counts {
+		t.Full, t.Part = t.Full+n[0], t.Part+n[1]
 	}
 	return rest, t
 }
@@ -86,16 +91,107 @@ func (v *Vet) Run(ctx context.Context, flags ...string) ([]Finding, error) {
 	return found, err
 }
 
-// run runs go vet. Its error has all that the go command said.
+// run returns what is known of the SQL in the named packages, with their tests or without.
+//
+// What they leave to packages that import them is asked of those of the same module, also
+// of those that are not named: a finding does not depend on what else is.
+func (v *Vet) run(ctx context.Context, tests bool, flags ...string) ([]Finding, error) {
+	args := append(v.buildFlags(), flags...)
+	found, err := v.goVet(ctx, tests, args, v.Packages)
+	left := map[string]bool{}
+	for _, f := range undecided(found) {
+		if f.leavesOpen() {
+			left[filepath.Dir(f.File)] = true
+		}
+	}
+	if more := v.importers(ctx, args, left); len(more) > 0 {
+		theirs, failure := v.goVet(ctx, tests, args, more)
+		err = cmp.Or(err, failure)
+		for _, f := range theirs {
+			if left[filepath.Dir(f.File)] {
+				found = append(found, f)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col, strings.Compare(a.Fact, b.Fact))
+	})
+	found = slices.Compact(found) // a tested package is checked twice
+	return slices.DeleteFunc(undecided(found), func(f Finding) bool { return f.Category == "decided" }), err
+}
+
+// leavesOpen reports whether packages that import this one may know more.
+func (f *Finding) leavesOpen() bool { return f.Category == "later" || f.Category == "doubt" }
+
+// undecided returns the findings without those of one package that another has decided.
+func undecided(found []Finding) (rest []Finding) {
+	decided := map[gen.Problem]bool{}
+	place := func(f Finding) gen.Problem { return gen.Problem{File: f.File, Line: f.Line, Col: f.Col} }
+	for _, f := range found {
+		if f.Category == "decided" {
+			decided[place(f)] = true
+		}
+	}
+	for _, f := range found {
+		if !f.leavesOpen() || !decided[place(f)] {
+			rest = append(rest, f)
+		}
+	}
+	return rest
+}
+
+// importers returns the packages that import those in the directories, directly or not,
+// are of the same modules, and are not among those that are named.
+func (v *Vet) importers(ctx context.Context, flags []string, dirs map[string]bool) (paths []string) {
+	modules := map[string]bool{}
+	for dir := range dirs {
+		if module, err := gomod.Find(dir); err == nil && module != nil {
+			modules[module.Path+"/..."] = true
+		}
+	}
+	if len(modules) == 0 {
+		return nil
+	}
+	args := append([]string{"list", "-e", "-test", "-json=Dir,ImportPath,ForTest,Match,Deps"}, flags...)
+	cmd := gomod.Command(ctx, slices.Concat(args, v.Packages, slices.Collect(maps.Keys(modules)))...)
+	cmd.Dir = v.dir
+	cmd.Env = append(cmd.Environ(), v.env...)
+	out, _ := cmd.Output() // go vet has said what is wrong with the packages
+	type listed struct {
+		Dir, ImportPath, ForTest string
+		Match, Deps              []string
+	}
+	var all []listed
+	left, named := map[string]bool{}, map[string]bool{} // by import path
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if dec.Decode(&p) != nil {
+			break
+		}
+		all = append(all, p)
+		left[p.ImportPath] = left[p.ImportPath] || dirs[p.Dir]
+		named[p.ImportPath] = slices.ContainsFunc(p.Match, func(pattern string) bool { return !modules[pattern] })
+	}
+	for _, p := range all {
+		path := cmp.Or(p.ForTest, p.ImportPath)
+		if !named[path] && !strings.HasSuffix(path, ".test") && slices.ContainsFunc(p.Deps, func(dep string) bool { return left[dep] }) {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// goVet runs go vet. Its error has all that the go command said.
 //
 // When the flags of an analyzer differ from last time, go vet runs it on all imports
 // again, with those of the standard library. So -why is always among them.
-func (v *Vet) run(ctx context.Context, tests bool, flags ...string) ([]Finding, error) {
+func (v *Vet) goVet(ctx context.Context, tests bool, flags, packages []string) ([]Finding, error) {
 	args := append([]string{"vet", "-vettool=" + v.Tool, "-json", "-" + sqlcheck.Analyzer.Name + ".why"}, flags...)
 	if tests {
 		args = append(args, "-"+sqlcheck.Analyzer.Name+".tests")
 	}
-	cmd := gomod.Command(ctx, slices.Concat(args, v.buildFlags(), v.Packages)...)
+	cmd := gomod.Command(ctx, append(args, packages...)...)
 	cmd.Dir = v.dir
 	cmd.Env = append(cmd.Environ(), v.env...)
 	var stderr bytes.Buffer
@@ -141,10 +237,7 @@ func findings(stdout []byte) (found []Finding, err error) {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b Finding) int {
-		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col, strings.Compare(a.Fact, b.Fact))
-	})
-	return slices.Compact(found), nil // a tested package is checked twice
+	return found, nil
 }
 
 // position matches file:line:col, where col, or both, may be missing.
