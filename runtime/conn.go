@@ -71,18 +71,14 @@ func (c *conn) waitToRead(limited context.Context) error {
 // begin begins a transaction.
 func (c *conn) begin(ctx context.Context, q string) error {
 	err := c.exec(ctx, q)
-	if err == nil || ctx.Err() != nil { // it may have begun before it was interrupted
-		c.begun = true
-	}
+	c.begun = c.begun || err == nil || ctx.Err() != nil // it may have begun before it was interrupted
 	return err
 }
 
 // commit commits the transaction.
 func (c *conn) commit(ctx context.Context) error {
 	err := c.exec(ctx, "COMMIT")
-	if err == nil {
-		c.begun = false
-	}
+	c.begun = c.begun && err != nil
 	return err
 }
 

@@ -122,7 +122,7 @@ func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, f func(*gate, 
 	if err != nil {
 		return sqlite.IsLost(err), err
 	}
-	defer g.conn.Close()
+	defer func() { sqlite.Return(g.conn.Conn, err) }()
 	err = f(g, ctx)
 	// A database in memory is lost, too, and what took effect without a transaction is not known.
 	return sqlite.IsLost(err) && !sqlite.Answers(ctx, g.conn.Conn) && g.conn.file != ":memory:" && !c.partial, err

@@ -90,7 +90,7 @@ type stray struct {
 
 // findStrays finds the strays that a segment could lose, before it runs. (The recorded
 // fingerprint tells that there are none.)
-func (u *upgrade) findStrays(ctx context.Context, s *segment) error {
+func (u *upgrade) findStrays(ctx context.Context, s *segment) (err error) {
 	newest, _ := s.from.newest()
 	if u.ran == 0 { // else it is known what there was when the upgrade began
 		u.strays = nil
@@ -113,7 +113,9 @@ func (u *upgrade) findStrays(ctx context.Context, s *segment) error {
 	}
 	for _, x := range u.strays {
 		if x.now = x.Table; mentioned(x.now, s.migrations) {
-			x.rows, x.values, _ = sqlite.CountStray(ctx, s.on.Conn, x.now, x.Value)
+			if x.rows, x.values, _, err = sqlite.CountStray(ctx, s.on.Conn, x.now, x.Value); err != nil {
+				return err
+			}
 		}
 	}
 	return ctx.Err()
@@ -131,7 +133,10 @@ func (u *upgrade) keepStrays(ctx context.Context, s *segment, m *pending) error 
 		}
 		if m.Program != nil || x.Column != "" && !m.noTransaction {
 			// A migration may delete rows, and a column that it knows, but not what is in others.
-			rows, values, ok := sqlite.CountStray(ctx, s.on.Conn, was, x.Value)
+			rows, values, ok, err := sqlite.CountStray(ctx, s.on.Conn, was, x.Value)
+			if err != nil {
+				return err
+			}
 			if x.values-values <= max(0, x.rows-rows) && ok || x.Known && !ok {
 				x.now = was
 				continue

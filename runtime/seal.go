@@ -5,10 +5,11 @@ import "context"
 // seal ends the run of a segment: it proves, at the expected version, that the result is
 // what the generator saw, and records the migrations.
 func (u *upgrade) seal(ctx context.Context, s *segment) error {
-	if err := s.on.inTransaction(ctx); err != nil {
-		return err
+	err := s.on.inTransaction(ctx)
+	if err == nil {
+		err = s.on.settings.CheckFaults(ctx, s.on.Conn)
 	}
-	if err := s.on.settings.CheckFaults(ctx, s.on.Conn); err != nil {
+	if err != nil {
 		return err
 	}
 	objects, err := s.on.manage(ctx, s.from)
@@ -18,6 +19,9 @@ func (u *upgrade) seal(ctx context.Context, s *segment) error {
 	err = u.sealForeignKeys(ctx, s, objects)
 	if err == nil {
 		err = u.tryMade(ctx, s, objects)
+	}
+	if err == nil {
+		err = s.on.inTransaction(ctx) // what was read may have ended it
 	}
 	if err != nil {
 		return err

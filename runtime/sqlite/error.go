@@ -43,6 +43,17 @@ func Code(err error) int {
 	return 0
 }
 
+// unlessLogic returns err unless it says that something is not there. Other errors, as of a disk,
+// may have rolled back: who goes on is no longer in the transaction.
+//
+// https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction
+func unlessLogic(err error) error {
+	if Code(err)&0xff <= codeError { // or the driver tells none
+		return nil
+	}
+	return err
+}
+
 // Sentence returns what SQLite itself says in err, without what the driver adds, so that
 // an error reads the same whatever the driver:
 //

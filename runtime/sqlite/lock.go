@@ -125,6 +125,15 @@ func Answers(ctx context.Context, conn *sql.Conn) bool {
 	return err == nil
 }
 
+// Return gives a connection back to the pool, which closes it if err is that of a disk: it may
+// have a lock that it could not give back.
+func Return(conn *sql.Conn, err error) {
+	if Code(err)&0xff == codeIO {
+		Discard(conn)
+	}
+	conn.Close()
+}
+
 // Discard has the pool close a connection instead of taking it back: the application must
 // not get it in the state that it is in.
 func Discard(conn *sql.Conn) { conn.Raw(func(any) error { return driver.ErrBadConn }) }

@@ -68,17 +68,20 @@ func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object, after *sq
 		return found, err
 	}
 	if after == nil {
-		keys, _ = foreignKeys(ctx, db, children)
+		keys, err = foreignKeys(ctx, db, children)
 	}
 	for i := range found {
 		o := &found[i]
 		for _, k := range keys {
+			if unlessLogic(err) != nil {
+				return nil, err
+			}
 			if !o.Mismatch && k.child == o.Table && k.parent == o.Parent && k.after(after) && len(o.Rows) < namedRows {
-				k.each(ctx, db, namedRows-len(o.Rows), func(row, _, _ string) { o.Rows = append(o.Rows, row) })
+				err = k.each(ctx, db, namedRows-len(o.Rows), func(row, _, _ string) { o.Rows = append(o.Rows, row) })
 			}
 		}
 	}
-	return found, nil
+	return found, unlessLogic(err)
 }
 
 // suspects reports whether the table may have rows without a parent, after the effects, or a

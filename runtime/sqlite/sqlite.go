@@ -129,10 +129,11 @@ func Rows(ctx context.Context, db DB, objects []sqltext.Object, limit int64) (co
 
 // CountStray counts the rows of a table, and those of which a stray's value is not NULL. ok is
 // false if they are not there: see [sqltext.Stray].
-func CountStray(ctx context.Context, db DB, table, value string) (rows, values int64, ok bool) {
+func CountStray(ctx context.Context, db DB, table, value string) (rows, values int64, ok bool, err error) {
 	q := "SELECT count(*), count(" + value + ") FROM main." + sqltext.Quote(table) + " AS c"
-	err := Each(ctx, db, q, func(scan Scan) error { return scan(&rows, &values) })
-	return rows, values, err == nil
+	err = Each(ctx, db, q, func(scan Scan) error { return scan(&rows, &values) })
+	ok = err == nil
+	return rows, values, ok, unlessLogic(err)
 }
 
 // Form returns what a database keeps from its creation on: the size of its pages and
