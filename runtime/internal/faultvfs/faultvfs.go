@@ -54,6 +54,7 @@ const (
 	Truncate
 	Sync
 	Delete
+	Lock    // takes one, looks for one or gives one back; not of the index of a WAL
 	DirSync // a part of the first Sync of a new journal; it does not fail
 	ops
 )
@@ -64,6 +65,7 @@ type Ops uint
 const (
 	Changes = Ops(1<<Open | 1<<Write | 1<<Truncate | 1<<Sync | 1<<Delete)
 	Reads   = Ops(1 << Read)
+	Locks   = Ops(1 << Lock)
 )
 
 // A Fault says which operation fails.
@@ -325,7 +327,19 @@ func (f *file) Lock(lock vfs.LockLevel) error {
 	f.disk.mu.Lock()
 	f.disk.lock = max(f.disk.lock, lock)
 	f.disk.mu.Unlock()
-	return f.osFile.Lock(lock)
+	return f.disk.do(Lock, func() error { return f.osFile.Lock(lock) })
+}
+
+func (f *file) Unlock(lock vfs.LockLevel) error {
+	return f.disk.do(Lock, func() error { return f.osFile.Unlock(lock) })
+}
+
+func (f *file) CheckReservedLock() (is bool, err error) {
+	err = f.disk.do(Lock, func() error {
+		is, err = f.osFile.CheckReservedLock()
+		return err
+	})
+	return is, err
 }
 
 // DeviceCharacteristics hides that a file system can write several pages atomically.

@@ -33,6 +33,22 @@ var mutations = map[string]mutation{
 	},
 	"leaves foreign keys on": without("PRAGMA foreign_keys = 0"),
 	"leaves synchronous off": without("PRAGMA synchronous = 2"),
+	"does not roll an upgrade back": func() mutation {
+		begun := false
+		return func(q string) []string {
+			begun = begun && q != "COMMIT" || q == "BEGIN IMMEDIATE"
+			if q == "ROLLBACK" && begun {
+				return nil
+			}
+			return []string{q}
+		}
+	}(),
+	"has no journal": func(q string) []string {
+		if q == "BEGIN IMMEDIATE" {
+			return []string{"PRAGMA journal_mode = off", q}
+		}
+		return []string{q}
+	},
 }
 
 // without executes all statements but one.
@@ -58,23 +74,24 @@ func open(name, broken string) *sql.DB {
 }
 
 // open opens a pool whose driver executes other statements.
-func (m mutation) open(name string) *sql.DB { return sql.OpenDB(mutant{name, m}) }
+func (m mutation) open(name string) *sql.DB { return sql.OpenDB(mutant{name, m, nil}) }
 
 type mutant struct {
 	name   string
 	mutate mutation
+	failed func(error) // is told the errors of statements, unless it is nil
 }
 
 func (m mutant) Driver() driver.Driver { return &ncrucesdriver.SQLite{} }
 
 func (m mutant) Connect(context.Context) (driver.Conn, error) {
 	conn, err := m.Driver().Open(m.name)
-	return mutantConn{conn, m.mutate}, err
+	return mutantConn{conn, m}, err
 }
 
 type mutantConn struct {
 	driver.Conn
-	mutate mutation
+	mutant
 }
 
 func (c mutantConn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {
@@ -95,6 +112,9 @@ func (c mutantConn) ExecContext(ctx context.Context, q string, args []driver.Nam
 		}
 		result, err = s.(driver.StmtExecContext).ExecContext(ctx, given)
 		s.Close()
+		if err != nil && c.failed != nil {
+			c.failed(err)
+		}
 		if err != nil && !ignored {
 			return nil, err
 		}

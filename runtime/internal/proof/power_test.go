@@ -101,13 +101,16 @@ type upgradeOnDisk struct {
 	lasting  bool // what was done is not lost
 	keeps    bool // its application keeps the journal
 	between  func(t testing.TB) []string
-	plain    bool // also in a plain run
+	plain    bool   // also in a plain run
+	made     string // by somebody else, in the old database
+	refused  string // says Migrate, for that
 }
+
+const spills = "_pragma=cache_size(5)" // pages are written before the commit
 
 // upgradesOnDisk are all kinds of upgrades, with all journals, each with synchronous FULL and
 // NORMAL, and more.
 func upgradesOnDisk() (us []upgradeOnDisk) {
-	const spills = "_pragma=cache_size(5)" // pages are written before the commit
 	for _, journal := range []string{"delete", "wal"} {
 		for _, level := range []string{"normal", "full"} {
 			for _, u := range []upgradeOnDisk{
