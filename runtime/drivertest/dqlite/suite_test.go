@@ -12,7 +12,7 @@ import (
 // TestSuite runs the suite of package runtime on a cluster of one node, as far as it applies.
 func TestSuite(t *testing.T) {
 	t.Chdir(t.TempDir()) // in which a name is the file of no database
-	node, err := app.New(t.TempDir(), app.WithAddress(address(0)))
+	node, err := app.New(t.TempDir(), app.WithAddress(address(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
