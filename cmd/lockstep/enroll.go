@@ -17,10 +17,10 @@ func enrollCommand(fs *flag.FlagSet) action {
 	db, m, timeout := dbFlag(fs), migrationsFlags(fs, gapsFlag), timeoutFlag(fs)
 	var r enroll.Request
 	versionFlag(fs, "at", "`N`: the version that the database is at (default the newest)", func(v lockstep.Version) { r.At = v })
-	fs.Func("from", "`TOOL`: take the version that another tool recorded, such as goose", func(name string) (err error) {
+	fs.Var(choice{func(name string) (err error) {
 		r.From, err = othertool.Named(name)
 		return err
-	})
+	}, othertool.Names}, "from", "`TOOL`: take the version that another tool recorded, such as goose")
 	noProgramsFlag(fs, &m.opts)
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {
 		r.Path, r.Dir, r.Timeout = db.value, m.value, *timeout

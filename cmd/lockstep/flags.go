@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -105,14 +106,14 @@ func noProgramsFlag(fs *flag.FlagSet, opts *gen.Options) {
 
 // versionFlag defines a flag for the number of a migration.
 func versionFlag(fs *flag.FlagSet, name, usage string, set func(lockstep.Version)) {
-	fs.Func(name, usage, func(s string) error {
+	fs.Var(choice{func(s string) error {
 		n, err := strconv.ParseUint(s, 10, 0)
 		if err != nil || n == 0 || n > 9999 {
 			return errors.New("want the number of a migration, as in 0007")
 		}
 		set(lockstep.Version(n))
 		return nil
-	})
+	}, migrationsIn(fs, func(f filename.Name) string { return f.Version.String() + "\t" + f.String() })}, name, usage)
 }
 
 // timeoutFlag defines --timeout. Without any time nothing could be tried once.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -56,12 +57,13 @@ func generateCommand(fs *flag.FlagSet) action {
 func generateFlags(fs *flag.FlagSet, opts *gen.Options) {
 	gapsFlag(fs, opts)
 	fs.BoolVar(&opts.DQS, "dqs", false, `accept "strings" in double quotes, which some builds of SQLite refuse`)
-	fs.Func("prove", "`WHICH` migrations to try on tables with rows: new, all or none (default new)", func(s string) error {
-		if opts.Prove = s; s != "new" && s != "all" && s != "none" {
+	which := []string{"new", "all", "none"}
+	fs.Var(choice{func(s string) error {
+		if opts.Prove = s; !slices.Contains(which, s) {
 			return errors.New("want new, all or none")
 		}
 		return nil
-	})
+	}, func() []string { return which }}, "prove", "`WHICH` migrations to try on tables with rows: new, all or none (default new)")
 	versionFlag(fs, "accept", "`N`: accept the changed contents of migration N beside the earlier (may be repeated)", func(v lockstep.Version) {
 		opts.Accept = append(opts.Accept, v)
 	})

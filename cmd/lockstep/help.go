@@ -75,16 +75,27 @@ func printManual(w io.Writer, cmd command) {
 	printTopic(w, text)
 	fmt.Fprint(w, "\nFlags:\n\n")
 	fs.VisitAll(func(f *flag.Flag) {
-		value, text := flag.UnquoteUsage(f)
-		text = strings.TrimPrefix(text, value+": ")
-		if _, ok := f.Value.(interface{ IsBoolFlag() bool }); ok {
-			value = ""
-		}
+		value, text := flagUsage(f)
 		if _, ok := f.Value.(*pathFlag); ok && f.DefValue != "" {
 			text += " (default from .fastmigrate, or " + f.DefValue + ")"
 		}
 		fmt.Fprintf(w, "  %s\n    	%s\n", strings.TrimSpace(hyphened(f.Name)+" "+value), text)
 	})
+}
+
+// flagUsage returns the name of a flag's value, or "", and what the flag does.
+func flagUsage(f *flag.Flag) (value, text string) {
+	value, text = flag.UnquoteUsage(f)
+	text = strings.TrimPrefix(text, value+": ")
+	if isBool(f) {
+		value = ""
+	}
+	return value, text
+}
+
+func isBool(f *flag.Flag) bool {
+	_, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return ok
 }
 
 // topicNames returns the names of the topics, sorted.

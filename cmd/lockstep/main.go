@@ -81,6 +81,7 @@ func commands() []command {
 		{"renumber", false, renumberCommand},
 		{"schema", false, schemaCommand},
 		{"rows", false, rowsCommand},
+		{"completion", true, completionCommand},
 		{"version", false, versionCommand},
 	}
 }
@@ -115,6 +116,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return complain(stderr, help(stdout, args), nil)
 	case "-version", "--version":
 		name = "version"
+	case completeName:
+		complete(ctx, stdout, args)
+		return 0
 	}
 	cmd, err := find(name)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/renumber"
 	"github.com/lockstep-db/lockstep/runtime"
@@ -21,13 +22,13 @@ func renumberCommand(fs *flag.FlagSet) action {
 	opts := renumber.Options{}
 	dryRun := false
 	fs.StringVar(&opts.Onto, "onto", "", "`BRANCH`: the migrations in this branch or commit stay")
-	fs.Func("move", "`FILE`: move this migration after all others (may be repeated)", func(file string) error {
+	fs.Var(choice{func(file string) error {
 		if slices.Contains(opts.Move, file) {
 			return errors.New("given twice")
 		}
 		opts.Move = append(opts.Move, file)
 		return nil
-	})
+	}, migrationsIn(fs, filename.Name.String)}, "move", "`FILE`: move this migration after all others (may be repeated)")
 	fs.BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
 	fs.BoolVar(&dryRun, "n", false, "short for --dry-run")
 	return func(ctx context.Context, s *streams, _ []string) (result, error) {

@@ -92,17 +92,15 @@ func Named(name string) (*Tool, error) {
 			return t, nil
 		}
 	}
-	return nil, errors.New("want one of " + names(func(*Tool) bool { return true }))
+	return nil, errors.New("want one of " + strings.Join(Names(), ", "))
 }
 
-func names(of func(*Tool) bool) string {
-	var names []string
+// Names returns the names of the tools.
+func Names() (names []string) {
 	for _, t := range Tools {
-		if of(t) {
-			names = append(names, t.Name)
-		}
+		names = append(names, t.Name)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // An Origin is where a migration of lockstep's comes from.

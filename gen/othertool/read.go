@@ -207,5 +207,5 @@ func unknown(dir string) error {
 			found = fmt.Sprintf("%s: no migrations; %s has those of %s\n\t%s", dir, folder, t.Name, wording.CommandLine("lockstep", "init", "--from", folder))
 		}
 	}
-	return errors.New(cmp.Or(found, dir+": no migrations; want those of "+names(func(t *Tool) bool { return t.files != nil })))
+	return errors.New(cmp.Or(found, dir+": no migrations; want those of "+strings.Join(Names()[:len(Tools)-1], ", "))) // user_version has no files
 }
