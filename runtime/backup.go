@@ -22,30 +22,31 @@ import (
 // backup is a file beside the database, named for its version and the time (see [Backup]),
 // with the permissions of the database. Before any migration runs, it is on the disk, and
 // PRAGMA quick_check has found no damaged page. (Rows that violate a constraint are copied as
-// they are; [WithLogger] logs them.) It holds exactly
-// what the upgrade begins with. When many processes start at once, the one that upgrades
-// makes it; the others may read the database meanwhile. If the upgrade fails, its error
-// names the file ([Error.Backup], [MigrationError.Backup]). If no backup can be made,
-// because the disk is full or the folder is not writable, nothing is upgraded and the error
-// is an [ErrBackup]. What a killed process leaves of one, the next backup in the folder
-// removes.
+// they are; [WithLogger] logs them.) It holds exactly what the upgrade begins with. When many
+// processes start at once, the one that upgrades makes it; the others may read the database
+// meanwhile. If the upgrade fails, its error names the file ([Error.Backup],
+// [MigrationError.Backup]). If no backup can be made, because the disk is full or the folder
+// is not writable, nothing is upgraded and the error is an [ErrBackup]. What a killed process
+// leaves of one, the next backup in the folder removes.
 //
-// After an upgrade that succeeds, the last keep backups remain and older ones are removed:
-// of those with "auto" in their names, which WithBackup gives them if keep is above 0.
-// Nothing removes other backups. A start that fails again and again makes only one: a
-// backup replaces the last of the same version if both have the same bytes.
+// After an upgrade that succeeds, the last keep backups remain and older ones are removed: of
+// those with "auto" in their names, which WithBackup gives them if keep is above 0. Nothing
+// removes other backups. A start that fails again and again makes only one: a backup replaces
+// the last of the same version if both have the same bytes.
 //
 // A backup costs the time to read and write the whole database, and its size on the disk.
-// VACUUM INTO makes it, on a second connection of the pool; if the pool has a limit, the
-// limit is one higher meanwhile. If an upgrade takes several transactions
-// ([WithPerMigration], or a migration without a transaction), the backup holds what was
-// there before the first. Several processes that start at once can each run some of them,
-// and then each makes a backup of what it begins with. A database in memory is not backed
-// up, which is logged.
+// VACUUM INTO makes it, on a second connection of the pool; if the pool has a limit, the limit
+// is one higher meanwhile. If an upgrade takes several transactions ([WithPerMigration], or a
+// migration without a transaction), the backup holds what was there before the first. Several
+// processes that start at once can each run some of them, and then each makes a backup of what
+// it begins with. A database in memory is not backed up, which is logged.
+//
+// A backup of an encrypted database is encrypted, too: the parameters are those with which
+// SQLite opens it by a URI, such as "vfs=adiantum", "hexkey="+key. No error has them in it.
 //
 // https://sqlite.org/lang_vacuum.html#vacuuminto
-func WithBackup(keep int) Option {
-	return func(c *config) { c.backup = &upgradeBackup{keep: keep} }
+func WithBackup(keep int, parameters ...string) Option {
+	return func(c *config) { c.backup = &upgradeBackup{keep: keep, query: strings.Join(parameters, "&")} }
 }
 
 // A Backup is a file beside a database that holds an earlier content of it. Its name says
@@ -92,11 +93,12 @@ type backups interface {
 
 // An upgradeBackup is the backup that one call of Migrate makes.
 type upgradeBackup struct {
-	keep int
-	path string        // "" if there is none
-	made bool          // by this call: there was none with the same content
-	ran  bool          // a migration has, before a connection was lost
-	at   sql.NullInt64 // PRAGMA data_version then
+	keep  int
+	query string        // of the URI
+	path  string        // "" if there is none
+	made  bool          // by this call: there was none with the same content
+	ran   bool          // a migration has, before a connection was lost
+	at    sql.NullInt64 // PRAGMA data_version then
 }
 
 func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error {
@@ -127,7 +129,7 @@ func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error
 	begun := time.Now()
 	name := backupfile.Name{Version: int(st.version), Unmanaged: !st.managed, Time: begun, Auto: a.keep > 0}
 	u.progress.report(ctx, Progress{Doing: copying, Backup: name.Path(file)}, begun, false)
-	path, made, err := u.writeBackup(ctx, name)
+	path, made, err := u.writeBackup(ctx, name, a.query)
 	if err != nil {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
 			err = fmt.Errorf("%s: %w", e.Path, e.Err)
@@ -177,7 +179,7 @@ func (a *upgradeBackup) prune(u *upgrade) {
 
 // writeBackup makes a backup and returns its path. made is false if there is one already with
 // the same content.
-func (u *upgrade) writeBackup(ctx context.Context, name backupfile.Name) (path string, made bool, err error) {
+func (u *upgrade) writeBackup(ctx context.Context, name backupfile.Name, query string) (path string, made bool, err error) {
 	var mode string
 	if err := u.conn.read(ctx, "PRAGMA main.locking_mode", &mode); err != nil {
 		return "", false, err
@@ -196,15 +198,16 @@ func (u *upgrade) writeBackup(ctx context.Context, name backupfile.Name) (path s
 	}
 	last := backupfile.Last(u.conn.file, name)
 	path, err = backupfile.Make(u.conn.file, "", func(part string) (backupfile.Name, error) {
+		to := sqlite.URI(part, query)
 		err := on.settings.SpareFiles(ctx, on.Conn) // VACUUM sorts the indexes
 		if err == nil {
-			err = on.exec(ctx, "VACUUM INTO ?", part)
+			err = on.exec(ctx, "VACUUM INTO ?", to)
 		}
 		if err == nil {
 			u.progress.does(checking)
-			err = u.verify(ctx, on.Conn, part)
+			err = u.verify(ctx, on.Conn, to)
 		}
-		return name, err
+		return name, sqlite.Without(query, err)
 	})
 	if err == nil && mode == "exclusive" {
 		if _, err = u.lock(ctx); err != nil {

@@ -104,9 +104,9 @@ const unsynced = "_pragma=synchronous(0)"
 
 // contents returns all that a file holds, but for times and the schema cookie. It
 // fails the test if the file is damaged. An empty database is "".
-func contents(t testing.TB, path string) string {
+func contents(t testing.TB, path string, settings ...string) string {
 	t.Helper()
-	db := connect(t, path, unsynced)
+	db := connect(t, path, append(settings, unsynced)...)
 	defer db.Close()
 	if got := strings.Join(rows(t, db, "PRAGMA integrity_check"), "\n"); got != "ok" {
 		t.Fatalf("%s is damaged: %s", path, got)

@@ -46,7 +46,11 @@ func migrateCommand(fs *flag.FlagSet) action {
 			opts = append(opts, lockstep.WithPerMigration())
 		}
 		if *backup {
-			opts = append(opts, lockstep.WithBackup(*keep))
+			query, err := database.Encryption()
+			if err != nil {
+				return nil, err
+			}
+			opts = append(opts, lockstep.WithBackup(*keep, query))
 		}
 		return u.migrate(ctx, s, schema, opts, *dryRun)
 	}

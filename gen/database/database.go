@@ -21,7 +21,6 @@ import (
 	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
-	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
@@ -168,7 +167,7 @@ func Create(path string) (*DB, error) {
 
 // Connect makes a pool of connections that init prepares. mode is SQLite's: "ro", "rw" or
 // "rwc". Connect opens nothing; the first query does. Connections do not wait for locks:
-// the runtime does, within its timeout.
+// the runtime does, within its timeout. The environment can say that databases are encrypted.
 //
 // https://sqlite.org/uri.html
 func Connect(path, mode string, init func(*sqlite3.Conn) error) (*DB, error) {
@@ -176,7 +175,11 @@ func Connect(path, mode string, init func(*sqlite3.Conn) error) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := driver.Open(livecopy.URI(abs, "mode="+mode+"&_pragma=busy_timeout(0)"), init)
+	query, err := Encryption()
+	if err != nil {
+		return nil, err
+	}
+	db, err := driver.Open(sqlite.URI(abs, "mode="+mode+"&_pragma=busy_timeout(0)&"+query), init)
 	if err != nil {
 		return nil, gen.FileError(path, err)
 	}
@@ -222,6 +225,9 @@ func (db *DB) Named(err error) error {
 	refused, failed := errors.As(err, &e), errors.As(err, &m) // either can hold the other
 	if refused {
 		e.DB, e.Backup = db.Path, db.Beside(e.Backup, e.DB)
+		if query, _ := Encryption(); query != "" && errors.Is(err, sqlite3.NOTADB) {
+			e.Detail = "encrypted with another key, or not at all"
+		}
 	}
 	if failed {
 		m.DB, m.Backup = db.Path, db.Beside(m.Backup, m.DB)

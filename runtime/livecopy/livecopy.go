@@ -8,9 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -21,8 +21,11 @@ import (
 
 // File returns the path of the file of conn's main database, without symbolic links. It
 // returns an error if that is no plain file: the database is in memory, or in another VFS
-// than the default (an encrypted database would be copied in the clear).
-func File(conn *sqlite3.Conn) (string, error) {
+// than the default (a script cannot read an encrypted database).
+func File(conn *sqlite3.Conn) (string, error) { return fileOf(conn, "") }
+
+// fileOf is File, but with the query of queryOf it accepts an encrypted database.
+func fileOf(conn *sqlite3.Conn, query string) (string, error) {
 	name, err := conn.FileControl("main", sqlite3.FCNTL_VFSNAME)
 	if err != nil {
 		return "", err
@@ -31,16 +34,33 @@ func File(conn *sqlite3.Conn) (string, error) {
 	switch {
 	case file == "":
 		return "", errors.New("the database is in memory")
-	case name != "os":
+	case name != "os" && query == "":
 		return "", fmt.Errorf("the database is in the VFS %q; want the default one, which keeps it in a plain file", name)
 	}
 	return file, nil
 }
 
+// queryOf returns the query of a URI with which SQLite opens another file as it has opened
+// that of conn, with a key: a copy of an encrypted database has the same. "" means none.
+func queryOf(conn *sqlite3.Conn) string {
+	var parameters []string
+	given := conn.Filename("main").URIParameters()
+	for _, name := range []string{"vfs", "key", "hexkey", "textkey"} {
+		for _, value := range given[name] {
+			parameters = append(parameters, name+"="+sqlite.Escape(value))
+		}
+	}
+	if len(parameters) < 2 { // without a key, copies are plain files
+		return ""
+	}
+	return strings.Join(parameters, "&")
+}
+
 // Copy writes a copy of the main database of conn to a new file at path: what was committed
 // when Copy began, in a single file, synchronized to disk with its folder. The file has the
-// permissions of the database, and its owner where the program may give it away. conn may
-// be in a transaction, and is not touched: Copy reads through another connection.
+// permissions of the database, and its owner where the program may give it away. If conn has
+// opened the database with a key in a URI, the copy has the same key. conn may be in a
+// transaction, and is not touched: Copy reads through another connection.
 //
 // Others go on reading. They also go on writing if the journal mode is WAL; if not, they
 // wait for the copy as for any reader. Copy waits for their locks until the timeout; the error
@@ -49,11 +69,12 @@ func File(conn *sqlite3.Conn) (string, error) {
 // If the file exists, it is left alone, and the error is fs.ErrExist. A copy that cannot be
 // completed is removed.
 func Copy(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Duration, report func(percent int)) (err error) {
-	file, err := File(conn)
+	query := queryOf(conn)
+	file, err := fileOf(conn, query)
 	if err != nil {
 		return err
 	}
-	src, err := open(ctx, file, timeout)
+	src, err := open(ctx, sqlite.URI(file, query), timeout)
 	if err != nil {
 		return err
 	}
@@ -72,7 +93,7 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Dur
 		return err
 	}
 	// A journal would have nothing to go back to, and permissions of its own.
-	b, err := src.BackupInit("main", URI(path, "_pragma=journal_mode(off)&_pragma=synchronous(off)"))
+	b, err := src.BackupInit("main", sqlite.URI(path, "_pragma=journal_mode(off)&_pragma=synchronous(off)&"+query))
 	if err != nil {
 		return err
 	}
@@ -93,18 +114,13 @@ func Copy(ctx context.Context, conn *sqlite3.Conn, path string, timeout time.Dur
 	return diskfile.SyncFolder(filepath.Dir(path))
 }
 
-// URI returns the URI of a file, in which each character of its path means itself.
-func URI(path, query string) string {
-	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + query
-}
-
 // pages is how many pages are copied before Copy looks at the context again.
 const pages = 1024
 
-// open opens the database in file and begins to read: it stays the same, for this
+// open opens the database of a name and begins to read: it stays the same, for this
 // connection, until that is closed.
-func open(ctx context.Context, file string, timeout time.Duration) (*sqlite3.Conn, error) {
-	conn, err := openFile(file)
+func open(ctx context.Context, name string, timeout time.Duration) (*sqlite3.Conn, error) {
+	conn, err := openFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -121,11 +137,11 @@ func open(ctx context.Context, file string, timeout time.Duration) (*sqlite3.Con
 	return conn, nil
 }
 
-// openFile opens the database in file, read-only if it has to.
-func openFile(file string) (*sqlite3.Conn, error) {
-	conn, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READWRITE)
+// openFile opens the database of a name, a path or a URI, read-only if it has to.
+func openFile(name string) (*sqlite3.Conn, error) {
+	conn, err := sqlite3.OpenFlags(name, sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 	if err != nil {
-		if ro, err := sqlite3.OpenFlags(file, sqlite3.OPEN_READONLY); err == nil {
+		if ro, err := sqlite3.OpenFlags(name, sqlite3.OPEN_READONLY|sqlite3.OPEN_URI); err == nil {
 			return ro, nil
 		}
 	}

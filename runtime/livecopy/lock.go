@@ -29,6 +29,7 @@ var ErrUndecided = errors.New("the content may have been replaced")
 type Lock struct {
 	conn    *sqlite3.Conn
 	file    string
+	query   string        // of the URI of each file: see queryOf
 	witness *sqlite3.Conn // knows what conn has written, as well as others
 	seen    string        // data_version for witness
 	journal string        // the journal mode
@@ -53,21 +54,21 @@ type Lock struct {
 // been released: an empty one, or one with the content that will replace the other. Its
 // page size must be that of a database in WAL mode: the error is otherwise [ErrPageSize].
 func Hold(ctx context.Context, conn *sqlite3.Conn, from string) (l *Lock, err error) {
-	l = &Lock{conn: conn, from: from}
+	l = &Lock{conn: conn, from: from, query: queryOf(conn)}
 	defer func() {
 		if err != nil {
 			l.Release()
 			l = nil
 		}
 	}()
-	if l.file, err = File(conn); err != nil {
+	if l.file, err = fileOf(conn, l.query); err != nil {
 		return l, err
 	}
 	defer conn.SetInterrupt(conn.SetInterrupt(ctx))
 	if err := l.begin(ctx); err != nil {
 		return l, err
 	}
-	if l.witness, err = openFile(l.file); err != nil {
+	if l.witness, err = openFile(l.uri(l.file)); err != nil {
 		return l, err
 	}
 	if l.seen, err = dataVersion(ctx, l.witness); err != nil {
@@ -78,6 +79,9 @@ func Hold(ctx context.Context, conn *sqlite3.Conn, from string) (l *Lock, err er
 	}
 	return l, err
 }
+
+// uri returns the name by which SQLite opens a file: see queryOf.
+func (l *Lock) uri(path string) string { return sqlite.URI(path, l.query) }
 
 // begin has conn hold the lock.
 func (l *Lock) begin(ctx context.Context) error {
@@ -96,7 +100,7 @@ func (l *Lock) holdWAL(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if l.src, err = sqlite3.OpenFlags(l.from, sqlite3.OPEN_READWRITE); err != nil {
+	if l.src, err = sqlite3.OpenFlags(l.uri(l.from), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI); err != nil {
 		return err
 	}
 	// An empty file gets a first page: a first step from an empty database would be the last.
@@ -110,7 +114,7 @@ func (l *Lock) holdWAL(ctx context.Context) (err error) {
 	if is != size {
 		return fmt.Errorf("%w: %s bytes, and %s in %s", ErrPageSize, size, is, l.from)
 	}
-	if l.b, err = l.src.BackupInit("main", l.file); err != nil {
+	if l.b, err = l.src.BackupInit("main", l.uri(l.file)); err != nil {
 		return err
 	}
 	if err := rollback(l.conn); err != nil {
@@ -147,7 +151,7 @@ func (l *Lock) unchanged(ctx context.Context) error {
 // but not in WAL mode.
 func (l *Lock) Replace(ctx context.Context, path string) error {
 	defer l.conn.SetInterrupt(l.conn.SetInterrupt(ctx))
-	src, err := open(ctx, path, time.Minute) // it does not change
+	src, err := open(ctx, l.uri(path), time.Minute) // it does not change
 	if err != nil {
 		return err
 	}
@@ -210,7 +214,7 @@ func (l *Lock) replaceRollback(ctx context.Context, path string) (begun bool, er
 	if err := rollback(l.conn); err != nil {
 		return false, err
 	}
-	if err := sqlite.Wait(ctx, func() error { return l.conn.Restore("main", path) }); err != nil {
+	if err := sqlite.Wait(ctx, func() error { return l.conn.Restore("main", l.uri(path)) }); err != nil {
 		return true, err
 	}
 	// If the copy is in WAL mode, so is the database now, and the lock would stay.
@@ -226,7 +230,7 @@ func (l *Lock) replaceWAL(ctx context.Context, path string) (begun bool, err err
 	// A process that had the file at path open may still replace it, so the content comes
 	// from the file that nobody else knows.
 	if path != l.from {
-		if err := l.src.Restore("main", path); err != nil {
+		if err := l.src.Restore("main", l.uri(path)); err != nil {
 			return false, err
 		}
 	}

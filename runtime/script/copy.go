@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,8 +68,7 @@ func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(any) error)
 	}
 	// If a script removes the file, SQLite must not make a new one. Its journal has the
 	// permissions of the file.
-	modeof := strings.ReplaceAll(url.QueryEscape(c.path), "+", "%20")
-	name := livecopy.URI(c.path, "mode=rw&modeof="+modeof+"&_pragma=busy_timeout(1000)")
+	name := sqlite.URI(c.path, "mode=rw&modeof="+sqlite.Escape(c.path)+"&_pragma=busy_timeout(1000)")
 	c.db = sql.OpenDB(&connector{db.Driver(), name, init})
 	c.db.SetMaxIdleConns(-1) // a script has the copy to itself
 	return c, nil

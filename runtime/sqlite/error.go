@@ -86,6 +86,14 @@ type Reworded struct {
 func (e *Reworded) Error() string   { return e.Text }
 func (e *Reworded) Unwrap() []error { return []error{e.Cause, e.Err} }
 
+// Without returns an error without the query of a URI, which may have a key in it.
+func Without(query string, err error) error {
+	if query == "" || err == nil {
+		return err
+	}
+	return &Reworded{Text: strings.ReplaceAll(err.Error(), "?"+query, ""), Cause: err}
+}
+
 // codeNames is what sqlite3_errstr says. https://sqlite.org/c3ref/errcode.html
 var codeNames = [...]string{
 	1:  "SQL logic error",

@@ -35,6 +35,9 @@ type Disk struct {
 
 	// Log is told what is done, unless it is nil. It changes only while no file is open.
 	Log *powerdisk.Log
+
+	// Wrote is told what is written to each file, "" for a temporary one, unless it is nil.
+	Wrote func(path string, p []byte)
 }
 
 // Register registers a new disk with SQLite under a name, until unregister is called.
@@ -293,6 +296,9 @@ func (f *file) write(p []byte, off int64) (n int, err error) {
 	missing := growth - f.disk.take(growth)
 	n, err = f.osFile.WriteAt(p[:max(0, int64(len(p))-missing)], off)
 	f.disk.Log.Write(f.path, p[:n], off)
+	if f.disk.Wrote != nil {
+		f.disk.Wrote(f.path, p[:n])
+	}
 	if missing > 0 && err == nil {
 		err = sqlite3.FULL
 	}

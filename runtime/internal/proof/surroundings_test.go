@@ -18,6 +18,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/backupfile"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // precious makes a folder with files that are none of lockstep's, but have the names that it
@@ -156,7 +157,7 @@ func TestProofNames(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := w.here(path)
-			p.DSN = livecopy.URI(path, "_pragma=foreign_keys(1)")
+			p.DSN = sqlite.URI(path, "_pragma=foreign_keys(1)")
 			if err := p.run(false); err != nil {
 				t.Errorf("%s/%s of %q: %v", w.name, w.journal, base, err)
 			}
