@@ -315,12 +315,17 @@ func (w *work) record(t testing.TB) *lossOfPower {
 // trace does the work in another process.
 func (w *work) trace(t testing.TB, path string, trace *systemcalls.Tracer) (stderr string, err error) {
 	t.Helper()
+	return traced(t, w.here(path), trace)
+}
+
+// traced runs a program that is watched.
+func traced(t testing.TB, p *program, trace *systemcalls.Tracer) (stderr string, err error) {
+	t.Helper()
 	out, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	p := w.here(path)
 	if trace.Kinds == systemcalls.Locks {
 		p.Within = 300 * time.Millisecond // one that cannot be had is asked for again
 	}

@@ -37,7 +37,7 @@ const programVar = "LOCKSTEP_TEST_PROGRAM"
 
 // A program is what another process does.
 type program struct {
-	Work   string // "migrate", "backup", "restore", "try" or "generate"
+	Work   string // "migrate", "backup", "restore", "try", "generate", or "write", which is careless
 	Path   string // of the database
 	DSN    string
 	Keep   int    // for WithBackup; 0 is without
@@ -104,7 +104,11 @@ func (p *program) run(says bool) error {
 	case "try":
 		defer os.Setenv("TMPDIR", os.Getenv("TMPDIR"))
 		os.Setenv("TMPDIR", filepath.Join(filepath.Dir(p.Path), "tmp"))
-		if _, err := trial.Run(context.Background(), trial.Request{Path: p.Path, Schema: p.Schema.Schema(programs), Timeout: within, Options: []lockstep.Option{lockstep.WithTimeout(within)}, Begin: func() {}, Progress: func(lockstep.Progress) {}}); err != nil {
+		if _, err := trial.Run(context.Background(), trial.Request{Path: p.Path, Schema: p.Schema.Schema(programs), Timeout: within, Options: []lockstep.Option{lockstep.WithTimeout(within)}, Begin: func() {}, Report: func(string) {}, Progress: func(lockstep.Progress) {}}); err != nil {
+			return err
+		}
+	case "write":
+		if err := os.WriteFile(p.Path+".new", nil, 0o600); err != nil {
 			return err
 		}
 	case "generate":

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,133 +18,13 @@ import (
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/backupfile"
-	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
-
-// precious makes a folder with files that are none of lockstep's, but have the names that it
-// gives to its own.
-func precious(t testing.TB) (dir, holds string) {
-	t.Helper()
-	dir = newFolder(t)
-	for _, name := range []string{"precious", "1/copy/data.db", "1/scratch", "copy.db", "data.db"} {
-		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("precious"), 0o604)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir, inventory(t, dir)
-}
-
-// inventory lists all in a folder, with modes and contents.
-func inventory(t testing.TB, dir string) string {
-	t.Helper()
-	var b strings.Builder
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil && info.Mode().IsRegular() {
-			var text []byte
-			text, err = os.ReadFile(path)
-			fmt.Fprintf(&b, "%s %v %q\n", path, info.Mode(), text)
-		} else {
-			fmt.Fprintf(&b, "%s %v\n", path, d.Type())
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-// inTheWay are the names beside a database that lockstep and SQLite give to their own files.
-func inTheWay() (names []string) {
-	names = []string{".lockstep", ".lockstep/1", ".1.backup-part", "-journal", "-wal", "-shm"}
-	for i := range 3 {
-		for _, n := range []backupfile.Name{{Version: 1, Auto: true}, {Version: 1}} {
-			n.Time = time.Now().Add(time.Duration(i) * time.Second)
-			names = append(names, n.Path(""))
-		}
-	}
-	return names
-}
-
-// TestProofLinks has links, to what is precious, in the place of each file that lockstep makes.
-// It does not matter whether the work can be done; what is precious stays.
-func TestProofLinks(t *testing.T) {
-	for i, w := range works() {
-		if w.name == "RestoreByForce" || !*long && (w.journal == "wal" || w.name == "Upgrade" || w.name == "RestoreOfNothing") {
-			continue
-		}
-		w.begin(t)
-		for j, kind := range []string{"SymbolicLink", "SymbolicLinkToAFolder", "Link"} {
-			if !*long && i%2 != j {
-				continue
-			}
-			for _, name := range inTheWay() {
-				dir, before := precious(t)
-				path := copied(t, w.folder)
-				os.MkdirAll(filepath.Dir(path+name), 0o700) // .lockstep
-				link, to := os.Symlink, filepath.Join(dir, "precious")
-				switch kind {
-				case "SymbolicLinkToAFolder":
-					to = dir
-				case "Link":
-					link = os.Link
-				}
-				if err := link(to, path+name); err != nil {
-					t.Fatal(err)
-				}
-				err := w.here(path).run(false)
-				if strings.HasPrefix(name, "-") && kind == "Link" {
-					continue // that would be SQLite's own file, under another name
-				}
-				if after := inventory(t, dir); after != before {
-					t.Errorf("%s/%s, %s in the place of %s: %v\ngot  %s\nwant %s", w.name, w.journal, kind, name, err, after, before)
-				}
-				if got, e := holds(path); e == nil && got != w.allowed[0] && got != w.allowed[len(w.allowed)-1] {
-					t.Errorf("%s/%s, %s in the place of %s: %v\ngot %s", w.name, w.journal, kind, name, err, got)
-				}
-				os.RemoveAll(filepath.Dir(path))
-				os.RemoveAll(dir)
-				tried.add("links in the place of files", 1)
-			}
-		}
-	}
-}
-
-// sweepsOnlyItsOwn has copies of scripts swept where the folder for them is a link.
-func sweepsOnlyItsOwn(t testing.TB, sweep func(file string) error) error {
-	t.Helper()
-	dir, before := precious(t)
-	path := databaseAt(t, newFolder(t), shop, 1)
-	if err := os.Symlink(dir, path+".lockstep"); err != nil {
-		t.Fatal(err)
-	}
-	err := sweep(path)
-	if after := inventory(t, dir); after != before {
-		err = fmt.Errorf("got %s, want %s", after, before)
-	}
-	return err
-}
-
-func TestProofNoticesASweepThroughALink(t *testing.T) {
-	if err := sweepsOnlyItsOwn(t, livecopy.Sweep); err != nil {
-		t.Error(err)
-	}
-	err := sweepsOnlyItsOwn(t, func(file string) error { return os.RemoveAll(filepath.Join(file+".lockstep", "1")) })
-	if err == nil {
-		t.Error("noticed nothing")
-	}
-}
 
 // TestProofNames gives the database any name.
 func TestProofNames(t *testing.T) {
 	all := works()
-	for i, base := range []string{"a?b#c%41&d.db", "it's \"quoted\".db", "-x=1;.db", "ü\u202e\x1b.db", "a\nb.db", "[0-9]*.db", ":memory:", "data.db.v0001.20200101T000000Z.backup"} {
+	for i, base := range oddNames {
 		for j, w := range all {
 			if w.name == "RestoreByForce" || !*long && (w.journal == "wal" || i%5 != j) {
 				continue
@@ -151,32 +32,77 @@ func TestProofNames(t *testing.T) {
 			if w.folder == "" {
 				w.begin(t)
 			}
-			dir := filepath.Dir(copied(t, w.folder))
-			path := filepath.Join(dir, base)
-			if err := os.Rename(filepath.Join(dir, "data.db"), path); err != nil && w.name != "RestoreOfNothing" {
-				t.Fatal(err)
-			}
-			p := w.here(path)
-			p.DSN = sqlite.URI(path, "_pragma=foreign_keys(1)")
-			if err := p.run(false); err != nil {
+			if err := w.named(t, base, here); err != nil {
 				t.Errorf("%s/%s of %q: %v", w.name, w.journal, base, err)
 			}
-			for name := range strings.SplitSeq(beside(path), " ") {
-				_, isBackup := backupfile.Parse(path, filepath.Join(dir, name))
-				if !strings.Contains(base, " ") && name != base && name != "old" && !isBackup {
-					t.Errorf("%s/%s of %q made %q", w.name, w.journal, base, name)
-				}
-			}
-			plain := filepath.Join(dir, "plain.db")
-			if err := os.Rename(path, plain); err != nil {
-				t.Fatal(err)
-			}
-			if got, err := holds(plain); err != nil || got != w.allowed[len(w.allowed)-1] {
-				t.Errorf("%s/%s of %q: %v\n%s", w.name, w.journal, base, err, got)
-			}
-			os.RemoveAll(dir)
 			tried.add("odd names of databases", 1)
 		}
+	}
+}
+
+var oddNames = []string{"a?b#c%41&d.db", "it's \"quoted\".db", "-x=1;.db", "ü\u202e\x1b.db", "a\nb.db", "[0-9]*.db", ":memory:", "data.db.v0001.20200101T000000Z.backup"}
+
+// named does the work on a database of that name, and returns what is wrong afterwards.
+func (w *work) named(t testing.TB, base string, do func(*program) error) error {
+	t.Helper()
+	dir := filepath.Dir(copied(t, w.folder))
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, base)
+	if err := os.Rename(filepath.Join(dir, "data.db"), path); err != nil && w.name != "RestoreOfNothing" && w.name != "Generate" {
+		t.Fatal(err)
+	}
+	p := w.here(path)
+	p.DSN = sqlite.URI(path, "_pragma=foreign_keys(1)")
+	if err := do(p); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		_, isBackup := backupfile.Parse(path, filepath.Join(dir, e.Name()))
+		if e.Name() != base && e.Name() != "old" && !slices.Contains(w.others, e.Name()) && !isBackup {
+			return fmt.Errorf("it made %q", e.Name())
+		}
+	}
+	plain := filepath.Join(dir, "plain.db")
+	if err := os.Rename(path, plain); err != nil && w.name != "Generate" {
+		return err
+	}
+	got, err := holds(plain)
+	if err == nil && got != w.allowed[len(w.allowed)-1] {
+		err = fmt.Errorf("got %s", got)
+	}
+	return err
+}
+
+// TestProofNoticesNames takes names for what they are not.
+func TestProofNoticesNames(t *testing.T) {
+	for claim, broken := range map[string]struct {
+		base string
+		do   func(p *program) error
+	}{
+		"ANameThatIsCutOff": {oddNames[0], func(p *program) error { p.DSN = "file:" + p.Path; return here(p) }},
+		"ANameThatIsDecoded": {oddNames[0], func(p *program) error {
+			p.DSN = "file:" + strings.NewReplacer("?", "%3f", "#", "%23").Replace(p.Path)
+			return here(p)
+		}},
+		"ANameThatIsAPattern": {oddNames[5], func(p *program) error {
+			return errors.Join(here(p), os.WriteFile(strings.Replace(p.Path, "[0-9]*", "7", 1), nil, 0o600))
+		}},
+		"ADatabaseInMemory": {oddNames[6], func(p *program) error { p.DSN = oddNames[6]; return here(p) }},
+		"WorkThatIsNotDone": {oddNames[1], func(p *program) error { return nil }},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			w := works()[0]
+			w.begin(t)
+			if err := w.named(t, broken.base, broken.do); err == nil {
+				t.Error("noticed nothing")
+			} else {
+				t.Logf("%.200v", err)
+			}
+		})
 	}
 }
 
