@@ -281,7 +281,7 @@ func copyFile(b *testing.B, from, to string) {
 // embedded generates the schema of a program, and gives it its files as package embed
 // would: in a sorted list, with names that are cut off paths. (fstest.MapFS looks
 // through all that it has for each listing.)
-func embedded(b *testing.B, files fstest.MapFS) *lockstep.Schema {
+func embedded(b testing.TB, files fstest.MapFS) *lockstep.Schema {
 	b.Helper()
 	s := fixture.Schema(b, "sqlite3", files)
 	e := embedFS{MapFS: maps.Clone(files)}

@@ -34,13 +34,18 @@ func (c *conn) exec(ctx context.Context, q string, args ...any) error {
 
 // read reads the one value that a query returns.
 func (c *conn) read(ctx context.Context, q string, to any) error {
-	return c.QueryRowContext(ctx, q).Scan(to)
+	return c.row(ctx, q)(to)
+}
+
+// row returns what reads the one row that a query returns.
+func (c *conn) row(ctx context.Context, q string) scanner {
+	return func(dest ...any) error { return sqlite.Read(ctx, c.Conn, q, dest...) }
 }
 
 // readFile finds out what to call the database in errors. It takes no lock.
 func (c *conn) readFile(ctx context.Context) {
 	if c.file == "" {
-		c.file = sqlite.File(c.QueryRowContext(ctx, sqlite.FileQuery))
+		c.file = sqlite.File(c.row(ctx, sqlite.FileQuery))
 	}
 }
 

@@ -142,7 +142,7 @@ func (c *conn) readVersions(ctx context.Context, objects []sqltext.Object, err e
 		err = c.read(ctx, "PRAGMA schema_version", &st.cookie)
 	}
 	if err == nil && st.has("_meta") && st.ours() {
-		err = c.readVersion(c.QueryRowContext(ctx, versionQuery), st)
+		err = c.readVersion(c.row(ctx, versionQuery), st)
 	}
 	if err == nil && st.managed && st.has("_lockstep_history") {
 		err = c.readHistory(ctx, st)
@@ -162,10 +162,10 @@ func (st *state) ours() bool {
 
 const versionQuery = "SELECT count(*), version FROM main._meta"
 
-func (c *conn) readVersion(only *sql.Row, st *state) error {
+func (c *conn) readVersion(only scanner, st *state) error {
 	var n int
 	var found any
-	if err := only.Scan(&n, &found); err != nil {
+	if err := only(&n, &found); err != nil {
 		return err
 	}
 	v, ok := found.(int64)

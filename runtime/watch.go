@@ -39,11 +39,11 @@ func CheckTx(ctx context.Context, tx Querier, s *Schema) error {
 // checkVersion returns an error unless the database is at the version, as read on a connection.
 func (c *conn) checkVersion(ctx context.Context, on Querier, s *Schema) error {
 	st := &state{}
-	err := c.readVersion(on.QueryRowContext(ctx, versionQuery), st)
+	err := c.readVersion(on.QueryRowContext(ctx, versionQuery).Scan, st)
 	if err == nil && st.version == s.Expected {
 		return nil
 	}
-	c.file = sqlite.File(on.QueryRowContext(context.WithoutCancel(ctx), sqlite.FileQuery))
+	c.file = sqlite.File(on.QueryRowContext(context.WithoutCancel(ctx), sqlite.FileQuery).Scan)
 	st.db = c.file
 	e, unreadable := err.(*Error)
 	switch {

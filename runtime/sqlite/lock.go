@@ -118,7 +118,7 @@ func Answers(ctx context.Context, conn *sql.Conn) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // its server may be paused
 	defer cancel()
 	var n int
-	err := conn.QueryRowContext(ctx, "SELECT 1").Scan(&n)
+	err := Read(ctx, conn, "SELECT 1", &n)
 	if err != nil {
 		Discard(conn)
 	}

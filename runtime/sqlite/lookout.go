@@ -15,9 +15,9 @@ const FileQuery = "PRAGMA database_list"
 
 // File returns how SQLite names the file of the main database, which comes first, or
 // ":memory:", or "" if it cannot be read.
-func File(first *sql.Row) string {
+func File(first Scan) string {
 	var seq, name, file sql.NullString
-	if first.Scan(&seq, &name, &file) != nil {
+	if first(&seq, &name, &file) != nil {
 		return ""
 	}
 	return cmp.Or(file.String, ":memory:")
@@ -70,7 +70,7 @@ func (l *Lookout) Look(ctx context.Context, f func(*sql.Conn) error) error {
 	}
 	var now string
 	if l.own {
-		if err := l.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&now); err != nil || now == l.seen {
+		if err := Read(ctx, l.conn, "PRAGMA data_version", &now); err != nil || now == l.seen {
 			return err
 		}
 	}
@@ -103,7 +103,7 @@ func (l *Lookout) connect(ctx context.Context, own bool) (err error) {
 		Drain(ctx, l.conn, "PRAGMA busy_timeout = 0")
 	}
 	if l.File == "" {
-		l.File = File(l.conn.QueryRowContext(ctx, FileQuery))
+		l.File = File(func(dest ...any) error { return Read(ctx, l.conn, FileQuery, dest...) })
 		if filepath.IsAbs(l.File) {
 			l.info, _ = os.Stat(l.File)
 		}

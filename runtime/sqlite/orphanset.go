@@ -149,9 +149,11 @@ WHERE m.type = 'table' AND m.rootpage > 0`
 	q += " ORDER BY m.rowid, f.id, f.seq"
 	err = Each(ctx, db, q, func(scan Scan) error {
 		k := &foreignKey{}
+		var orphaned int
 		var from string
 		var to sql.NullString
-		err := scan(&k.child, &k.root, &k.id, &k.parent, &from, &to, &k.orphaned)
+		err := scan(&k.child, &k.root, &k.id, &k.parent, &from, &to, &orphaned)
+		k.orphaned = orphaned == 1
 		if n := len(keys); n > 0 && keys[n-1].child == k.child && keys[n-1].id == k.id {
 			k = keys[n-1]
 		} else {

@@ -16,8 +16,8 @@ import (
 // fails from then on has another reason. It writes a number that is there already.
 func Write(ctx context.Context, c *sql.Conn, file string) error {
 	forbidden := forbidden(file) // SQLite removes a journal that it cannot use
-	var version int32
-	err := c.QueryRowContext(ctx, "PRAGMA main.user_version").Scan(&version)
+	var version int
+	err := Read(ctx, c, "PRAGMA main.user_version", &version)
 	if err == nil {
 		_, err = c.ExecContext(ctx, fmt.Sprintf("PRAGMA main.user_version = %d", version))
 	}

@@ -83,7 +83,7 @@ func (x *Settings) SpareFiles(ctx context.Context, c *sql.Conn) error {
 		return nil
 	}
 	var n int
-	if err := c.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_temp_master").Scan(&n); err != nil || n > 0 {
+	if err := Read(ctx, c, "SELECT count(*) FROM sqlite_temp_master", &n); err != nil || n > 0 {
 		return err
 	}
 	return x.set(ctx, c, setting{pragma: "temp_store", replay: "2"})
@@ -166,7 +166,8 @@ func (x *Settings) note(s setting, value string) {
 
 // of returns the value of the setting.
 func (s setting) of(ctx context.Context, c *sql.Conn) (value string, err error) {
-	return value, c.QueryRowContext(ctx, cmp.Or(s.read, "PRAGMA "+s.pragma)).Scan(&value)
+	err = Read(ctx, c, cmp.Or(s.read, "PRAGMA "+s.pragma), &value)
+	return value, err
 }
 
 // Before notes the setting that a migration is about to change.

@@ -16,32 +16,6 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// A DB is a *sql.DB, *sql.Conn or *sql.Tx.
-type DB interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// Scan is [sql.Rows.Scan].
-type Scan = func(dest ...any) error
-
-// Each calls row for each row of a query. It closes the rows before it returns.
-func Each(ctx context.Context, db DB, query string, row func(scan Scan) error, args ...any) error {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return rows.Close()
-}
-
 // Drain executes a statement that may return rows, to its end.
 func Drain(ctx context.Context, db *sql.Conn, query string) error {
 	err := Each(ctx, db, query, func(Scan) error { return nil })

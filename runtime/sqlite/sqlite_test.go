@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -201,22 +200,4 @@ func TestPragma(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestEach(t *testing.T) {
-	t.Run("ReturnsTheErrorOfARow", func(t *testing.T) {
-		want := errors.New("enough")
-		got := sqlite.Each(t.Context(), open(t), "SELECT 1", func(sqlite.Scan) error { return want })
-		if got != want {
-			t.Errorf("got %v, want %v", got, want)
-		}
-	})
-	t.Run("EndsWithTheContext", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		err := sqlite.Each(ctx, open(t), "SELECT 1", func(sqlite.Scan) error { return nil })
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want context.Canceled", err)
-		}
-	})
 }
