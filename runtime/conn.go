@@ -22,11 +22,6 @@ type conn struct {
 // scanner is (*sql.Rows).Scan.
 type scanner = sqlite.Scan
 
-// query calls f for each row, and closes the rows before it returns.
-func (c *conn) query(ctx context.Context, q string, f func(scan scanner) error) error {
-	return sqlite.Each(ctx, c.Conn, q, f)
-}
-
 func (c *conn) exec(ctx context.Context, q string, args ...any) error {
 	_, err := c.ExecContext(ctx, q, args...)
 	return err
