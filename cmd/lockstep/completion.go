@@ -74,15 +74,12 @@ func complete(ctx context.Context, w io.Writer, words []string) {
 
 // candidates returns what the word after those before it may be.
 func candidates(ctx context.Context, before []string, word string) (lines []string) {
-	var names []string
-	for _, cmd := range commands() {
-		names = append(names, cmd.name)
-	}
+	names := titled("commands/", commandNames())
 	switch {
 	case len(before) == 0:
-		return titled("commands/", append(names, "help"))
+		return append(names, titled("commands/", []string{"help"})...)
 	case before[0] == "help" && len(before) == 1:
-		return append(titled("commands/", names), titled("", topicNames())...)
+		return append(names, titled("", topicNames())...)
 	}
 	cmd, err := find(before[0])
 	if err != nil {

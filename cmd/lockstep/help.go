@@ -46,12 +46,8 @@ func help(stdout io.Writer, args []string) error {
 
 // printOverview prints the page of help itself, with the lists in it.
 func printOverview(w io.Writer) {
-	var names []string
-	for _, cmd := range commands() {
-		names = append(names, cmd.name)
-	}
 	_, text, _ := page("commands/help")
-	lists := strings.NewReplacer("{COMMANDS}", titles("commands/", names), "{TOPICS}", titles("", topicNames()))
+	lists := strings.NewReplacer("{COMMANDS}", titles("commands/", commandNames()), "{TOPICS}", titles("", topicNames()))
 	lists.WriteString(w, strings.TrimPrefix(text, "\n"))
 }
 

@@ -86,6 +86,13 @@ func commands() []command {
 	}
 }
 
+func commandNames() (names []string) {
+	for _, cmd := range commands() {
+		names = append(names, cmd.name)
+	}
+	return names
+}
+
 // An action does the work of a command. It returns what it found out even when
 // it also returns an error, and nothing but what is worth printing.
 type action func(ctx context.Context, s *streams, args []string) (result, error)
@@ -173,7 +180,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = both{err, e}
 	}
 	for _, w := range s.warnings {
-		fmt.Fprintln(stderr, "warning:", wording.PrintableLines(w.Error()))
+		fmt.Fprintln(stderr, "warning:", wording.PrintableLines(asStarted(w.Error())))
 	}
 	return complain(stderr, err, fs)
 }

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -36,14 +37,27 @@ func complain(stderr io.Writer, err error, fs *flag.FlagSet) int {
 	code := 0
 	for _, err := range flatten(err) {
 		if _, ok := err.(gen.Problem); ok {
-			fmt.Fprintln(stderr, wording.PrintableLines(err.Error()))
+			fmt.Fprintln(stderr, wording.PrintableLines(asStarted(err.Error())))
 		} else {
-			fmt.Fprintf(stderr, "lockstep: %s\n", wording.PrintableLines(message(err, fs)))
+			fmt.Fprintf(stderr, "lockstep: %s\n", wording.PrintableLines(asStarted(message(err, fs))))
 		}
 		code = max(code, exitCode(err))
 	}
 	return code
 }
+
+// asStarted has what is to be run next begin with "go tool lockstep" where the go command
+// has started this one. It builds a tool in its cache or in a temporary folder, and starts
+// it by that name. A program of the user's, which cannot know, says "lockstep".
+func asStarted(text string) string {
+	if !cached.MatchString(os.Args[0]) {
+		return text
+	}
+	ours := regexp.MustCompile(`\b(?:go tool )?lockstep (help|` + strings.Join(commandNames(), "|") + `)\b`)
+	return ours.ReplaceAllString(text, "go tool lockstep $1")
+}
+
+var cached = regexp.MustCompile(`[/\\](?:[0-9a-f]{64}-d|go-build\d+[/\\]b\d+[/\\]exe)[/\\]lockstep(?:\.exe)?$`)
 
 // flatten returns the errors that err joins.
 func flatten(err error) (errs []error) {
@@ -211,8 +225,9 @@ func escaped(text string) (escaped []byte) {
 }
 
 func describe(err error, fs *flag.FlagSet) jsonError {
-	d := jsonError{Kind: kindOf(err), Message: message(err, fs)}
+	d := jsonError{Kind: kindOf(err), Message: asStarted(message(err, fs))}
 	errors.As(err, &d.Problem)
+	d.Fact, d.Command = asStarted(d.Fact), asStarted(d.Command)
 	if e := (*lockstep.Error)(nil); errors.As(err, &e) {
 		d.DB, d.Pending, d.Differences, d.Violations, d.Digest, d.Backup = e.DB, e.Pending, e.Differences, e.Violations, e.Digest, e.Backup
 		switch d.Kind {
@@ -265,9 +280,11 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 }).ParseFS(files, "templates/*"))
 
 func printTemplate(w io.Writer, name string, data any) {
-	if err := templates.ExecuteTemplate(w, name, data); err != nil {
+	var text strings.Builder
+	if err := templates.ExecuteTemplate(&text, name, data); err != nil {
 		panic(err) // the template is wrong
 	}
+	io.WriteString(w, asStarted(text.String()))
 }
 
 // indent puts a tab before each line that is not empty.
