@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -46,6 +47,7 @@ type program struct {
 	Each   bool          // WithPerMigration
 	Within time.Duration // it waits for locks; 0 is a minute
 	Broken string        // the name of a mutation
+	Umask  string        // "077"; "" for that of this process
 	Schema fixture.Stored
 }
 
@@ -71,6 +73,9 @@ func (p *program) command(t testing.TB) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
+	if p.Umask != "" {
+		cmd = exec.Command("sh", "-c", "umask "+p.Umask+`; exec "$0"`, os.Args[0])
+	}
 	cmd.Env = append(os.Environ(), programVar+"="+string(text))
 	return cmd
 }
@@ -108,7 +113,7 @@ func (p *program) run(says bool) error {
 			return err
 		}
 	case "write":
-		if err := os.WriteFile(p.Path+".new", nil, 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(p.Path+".new", nil, 0o666), os.Chmod(p.Path+".new", 0o600)); err != nil {
 			return err
 		}
 	case "generate":

@@ -158,21 +158,12 @@ func TestProofFolderThatChanges(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) { os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }
 	write("0001-a.sql", "CREATE TABLE a (b);")
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			write("0002-b.sql", fmt.Sprintf("CREATE TABLE b%d (c);", i%2))
-			write("0003-c.sql", "CREATE TABLE c (d);")
-			os.Remove(filepath.Join(dir, "0002-b.sql"))
-			os.Remove(filepath.Join(dir, "0003-c.sql"))
-		}
-	}()
+	stop := meanwhile(func(i int) {
+		write("0002-b.sql", fmt.Sprintf("CREATE TABLE b%d (c);", i%2))
+		write("0003-c.sql", "CREATE TABLE c (d);")
+		os.Remove(filepath.Join(dir, "0002-b.sql"))
+		os.Remove(filepath.Join(dir, "0003-c.sql"))
+	})
 	read, rounds := 0, 200
 	if *long {
 		rounds = 5000
@@ -194,10 +185,76 @@ func TestProofFolderThatChanges(t *testing.T) {
 			t.Errorf("%d migrations make\n%s", len(result.Schema.Migrations), result.Schema.SQL)
 		}
 	}
-	close(stop)
-	<-done
+	stop()
 	if read == 0 || refused == nil {
 		t.Logf("read %d of %d times; %v", read, rounds, refused)
+	}
+}
+
+// meanwhile does something again and again, until it is stopped.
+func meanwhile(do func(i int)) (stop func()) {
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-over:
+				return
+			default:
+				do(i)
+			}
+		}
+	}()
+	return func() { close(over); <-done }
+}
+
+// TestProofBackupsThatChange upgrades while backups and what is left of some come and go: each
+// upgrade has its own, and those that others keep stay.
+func TestProofBackupsThatChange(t *testing.T) {
+	s := schemaOf(t, shop, 4)
+	original := databaseAt(t, newFolder(t), shop, 1)
+	old := must(t)(holds(original))
+	rounds := 10
+	if *long {
+		rounds = 500
+	}
+	for round := range rounds {
+		path := copied(t, filepath.Dir(original))
+		name := func(year int, auto bool) string {
+			return backupfile.Name{Version: 1, Auto: auto, Time: time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)}.Path(path)
+		}
+		kept := name(2001, false)
+		os.WriteFile(kept, []byte("kept"), 0o600)
+		stop := meanwhile(func(i int) {
+			for year := range 3 {
+				os.WriteFile(name(2002+year, i%2 == 0), []byte("other"), 0o600)
+			}
+			part := path + ".1.backup-part"
+			os.Mkdir(part, 0o700)
+			os.WriteFile(filepath.Join(part, "copy.db"), nil, 0o600)
+			for year := range 3 {
+				os.Remove(name(2002+year, i%2 == 0))
+			}
+			os.RemoveAll(part)
+		})
+		err := migrate(t, path, s, []string{unsynced}, lockstep.WithBackup(2))
+		_, e := lockstep.Backups(path)
+		stop()
+		if err = errors.Join(err, e); err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+		text, _ := os.ReadFile(kept)
+		own := 0
+		backups, _ := lockstep.Backups(path)
+		for _, b := range backups {
+			if got, err := holds(b.Path); err == nil && got == old {
+				own++
+			}
+		}
+		if own != 1 || string(text) != "kept" {
+			t.Errorf("round %d: %d backups, and %q: %s", round, own, text, beside(path))
+		}
+		os.RemoveAll(filepath.Dir(path))
 	}
 }
 
