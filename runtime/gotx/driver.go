@@ -145,7 +145,7 @@ func (st *guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValu
 			r.real, err = real.Query(values(args))
 		}
 		if err == nil && st.Whole {
-			r.real, err = readWhole(r.real)
+			r.real, err = readWhole(limited, r.real)
 		}
 		if err == nil {
 			st.open[r] = r.real
@@ -238,11 +238,14 @@ type wholeRows struct {
 	rows    [][]driver.Value
 }
 
-// readWhole reads the rows, and closes them.
-func readWhole(from driver.Rows) (driver.Rows, error) {
+// readWhole reads the rows, and closes them. The driver may not look at the context.
+func readWhole(ctx context.Context, from driver.Rows) (driver.Rows, error) {
 	defer from.Close()
 	r := &wholeRows{columns: from.Columns()}
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		row := make([]driver.Value, len(r.columns))
 		if err := from.Next(row); err == io.EOF {
 			return r, nil

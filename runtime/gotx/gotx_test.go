@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"testing"
+	"time"
 
 	sqlite3 "github.com/ncruces/go-sqlite3/driver"
 
@@ -133,21 +134,21 @@ func (d busyDriver) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 func TestWhole(t *testing.T) {
+	db := sql.OpenDB(busyDriver{})
+	defer db.Close()
+	on, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer on.Close()
+	u := gotx.Upgrade{
+		Whole:         true,
+		InTransaction: func(context.Context) error { return nil },
+		Setting:       func(context.Context, string) error { return nil },
+		Executed:      func(context.Context) {},
+	}
 	t.Run("RowsAreReadBeforeAnotherStatementRuns", func(t *testing.T) {
-		db := sql.OpenDB(busyDriver{})
-		defer db.Close()
-		on, err := db.Conn(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer on.Close()
-		u := gotx.Upgrade{
-			Whole:         true,
-			InTransaction: func(context.Context) error { return nil },
-			Setting:       func(context.Context, string) error { return nil },
-			Executed:      func(context.Context) {},
-		}
-		err = gotx.Call(t.Context(), on, u, func(ctx context.Context, tx *sql.Tx) error {
+		err := gotx.Call(t.Context(), on, u, func(ctx context.Context, tx *sql.Tx) error {
 			if _, err := tx.ExecContext(ctx, "CREATE TABLE t (x BLOB, y)"); err != nil {
 				return err
 			}
@@ -176,6 +177,17 @@ func TestWhole(t *testing.T) {
 		var got string
 		if err := on.QueryRowContext(t.Context(), "SELECT group_concat(y) FROM t").Scan(&got); err != nil || got != "01,02,03" {
 			t.Errorf("got %s, %v", got, err)
+		}
+	})
+	t.Run("RowsWithoutAnEndEndWithTheContext", func(t *testing.T) { // though the driver does not look at it
+		err := gotx.Call(t.Context(), on, u, func(ctx context.Context, tx *sql.Tx) error {
+			brief, cancel := context.WithTimeout(ctx, time.Millisecond)
+			defer cancel()
+			_, err := tx.QueryContext(brief, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT i FROM n")
+			return err
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
 		}
 	})
 }

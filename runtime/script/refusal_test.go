@@ -46,7 +46,7 @@ func TestRefusals(t *testing.T) {
 	t.Run("AnotherDriver", func(t *testing.T) {
 		path := shopAt(t, 2, "delete")
 		db := sql.OpenDB(otherDriver(dsn(path)))
-		refused(t, db, path, "data.db: 0003-cents.py: scripts need the driver github.com/ncruces/go-sqlite3; this program uses github.com/lockstep-db/lockstep/runtime/script_test; nothing ran, still at 0002")
+		refused(t, db, path, "data.db: 0003-cents.py: scripts need the driver github.com/ncruces/go-sqlite3; this program uses github.com/lockstep-db/lockstep/runtime/script_test: write the migration in SQL or Go; nothing ran, still at 0002")
 		db.Close()
 		unchanged(t, path)
 	})

@@ -122,13 +122,10 @@ func (language) Checksum(text []byte) string {
 
 // Ready looks for everything that a script needs.
 func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
-	if _, err := interpreter.Find(string(l)); err != nil {
-		return err
-	}
 	err := conn.Raw(func(c any) error {
 		raw, err := raw(c)
 		if err != nil {
-			return fmt.Errorf("scripts need the driver github.com/ncruces/go-sqlite3; this program uses %s", driverName(db))
+			return fmt.Errorf("scripts need the driver github.com/ncruces/go-sqlite3; this program uses %s: write the migration in SQL or Go", driverName(db))
 		}
 		if _, err := livecopy.File(raw); err != nil {
 			return fmt.Errorf("scripts run on a copy of the file: %w", err)
@@ -136,6 +133,9 @@ func (l language) Ready(db *sql.DB, conn *sql.Conn) error {
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if _, err := interpreter.Find(string(l)); err != nil {
 		return err
 	}
 	var mode string

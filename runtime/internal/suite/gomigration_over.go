@@ -135,14 +135,21 @@ func goValues(t *test) {
 			if err != nil {
 				return err
 			}
-			outer, err := tx.QueryContext(ctx, "SELECT id FROM notes ORDER BY id")
+			all, err := tx.PrepareContext(ctx, "SELECT id FROM notes ORDER BY id")
 			if err != nil {
 				return err
 			}
-			for outer.Next() {
-				var id int
+			outer, err := all.QueryContext(ctx)
+			if err != nil {
+				return err
+			}
+			for filled := 0; outer.Next(); filled++ {
+				var id, n int
 				if err := outer.Scan(&id); err != nil {
 					return err
+				}
+				if err := tx.QueryRowContext(ctx, "SELECT count(slug) FROM notes").Scan(&n); n != filled || err != nil {
+					t.Errorf("got %d, %v", n, err)
 				}
 				inner, err := tx.QueryContext(context.Background(), "SELECT lower(title) FROM notes WHERE id = $1", id)
 				if err != nil {

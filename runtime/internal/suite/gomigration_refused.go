@@ -32,6 +32,8 @@ func goRefusals(t *test) {
 		{"ForeignKeysInParentheses", "pragma main.\"Foreign_Keys\"(1)", "PRAGMA foreign_keys does nothing inside a transaction; foreign keys are off during an upgrade, and checked at its end"},
 		{"SettingsOfTheConnection", "PRAGMA query_only = 1", "PRAGMA query_only" + connection},
 		{"ExplainedSettings", "EXPLAIN PRAGMA query_only = 1", "PRAGMA query_only" + connection},
+		{"AJournalMode", "PRAGMA journal_mode = delete", "PRAGMA journal_mode" + connection}, // which ends a node of dqlite
+		{"AnExplainedPageSize", "EXPLAIN PRAGMA page_size = 8192", "PRAGMA page_size" + connection},
 	} {
 		t.claim("Refuses"+c.name, func(t *test) { t.refusesStatement(c.query, c.want) })
 	}

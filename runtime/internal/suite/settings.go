@@ -98,6 +98,17 @@ func restoresSettings(t *test) {
 			}
 		}
 	})
+	t.claim("ThatCannotBeSwitchedAreAFailure", func(t *test) {
+		t.migrate(upTo(1, notes))
+		before := t.state()
+		db, tr := t.trace(Settings{})
+		db.SetMaxOpenConns(1)
+		t.execOn(db, "PRAGMA foreign_keys = 1")
+		tr.ignore = "PRAGMA foreign_keys = 0"
+		err := lockstep.Migrate(t.Context(), db, t.schema(notes))
+		t.says(err, "data.db: PRAGMA foreign_keys does not take; switch them off in the data source name; rolled back, still at 0001")
+		t.same("state", t.state(), before)
+	})
 }
 
 func writesSafely(t *test) {

@@ -21,6 +21,7 @@ type tracer struct {
 	lost       error             // what lasts on a connection on which it has happened, or nil
 	swallow    string            // errors of statements that contain this are not passed on
 	version    string            // that SQLite is to say it has, unless ""
+	ignore     string            // a statement that is not executed, as if it had been
 }
 
 // trace opens a pool on the file and records its statements.
@@ -138,6 +139,9 @@ func (c *tracedConn) ExecContext(ctx context.Context, q string, args []driver.Na
 	}
 	if err := c.note(q); err != nil {
 		return nil, err
+	}
+	if q == c.tr.ignore {
+		return driver.ResultNoRows, nil
 	}
 	res, err := inner.ExecContext(ctx, q, args)
 	if errors.Is(err, driver.ErrSkip) {
