@@ -39,6 +39,8 @@ UPDATE accounts SET balance = 2 * balance, note = note || '!';`)},
 func TestMain(m *testing.M) {
 	text := os.Getenv("LOCKSTEP_TEST_PROGRAM")
 	if text == "" {
+		flag.Parse()
+		fmt.Printf("proof: seed %d of runtime/drivertest\n", *seed)
 		os.Exit(m.Run())
 	}
 	var p program

@@ -206,7 +206,7 @@ func (of *upgradeOnDisk) begin(t testing.TB, broken string) *interrupted {
 func (u *interrupted) open(refused func(error)) *sql.DB {
 	name := dsn(u.path, append([]string{"vfs=" + u.vfs, "_pragma=busy_timeout(0)"}, u.settings...)...)
 	if refused != nil {
-		return sql.OpenDB(mutant{name, without(""), refused})
+		return sql.OpenDB(mutant{name: name, mutate: without(""), failed: refused})
 	}
 	return open(name, u.broken)
 }

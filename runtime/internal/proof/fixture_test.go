@@ -243,7 +243,6 @@ func (c *tally) add(what string, n int) {
 func (c *tally) print() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fmt.Printf("proof: seed %d\n", *seed)
 	var names []string
 	for name := range c.counts {
 		names = append(names, name)

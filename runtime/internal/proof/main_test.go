@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,6 +30,8 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	flag.Parse()
+	fmt.Printf("proof: seed %d of runtime/internal/proof\n", *seed)
 	code := m.Run()
 	tried.print()
 	os.Exit(code)

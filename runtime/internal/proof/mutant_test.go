@@ -74,12 +74,13 @@ func open(name, broken string) *sql.DB {
 }
 
 // open opens a pool whose driver executes other statements.
-func (m mutation) open(name string) *sql.DB { return sql.OpenDB(mutant{name, m, nil}) }
+func (m mutation) open(name string) *sql.DB { return sql.OpenDB(mutant{name: name, mutate: m}) }
 
 type mutant struct {
 	name   string
 	mutate mutation
-	failed func(error) // is told the errors of statements, unless it is nil
+	failed func(error)    // is told the errors of statements, unless it is nil
+	seen   func(q string) // is told each that is executed, unless it is nil
 }
 
 func (m mutant) Driver() driver.Driver { return &ncrucesdriver.SQLite{} }
@@ -95,6 +96,9 @@ type mutantConn struct {
 }
 
 func (c mutantConn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {
+	if c.seen != nil {
+		c.seen(q)
+	}
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, q)
 }
 
