@@ -23,7 +23,10 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
-const processVar = "LOCKSTEP_TEST_PROCESS"
+const (
+	processVar = "LOCKSTEP_TEST_PROCESS"
+	suiteVar   = "LOCKSTEP_TEST_SUITE" // the node of the suite
+)
 
 // A process is one of this test's own: a node, a program, or both.
 type process struct {
@@ -37,7 +40,10 @@ type process struct {
 
 // TestMain makes of this test a process, when an environment variable says so.
 func TestMain(m *testing.M) {
-	text := os.Getenv(processVar)
+	text, run := os.Getenv(processVar), run
+	if program := os.Getenv("LOCKSTEP_TEST_PROGRAM"); program != "" {
+		text, run = program, upgrade
+	}
 	if text == "" {
 		os.Exit(m.Run())
 	}
@@ -79,6 +85,23 @@ func run(text string) error {
 		io.Copy(io.Discard, os.Stdin)
 	}
 	return nil
+}
+
+// upgrade upgrades a database for the suite.
+func upgrade(text string) error {
+	var p struct {
+		DSN    string
+		Schema fixture.Stored
+	}
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return err
+	}
+	db, err := open(p.DSN, []string{os.Getenv(suiteVar)})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return lockstep.Migrate(context.Background(), db, p.Schema.Schema(nil))
 }
 
 func open(name string, nodes []string) (*sql.DB, error) {

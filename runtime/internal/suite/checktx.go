@@ -144,7 +144,7 @@ func holdsVersions(t *test) {
 		{"CheckTxHoldsTheVersionThatATransactionSeesInWALMode", "wal", "BEGIN", true},
 	} {
 		t.claim(c.claim, func(t *test) {
-			t.exec("PRAGMA journal_mode = " + c.journal)
+			t.journal(c.journal)
 			t.migrate(upTo(2, notes))
 			old := t.schema(upTo(2, notes))
 			db := t.open(Settings{})

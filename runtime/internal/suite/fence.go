@@ -48,7 +48,7 @@ func fences(t *test) {
 // took effect in the upgraded database.
 func (t *test) writesUnderUpgrade(journal, begin string, check func(context.Context, *sql.DB, *sql.Conn, *lockstep.Schema) error) (late string) {
 	t.Helper()
-	t.exec("PRAGMA journal_mode = " + journal)
+	t.journal(journal)
 	t.migrate(upTo(2, notes))
 	t.exec("CREATE TABLE written (version)") // of which each statement tells the version that it met
 	s := t.schema(upTo(2, notes))

@@ -150,6 +150,16 @@ func (t *test) exec(statements ...string) {
 	t.execOn(db, statements...)
 }
 
+// journal gives the file a journal mode. That of a server is WAL, which nothing changes.
+func (t *test) journal(mode string) {
+	t.Helper()
+	if t.driver.Server && mode != "wal" {
+		t.Skip("WAL mode only")
+	} else if !t.driver.Server {
+		t.exec("PRAGMA journal_mode = " + mode)
+	}
+}
+
 // execOn executes statements on one connection of the pool.
 func (t *test) execOn(db *sql.DB, statements ...string) {
 	t.Helper()

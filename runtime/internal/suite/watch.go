@@ -83,7 +83,7 @@ func watches(t *test) {
 	})
 	for _, journal := range []string{"delete", "wal"} {
 		t.claim("WatchTellsOfAnUpgradeByAnotherProcess/"+journal, func(t *test) {
-			t.exec("PRAGMA journal_mode = " + journal)
+			t.journal(journal)
 			t.migrate(upTo(2, notes))
 			db, tr := t.trace(Settings{})
 			said, _ := t.watch(db)
