@@ -27,21 +27,22 @@ const _ migrations.V0001Counter = migrations.Latest
 func main() {
 	number := flag.Int("node", 0, "run one `node` alone: 1, 2 or 3")
 	data := flag.String("data", "data", "the `folder` of the nodes' data")
+	port := flag.Int("port", 8080, "node N answers at this `port` + N, and speaks to others at 1000 more")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *number == 0 {
-		startAll(ctx, *data)
+		startAll(ctx, *data, *port)
 		return
 	}
 	log.SetPrefix(fmt.Sprintf("node %d: ", *number))
-	if err := run(ctx, *number, filepath.Join(*data, fmt.Sprint(*number))); err != nil {
+	if err := run(ctx, *number, *port, filepath.Join(*data, fmt.Sprint(*number))); err != nil {
 		log.Fatal(err)
 	}
 }
 
 // startAll runs three nodes, and starts one again that has ended.
-func startAll(ctx context.Context, data string) {
+func startAll(ctx context.Context, data string, port int) {
 	program, err := os.Executable()
 	if err != nil {
 		log.Fatal(err)
@@ -50,7 +51,7 @@ func startAll(ctx context.Context, data string) {
 	for n := 1; n <= 3; n++ {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				node := exec.CommandContext(ctx, program, "-node", fmt.Sprint(n), "-data", data)
+				node := exec.CommandContext(ctx, program, "-node", fmt.Sprint(n), "-data", data, "-port", fmt.Sprint(port))
 				node.Stdout, node.Stderr = os.Stdout, os.Stderr
 				log.Printf("node %d ended: %v", n, node.Run())
 				time.Sleep(time.Second)
@@ -60,13 +61,13 @@ func startAll(ctx context.Context, data string) {
 	all.Wait()
 }
 
-func run(ctx context.Context, n int, dir string) error {
+func run(ctx context.Context, n, port int, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	options := []app.Option{app.WithAddress(address(9180, n))}
+	options := []app.Option{app.WithAddress(address(port+1000, n))}
 	if n > 1 {
-		options = append(options, app.WithCluster([]string{address(9180, 1)}))
+		options = append(options, app.WithCluster([]string{address(port+1000, 1)}))
 	}
 	node, err := app.New(dir, options...)
 	if err != nil {
@@ -84,7 +85,7 @@ func run(ctx context.Context, n int, dir string) error {
 	if err := migrations.Migrate(ctx, db); err != nil {
 		return err
 	}
-	server := &http.Server{Addr: address(8080, n), Handler: counter{db}}
+	server := &http.Server{Addr: address(port, n), Handler: counter{db}}
 	go server.ListenAndServe()
 	log.Printf("at version %v: http://%s, process %d", migrations.ExpectedVersion, server.Addr, os.Getpid())
 	err = migrations.Watch(ctx, db) // nil when ctx ends
