@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,10 +59,13 @@ func upgradesOnFailingDisk() (us []upgradeOnDisk) {
 		{name: "OfRowsWithoutAParent", archive: orphaning, from: 1, made: "INSERT INTO customers VALUES (21, 'new'); INSERT INTO orders VALUES (82, 21, 1, '')", refused: "without a parent"},
 		{name: "OfAColumnThatNoMigrationMade", from: 1, made: extra, refused: "loses what no migration made"},
 		{name: "OfRowsThatHadNoParent", archive: unique, from: 1, settings: []string{spills}, made: "PRAGMA foreign_keys = 0; INSERT INTO orders VALUES (82, 99, 1, ''), (83, 98, 1, '')"},
+		{name: "WithBackup", from: 1, opts: []lockstep.Option{lockstep.WithBackup(2)}, saves: true},
+		{name: "Enroll", from: all, made: "DROP TABLE _meta; DROP TABLE _lockstep_history", do: enroll},
+		{name: "OfNothingButTheCookie", from: all, made: "CREATE TABLE more (a)", quiet: true},
 		{name: "OfAnIndexThatNoMigrationMade", from: 1, made: "CREATE INDEX extra ON customers (name)"},
 	} {
 		for _, journal := range []string{"delete", "wal", "truncate"} {
-			if journal == "truncate" && (u.archive != "" || u.made != "" || u.opts != nil) {
+			if journal == "truncate" && (u.do != nil || u.archive != "" || u.made != "" || u.opts != nil) {
 				continue
 			}
 			u := u
@@ -72,6 +76,15 @@ func upgradesOnFailingDisk() (us []upgradeOnDisk) {
 		}
 	}
 	return us
+}
+
+// enroll is what programs do that may have done it before.
+func enroll(ctx context.Context, db *sql.DB, s *lockstep.Schema, opts ...lockstep.Option) error {
+	err := lockstep.Enroll(ctx, db, s, opts...)
+	if errors.Is(err, lockstep.ErrManaged) {
+		err = lockstep.Check(ctx, db, s)
+	}
+	return err
 }
 
 // These are shop, but for a last migration that fails on some databases.
@@ -90,7 +103,7 @@ func TestProofFailingDisk(t *testing.T) {
 				every := 0
 				if f.claim == "OneReadFails" && of.made != "" && strings.HasSuffix(of.name, "/delete") && !*long {
 					every = 2 // what is read of the rows is read within the upgrade
-				} else if !*long && (i+n)%12 != 0 { // upgrades take turns
+				} else if !*long && (i+n)%12 != 0 && !(of.saves && f.claim == "AllOperationsFailForGood") { // upgrades take turns
 					continue
 				}
 				t.Run(of.name, func(t *testing.T) {
@@ -107,7 +120,7 @@ func TestProofFailingDisk(t *testing.T) {
 func TestProofFullDisk(t *testing.T) {
 	t.Run("LeavesOldOrNewWhereverItIsFull", func(t *testing.T) {
 		for n, of := range upgradesOnFailingDisk() {
-			if !*long && n%12 != 0 {
+			if !*long && n%12 != 0 && of.name != "WithBackup/delete" {
 				continue
 			}
 			t.Run(of.name, func(t *testing.T) {
@@ -169,6 +182,9 @@ type interrupted struct {
 func (of *upgradeOnDisk) begin(t testing.TB, broken string) *interrupted {
 	t.Helper()
 	of.archive = cmp.Or(of.archive, shop)
+	if of.do == nil {
+		of.do = lockstep.Migrate
+	}
 	u := &interrupted{upgradeOnDisk: of, vfs: t.Name(), broken: broken, schema: schemaOf(t, of.archive, all)}
 	var unregister func()
 	u.disk, unregister = faultvfs.Register(u.vfs)
@@ -190,7 +206,7 @@ func (of *upgradeOnDisk) begin(t testing.TB, broken string) *interrupted {
 	u.prepare(t)
 	db := u.open(func(error) { u.refusedAt = u.disk.Counts() })
 	defer db.Close()
-	err := lockstep.Migrate(t.Context(), db, u.schema, u.opts...)
+	err := u.do(t.Context(), db, u.schema, u.opts...)
 	if u.refusal = fmt.Sprint(err); (err != nil) != (of.refused != "") || !strings.Contains(u.refusal, of.refused) {
 		t.Fatal(err)
 	}
@@ -240,8 +256,9 @@ func sample(n, every int) iter.Seq[int] {
 // prepare puts the old database in its place, on a disk that is in order.
 func (u *interrupted) prepare(t testing.TB) {
 	t.Helper()
-	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
-		if err := os.Remove(u.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+	left, _ := filepath.Glob(u.path + "*")
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -260,7 +277,7 @@ func (u *interrupted) suffers(t testing.TB, f diskFault, every int) iter.Seq[str
 		n := count(u.counts, f.fault.Ops)
 		for at := range sample(n, every) {
 			f.fault.At = at
-			err := u.try(t, func() { u.disk.Fail(f.fault) }, f.mended)
+			err := u.try(t, func() { u.disk.Fail(f.fault) }, f.mended && !u.quiet)
 			if err == nil && u.refusedAt != nil && at > count(u.refusedAt, f.fault.Ops) && !strings.Contains(u.said, u.refused) {
 				err = fmt.Errorf("what SQLite said first is not in %s", u.said)
 			}
@@ -278,7 +295,7 @@ func (u *interrupted) try(t testing.TB, fail func(), mended bool) error {
 	fail()
 	db := u.open(nil)
 	defer db.Close()
-	err := lockstep.Migrate(t.Context(), db, u.schema, u.opts...)
+	err := u.do(t.Context(), db, u.schema, u.opts...)
 	u.said = fmt.Sprint(err)
 	failed := u.disk.Failed()
 	if failed > 0 {
@@ -313,10 +330,13 @@ func (u *interrupted) try(t testing.TB, fail func(), mended bool) error {
 		wrong = errors.New("the database is new")
 	case errors.As(err, &e) && !e.RolledBack && failed == 1 && slices.Contains(u.settings, "_pragma=journal_mode(wal)"):
 		// The WAL may hold the commit, and the error says so.
-	case err != nil && got == newest && failed == 1: // so that it could be read
+	case err != nil && got == newest && got != old && failed == 1: // so that it could be read
 		wrong = errors.New("the database is new")
 	case err != nil && failed == 0:
 		wrong = errors.New("nothing failed")
+	}
+	if wrong == nil && u.saves {
+		wrong = u.saved(err, got)
 	}
 	if wrong == nil {
 		wrong = u.restart(t)
@@ -327,10 +347,38 @@ func (u *interrupted) try(t testing.TB, fail func(), mended bool) error {
 	return wrong
 }
 
+// saved returns an error if what has the name of a backup is none, if an upgrade ran without
+// one or an error does not name it.
+func (u *interrupted) saved(err error, got string) error {
+	backups, e := lockstep.Backups(u.path)
+	for _, b := range backups {
+		if got, err := holds(b.Path); err != nil || got != u.allowed[0] {
+			e = fmt.Errorf("the backup is not the old database: %w\n%s", err, got)
+		}
+	}
+	parts, _ := filepath.Glob(u.path + "*-part")
+	switch n := len(backups); {
+	case e != nil:
+		return e
+	case len(parts) > 0:
+		return fmt.Errorf("left is %s", parts)
+	case n == 0 && (err == nil || got != u.allowed[0]):
+		return errors.New("no backup")
+	case n > 0 && errors.Is(err, lockstep.ErrBackup):
+		return errors.New("a backup")
+	case n > 0 && err != nil && !strings.Contains(err.Error(), backups[0].Path):
+		return errors.New("the backup is not named")
+	}
+	for _, b := range backups {
+		e = errors.Join(e, os.Remove(b.Path))
+	}
+	return e
+}
+
 // restart returns an error if the next start does not do what it would have done.
 func (u *interrupted) restart(t testing.TB) error {
 	db := u.open(nil)
-	err := lockstep.Migrate(t.Context(), db, u.schema, u.opts...)
+	err := u.do(t.Context(), db, u.schema, u.opts...)
 	db.Close()
 	if got := fmt.Sprint(err); got != u.refusal {
 		return fmt.Errorf("the next start: got %s, want %s", got, u.refusal)
@@ -338,7 +386,7 @@ func (u *interrupted) restart(t testing.TB) error {
 	if got, err := holds(u.path); err != nil || got != u.allowed[len(u.allowed)-1] {
 		return fmt.Errorf("after the next start: %w\n%s", err, got)
 	}
-	if u.keeps {
+	if u.keeps || u.saves {
 		return nil
 	}
 	return leavesNothing(u.path)

@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -101,9 +102,12 @@ type upgradeOnDisk struct {
 	lasting  bool // what was done is not lost
 	keeps    bool // its application keeps the journal
 	between  func(t testing.TB) []string
-	plain    bool   // also in a plain run
-	made     string // by somebody else, in the old database
-	refused  string // says Migrate, for that
+	plain    bool                                                                       // also in a plain run
+	made     string                                                                     // by somebody else, in the old database
+	refused  string                                                                     // says Migrate, for that
+	do       func(context.Context, *sql.DB, *lockstep.Schema, ...lockstep.Option) error // nil for Migrate
+	quiet    bool                                                                       // it says nothing of a disk that fails, and may keep a lock until its connection is used
+	saves    bool                                                                       // it makes a backup
 }
 
 const spills = "_pragma=cache_size(5)" // pages are written before the commit
