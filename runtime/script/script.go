@@ -53,7 +53,8 @@
 //   - Room for the copy, three times over at the end in WAL mode. It is in a
 //     folder beside the database, named after it with .lockstep appended, that only
 //     the program's user can enter. The next start of a program whose migrations
-//     include scripts removes what a killed one left there, and nothing else.
+//     include scripts removes what a killed one left there, and nothing else,
+//     unless it would have to wait for the lock.
 //
 // While a script runs, others read as usual; writers wait for their busy timeout.
 // In journal modes other than WAL the final replacement waits for readers.
