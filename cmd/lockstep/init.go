@@ -6,10 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/scaffold"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 func initCommand(fs *flag.FlagSet) action {
@@ -43,21 +46,48 @@ func initCommand(fs *flag.FlagSet) action {
 			if err = nil; len(c.Problems) > 0 {
 				err = problemsIn(dir, c.Problems)
 			}
-			return conversionResult{initResult{c.Package}, c}, err
+			return conversionResult{initResult{c.Package, whereIs(ctx, dir)}, c}, err
 		}
 		p, err := scaffold.Init(dir)
 		if err != nil {
 			return nil, inDir(dir, err)
 		}
-		return initResult{p}, nil
+		return initResult{p, whereIs(ctx, dir)}, nil
 	}
 }
 
-type initResult struct{ *scaffold.Package }
+// whereIs returns the flag with which a command works on the directory, or "" if it does
+// without.
+func whereIs(ctx context.Context, dir string) string {
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	m := migrationsFlags(fs, gapsFlag)
+	if err := lookUp(ctx, fs); err == nil {
+		found, err := os.Stat(m.value)
+		made, e := os.Stat(dir)
+		if err == nil && e == nil && os.SameFile(found, made) {
+			return ""
+		}
+	}
+	return " --migrations " + wording.CommandLine(dir)
+}
+
+type initResult struct {
+	*scaffold.Package
+	Where string `json:"-"` // see whereIs
+}
 
 // Path returns the import path, or what it may be in a module that does not exist yet.
 func (r initResult) Path() string {
 	return cmp.Or(r.ImportPath, "example.com/program/"+filepath.ToSlash(filepath.Dir(r.File)))
+}
+
+// Local returns the name by which a program can call the package, beside the names that it
+// has for other things.
+func (r initResult) Local() string {
+	if slices.Contains([]string{"ctx", "db", "err", "log", "sql"}, r.Name) {
+		return "migrations"
+	}
+	return r.Name
 }
 
 func (r initResult) print(w io.Writer) { printTemplate(w, "init.txt", r) }

@@ -39,8 +39,8 @@ func (m *migrations) options() (opts gen.Options, isPackage bool) {
 }
 
 // migrationsDir returns the migrations directory that is meant where none is given: the
-// current one, if it is one; else the one package of the module that has a generated file;
-// else the folder migrations.
+// current one, if it is one; else the one package of the module that has a generated file,
+// or the file that init writes; else the folder migrations.
 func migrationsDir(ctx context.Context) (string, error) {
 	if isMigrations() {
 		return ".", nil
@@ -55,14 +55,20 @@ func migrationsDir(ctx context.Context) (string, error) {
 	}
 	var dirs []string
 	err = module.Names(ctx, func(name string) {
-		if filepath.Base(name) != gen.FileName {
+		switch filepath.Base(name) {
+		case gen.FileName:
+		case "migrations.go":
+			if _, ok := directive(filepath.Dir(name)); !ok {
+				return
+			}
+		default:
 			return
 		}
-		if dir, err := filepath.Rel(here, filepath.Dir(name)); err == nil {
+		if dir, err := filepath.Rel(here, filepath.Dir(name)); err == nil && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	})
-	// One that is not generated yet may be meant, too.
+	// One whose line is in a file of another name may be meant, too.
 	if _, ok := directive("migrations"); err == nil && (ok || len(dirs) == 0) && !slices.Contains(dirs, "migrations") {
 		dirs = append(dirs, "migrations")
 	}
