@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/othertool"
 	"github.com/lockstep-db/lockstep/gen/scaffold"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -22,20 +23,19 @@ func initCommand(fs *flag.FlagSet) action {
 		if len(args) > 1 {
 			return nil, usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))
 		}
-		var err error
-		dir := "migrations"
+		dir, err := defaultDir(ctx)
 		if len(args) == 1 {
 			dir, err = args[0], pathArg(args[0])
-		} else if paths, e := readConfig(""); e != nil || paths["migrations"] != "" {
-			dir, err = paths["migrations"], e
-		} else if isMigrations() {
-			dir = "."
 		}
 		if err != nil {
 			return nil, err
 		}
 		if _, ok := directive(dir); ok {
-			return nil, gen.Refuse("exists", "%s: is a migrations package already; nothing was written", dir)
+			command := "lockstep new WORDS"
+			if from.given {
+				command = othertool.Convert(from.value)
+			}
+			return nil, gen.Refuse("exists", "%s: is a migrations package already; nothing was written\n\t%s", dir, command)
 		}
 		if from.given {
 			c, err := scaffold.InitFrom(ctx, from.value, dir)
@@ -56,17 +56,22 @@ func initCommand(fs *flag.FlagSet) action {
 	}
 }
 
+// defaultDir returns the directory that a command works on without flags.
+func defaultDir(ctx context.Context) (string, error) {
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	m := migrationsFlags(fs, gapsFlag)
+	err := lookUp(ctx, fs)
+	return m.value, err
+}
+
 // whereIs returns the flag with which a command works on the directory, or "" if it does
 // without.
 func whereIs(ctx context.Context, dir string) string {
-	fs := flag.NewFlagSet("", flag.ContinueOnError)
-	m := migrationsFlags(fs, gapsFlag)
-	if err := lookUp(ctx, fs); err == nil {
-		found, err := os.Stat(m.value)
-		made, e := os.Stat(dir)
-		if err == nil && e == nil && os.SameFile(found, made) {
-			return ""
-		}
+	found, err := defaultDir(ctx)
+	info, e := os.Stat(found)
+	made, _ := os.Stat(dir)
+	if err == nil && e == nil && os.SameFile(info, made) {
+		return ""
 	}
 	return " --migrations " + wording.CommandLine(dir)
 }

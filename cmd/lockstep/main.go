@@ -145,10 +145,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = directoryArg(fs, args[0])
 	case err == nil && len(args) > 0 && !cmd.takesArgs:
 		text := fmt.Sprintf("found argument %q; want flags only", args[0])
-		if fs.Lookup("migrations") != nil {
+		switch {
+		case fs.Lookup("migrations") != nil:
 			text = fmt.Sprintf("found %d arguments; want one directory", len(args))
-		}
-		if name == "create" {
+		case fs.Lookup("db") != nil && len(args) == 1 && (name != "create" || strings.ContainsAny(args[0], "./")):
+			text = fmt.Sprintf("found argument %q; want --db %s", args[0], wording.CommandLine(args[0]))
+		case name == "create":
 			text += "; to begin a migration: " + wording.CommandLine(append([]string{"lockstep", "new"}, args...)...)
 		}
 		err = usage(text)

@@ -40,7 +40,8 @@ func (m *migrations) options() (opts gen.Options, isPackage bool) {
 
 // migrationsDir returns the migrations directory that is meant where none is given: the
 // current one, if it is one; else the one package of the module that has a generated file,
-// or the file that init writes; else the folder migrations.
+// or the file that init writes; else the one folder in it with files that are named like
+// migrations in SQL; else the folder migrations.
 func migrationsDir(ctx context.Context) (string, error) {
 	if isMigrations() {
 		return ".", nil
@@ -53,21 +54,27 @@ func migrationsDir(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var dirs []string
+	var dirs, plain []string
 	err = module.Names(ctx, func(name string) {
-		switch filepath.Base(name) {
-		case gen.FileName:
-		case "migrations.go":
+		to, base := &dirs, filepath.Base(name)
+		switch file, err := filename.Parse(base); {
+		case base == gen.FileName:
+		case base == "migrations.go":
 			if _, ok := directive(filepath.Dir(name)); !ok {
 				return
 			}
+		case err == nil && file.Ext == ".sql":
+			to = &plain
 		default:
 			return
 		}
-		if dir, err := filepath.Rel(here, filepath.Dir(name)); err == nil && !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
+		if dir, err := filepath.Rel(here, filepath.Dir(name)); err == nil && !slices.Contains(*to, dir) {
+			*to = append(*to, dir)
 		}
 	})
+	if len(dirs) == 0 {
+		dirs = plain
+	}
 	// One whose line is in a file of another name may be meant, too.
 	if _, ok := directive("migrations"); err == nil && (ok || len(dirs) == 0) && !slices.Contains(dirs, "migrations") {
 		dirs = append(dirs, "migrations")

@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -36,11 +37,11 @@ import (
 func complain(stderr io.Writer, err error, fs *flag.FlagSet) int {
 	code := 0
 	for _, err := range flatten(err) {
-		if _, ok := err.(gen.Problem); ok {
-			fmt.Fprintln(stderr, wording.PrintableLines(asStarted(err.Error())))
-		} else {
-			fmt.Fprintf(stderr, "lockstep: %s\n", wording.PrintableLines(asStarted(message(err, fs))))
+		text := asStarted(message(err, fs))
+		if _, ok := err.(gen.Problem); !ok {
+			text = "lockstep: " + text
 		}
+		fmt.Fprintln(stderr, wording.PrintableLines(text))
 		code = max(code, exitCode(err))
 	}
 	return code
@@ -105,7 +106,7 @@ func message(err error, fs *flag.FlagSet) string {
 	}
 	// Without the flags that say where the migrations are, if the user gave them, these
 	// commands would use others, or begin new ones.
-	if name, _, _ := strings.Cut(command, " "); name == "enroll" || name == "migrate" || name == "redo" {
+	if name, _, _ := strings.Cut(command, " "); slices.Contains([]string{"enroll", "migrate", "new", "redo"}, name) {
 		fs.Visit(func(f *flag.Flag) {
 			if f.Name == "config" || f.Name == "migrations" {
 				fact += " " + hyphened(f.Name) + " " + wording.CommandLine(f.Value.String())

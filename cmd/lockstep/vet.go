@@ -19,6 +19,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/sqlcheck"
 	"github.com/lockstep-db/lockstep/gen/vet"
 	"github.com/lockstep-db/lockstep/runtime"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // isVettool reports whether the command line is that of go vet asking a vettool:
@@ -77,12 +78,28 @@ func vetCommand(fs *flag.FlagSet) action {
 		default:
 			found, err = v.Run(ctx)
 		}
+		if err != nil && ctx.Err() == nil {
+			err = both{err, neverGenerated(ctx)}
+		}
 		out := vetResult{Pins: pinsFromHere(pins)}
 		if found, out.Checked = vet.Count(found); !v.Why || *fix {
 			out.Checked = nil // with --fix, some of it is about pins
 		}
 		return out, findings(s, found, err)
 	}
+}
+
+// neverGenerated returns an error if a package does not compile because the migrations
+// package was not generated yet.
+func neverGenerated(ctx context.Context) error {
+	dir, err := defaultDir(ctx)
+	if _, ok := directive(dir); err != nil || !ok {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, gen.FileName)); err == nil {
+		return nil
+	}
+	return refuseStale(dir, gen.FileName+": missing; "+wording.Generate(dir))
 }
 
 type vetResult struct {

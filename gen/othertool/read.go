@@ -94,9 +94,13 @@ func Whose(dir string) (fact, command string) {
 }
 
 // Convert returns the command that makes migrations of those of another tool in dir, in a
-// directory beside it.
+// directory beside it, or here if it is somewhere else.
 func Convert(dir string) string {
-	return wording.CommandLine("lockstep", "init", "--from", dir, filepath.Join(dir, "..", "database"))
+	made := "database"
+	if filepath.IsLocal(dir) {
+		made = filepath.Join(dir, "..", made)
+	}
+	return wording.CommandLine("lockstep", "init", "--from", dir, made)
 }
 
 // Read reads the migrations of another tool.
