@@ -351,11 +351,11 @@ func (r *Result) Stale() (string, error) {
 		return FileName + ": missing; " + wording.Generate(r.Dir), nil
 	case err != nil:
 		return "", err
-	case bytes.Equal(lf(found), r.Source):
+	case bytes.Equal(genfile.LF(found), r.Source):
 		return "", nil
 	}
 	i := 0
-	for text := lf(found); i < min(len(text), len(r.Source)) && text[i] == r.Source[i]; {
+	for text := genfile.LF(found); i < min(len(text), len(r.Source)) && text[i] == r.Source[i]; {
 		i++
 	}
 	line := 1 + bytes.Count(r.Source[:i], []byte("\n"))
@@ -368,35 +368,9 @@ func (r *Result) Commit() error {
 	if len(r.Source) == 0 {
 		return errors.New("no source to write; Generate without Options.To")
 	}
-	path := filepath.Join(r.Dir, FileName)
-	found, err := os.ReadFile(path)
-	switch {
-	case err == nil && bytes.Equal(lf(found), r.Source):
-		return nil
-	case err == nil && !genfile.IsGenerated(found):
-		return Problems{{File: FileName, Fact: notGenerated}}
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	beside := filepath.Join(r.Dir, fmt.Sprintf(".%s.%d", FileName, os.Getpid()))
-	os.Remove(beside) // of a dead process, or a link to what is somebody else's
-	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err == nil {
-		_, err = f.Write(r.Source)
-		err = errors.Join(err, f.Close())
-	}
-	if err == nil {
-		err = os.Rename(beside, path)
-	}
-	if err != nil {
-		os.Remove(beside)
-		if e := (*fs.PathError)(nil); errors.As(err, &e) {
-			e.Path = path // the other has been removed
-		}
+	err := genfile.Write(filepath.Join(r.Dir, FileName), r.Source)
+	if errors.Is(err, genfile.ErrNotGenerated) {
+		return Problems{{File: FileName, Fact: err.Error()}}
 	}
 	return err
 }
-
-// lf returns the file as it was written: git may have made its line ends CRLF, which the
-// compiler ignores.
-func lf(file []byte) []byte { return bytes.ReplaceAll(file, []byte("\r\n"), []byte("\n")) }
