@@ -1,14 +1,12 @@
 package lockstep_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"go/format"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,7 +100,6 @@ var appMigrations = map[string]string{
 func TestStart(t *testing.T) {
 	app := newApp(t)
 	app.build()
-
 	// The next release, and another program that began with the same migration.
 	next, other := app.copy(t), app.copy(t)
 	next.write("migrations/0004-add-times.sql", "ALTER TABLE notes ADD COLUMN time INTEGER;\n")
@@ -174,6 +171,7 @@ func TestStart(t *testing.T) {
 			}
 		})
 	}
+	t.Run("UpgradesInAnImageWithNothingElse", func(t *testing.T) { startInImage(t, app.in(t)) })
 }
 
 func makes(f ...func(*testing.T, string)) []func(*testing.T, string) { return f }
@@ -333,10 +331,16 @@ func (m *module) follow(file string) {
 			if missing := excerpt(whole, b.text); missing != "" {
 				t.Errorf("%s: not in %s, or not there:\n%s", b.place, info[1], missing)
 			}
-		case len(info) == 2 && (info[0] == "go" || info[0] == "sql"):
+		case len(info) == 2 && (info[0] == "go" || info[0] == "sql" || info[0] == "dockerfile"):
 			m.write(info[1], b.text)
 			if formatted, err := format.Source([]byte(b.text)); info[0] == "go" && (err != nil || string(formatted) != b.text) {
 				t.Errorf("%s: not as gofmt formats it, %v", b.place, err)
+			}
+		case b.info == "yaml": // what it runs is in a block for the shell, too
+			for _, run := range regexp.MustCompile("(?m)- run: (.*)$").FindAllStringSubmatch(b.text, -1) {
+				if !slices.ContainsFunc(all, func(b block) bool { return b.info == "sh" && strings.Contains("\n"+b.text, "\n"+run[1]+"\n") }) {
+					t.Errorf("%s: no test runs %s", b.place, run[1])
+				}
 			}
 		default:
 			t.Errorf("%s: no test runs ```%s", b.place, b.info)
@@ -347,43 +351,6 @@ func (m *module) follow(file string) {
 			t.Errorf("%s: nothing prints\n%s", b.place, b.text)
 		}
 	}
-}
-
-// startExample starts examples/notes as a new user does, without any flags.
-func startExample(t *testing.T, m *module) {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "notes.exe")
-	build := exec.Command("go", "build", "-ldflags=-s", "-o", program, "./examples/notes")
-	build.Env = append(os.Environ(), "GOGC=400")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	home := t.TempDir()
-	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "AppData="+home)
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		if _, url, ok := strings.Cut(lines.Text(), "listening on "); ok {
-			res, err := http.Get(url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			res.Body.Close()
-			if res.StatusCode != http.StatusOK {
-				t.Errorf("got %s from %s", res.Status, url)
-			}
-			return
-		}
-	}
-	t.Error("the example does not say where it is listening")
 }
 
 // A block is a fenced block of a Markdown file.
