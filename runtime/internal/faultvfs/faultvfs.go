@@ -79,6 +79,7 @@ type Fault struct {
 	Late    bool              // it takes effect and fails, as on a network disk whose answer is lost
 	After   time.Duration     // it takes so long to fail
 	Code    sqlite3.ErrorCode // its error: IOERR, FULL
+	Instead func()            // is called, and nothing fails, unless it is nil
 }
 
 // Fail makes operations fail from now on.
@@ -150,6 +151,10 @@ func (d *Disk) count(op Op) (fails bool, fault Fault) {
 		return false, Fault{}
 	}
 	d.failed++
+	if d.fault.Instead != nil {
+		d.fault.Instead()
+		return false, Fault{}
+	}
 	return true, d.fault
 }
 

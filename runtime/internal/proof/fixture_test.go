@@ -46,10 +46,12 @@ INSERT INTO runs VALUES (1);
 CREATE INDEX orders_by_customer ON orders (customer, total);
 INSERT INTO runs VALUES (2);
 -- 0003-rebuild.sql --
+PRAGMA legacy_alter_table = ON;
 CREATE TABLE customers_new (id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (name <> ''), since TEXT);
 INSERT INTO customers_new (id, name) SELECT id, name FROM customers;
 DROP TABLE customers;
 ALTER TABLE customers_new RENAME TO customers;
+PRAGMA legacy_alter_table = OFF;
 INSERT INTO runs VALUES (3);
 -- 0004-raise.sql --
 UPDATE orders SET total = total + 1, note = 'raised ' || note;

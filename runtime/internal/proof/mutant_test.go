@@ -36,7 +36,7 @@ var mutations = map[string]mutation{
 	"does not roll an upgrade back": func() mutation {
 		begun := false
 		return func(q string) []string {
-			begun = begun && q != "COMMIT" || q == "BEGIN IMMEDIATE"
+			begun = begun && q != "COMMIT" && q != "BEGIN" || q == "BEGIN IMMEDIATE"
 			if q == "ROLLBACK" && begun {
 				return nil
 			}

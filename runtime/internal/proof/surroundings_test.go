@@ -176,18 +176,39 @@ func TestProofFolderThatChanges(t *testing.T) {
 			continue
 		}
 		read++
-		for i, m := range result.Schema.Migrations {
-			if int(m.Version) != i+1 {
-				t.Errorf("got %v", result.Schema.Migrations)
-			}
-		}
-		if n := strings.Count(result.Schema.SQL, "CREATE TABLE"); n != len(result.Schema.Migrations) {
-			t.Errorf("%d migrations make\n%s", len(result.Schema.Migrations), result.Schema.SQL)
+		if err := ofOneMoment(result.Schema); err != nil {
+			t.Error(err)
 		}
 	}
 	stop()
 	if read == 0 || refused == nil {
 		t.Logf("read %d of %d times; %v", read, rounds, refused)
+	}
+}
+
+// ofOneMoment returns an error if what was read of that folder was never all there at once.
+func ofOneMoment(s *lockstep.Schema) error {
+	for i, m := range s.Migrations {
+		if int(m.Version) != i+1 {
+			return fmt.Errorf("got %v", s.Migrations)
+		}
+	}
+	if n := strings.Count(s.SQL, "CREATE TABLE"); n != len(s.Migrations) {
+		return fmt.Errorf("%d migrations make\n%s", n, s.SQL)
+	}
+	return nil
+}
+
+// TestProofNoticesMoments takes names and texts of different moments for those of one.
+func TestProofNoticesMoments(t *testing.T) {
+	const one = "CREATE TABLE a (b);"
+	for claim, s := range map[string]*lockstep.Schema{
+		"ANameWithoutItsText": {Migrations: []lockstep.Migration{{Version: 1}, {Version: 2}}, SQL: one},
+		"AHole":               {Migrations: []lockstep.Migration{{Version: 1}, {Version: 3}}, SQL: one + one},
+	} {
+		if ofOneMoment(s) == nil {
+			t.Errorf("noticed nothing of %s", claim)
+		}
 	}
 }
 
@@ -213,49 +234,69 @@ func meanwhile(do func(i int)) (stop func()) {
 func TestProofBackupsThatChange(t *testing.T) {
 	s := schemaOf(t, shop, 4)
 	original := databaseAt(t, newFolder(t), shop, 1)
-	old := must(t)(holds(original))
 	rounds := 10
 	if *long {
 		rounds = 500
 	}
 	for round := range rounds {
-		path := copied(t, filepath.Dir(original))
-		name := func(year int, auto bool) string {
-			return backupfile.Name{Version: 1, Auto: auto, Time: time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)}.Path(path)
-		}
-		kept := name(2001, false)
-		os.WriteFile(kept, []byte("kept"), 0o600)
-		stop := meanwhile(func(i int) {
-			for year := range 3 {
-				os.WriteFile(name(2002+year, i%2 == 0), []byte("other"), 0o600)
-			}
-			part := path + ".1.backup-part"
-			os.Mkdir(part, 0o700)
-			os.WriteFile(filepath.Join(part, "copy.db"), nil, 0o600)
-			for year := range 3 {
-				os.Remove(name(2002+year, i%2 == 0))
-			}
-			os.RemoveAll(part)
+		err := amidBackups(t, original, func(path string) error {
+			return migrate(t, path, s, []string{unsynced}, lockstep.WithBackup(2))
 		})
-		err := migrate(t, path, s, []string{unsynced}, lockstep.WithBackup(2))
-		_, e := lockstep.Backups(path)
-		stop()
-		if err = errors.Join(err, e); err != nil {
+		if err != nil {
 			t.Errorf("round %d: %v", round, err)
 		}
-		text, _ := os.ReadFile(kept)
-		own := 0
-		backups, _ := lockstep.Backups(path)
-		for _, b := range backups {
-			if got, err := holds(b.Path); err == nil && got == old {
-				own++
-			}
-		}
-		if own != 1 || string(text) != "kept" {
-			t.Errorf("round %d: %d backups, and %q: %s", round, own, text, beside(path))
-		}
-		os.RemoveAll(filepath.Dir(path))
 	}
+	for claim, do := range map[string]func(path string) error{
+		"MakesNone": func(path string) error { return migrate(t, path, s, []string{unsynced}) },
+		"RemovesAll": func(path string) error {
+			all, _ := filepath.Glob(path + ".v*")
+			for _, name := range all {
+				os.Remove(name)
+			}
+			return migrate(t, path, s, []string{unsynced}, lockstep.WithBackup(2))
+		},
+	} {
+		if err := amidBackups(t, original, do); err == nil {
+			t.Errorf("noticed nothing of what %s", claim)
+		}
+	}
+}
+
+// amidBackups upgrades a copy of a database while others make and remove backups of it, and
+// returns what is wrong afterwards.
+func amidBackups(t testing.TB, original string, upgrade func(path string) error) error {
+	t.Helper()
+	path := copied(t, filepath.Dir(original))
+	defer os.RemoveAll(filepath.Dir(path))
+	name := func(year int, auto bool) string {
+		return backupfile.Name{Version: 1, Auto: auto, Time: time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)}.Path(path)
+	}
+	kept := name(2001, false)
+	os.WriteFile(kept, []byte("kept"), 0o600)
+	stop := meanwhile(func(i int) {
+		part := path + ".1.backup-part"
+		for year := range 3 {
+			os.WriteFile(name(2002+year, i%2 == 0), []byte("other"), 0o600)
+		}
+		os.Mkdir(part, 0o700)
+		os.WriteFile(filepath.Join(part, "copy.db"), nil, 0o600)
+		for year := range 3 {
+			os.Remove(name(2002+year, i%2 == 0))
+		}
+		os.RemoveAll(part)
+	})
+	err := upgrade(path)
+	backups, e := lockstep.Backups(path)
+	stop()
+	if err = errors.Join(err, e); err != nil {
+		return err
+	}
+	old := must(t)(holds(original))
+	own := slices.DeleteFunc(backups, func(b lockstep.Backup) bool { got, err := holds(b.Path); return err != nil || got != old })
+	if text, _ := os.ReadFile(kept); len(own) != 1 || string(text) != "kept" {
+		return fmt.Errorf("backups %v, and %q: %s", own, text, beside(path))
+	}
+	return nil
 }
 
 // TestProofClockThatJumps upgrades in the year 2000 and finds backups of the years 1999 and 2099.
