@@ -106,7 +106,7 @@ type upgradeOnDisk struct {
 	made     string                                                                     // by somebody else, in the old database
 	refused  string                                                                     // says Migrate, for that
 	do       func(context.Context, *sql.DB, *lockstep.Schema, ...lockstep.Option) error // nil for Migrate
-	quiet    bool                                                                       // it says nothing of a disk that fails, and may keep a lock until its connection is used
+	quiet    bool                                                                       // the pool is not looked at: a lock may be kept until its connection is used
 	saves    bool                                                                       // it makes a backup
 }
 
