@@ -77,19 +77,26 @@ func (e *enrollment) refuseToGuess(ctx context.Context) error {
 
 // readRecord reads what the tool of Request.From recorded.
 func (e *enrollment) readRecord(ctx context.Context) error {
-	t := e.From
-	if t == nil {
+	if e.From == nil {
 		return nil
 	}
-	found, err := e.has(ctx, t)
-	if err != nil {
-		return err
+	found := false
+	for _, t := range othertool.Tools { // it may have several kinds of tables
+		has, err := e.has(ctx, t)
+		if err != nil {
+			return err
+		}
+		found = found || has && t.Name == e.From.Name
+		if has && t.Name == e.From.Name && (len(e.origins) == 0 || e.origins[0].Time == "") {
+			e.From = t
+		}
 	}
+	t := e.From
 	if !found && t.Table != "" {
 		return gen.Refuse("missing", "%s: no table %s as %s makes it; not enrolled", e.Path, t.Table, t.Name)
 	}
 	var keys []string
-	err = sqlite.Each(ctx, e.db, t.Query, func(scan sqlite.Scan) error {
+	err := sqlite.Each(ctx, e.db, t.Query, func(scan sqlite.Scan) error {
 		var text string
 		var failed bool
 		if err := scan(&text, &failed); err != nil {

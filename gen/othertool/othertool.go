@@ -7,6 +7,7 @@ import (
 	"errors"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -35,7 +36,7 @@ type Tool struct {
 // tables are those that they make unless they are told another name:
 //
 //   - drizzle has the order of its files, and the time by which its table knows each, in
-//     a journal.
+//     a journal; from 1.0 on, a folder for each, by whose name the table knows it.
 //   - goose adds a row to goose_db_version for each migration. A rollback deletes the
 //     row, or in old releases adds another with is_applied 0, so the newest row of
 //     each version counts. The first row has version 0 and means nothing.
@@ -49,6 +50,9 @@ var Tools = []*Tool{
 	{Name: "drizzle", sign: re(`^meta/_journal\.json$`), files: re(`^(\d+)_(.+)\.sql$`),
 		Table: "__drizzle_migrations", Columns: "created_at hash id", key: func(o Origin) string { return o.Time },
 		Query: "SELECT created_at, 0 FROM __drizzle_migrations"},
+	{Name: "drizzle", sign: re(`^[^/]+/snapshot\.json$`), files: re(`^(\d*)_?([^/]*)/migration\.sql$`), byText: true,
+		Table: "__drizzle_migrations", Columns: "applied_at created_at hash id name", key: folder,
+		Query: "SELECT name, 0 FROM __drizzle_migrations"},
 	{Name: "prisma", files: re(`^(\d*)_?([^/]*)/migration\.sql$`), byText: true,
 		Table: "_prisma_migrations", Columns: "applied_steps_count checksum finished_at id logs migration_name rolled_back_at started_at", key: folder,
 		Query: "SELECT migration_name, finished_at IS NULL FROM _prisma_migrations WHERE rolled_back_at IS NULL"},
@@ -85,7 +89,7 @@ var Tools = []*Tool{
 
 var re = regexp.MustCompile
 
-// Named returns the tool of that name.
+// Named returns the tool of that name, or the first of its kinds.
 func Named(name string) (*Tool, error) {
 	for _, t := range Tools {
 		if strings.EqualFold(t.Name, name) {
@@ -100,7 +104,7 @@ func Names() (names []string) {
 	for _, t := range Tools {
 		names = append(names, t.Name)
 	}
-	return names
+	return slices.Compact(names)
 }
 
 // An Origin is where a migration of lockstep's comes from.

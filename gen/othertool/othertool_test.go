@@ -80,6 +80,8 @@ func TestRead(t *testing.T) {
 		{"OrdersRefineryByNumber", map[string]string{"V10__c.sql": "", "V2__b.rs": "", "U1__a.sql": "", "mod.rs": ""}, "refinery U1__a.sql V2__b.rs V10__c.sql"},
 		{"OrdersDrizzleByItsJournal", map[string]string{"meta/_journal.json": `{"entries": [{"when": 2, "tag": "0001_b"}, {"when": 1, "tag": "0000_a"}]}`,
 			"meta/0000_snapshot.json": "{}", "0000_a.sql": "", "0001_b.sql": "", "0002_c.sql": ""}, "drizzle 0001_b.sql 0000_a.sql - 0002_c.sql"},
+		{"OrdersDrizzleByText", map[string]string{"20230331135521_test/migration.sql": "", "20230331135521_test/snapshot.json": "{}", "20230331135521_carnage/migration.sql": ""},
+			"drizzle 20230331135521_carnage/migration.sql 20230331135521_test/migration.sql"},
 		{"TakesSqlxWithTimesForSqlx", map[string]string{"20240101000000_a.sql": "", "20240102000000_b.sql": ""}, "sqlx 20240101000000_a.sql 20240102000000_b.sql"},
 		{"TakesFourDigitsForWrangler", map[string]string{"0001_a.sql": "", "0010_b.sql": ""}, "d1 0001_a.sql 0010_b.sql"},
 		{"TakesAHyphenForFastmigrate", map[string]string{"0001-a.sql": "", "0003-b.py": "", "config.py": ""}, "fastmigrate 0001-a.sql 0003-b.py"},

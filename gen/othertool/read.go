@@ -114,7 +114,8 @@ func Read(dir string) (*Directory, error) {
 		return nil, unknown(dir)
 	}
 	var journal []entry
-	if d.Tool.Name == "drizzle" {
+	inJournal := d.Tool.Name == "drizzle" && !d.Tool.byText
+	if inJournal {
 		if journal, err = readJournal(dir, paths); err != nil {
 			return nil, err
 		}
@@ -123,7 +124,7 @@ func Read(dir string) (*Directory, error) {
 		m := d.Tool.files.FindStringSubmatch(rel)
 		place := slices.IndexFunc(journal, func(e entry) bool { return e.Tag+".sql" == rel })
 		switch {
-		case m != nil && (d.Tool.Name != "drizzle" || place >= 0):
+		case m != nil && (!inJournal || place >= 0):
 			migration := &Migration{Path: rel, Words: m[2], Ext: path.Ext(rel), place: place}
 			if place >= 0 {
 				migration.Time = journal[place].When.String()
@@ -211,5 +212,5 @@ func unknown(dir string) error {
 			found = fmt.Sprintf("%s: no migrations; %s has those of %s\n\t%s", dir, folder, t.Name, wording.CommandLine("lockstep", "init", "--from", folder))
 		}
 	}
-	return errors.New(cmp.Or(found, dir+": no migrations; want those of "+strings.Join(Names()[:len(Tools)-1], ", "))) // user_version has no files
+	return errors.New(cmp.Or(found, dir+": no migrations; want those of "+strings.Join(Names()[:len(Names())-1], ", "))) // user_version has no files
 }
