@@ -47,7 +47,7 @@ type Tool struct {
 //   - fastmigrate's version is in lockstep's own table.
 //   - user_version is where programs without a tool count.
 var Tools = []*Tool{
-	{Name: "drizzle", sign: re(`^meta/_journal\.json$`), files: re(`^(\d+)_(.+)\.sql$`),
+	{Name: "drizzle", sign: re(`^meta/_journal\.json$`), files: re(`^(\d+)_([^/]+)\.sql$`),
 		Table: "__drizzle_migrations", Columns: "created_at hash id", key: func(o Origin) string { return o.Time },
 		Query: "SELECT created_at, 0 FROM __drizzle_migrations"},
 	{Name: "drizzle", sign: re(`^[^/]+/snapshot\.json$`), files: re(`^(\d*)_?([^/]*)/migration\.sql$`), byText: true,
@@ -59,28 +59,31 @@ var Tools = []*Tool{
 	{Name: "diesel", files: re(`^([\d-]*)_?([^/]*)/up\.sql$`), byText: true,
 		Table: "__diesel_schema_migrations", Columns: "run_on version", key: dieselVersion,
 		Query: "SELECT version, 0 FROM __diesel_schema_migrations"},
-	{Name: "refinery", files: re(`^[UV](\d+)[\d._]*?__(.+)\.(?:sql|rs)$`),
+	{Name: "refinery", files: re(`^(?:[^/]+/)?[UV](\d+)[\d._]*?__([^/]+)\.(?:sql|rs)$`),
 		Table: "refinery_schema_history", Columns: "applied_on checksum name version", key: number,
 		Query: "SELECT version, 0 FROM refinery_schema_history"},
-	{Name: "goose", files: re(`^(\d+)_(.+)\.(?:sql|go)$`), mark: re(`(?im)^\s*--\s*\+goose\s+up\b|\bgoose\.Add\w*Migration`), annotation: re(`(?i)^\s*--\s*\+goose\s+(.*)`),
+	{Name: "goose", files: re(`^(\d+)_([^/]+)\.(?:sql|go)$`), mark: re(`(?im)^\s*--\s*\+goose\s+up\b|\bgoose\.Add\w*Migration`), annotation: re(`(?i)^\s*--\s*\+goose\s+(.*)`),
 		Table: "goose_db_version", Columns: "id is_applied tstamp version_id", key: number,
 		Query: "SELECT version_id, 0 FROM goose_db_version AS g WHERE is_applied AND id = (SELECT max(id) FROM goose_db_version WHERE version_id = g.version_id)"},
-	{Name: "dbmate", files: re(`^(\d+)[-_.]?(.*)\.sql$`), mark: re(`(?m)^\s*--\s*migrate:up\b`), annotation: re(`^\s*--\s*migrate:(.*)`), byText: true,
+	{Name: "dbmate", files: re(`^(\d+)[-_.]?([^/]*)\.sql$`), mark: re(`(?m)^\s*--\s*migrate:up\b`), annotation: re(`^\s*--\s*migrate:(.*)`), byText: true,
 		Table: "schema_migrations", Columns: "version", key: number,
 		Query: "SELECT version, 0 FROM schema_migrations"},
-	{Name: "sql-migrate", files: re(`^(\d*)[-_.]?(.*)\.sql$`), mark: re(`(?m)^\s*--\s*\+migrate\s+Up\b`), annotation: re(`^\s*--\s*\+migrate\s+(.*)`),
+	{Name: "sql-migrate", files: re(`^(\d*)[-_.]?([^/]*)\.sql$`), mark: re(`(?m)^\s*--\s*\+migrate\s+Up\b`), annotation: re(`^\s*--\s*\+migrate\s+(.*)`),
 		Table: "gorp_migrations", Columns: "applied_at id", key: file,
 		Query: "SELECT id, 0 FROM gorp_migrations"},
-	{Name: "golang-migrate", Like: "sqlx", files: re(`^\D{0,2}(\d+)[-_.](.*)\.up\..*sql$`),
+	{Name: "golang-migrate", Like: "sqlx", files: re(`^[^\d/]{0,2}(\d+)[-_.]([^/]*)\.up\.[^/]*sql$`),
 		Table: "schema_migrations", Columns: "dirty version", key: number, Last: true,
 		Query: "SELECT version, dirty FROM schema_migrations"},
-	{Name: "fastmigrate", files: re(`^(\d{4})-(.+)\.(?:sql|py|sh)$`), plain: true,
+	{Name: "fastmigrate", files: re(`^(\d{4})-([^/]+)\.(?:sql|py|sh)$`), plain: true,
 		Table: "_meta", Columns: "id version", key: number, Last: true,
 		Query: "SELECT version, 0 FROM _meta"},
-	{Name: "sqlx", sign: re(`^\d{5,}_.+\.sql$`), files: re(`^(\d+)_(.+)\.sql$`),
+	{Name: "atlas", sign: re(`^atlas\.sum$`), files: re(`^(\d+)_?([^/]*)\.sql$`), byText: true,
+		Table: "atlas_schema_revisions", Columns: "applied description error error_stmt executed_at execution_time hash operator_version partial_hashes total type version", key: number,
+		Query: "SELECT version, applied < total FROM atlas_schema_revisions WHERE version GLOB '[0-9]*'"},
+	{Name: "sqlx", sign: re(`^\d{5,}_[^/]+\.sql$`), files: re(`^(\d+)_([^/]+)\.sql$`),
 		Table: "_sqlx_migrations", Columns: "checksum description execution_time installed_on success version", key: number,
 		Query: "SELECT version, NOT success FROM _sqlx_migrations"},
-	{Name: "d1", Like: "sqlx", files: re(`^(\d+)[-_. ]+(.+)\.sql$`), plain: true,
+	{Name: "d1", Like: "sqlx", files: re(`^(\d+)[-_. ]+([^/]+)\.sql$`), plain: true,
 		Table: "d1_migrations", Columns: "applied_at id name", key: file,
 		Query: "SELECT name, 0 FROM d1_migrations"},
 	{Name: "user_version", key: number, Last: true,
@@ -127,7 +130,7 @@ func Key(s string) string {
 
 var digits = re(`\d+`)
 
-func number(o Origin) string { return digits.FindString(o.Path) }
+func number(o Origin) string { return digits.FindString(path.Base(o.Path)) }
 func file(o Origin) string   { return o.Path }
 func folder(o Origin) string { return path.Dir(o.Path) }
 

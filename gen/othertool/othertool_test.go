@@ -41,6 +41,7 @@ func TestUp(t *testing.T) {
 		{"KnowsThatDbmateHasATransaction", "1_a.sql", "-- migrate:up transaction:true\nA;\n", "A;\n"},
 		{"KnowsTheOptionOfSqlMigrate", "a.sql", "-- +migrate Up notransaction\nA;\n", "alone: A;\n"},
 		{"KnowsTheFirstLineOfSqlx", "20240101_a.sql", "-- no-transaction\nA;\n", "alone: A;\n"},
+		{"KnowsTheModeOfAtlas", "1_a.sql", "-- atlas:txmode none\n\nA;\n", "alone: -- atlas:txmode none\n\nA;\n"},
 		{"TakesTheWholeOfOthers", "1_a.up.sql", "-- no transaction\nBEGIN;\nA;\nCOMMIT;\n", "-- no transaction\nBEGIN;\nA;\nCOMMIT;\n"},
 		{"LeavesOutAByteOrderMark", "V1__a.sql", "\ufeffA;\n", "A;\n"},
 	} {
@@ -82,6 +83,8 @@ func TestRead(t *testing.T) {
 			"meta/0000_snapshot.json": "{}", "0000_a.sql": "", "0001_b.sql": "", "0002_c.sql": ""}, "drizzle 0001_b.sql 0000_a.sql - 0002_c.sql"},
 		{"OrdersDrizzleByText", map[string]string{"20230331135521_test/migration.sql": "", "20230331135521_test/snapshot.json": "{}", "20230331135521_carnage/migration.sql": ""},
 			"drizzle 20230331135521_carnage/migration.sql 20230331135521_test/migration.sql"},
+		{"FindsRefineryInFolders", map[string]string{"2/V10__c.sql": "", "V2__b.sql": ""}, "refinery V2__b.sql 2/V10__c.sql"},
+		{"KnowsAtlasByItsSums", map[string]string{"20240101000000_a.sql": "", "20240102000000.sql": "", "atlas.sum": ""}, "atlas 20240101000000_a.sql 20240102000000.sql"},
 		{"TakesSqlxWithTimesForSqlx", map[string]string{"20240101000000_a.sql": "", "20240102000000_b.sql": ""}, "sqlx 20240101000000_a.sql 20240102000000_b.sql"},
 		{"TakesFourDigitsForWrangler", map[string]string{"0001_a.sql": "", "0010_b.sql": ""}, "d1 0001_a.sql 0010_b.sql"},
 		{"TakesAHyphenForFastmigrate", map[string]string{"0001-a.sql": "", "0003-b.py": "", "config.py": ""}, "fastmigrate 0001-a.sql 0003-b.py"},

@@ -150,7 +150,7 @@ func Read(dir string) (*Directory, error) {
 	slices.SortStableFunc(d.Migrations, d.Tool.order)
 	for i, m := range d.Migrations[1:] {
 		if before := d.Migrations[i]; d.Tool.Key(Origin{Path: m.Path, Time: m.Time}) == d.Tool.Key(Origin{Path: before.Path, Time: before.Time}) {
-			return nil, fmt.Errorf("%s: has the version of %s; %s runs one of them", filepath.Join(dir, m.Path), before.Path, d.Tool.Name)
+			return nil, fmt.Errorf("%s: has the version of %s, and %s runs one of them; make a directory of those that it runs on SQLite", filepath.Join(dir, m.Path), before.Path, d.Tool.Name)
 		}
 	}
 	return d, nil
@@ -200,17 +200,24 @@ func readJournal(dir string, paths []string) ([]entry, error) {
 	return journal.Entries, nil
 }
 
-// unknown returns the error for a directory of no tool that is known. It names a folder
-// in it that is one's: the one for SQLite, if there is one.
+// unknown returns the error for a directory of no tool that is known. It names the folder
+// in it that is one's, if there is one, or one for SQLite; or the folders.
 func unknown(dir string) error {
 	entries, _ := os.ReadDir(dir)
-	found := ""
+	var folders, tools []string
 	for _, entry := range entries {
 		folder := filepath.Join(dir, entry.Name())
 		below, err := list(folder)
-		if t := recognize(folder, below); err == nil && entry.IsDir() && t != nil && (found == "" || strings.Contains(entry.Name(), "sqlite")) {
-			found = fmt.Sprintf("%s: no migrations; %s has those of %s\n\t%s", dir, folder, t.Name, wording.CommandLine("lockstep", "init", "--from", folder))
+		if t := recognize(folder, below); err == nil && entry.IsDir() && t != nil {
+			folders, tools = append(folders, folder), append(tools, t.Name)
 		}
 	}
-	return errors.New(cmp.Or(found, dir+": no migrations; want those of "+strings.Join(Names()[:len(Names())-1], ", "))) // user_version has no files
+	one := max(0, slices.IndexFunc(folders, func(folder string) bool { return strings.Contains(filepath.Base(folder), "sqlite") }))
+	switch {
+	case len(folders) == 0:
+		return errors.New(dir + ": no migrations; want those of " + strings.Join(Names()[:len(Names())-1], ", ")) // user_version has no files
+	case len(folders) > 1 && !strings.Contains(filepath.Base(folders[one]), "sqlite"):
+		return errors.New(dir + ": no migrations; want one of its folders: " + wording.List(len(folders), ", ", func(i int) string { return wording.CommandLine(filepath.Base(folders[i])) }))
+	}
+	return fmt.Errorf("%s: no migrations; %s has those of %s\n\t%s", dir, folders[one], tools[one], wording.CommandLine("lockstep", "init", "--from", folders[one]))
 }

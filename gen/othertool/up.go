@@ -9,6 +9,9 @@ import (
 // breakpoint is what drizzle writes between statements.
 var breakpoint = re(`--> statement-breakpoint[^\n]*`)
 
+// outside is what atlas has in the head of a file.
+var outside = re(`(?m)^--\s*atlas:txmode\s+none\b`)
+
 // up sets what the text of a file has for lockstep: the statements that go up, without
 // annotations, each with its end.
 func (t *Tool) up(m *Migration, text string) {
@@ -29,6 +32,7 @@ func (t *Tool) up(m *Migration, text string) {
 		if strings.HasPrefix(first, "-- no-transaction") { // sqlx
 			m.Alone, m.Text = true, rest
 		}
+		m.Alone = m.Alone || outside.MatchString(text)
 	}
 	m.Text = strings.Trim(m.Text, "\n") + "\n"
 }

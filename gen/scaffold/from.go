@@ -18,6 +18,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/standin"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A Conversion is a migrations package that was made of another tool's migrations.
@@ -149,11 +150,16 @@ func (c *Conversion) replay(ctx context.Context) error {
 			if len(c.Problems) == len(c.Origins) {
 				return nil // there is nothing but code
 			}
-			code := slices.IndexFunc(c.directory.Migrations, (*othertool.Migration).IsCode)
 			for _, p := range problems {
+				var code []string // before it
+				for i, m := range c.directory.Migrations {
+					if m.IsCode() && p.File > c.Origins[i].File {
+						code = append(code, m.Path)
+					}
+				}
 				switch sqlite := !strings.Contains(p.Fact, "; "); {
-				case sqlite && code >= 0 && p.File > c.Origins[code].File:
-					p.Fact += "; write first what " + c.Origins[code].Path + " does"
+				case sqlite && len(code) > 0:
+					p.Fact += "; write first what is done by " + wording.List(len(code), ", ", func(i int) string { return code[i] })
 				case sqlite:
 					p.Fact += "; write here what SQLite takes, or a comment that says why there is nothing to do"
 				}
