@@ -225,8 +225,11 @@ func (db *DB) Named(err error) error {
 	refused, failed := errors.As(err, &e), errors.As(err, &m) // either can hold the other
 	if refused {
 		e.DB, e.Backup = db.Path, db.Beside(e.Backup, e.DB)
-		if query, _ := Encryption(); query != "" && errors.Is(err, sqlite3.NOTADB) {
-			e.Detail = "encrypted with another key, or not at all"
+		if errors.Is(err, sqlite3.NOTADB) {
+			e.Detail = "if it is encrypted, see lockstep help drivers"
+			if query, _ := Encryption(); query != "" {
+				e.Detail = "encrypted with another key, or not at all"
+			}
 		}
 	}
 	if failed {
