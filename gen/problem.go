@@ -76,6 +76,11 @@ func (ps Problems) sort() {
 	})
 }
 
+// hasPlace reports whether one of the problems is at the place of another.
+func (ps Problems) hasPlace(p Problem) bool {
+	return slices.ContainsFunc(ps, func(q Problem) bool { return p.File == q.File && p.Line == q.Line && p.Col == q.Col })
+}
+
 // A Refusal is an error about what a directory has, or lacks, as a whole.
 type Refusal struct {
 	Kind string // "missing", "exists", "ambiguous"

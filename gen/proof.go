@@ -21,14 +21,12 @@ type scope struct {
 	New   []lockstep.Version
 	Notes []lockstep.Version
 	Rows  bool
-	Since lockstep.Version // notes of those before are not looked for
 	All   bool
 }
 
 // scope returns what Generate tries of these migrations.
 func (h history) scope(migrations []*migration, which string) scope {
 	s := scope{Rows: which != "none", All: which == "all"}
-	const newest = 12 // of a history: then its replay takes less than twice as long
 	for i, m := range migrations {
 		file, inFile := h.file.of[m.Version]
 		_, inHead := h.head.of[m.Version]
@@ -37,9 +35,6 @@ func (h history) scope(migrations []*migration, which string) scope {
 			s.New = append(s.New, m.Version)
 		case h.head.of == nil && (h.file.of == nil || isLast), which == "all":
 			s.Notes = append(s.Notes, m.Version)
-			if which != "all" && i < len(migrations)-newest {
-				s.Since = m.Version + 1
-			}
 		}
 	}
 	return s
@@ -51,26 +46,30 @@ type prover struct {
 	database *prove.Database
 }
 
-// prove tries the migration that is about to be replayed. It returns what is wrong with it.
+// newProver opens the database. The caller closes it.
+func newProver(ctx context.Context, opts Options) (*prover, error) {
+	opts.Output = nil // what is printed is, by the replay
+	trial, err := newReplay(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &prover{trial, &prove.Database{Conn: trial.conn, DB: trial.tx}}, nil
+}
+
+// prove tries the migration that is about to be replayed, unless a review does. It returns
+// what is wrong with it.
 func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Problems, err error) {
-	if !r.scope.Rows || len(r.Problems) > 0 || !slices.Contains(slices.Concat(r.scope.New, r.scope.Notes), m.Version) {
-		return nil, nil, nil
-	}
 	isNote := slices.Contains(r.scope.Notes, m.Version)
-	if isNote && (m.Version < r.scope.Since || scriptPrograms[m.Ext] != nil && !r.scope.All) {
-		return nil, nil, nil // it would run twice
-	}
-	if m.sql() && slices.ContainsFunc(m.statements(), func(s *statement) bool { return s.refused() != nil }) {
+	switch {
+	case !r.scope.Rows || len(r.Problems) > 0 || m.refused() || !isNote && !slices.Contains(r.scope.New, m.Version):
+		return nil, nil, nil
+	case isNote && (r.review != nil && m.sql() || scriptPrograms[m.Ext] != nil && !r.scope.All): // it would run twice
 		return nil, nil, nil
 	}
 	if r.prover == nil {
-		opts := r.opts
-		opts.Output = nil // what is printed is, by the replay
-		trial, err := newReplay(ctx, opts)
-		if err != nil {
+		if r.prover, err = newProver(ctx, r.opts); err != nil {
 			return nil, nil, err
 		}
-		r.prover = &prover{trial, &prove.Database{Conn: trial.conn, DB: trial.tx}}
 	}
 	if err := r.transaction(false); err != nil {
 		return nil, nil, err
@@ -82,36 +81,40 @@ func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Probl
 		tried.Slow = m.Ext != ".go"
 		tried.Run = func() error { return r.prover.program(ctx, m) }
 	}
-	database := r.prover.database
-	now := func() ([]byte, error) { return serdes.Serialize(r.conn, "main") }
-	var found []prove.Finding
-	var empty []rows.Empty
-	suspect := true
-	if isNote && len(r.scope.Notes) > 1 && m.sql() && !m.alone && !r.scope.All {
-		suspect, err = database.Suspect(ctx, tried, now)
-	}
-	if suspect && err == nil {
-		var before []byte
-		if before, err = now(); err == nil {
-			found, empty, err = database.Find(ctx, tried, before)
-		}
-	}
+	before, err := serdes.Serialize(r.conn, "main")
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, e := range empty {
-		p := Problem{File: m.name, Fact: fmt.Sprintf("not tried on rows of %s, which cannot be filled: %s", e.Table, e.Reason)}
-		if m.mentions(e.Table) && !isNote {
-			notes = append(notes, p)
-		} else {
-			r.Untried = append(r.Untried, p)
-		}
+	found, empty, err := r.prover.database.Find(ctx, tried, before)
+	if err != nil {
+		return nil, nil, err
 	}
+	notes, untried := m.untried(empty, isNote)
+	r.Untried = append(r.Untried, untried...)
 	problems = m.answered(found)
 	if isNote {
 		return nil, problems, nil
 	}
 	return problems, notes, nil
+}
+
+// refused reports whether the migration has a statement that no migration may have.
+func (m *migration) refused() bool {
+	return m.sql() && slices.ContainsFunc(m.statements(), func(s *statement) bool { return s.refused() != nil })
+}
+
+// untried returns the tables that could not be filled. Those that a new migration names are
+// notes.
+func (m *migration) untried(empty []rows.Empty, isNote bool) (notes, untried Problems) {
+	for _, e := range empty {
+		p := Problem{File: m.name, Fact: fmt.Sprintf("not tried on rows of %s, which cannot be filled: %s", e.Table, e.Reason)}
+		if m.mentions(e.Table) && !isNote {
+			notes = append(notes, p)
+		} else {
+			untried = append(untried, p)
+		}
+	}
+	return notes, untried
 }
 
 // mentions reports whether a name occurs in the migration.

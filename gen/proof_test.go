@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -11,8 +13,11 @@ import (
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/ext/serdes"
 
+	"github.com/lockstep-db/lockstep/gen/prove"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // Correct migrations are not to be answered for.
@@ -23,6 +28,72 @@ func TestProveFindsNothingInTheExample(t *testing.T) {
 	}
 	if len(result.Warnings) > 0 {
 		t.Error(Problems(result.Warnings))
+	}
+}
+
+// A history is tried to its end beside the replay, in two parts, and each goes on behind what is
+// found and behind programs.
+func TestProveHistory(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	write := func(version int, name, text string) {
+		writeFile(t, filepath.Join(dir, fmt.Sprintf("%04d-%s", version, name)), text)
+	}
+	const last = 60
+	for v := 1; v < last; v++ {
+		write(v, "step.sql", ordinaryMigration(v))
+	}
+	for _, v := range []int{7, 12, 37, 52} {
+		write(v, "step.sql", ordinaryMigration(v)+fmt.Sprintf("ALTER TABLE item%d ADD COLUMN at TEXT DEFAULT CURRENT_TIMESTAMP;\n", v-1))
+	}
+	os.Remove(filepath.Join(dir, "0010-step.sql"))
+	write(10, "program.sh", "exit 0\n")
+	write(last, "last.sql", "UPDATE item6 SET created = 'name';\n")
+	for _, which := range []string{"new", "all"} {
+		result, err := Generate(t.Context(), dir, Options{Prove: which})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, w := range result.Warnings {
+			found = append(found, fmt.Sprintf("%.4s %t", w.File, w.Rows != ""))
+		}
+		want := []string{"0007 true", "0012 true", "0037 true", "0052 true", "0060 false"}
+		if !slices.Equal(found, want) {
+			t.Errorf("-prove %s: got %q, want %q:\n%v", which, found, want, Problems(result.Warnings))
+		}
+	}
+}
+
+// What is found in a history beyond the tries has no rows, unless it is a failure.
+func TestProveHistoryIsBounded(t *testing.T) {
+	prover, err := newProver(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prover.close()
+	if err := prover.conn.Exec("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := serdes.Serialize(prover.conn, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"CREATE UNIQUE INDEX i ON t (a);": "fails if two rows of t have the same a: UNIQUE constraint failed: t.a (2 rows)",
+		"CREATE TABLE n (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO n (a) SELECT a FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;": "rows of t have other ids afterwards; copy id, too (0 rows)",
+	} {
+		script, tries := sqltext.Parse(text), 0
+		prover.database.Tries = &tries
+		found, _, err := prover.database.Find(t.Context(), &prove.Migration{Script: script, Statements: script.Cut()}, before)
+		if err != nil || len(found) != 1 {
+			t.Fatal(found, err)
+		}
+		if got := fmt.Sprintf("%s (%d rows)", found[0].Fact, len(found[0].Rows)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ type replay struct {
 	cascades cascades
 	scope    scope
 	prover   *prover // nil until it is needed
+	review   *review // or nil
 	findings
 }
 
@@ -62,6 +63,7 @@ func newReplay(ctx context.Context, opts Options) (r *replay, err error) {
 
 // close closes the database.
 func (r *replay) close() {
+	r.review.close()
 	if r.prover != nil {
 		r.prover.close()
 	}
@@ -78,8 +80,16 @@ func (r *replay) close() {
 //
 // After each migration it calls after, if that is not nil, outside of a transaction.
 func (r *replay) run(ctx context.Context, migrations []*migration, after func(*migration) error) (bool, error) {
+	if err := r.begin(ctx, migrations); err != nil {
+		return false, err
+	}
+	var all Problems // of foreign keys, on which a migration relies
 	for _, m := range migrations {
 		before := len(r.Problems)
+		err := r.reached(m)
+		if err != nil {
+			return false, err
+		}
 		found, notes, err := r.prove(ctx, m)
 		if err == nil {
 			err = r.transaction(!m.alone)
@@ -90,9 +100,8 @@ func (r *replay) run(ctx context.Context, migrations []*migration, after func(*m
 		ok, err := r.step(ctx, m)
 		failed := len(r.Problems) > before
 		relied := r.cascades.end()
-		found = slices.DeleteFunc(found, func(p Problem) bool { // it says more
-			return slices.ContainsFunc(relied, func(q Problem) bool { return p.Line == q.Line && p.Col == q.Col })
-		})
+		all = append(all, relied...)
+		found = slices.DeleteFunc(found, relied.hasPlace) // it says more
 		switch {
 		case slices.Contains(r.scope.New, m.Version):
 			r.Problems = append(r.Problems, relied...)
@@ -111,7 +120,7 @@ func (r *replay) run(ctx context.Context, migrations []*migration, after func(*m
 			return false, err
 		}
 	}
-	return true, r.transaction(false)
+	return true, cmp.Or(r.transaction(false), r.end(all))
 }
 
 // transaction begins or commits, if necessary.

@@ -27,7 +27,9 @@ type state struct {
 func (o *observation) note() (err error) {
 	o.was = state{broken: map[string]bool{}, rows: map[string]contents{}}
 	o.was.sequences = o.sequences()
-	o.was.pages = o.pages()
+	if o.m.Run != nil {
+		o.was.pages = o.pages()
+	}
 	for _, obj := range o.objects {
 		name := sqltext.Fold(obj.Name)
 		if !o.concerns[name] {
@@ -43,7 +45,9 @@ func (o *observation) note() (err error) {
 				o.was.rows[sqltext.Fold(holder.Name)], err = o.contents(holder.Name)
 			}
 		}
-		o.was.broken[name] = o.use(obj) != nil
+		if !o.follows {
+			o.was.broken[name] = o.use(obj) != nil
+		}
 		if err != nil {
 			return err
 		}
@@ -96,8 +100,10 @@ func isFTS5(o sqltext.Object) bool {
 
 // compare reports what the migration has done to the database.
 func (o *observation) compare() (err error) {
-	if o.post, err = sqlite.Objects(o.ctx, o.DB); err != nil {
-		return err
+	if o.post = o.objects; o.defines() {
+		if o.post, err = sqlite.Objects(o.ctx, o.DB); err != nil {
+			return err
+		}
 	}
 	if o.m.Run != nil {
 		if err := o.replacedByProgram(); err != nil {
@@ -110,7 +116,9 @@ func (o *observation) compare() (err error) {
 		if obj.Type != "table" || old == nil || now == nil {
 			continue
 		}
-		o.compareConstraints(obj.Name, now)
+		if !o.shrinks {
+			o.compareConstraints(obj.Name, now)
+		}
 		if err := o.compareRows(obj.Name, old, now); err != nil {
 			return err
 		}
@@ -119,14 +127,21 @@ func (o *observation) compare() (err error) {
 				obj.Name, o.was.sequences[name], o.sequences()[name])
 		}
 	}
-	if err := o.compareObjects(); err != nil {
-		return err
+	if !o.shrinks {
+		if err := o.compareObjects(); err != nil {
+			return err
+		}
 	}
 	o.useAll()
 	if err := o.compareRowids(); err != nil {
 		return err
 	}
 	return o.compareOrphans()
+}
+
+// defines reports whether the migration may have changed the schema.
+func (o *observation) defines() bool {
+	return o.m.Run != nil || slices.ContainsFunc(o.m.Statements, func(s sqltext.Statement) bool { _, ok := o.definition(&s); return ok || s.Keyword() == "pragma" })
 }
 
 // replacedByProgram finds the tables that a program has replaced.
@@ -159,7 +174,7 @@ func (o *observation) object(kind, name string) (found sqltext.Object) {
 
 func (o *observation) compareConstraints(name string, now *table) {
 	if lost := sqltext.Lost(name, o.objects, o.post); len(lost) > 0 {
-		o.report(now.made, "constraints "+name, "%s loses %s: the table that replaces it does not have that", name, wording.List(len(lost), ", ", func(i int) string { return lost[i] }))
+		o.report(now.made, "constraints "+name, "%s loses %s: the table that replaces it does not have that", name, wording.List(len(lost), ", ", func(i int) string { return lost[i] })).free = true
 	}
 }
 
@@ -191,7 +206,7 @@ func (o *observation) compareObjects() error {
 	for table, names := range lost {
 		name := sqltext.Fold(table)
 		o.report(o.gone[name].dropped, "objects "+name, "DROP TABLE %s takes %s with it, and nothing makes %s again", table,
-			strings.Join(names, " and "), map[bool]string{true: "it", false: "them"}[len(names) == 1])
+			strings.Join(names, " and "), map[bool]string{true: "it", false: "them"}[len(names) == 1]).free = true
 	}
 	return nil
 }
@@ -206,7 +221,7 @@ func (o *observation) droppedByName(obj sqltext.Object) bool {
 		return o.namesIn(o.m.Script.Text)[sqltext.Fold(obj.Name)]
 	}
 	return slices.ContainsFunc(o.m.Statements, func(s sqltext.Statement) bool {
-		d, ok := s.Definition()
+		d, ok := o.definition(&s)
 		return ok && s.Keyword() == "drop" && d.Kind == obj.Type && sqltext.Equal(d.Name, obj.Name)
 	})
 }
@@ -303,10 +318,13 @@ func (o *observation) holds(holder sqltext.Object, rowid string) bool {
 //
 // https://sqlite.org/fts5.html#external_content_and_contentless_tables
 func external(o sqltext.Object) bool {
+	if !isFTS5(o) {
+		return false
+	}
 	s := sqltext.Parse(o.SQL)
 	for i := range s.Tokens {
 		if s.Name(i) == "content" && s.Name(i+1) == "=" {
-			return isFTS5(o) && sqltext.Unquote(s.Token(i+2)) != ""
+			return sqltext.Unquote(s.Token(i+2)) != ""
 		}
 	}
 	return false
@@ -320,18 +338,23 @@ func external(o sqltext.Object) bool {
 func (t *trial) holders() map[string]sqltext.Object {
 	all, virtual := map[string]sqltext.Object{}, map[string]sqltext.Object{}
 	for _, o := range t.objects {
-		names := t.namesIn(o.SQL)
-		if external(o) || o.Type == "view" && (names["rowid"] || names["oid"] || names["_rowid_"]) {
+		isView := o.Type == "view"
+		if !isView && !external(o) {
+			continue
+		}
+		if names := t.namesIn(o.SQL); !isView || names["rowid"] || names["oid"] || names["_rowid_"] {
 			for name := range names {
 				all[name] = o
 			}
 		}
+	}
+	for _, o := range t.objects {
 		if sqlite.IsVirtual(o) {
 			virtual[sqltext.Fold(o.Name)] = o
 		}
 	}
 	for _, o := range t.objects {
-		if o.Type != "trigger" || !writesRowid(o.SQL) {
+		if len(virtual) == 0 || o.Type != "trigger" || !writesRowid(o.SQL) {
 			continue
 		}
 		for name := range t.namesIn(o.SQL) {
@@ -341,8 +364,8 @@ func (t *trial) holders() map[string]sqltext.Object {
 		}
 	}
 	for _, o := range t.objects {
-		if o.Type != "table" || sqlite.IsVirtual(o) || sqltext.RowidAlias(o) != "" {
-			delete(all, sqltext.Fold(o.Name))
+		if name := sqltext.Fold(o.Name); all[name].Name != "" && (o.Type != "table" || sqlite.IsVirtual(o) || sqltext.RowidAlias(o) != "") {
+			delete(all, name)
 		}
 	}
 	return all
@@ -397,7 +420,7 @@ func (o *observation) lastAbout(obj sqltext.Object) int {
 	}
 	for i, s := range slices.Backward(o.m.Statements) {
 		for name := range o.namesIn(s.SQL) {
-			if d, ok := s.Definition(); ok && names[name] && sqltext.Equal(d.Name, name) || name == sqltext.Fold(obj.Name) {
+			if d, ok := o.definition(&s); ok && names[name] && sqltext.Equal(d.Name, name) || name == sqltext.Fold(obj.Name) {
 				return i
 			}
 		}
@@ -446,6 +469,7 @@ func (o *observation) fire(trigger sqltext.Object) error {
 // compareOrphans reports rows without a parent, for which an upgrade is refused.
 func (o *observation) compareOrphans() error {
 	orphans, err := o.findOrphans(o.post)
+	o.clean = len(orphans) == 0
 	if o.orphaned = len(orphans) > o.orphans; !o.orphaned || err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (t *trial) failsOnAny(f *Finding, all []Row, table string) (bool, error) {
 			continue
 		}
 		for _, others := range [][]Row{few, otherThan(all, table)} {
-			seen, ok, err := t.observe(append(slices.Clone(others), row))
+			seen, ok, err := t.try(append(slices.Clone(others), row))
 			if err != nil {
 				return false, err
 			}

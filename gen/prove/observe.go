@@ -52,14 +52,16 @@ func (t *trial) observe(rows []Row) (found []Finding, ok bool, err error) {
 	}
 	done, err := o.run()
 	if err == nil && done {
-		err = o.compare()
-	}
-	if !t.Conn.GetAutocommit() {
-		end := "ROLLBACK"
-		if t.follows && done {
-			end = "COMMIT"
+		if t.follows && !t.Conn.GetAutocommit() {
+			err = t.Conn.Exec("COMMIT") // what is rolled back after it is no change of the schema
 		}
-		err = errors.Join(err, t.Conn.Exec(end))
+		if err == nil {
+			err = o.compare()
+		}
+	}
+	t.schema = o.post
+	if !t.Conn.GetAutocommit() {
+		err = errors.Join(err, t.Conn.Exec("ROLLBACK"))
 	}
 	if o.orphaned && !t.tracks && !t.follows && err == nil {
 		t.tracks = true
@@ -71,7 +73,8 @@ func (t *trial) observe(rows []Row) (found []Finding, ok bool, err error) {
 
 // report adds a finding. What follows the key tells it from others.
 func (o *observation) report(statement int, key, format string, args ...any) *Finding {
-	f := Finding{Statement: statement, Fact: fmt.Sprintf(format, args...), key: fmt.Sprint(statement, " ", key)}
+	_, about, _ := strings.Cut(key, " ")
+	f := Finding{Statement: statement, Fact: fmt.Sprintf(format, args...), key: fmt.Sprint(statement, " ", key), about: about}
 	o.found = append(o.found, f)
 	return &o.found[len(o.found)-1]
 }
@@ -98,7 +101,7 @@ func (o *observation) run() (done bool, err error) {
 	}
 	for i := range o.m.Statements {
 		s := &o.m.Statements[i]
-		if s.Skipped(!o.m.Alone) {
+		if s.Skipped(!o.m.Alone) || o.skip != nil && o.skip[i] {
 			continue
 		}
 		after, err := o.look(i, s)
@@ -144,9 +147,14 @@ func (o *observation) fails(statement int, err error) {
 // look looks at a statement that is about to run, and returns what to do when it has.
 func (o *observation) look(i int, s *sqltext.Statement) (after func() error, err error) {
 	after = func() error { return nil }
-	if d, ok := s.Definition(); ok {
-		if err := o.lookAtNoEffect(i, s, d); err != nil || d.Kind != "table" || isTemporary(s) {
-			return after, err
+	if d, ok := o.definition(s); ok {
+		if !o.shrinks {
+			if err := o.lookAtNoEffect(i, s, d); err != nil {
+				return nil, err
+			}
+		}
+		if d.Kind != "table" || isTemporary(s) {
+			return after, nil
 		}
 		name := sqltext.Fold(d.Name)
 		switch s.Keyword() {
@@ -193,6 +201,7 @@ func (o *observation) drop(i int, name string) (err error) {
 		}
 	}
 	delete(o.tables, name)
+	delete(o.filled, name)
 	return err
 }
 
@@ -223,6 +232,7 @@ func (o *observation) lookAtWrite(i int, s *sqltext.Statement) (after func() err
 			if t := o.tables[name]; t != nil {
 				t.edited = true
 			}
+			delete(o.filled, name)
 		}
 		for _, name := range inserts {
 			if err := o.copied(i, name); err != nil {

@@ -11,8 +11,6 @@ package prove
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -20,7 +18,6 @@ import (
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
 	"github.com/lockstep-db/lockstep/runtime/rows"
-	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -42,6 +39,8 @@ type Finding struct {
 	Rows      []Row  // that show it
 
 	key   string // the same for the same finding on other rows
+	about string // the table, in lower case, if it is about one
+	free  bool   // rows have nothing to do with it
 	stops bool   // nothing after it has been seen
 	whose string // rows are lost, if that shows
 	cells cells  // that it fails on
@@ -55,8 +54,18 @@ type Database struct {
 	Conn *sqlite3.Conn
 	DB   rows.DB // the same connection
 
-	names   map[string]map[string]bool // that occur in a text
-	follows bool                       // the database is as the migration before left it
+	// Tries is how often Find may still run migrations to find the smallest sets of rows, if it is
+	// not nil; 40 times more for each failure. What is found beyond has no rows.
+	Tries *int
+
+	names map[string]map[string]bool // that occur in a text
+
+	// What Suspect knows of the database.
+	follows bool              // it is as the migration before left it
+	schema  []sqltext.Object  // or nil
+	clean   bool              // it has no orphans
+	filled  map[string]string // the SQL of the tables that have rows of all kinds, by name in lower case
+	more    rows.More
 }
 
 // A trial is a migration, and the database as it was before it.
@@ -75,18 +84,42 @@ type trial struct {
 	applied  bool                      // it is what it was before with all the rows
 	tracks   bool                      // it looks for orphans after each statement
 	odd      bool                      // the rows have what nobody writes
-	tries    int                       // that are left
+	tries    *int                      // that are left
+	shrinks  bool                      // what rows have nothing to do with is known
+	skip     []bool                    // statements that do not run
+	seen     map[uint64]seen           // what was observed, by the rows, while it shrinks
+
+	definitions map[int]definition // by the position of the statement
+}
+
+type definition struct {
+	sqltext.Definition
+	ok bool
+}
+
+// definition returns what the statement defines.
+func (t *trial) definition(s *sqltext.Statement) (sqltext.Definition, bool) {
+	d, known := t.definitions[s.Pos]
+	if !known {
+		d.Definition, d.ok = s.Definition()
+		t.definitions[s.Pos] = d
+	}
+	return d.Definition, d.ok
 }
 
 // Find returns what the migration does wrong to a database that is as before, with rows, and
 // the tables that it has to do with in which there were none.
 func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found []Finding, empty []rows.Empty, err error) {
 	// A try takes about as long as the migration takes in the replay.
-	t := &trial{Database: d, ctx: ctx, m: m, before: before, tries: 500}
-	d.follows = false
+	tries := 500
 	if m.Slow {
-		t.tries = 10
+		tries = 10
 	}
+	t := &trial{Database: d, ctx: ctx, m: m, before: before, tries: &tries, seen: map[uint64]seen{}, definitions: map[int]definition{}}
+	if d.Tries != nil {
+		t.tries = d.Tries
+	}
+	d.follows, d.filled = false, nil
 	made, err := t.fill(rows.Options{})
 	if err != nil {
 		return nil, nil, err
@@ -116,8 +149,16 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 			if slices.ContainsFunc(found, func(g Finding) bool { return g.key == f.key }) || t.odd && !t.minds(&f, found) {
 				continue
 			}
+			if f.stops && t.Tries != nil {
+				*t.tries += 40 // or what is behind it is not seen
+			}
 			if err := t.shrink(&f, made); err != nil {
 				return nil, err
+			}
+			if t.Tries != nil && *t.tries == 0 {
+				f.Rows = nil
+				found = append(found, f)
+				continue
 			}
 			if f.stops && len(f.Rows) == 0 {
 				return found, nil // the replay fails, too
@@ -153,10 +194,6 @@ func (m *Migration) minds() bool {
 	return strings.Contains(text, "strict") && strings.Contains(text, "insert") || m.mindsTypes(text)
 }
 
-func (m *Migration) mindsTypes(text string) bool {
-	return slices.ContainsFunc([]string{"json", "->", "typeof"}, func(s string) bool { return strings.Contains(text, s) })
-}
-
 // minds reports whether a finding comes of such a value, and nothing else was found there.
 func (t *trial) minds(f *Finding, found []Finding) bool {
 	if !f.Failure || slices.ContainsFunc(found, func(g Finding) bool { return g.Failure && g.Statement == f.Statement }) {
@@ -166,154 +203,8 @@ func (t *trial) minds(f *Finding, found []Finding) bool {
 		strings.Contains(f.Fact, ": CHECK constraint failed") && t.m.mindsTypes(strings.ToLower(t.m.Script.Text))
 }
 
-// Suspect runs the migration after the one before, on the rows that this has left, and reports
-// whether there may be something to find. That costs no more than the migration.
-func (d *Database) Suspect(ctx context.Context, m *Migration, before func() ([]byte, error)) (bool, error) {
-	if !d.follows {
-		b, err := before()
-		if err == nil {
-			err = serdes.Deserialize(d.Conn, "main", b)
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	t := &trial{Database: d, ctx: ctx, m: m, follows: true}
-	if _, err := t.fill(rows.Options{}); err != nil {
-		return false, err
-	}
-	found, _, err := t.observe(nil)
-	d.follows = err == nil && len(found) == 0
-	return len(found) > 0, err
-}
-
-// fill makes rows in the tables that the migration may have to do with.
-func (t *trial) fill(opts rows.Options) (made []Row, err error) {
-	if !t.follows {
-		if err := serdes.Deserialize(t.Conn, "main", t.before); err != nil {
-			return nil, err
-		}
-	}
-	if t.objects, err = sqlite.Objects(t.ctx, t.DB); err != nil {
-		return nil, err
-	}
-	t.held = t.holders()
-	t.tables = t.concerned()
-	orphans, err := t.findOrphans(t.objects)
-	if t.orphans = len(orphans); err != nil {
-		return nil, err
-	}
-	opts.Tables = t.tables
-	if t.follows { // others were filled before
-		opts.Tables = slices.DeleteFunc(slices.Clone(t.tables), func(name string) bool {
-			some, err := t.query("SELECT 1 FROM " + sqltext.Quote(name) + " LIMIT 1")
-			return err != nil || len(some) > 0
-		})
-	}
-	if len(opts.Tables) == 0 {
-		return nil, nil
-	}
-	filling, err := rows.Fill(t.ctx, t.DB, opts)
-	if err != nil || t.follows {
-		return nil, err
-	}
-	t.empty, t.applied = filling.Empty, true
-	return t.gaps(filling.Inserts)
-}
-
-// gaps deletes the first row of each table whose rowids others hold: where there is no gap, a
-// copy has the same rowids by chance.
-func (t *trial) gaps(made []Row) ([]Row, error) {
-	for _, table := range t.tables {
-		holder, ok := t.held[sqltext.Fold(table)]
-		if !ok {
-			continue
-		}
-		name, search := sqltext.Plain(table), sqltext.Plain(holder.Name)
-		first := fmt.Sprintf(" WHERE rowid = (SELECT min(rowid) FROM %s);", name)
-		row := Row{Table: table, SQL: "DELETE FROM " + name + first}
-		more := [][]Row{{row}}
-		if external(holder) {
-			more[0] = append(more[0], Row{Table: holder.Name, SQL: fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild');", search, search)})
-		} else if holder.Type == "table" {
-			more = [][]Row{{{Table: holder.Name, SQL: "DELETE FROM " + search + first}, row}, {row}}
-		}
-		for _, rows := range more {
-			all := slices.Concat(made, rows)
-			if ok, err := t.apply(all); err != nil {
-				return nil, err
-			} else if ok {
-				made = all
-				break
-			}
-		}
-	}
-	return made, nil
-}
-
-// concerned returns the tables whose rows may matter: those that the migration names, those
-// that these name and are named by. Nobody knows what a program names.
-func (t *trial) concerned() (tables []string) {
-	in := map[string]bool{}
-	named := t.namesIn(t.m.Script.Text)
-	held := func(o sqltext.Object) bool { _, ok := t.held[sqltext.Fold(o.Name)]; return ok }
-	for _, o := range t.objects {
-		if t.m.Run != nil || named[sqltext.Fold(o.Name)] || named["vacuum"] && held(o) {
-			in[sqltext.Fold(o.Table)] = true
-		}
-	}
-	for level := range 3 { // of views that name views
-		more := map[string]bool{}
-		for _, o := range t.objects {
-			if o.Type == "index" || o.Type == "table" && !o.MayRefer() && !sqlite.IsVirtual(o) {
-				continue
-			}
-			names := t.namesIn(o.SQL)
-			for name := range names {
-				if in[name] && (level == 0 || o.Type == "view") {
-					more[sqltext.Fold(o.Table)] = true
-					if o.Type == "view" || o.Type == "trigger" {
-						maps.Copy(more, names)
-					}
-				}
-			}
-		}
-		maps.Copy(in, more)
-	}
-	for grown := -1; grown != len(in); {
-		grown = len(in)
-		for _, o := range t.objects {
-			if o.Type == "table" && in[sqltext.Fold(o.Name)] && (o.MayRefer() || sqlite.IsVirtual(o)) {
-				maps.Copy(in, t.namesIn(o.SQL))
-			}
-		}
-	}
-	t.concerns = in
-	for _, o := range t.objects {
-		if o.Type == "table" && in[sqltext.Fold(o.Name)] {
-			tables = append(tables, o.Name)
-		}
-	}
-	return tables
-}
-
-// namesIn returns all that may be names in SQL, in lower case.
-func (d *Database) namesIn(sql string) map[string]bool {
-	if names, ok := d.names[sql]; ok {
-		return names
-	}
-	names := map[string]bool{}
-	for script, i := sqltext.Parse(sql), 0; i < len(script.Tokens); i++ {
-		switch script.Tokens[i].Kind {
-		case sqltext.Word, sqltext.Quoted, sqltext.String:
-			names[script.Name(i)] = true
-		}
-	}
-	if d.names == nil {
-		d.names = map[string]map[string]bool{}
-	}
-	d.names[sql] = names
-	return names
+func (m *Migration) mindsTypes(text string) bool {
+	return slices.ContainsFunc([]string{"json", "->", "typeof"}, func(s string) bool { return strings.Contains(text, s) })
 }
 
 // apply makes the database what it was before the migration, with the rows. ok is false if
@@ -343,111 +234,17 @@ func (d *Database) triggers(on bool) error {
 //
 // https://sqlite.org/pragma.html#pragma_foreign_key_check
 func (t *trial) findOrphans(objects []sqltext.Object) (orphans [][]string, err error) {
+	if orphans, err = t.query(`SELECT lower("table"), parent FROM pragma_foreign_key_check`); err == nil {
+		return slices.DeleteFunc(orphans, func(orphan []string) bool {
+			return !t.concerns[orphan[0]] && slices.ContainsFunc(t.objects, func(o sqltext.Object) bool { return sqltext.Equal(o.Name, orphan[0]) && slices.Contains(objects, o) })
+		}), nil
+	}
 	for _, o := range objects {
-		if o.MayRefer() && (t.concerns[sqltext.Fold(o.Name)] || !slices.Contains(t.objects, o)) {
+		if t.refers(o) && (t.concerns[sqltext.Fold(o.Name)] || !slices.Contains(t.objects, o)) {
 			// A foreign key that is itself wrong is reported without rows.
 			found, _ := t.query(`SELECT lower("table"), parent FROM pragma_foreign_key_check(?)`, o.Name)
 			orphans = append(orphans, found...)
 		}
 	}
 	return orphans, t.ctx.Err()
-}
-
-// shrink finds a smallest set of the rows that shows the finding. It leaves out halves, their
-// halves and so on, the last first: those before may be their parents.
-func (t *trial) shrink(f *Finding, rows []Row) error {
-	f.Rows = rows
-	out := make([]bool, len(rows))
-	var leaveOut func(from, to int) error
-	leaveOut = func(from, to int) error {
-		var fewer []Row
-		for i, row := range rows {
-			if !out[i] && (i < from || i >= to) {
-				fewer = append(fewer, row)
-			}
-		}
-		shows, err := t.shows(f, fewer)
-		for i := from; shows && i < to; i++ {
-			out[i] = true
-		}
-		if err != nil || shows || to-from < 2 {
-			return err
-		}
-		middle := (from + to) / 2
-		return cmp.Or(leaveOut(middle, to), leaveOut(from, middle))
-	}
-	if err := leaveOut(0, len(rows)); err != nil {
-		return err
-	}
-	for i := len(f.Rows) - 1; i >= 0; i-- { // what belonged to others is alone now
-		if _, err := t.shows(f, slices.Delete(slices.Clone(f.Rows), i, i+1)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// shows reports whether fewer rows show the finding, which then has them.
-func (t *trial) shows(f *Finding, rows []Row) (bool, error) {
-	if t.tries--; t.tries < 0 || len(rows) == len(f.Rows) {
-		return false, nil
-	}
-	seen, ok, err := t.observe(rows)
-	i := slices.IndexFunc(seen, func(g Finding) bool { return g.key == f.key })
-	if err != nil || !ok || i < 0 {
-		return false, err
-	}
-	whose := f.whose
-	*f = seen[i]
-	f.Rows, f.whose = rows, whose
-	return true, nil
-}
-
-// without returns the rows without one of them, and without others that would then have no
-// parent.
-func (t *trial) without(rows []Row, row Row) ([]Row, error) {
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r == row })
-	orphaned := func(rows []Row) (int, map[string]bool, error) {
-		tables := map[string]bool{}
-		ok, err := t.apply(rows)
-		if err != nil || ok {
-			return 0, nil, err
-		}
-		orphans, err := t.findOrphans(t.objects)
-		for _, o := range orphans {
-			tables[o[0]] = true
-		}
-		return len(orphans) - t.orphans, tables, err
-	}
-	for {
-		n, tables, err := orphaned(rows)
-		if err != nil || n == 0 {
-			return rows, err
-		}
-		before := len(rows)
-		for i := len(rows) - 1; i >= 0 && n > 0; i-- {
-			fewer := slices.Delete(slices.Clone(rows), i, i+1)
-			if !tables[sqltext.Fold(rows[i].Table)] {
-				continue
-			}
-			if now, _, err := orphaned(fewer); err != nil {
-				return nil, err
-			} else if now < n {
-				rows, n = fewer, now
-			}
-		}
-		if len(rows) == before { // they have children of their own
-			for table := range tables {
-				rows = otherThan(rows, table)
-			}
-		}
-		if len(rows) == before {
-			return nil, nil
-		}
-	}
-}
-
-// otherThan returns the rows of other tables.
-func otherThan(rows []Row, table string) []Row {
-	return slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return sqltext.Equal(r.Table, table) })
 }

@@ -212,7 +212,7 @@ func (o *observation) compareColumns(name string, statement int, old, now *table
 		o.report(statement, "moved "+name, "in %s, %s; %s", name, strings.Join(held, ", "), advice)
 	}
 	if len(lost) > 0 {
-		o.report(statement, "not copied "+name, "%s loses what is in %s: it is not copied", name, strings.Join(lost, ", "))
+		o.report(statement, "not-copied "+name, "%s loses what is in %s: it is not copied", name, strings.Join(lost, ", "))
 	}
 	return moved, nil
 }

@@ -24,19 +24,19 @@ func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Defi
 	switch {
 	case s.Keyword() == "drop" && at < 0:
 		if name := o.meant(d, objects); name != "" {
-			o.report(i, "nothing", "does nothing: there is no %s %s; did you mean %s?", d.Kind, d.Name, name)
+			o.report(i, "nothing", "does nothing: there is no %s %s; did you mean %s?", d.Kind, d.Name, name).free = true
 		}
 	case conditional && at >= 0 && s.Keyword() == "create":
 		want := sqltext.Object{Type: d.Kind, Name: objects[at].Name, Table: d.Table, SQL: strings.TrimSuffix(s.SQL, ";")}
 		wanted := append(slices.Delete(slices.Clone(objects), at, at+1), want)
 		if changed, _ := sqltext.Diff(wanted, objects); len(changed) > 0 {
-			o.report(i, "nothing", "does nothing: %s %s is there, and is another: %s", d.Kind, d.Name, strings.TrimPrefix(changed[0].Detail, d.Kind+" "+want.Name+": "))
+			o.report(i, "nothing", "does nothing: %s %s is there, and is another: %s", d.Kind, d.Name, strings.TrimPrefix(changed[0].Detail, d.Kind+" "+want.Name+": ")).free = true
 		}
 	case isTrigger:
 		columns, err := o.query("SELECT lower(name) FROM pragma_table_xinfo(?)", d.Table)
 		for _, c := range sqltext.TriggerColumns(s.SQL) {
 			if err == nil && !slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], c) }) {
-				o.report(i, "never "+c, "never fires for UPDATE OF %s: %s has no such column", c, d.Table)
+				o.report(i, "never "+c, "never fires for UPDATE OF %s: %s has no such column", c, d.Table).free = true
 			}
 		}
 		return err
@@ -49,7 +49,7 @@ func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Defi
 func (o *observation) meant(d sqltext.Definition, objects []sqltext.Object) string {
 	named := 0
 	for _, s := range o.m.Statements {
-		if s.Defines(d.Name) {
+		if made, ok := o.definition(&s); ok && (sqltext.Equal(made.Name, d.Name) || sqltext.Equal(made.NewName, d.Name)) {
 			named++
 		}
 	}
@@ -91,8 +91,8 @@ func (o *observation) lookAtUpdate(i int, s *sqltext.Statement, targets []string
 		return nil, err
 	}
 	for column, text := range literals(s) {
-		if slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], text) }) {
-			o.report(i, "literal "+column, "sets %s of every row to the text '%s', which is also the name of a column; for the column, leave out the quotes", column, text)
+		if !o.shrinks && slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], text) }) {
+			o.report(i, "literal "+column, "sets %s of every row to the text '%s', which is also the name of a column; for the column, leave out the quotes", column, text).free = true
 		}
 	}
 	if o.m.Run != nil || o.was.rows == nil {

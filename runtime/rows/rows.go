@@ -31,6 +31,16 @@ type DB interface {
 type Options struct {
 	Tables []string // these, and those whose rows they need; nil is all
 	Odd    bool     // instead, a row with what types allow and programs do not write: text in numbers and times, text that is not JSON
+	More   *More    // add to the rows of a filling before; nil is that there was none
+}
+
+// More is what is known of a database that was filled before, and is filled again when its
+// schema has changed. Its triggers do not fire.
+type More struct {
+	Objects []sqltext.Object // its schema
+	Keep    map[string]bool  // tables, in lower case, that have rows and get no more
+	last    int              // the number that the last value was made of
+	narrow  map[string][]int // the candidates that CHECKs allow, by these
 }
 
 // A Filling is what was put into a database.
@@ -88,15 +98,18 @@ func fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
 	if err := exec(ctx, db, "PRAGMA defer_foreign_keys = ON"); err != nil {
 		return nil, err
 	}
-	objects, err := sqlite.Objects(ctx, db)
-	if err != nil {
-		return nil, err
+	if opts.More == nil {
+		objects, err := sqlite.Objects(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		opts.More = &More{Objects: sqlite.Made(objects)}
 	}
-	objects = sqlite.Made(objects)
+	objects := opts.More.Objects
 	impossible := map[string]string{}
 	var f *filler
 	for {
-		f = newFiller(ctx, db, objects, impossible)
+		f = newFiller(ctx, db, opts.More, impossible)
 		if err := exec(ctx, db, "SAVEPOINT lockstep_fill"); err != nil {
 			return nil, err
 		}
@@ -127,6 +140,7 @@ func fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
 			}
 		}
 	}
+	opts.More.last = f.n
 	return &f.Filling, nil
 }
 
@@ -136,8 +150,9 @@ type filler struct {
 	db  DB
 	Filling
 	objects  []sqltext.Object
-	dropped  []sqltext.Object  // triggers of tables that are filled
-	err      error             // of reading a table
+	dropped  []sqltext.Object // triggers of tables that are filled
+	err      error            // of reading a table
+	more     *More
 	tables   map[string]*table // by name, in lower case
 	order    []*table          // in which they were made
 	n        int               // the last number that a value was made of
@@ -157,6 +172,10 @@ func (f *filler) run(opts Options) error {
 		if _, seen := state[t]; seen {
 			return nil
 		}
+		if f.keeps(t) {
+			state[t] = true
+			return nil
+		}
 		state[t] = false
 		parents := f.needs(t)
 		if f.err != nil {
@@ -169,7 +188,7 @@ func (f *filler) run(opts Options) error {
 			}
 		}
 		for _, parent := range parents {
-			if parent != t && t.mayMiss(parent) && f.reaches(parent, t, map[*table]bool{}) {
+			if parent != t && !f.keeps(parent) && t.mayMiss(parent) && f.reaches(parent, t, map[*table]bool{}) {
 				again = append(again, t)
 				continue
 			}
@@ -205,10 +224,13 @@ func (f *filler) run(opts Options) error {
 	return nil
 }
 
+// keeps reports whether a table has the rows that it gets.
+func (f *filler) keeps(t *table) bool { return f.more.Keep[sqltext.Fold(t.name)] }
+
 // fillTable fills one table, or notes why it stays empty.
 func (f *filler) fillTable(t *table, odd bool) error {
 	for _, o := range f.objects {
-		if o.Type == "trigger" && sqltext.Equal(o.Table, t.name) {
+		if f.more.Keep == nil && o.Type == "trigger" && sqltext.Equal(o.Table, t.name) {
 			if err := exec(f.ctx, f.db, "DROP TRIGGER "+sqltext.Quote(o.Name)); err != nil {
 				return err
 			}

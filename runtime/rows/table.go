@@ -74,8 +74,9 @@ type part struct {
 
 // newFiller returns a filler that has read nothing yet. Tables that are impossible to fill have
 // their reason.
-func newFiller(ctx context.Context, db DB, objects []sqltext.Object, impossible map[string]string) *filler {
-	f := &filler{ctx: ctx, db: db, objects: objects, tables: map[string]*table{}, done: map[*table]bool{}, promised: map[*table][]map[string]string{}}
+func newFiller(ctx context.Context, db DB, more *More, impossible map[string]string) *filler {
+	objects := more.Objects
+	f := &filler{ctx: ctx, db: db, more: more, n: more.last, objects: objects, tables: map[string]*table{}, done: map[*table]bool{}, promised: map[*table][]map[string]string{}}
 	for _, o := range objects {
 		if o.Type != "table" || sqlite.IsLitestream(o.Name) {
 			continue
@@ -170,6 +171,15 @@ func (f *filler) narrow(t *table, c *column) error {
 	if checks == "1" {
 		return nil
 	}
+	all := c.candidates
+	about := fmt.Sprintf("%s\x00%s\x00%t\x00%s\x00%q", c.name, c.kind, c.nullable, checks, c.literals)
+	if order, ok := f.more.narrow[about]; ok {
+		c.candidates = nil
+		for _, i := range order {
+			c.candidates = append(c.candidates, all[i])
+		}
+		return nil
+	}
 	values := map[int]map[string]bool{} // of candidates, that pass
 	var pass func(from, to int) error
 	pass = func(from, to int) error {
@@ -202,13 +212,16 @@ func (f *filler) narrow(t *table, c *column) error {
 	if len(values) == 0 { // a generated column is named, say: an INSERT can tell
 		return err
 	}
-	all := c.candidates
 	c.candidates = nil
 	order := slices.Sorted(maps.Keys(values))
 	slices.SortStableFunc(order, func(a, b int) int { return len(values[b]) - len(values[a]) })
 	for _, i := range order {
 		c.candidates = append(c.candidates, all[i])
 	}
+	if f.more.narrow == nil {
+		f.more.narrow = map[string][]int{}
+	}
+	f.more.narrow[about] = order
 	return err
 }
 

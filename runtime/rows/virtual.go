@@ -68,16 +68,24 @@ func (f *filler) fillVirtual(t *table) (reason string, err error) {
 	if !full && !strings.HasPrefix(t.module, "rtree") {
 		return "a virtual table of module " + t.module, nil
 	}
+	some := false
 	sources, err := f.sources(t)
 	if err != nil {
 		return "", err
 	}
 	for _, source := range sources {
 		if err := f.insert(t, t.statement(full, source, f)); err != nil {
-			return refused(err)
+			if reason, err = refused(err); f.more.Keep == nil || err != nil {
+				return reason, err
+			}
+			continue // it has that row from before
 		}
+		some = true
 	}
-	return "", nil
+	if some {
+		reason = ""
+	}
+	return reason, nil
 }
 
 // sources returns the rows of the table that feeds a virtual table: values as SQL by the
