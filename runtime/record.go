@@ -49,27 +49,31 @@ func (s *Schema) unrecorded(history []row, version Version) []row {
 // which they are true. It comes last in a transaction, because whatever changes the schema
 // changes the cookie. history and objects were read in the same transaction.
 func (c *conn) record(ctx context.Context, objects []sqltext.Object, version Version, history, rows []row, digest, fingerprint string) error {
+	insert, err := c.PrepareContext(ctx, `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
+VALUES (?, ?, ?, ?, ?, ?)`)
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
 	for _, r := range rows {
-		err := c.exec(ctx, `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
-VALUES (?, ?, ?, ?, ?, ?)`, r.Version, r.File, null(r.Checksum), r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), r.Program)
+		_, err := insert.ExecContext(ctx, r.Version, r.File, null(r.Checksum), r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), r.Program)
 		if err != nil {
 			return err
 		}
 	}
-	if err := c.exec(ctx, "UPDATE main._meta SET version = ?1 WHERE version <> ?1", version); err != nil {
-		return err
-	}
 	var cookie int64
-	if err := c.read(ctx, "PRAGMA schema_version", &cookie); err != nil {
-		return err
+	err = c.exec(ctx, "UPDATE main._meta SET version = ?1 WHERE version <> ?1", version)
+	if err == nil {
+		err = c.read(ctx, "PRAGMA schema_version", &cookie)
 	}
-	err := c.exec(ctx, "UPDATE main._lockstep_history SET digest = ?, fingerprint = ?, cookie = ? WHERE version = ?",
-		digest, null(fingerprint), cookie, version)
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.exec(ctx, "UPDATE main._lockstep_history SET digest = ?, fingerprint = ?, cookie = ? WHERE version = ?",
+			digest, null(fingerprint), cookie, version)
 	}
-	err = c.exec(ctx, `UPDATE main._lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
+	if err == nil && len(history) > 0 {
+		err = c.exec(ctx, `UPDATE main._lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
 WHERE version < ? AND digest IS NOT NULL`, version)
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,18 @@ import (
 func CheckTemporary(ctx context.Context, db DB, has, defined, mentioned func(name string) bool) error {
 	type object struct{ kind, name, table string }
 	var temporary []object
-	err := Each(ctx, db, "SELECT type, name, tbl_name FROM sqlite_temp_master WHERE type <> 'index'", func(scan Scan) error {
+	opened := false // which a look at what is in it would do
+	err := Each(ctx, db, FileQuery, func(scan Scan) error {
+		var seq int
+		var name, file sql.NullString
+		err := scan(&seq, &name, &file)
+		opened = opened || name.String == "temp"
+		return err
+	})
+	if err != nil || !opened {
+		return err
+	}
+	err = Each(ctx, db, "SELECT type, name, tbl_name FROM sqlite_temp_master WHERE type <> 'index'", func(scan Scan) error {
 		var o object
 		err := scan(&o.kind, &o.name, &o.table)
 		temporary = append(temporary, o)

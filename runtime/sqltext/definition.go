@@ -16,7 +16,14 @@ func (s *Statement) Definition() (d Definition, ok bool) {
 	if keyword != "create" && keyword != "alter" && keyword != "drop" {
 		return d, false
 	}
-	p := parser{lexemes: lex(s.SQL)[1:]}
+	names := s.SQL // which come before the first parenthesis
+	for _, t := range s.script.Tokens[s.First:s.End] {
+		if t.Kind == Punct && s.script.Text[t.Pos] == '(' {
+			names = s.script.Text[s.Pos:t.Pos]
+			break
+		}
+	}
+	p := parser{lexemes: lex(names)[1:]}
 	d.Kind, d.Name, _ = p.object()
 	d.Table = d.Name
 	switch {

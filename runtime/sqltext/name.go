@@ -23,17 +23,19 @@ func Unquote(token string) string {
 
 // Fold returns s in lower case as SQLite compares names: ASCII letters only.
 func Fold(s string) string {
-	if !strings.ContainsAny(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+	if span(s, isFolded) == len(s) {
 		return s
 	}
 	b := []byte(s)
 	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
+		if !isFolded(c) {
 			b[i] = c + 'a' - 'A'
 		}
 	}
 	return string(b)
 }
+
+func isFolded(c byte) bool { return c < 'A' || 'Z' < c }
 
 // Name returns the name that a token spells in lower case: tokens of the same name,
 // or keyword, give the same.
