@@ -19,9 +19,6 @@ type conn struct {
 	settings sqlite.Settings
 }
 
-// scanner is (*sql.Rows).Scan.
-type scanner = sqlite.Scan
-
 func (c *conn) exec(ctx context.Context, q string, args ...any) error {
 	_, err := c.ExecContext(ctx, q, args...)
 	return err
@@ -33,7 +30,7 @@ func (c *conn) read(ctx context.Context, q string, to any) error {
 }
 
 // row returns what reads the one row that a query returns.
-func (c *conn) row(ctx context.Context, q string) scanner {
+func (c *conn) row(ctx context.Context, q string) sqlite.Scan {
 	return func(dest ...any) error { return sqlite.Read(ctx, c.Conn, q, dest...) }
 }
 

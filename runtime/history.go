@@ -101,7 +101,7 @@ FROM main._lockstep_history AS h, main._meta AS m ORDER BY h.version DESC LIMIT 
 func (g *gate) atHead(ctx context.Context) (head bool, err error) {
 	var cookie, now int64
 	s, n := g.schema, 0
-	err = sqlite.Each(ctx, g.conn.Conn, headQuery, func(scan scanner) error {
+	err = sqlite.Each(ctx, g.conn.Conn, headQuery, func(scan sqlite.Scan) error {
 		var version, meta int64
 		var digest, fingerprint sql.NullString
 		var sealed sql.NullInt64
@@ -162,7 +162,7 @@ func (st *state) ours() bool {
 
 const versionQuery = "SELECT count(*), version FROM main._meta"
 
-func (c *conn) readVersion(only scanner, st *state) error {
+func (c *conn) readVersion(only sqlite.Scan, st *state) error {
 	var n int
 	var found any
 	if err := only(&n, &found); err != nil {
@@ -192,7 +192,7 @@ const (
 
 func (c *conn) readHistory(ctx context.Context, st *state) error {
 	const q = `SELECT version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie FROM main._lockstep_history ORDER BY version`
-	return sqlite.Each(ctx, c.Conn, q, func(scan scanner) error {
+	return sqlite.Each(ctx, c.Conn, q, func(scan sqlite.Scan) error {
 		var r row
 		var checksum, digest, fingerprint sql.NullString
 		var applied string

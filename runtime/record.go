@@ -49,20 +49,20 @@ func (s *Schema) unrecorded(history []row, version Version) []row {
 // which they are true. It comes last in a transaction, because whatever changes the schema
 // changes the cookie. history and objects were read in the same transaction.
 func (c *conn) record(ctx context.Context, objects []sqltext.Object, version Version, history, rows []row, digest, fingerprint string) error {
-	insert, err := c.PrepareContext(ctx, `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
-VALUES (?, ?, ?, ?, ?, ?)`)
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	for _, r := range rows {
-		_, err := insert.ExecContext(ctx, r.Version, r.File, null(r.Checksum), r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), r.Program)
+	for some := range slices.Chunk(rows, 100) {
+		values, args := "", []any(nil)
+		for _, r := range some {
+			values += ", (?, ?, ?, ?, ?, ?)"
+			args = append(args, r.Version, r.File, null(r.Checksum), r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), r.Program)
+		}
+		err := c.exec(ctx, `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
+VALUES `+values[2:], args...)
 		if err != nil {
 			return err
 		}
 	}
 	var cookie int64
-	err = c.exec(ctx, "UPDATE main._meta SET version = ?1 WHERE version <> ?1", version)
+	err := c.exec(ctx, "UPDATE main._meta SET version = ?1 WHERE version <> ?1", version)
 	if err == nil {
 		err = c.read(ctx, "PRAGMA schema_version", &cookie)
 	}

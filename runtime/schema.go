@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
@@ -150,11 +151,10 @@ func (s *Schema) prepare(v Version) (migrations []*pending, err error) {
 }
 
 func (s *Schema) migration(v Version) (Migration, bool) {
-	i, ok := slices.BinarySearchFunc(s.Migrations, v, func(m Migration, v Version) int { return int(m.Version - v) })
-	if !ok {
-		return Migration{}, false
+	if m := s.upTo(v); len(m) > 0 && m[len(m)-1].Version == v {
+		return m[len(m)-1], true
 	}
-	return s.Migrations[i], true
+	return Migration{}, false
 }
 
 // after returns the migrations that a database at version v has not been through, and
@@ -162,8 +162,7 @@ func (s *Schema) migration(v Version) (Migration, bool) {
 func (s *Schema) after(v Version) []Migration { return s.Migrations[len(s.upTo(v)):] }
 
 func (s *Schema) upTo(v Version) []Migration {
-	i, _ := slices.BinarySearchFunc(s.Migrations, v+1, func(m Migration, v Version) int { return int(m.Version - v) })
-	return s.Migrations[:i]
+	return s.Migrations[:sort.Search(len(s.Migrations), func(i int) bool { return s.Migrations[i].Version > v })]
 }
 
 // digestAt returns the digest of the migrations up to v.

@@ -10,7 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
+	"sort"
 	"syscall"
 )
 
@@ -100,7 +100,7 @@ func digest(path string) (sum [sha256.Size]byte, err error) {
 }
 
 // Names returns the names of what is in a folder, in order; nil has nothing. (They are sorted
-// as strings, as is all else: fs.ReadDir would bring a sort of its own into every program.)
+// as all else is that every program has: each type brings a sort of its own from package slices.)
 func Names(folder fs.FS) (names []string, err error) {
 	if folder == nil {
 		return nil, nil
@@ -118,6 +118,6 @@ func Names(folder fs.FS) (names []string, err error) {
 			names[i] = entry.Name()
 		}
 	}
-	slices.Sort(names)
+	sort.Stable(sort.StringSlice(names))
 	return names, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -88,7 +89,8 @@ func count(faults []string) Faults {
 
 // List returns the faults in order.
 func (f Faults) List() []string {
-	list := slices.Sorted(maps.Keys(f))
+	list := slices.Collect(maps.Keys(f))
+	sort.Stable(sort.StringSlice(list))
 	for i, fault := range list {
 		list[i] = strings.ReplaceAll(fault, "\n", " ")
 		if n := f[fault]; n > 1 {

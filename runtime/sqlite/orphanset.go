@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -240,7 +241,7 @@ func (k *foreignKey) matches(ctx context.Context, db DB) (ok bool, err error) {
 	for _, column := range k.to {
 		to = append(to, sqltext.Fold(column.String))
 	}
-	slices.Sort(to)
+	sort.Stable(sort.StringSlice(to))
 	parent := "(" + literal(k.parent) + ")"
 	q := `SELECT group_concat(name, char(0)) FROM (SELECT '' AS key, lower(name) AS name FROM pragma_table_xinfo` + parent + ` WHERE pk > 0
 UNION ALL SELECT l.name, coalesce(lower(i.name), '') FROM pragma_index_list` + parent + ` AS l JOIN pragma_index_info(l.name) AS i

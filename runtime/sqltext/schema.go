@@ -2,7 +2,7 @@ package sqltext
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -61,7 +61,7 @@ func inOrder(objects []Object) []Object {
 		key := strings.Join([]string{views[table], table, kind, Fold(o.Name), o.Name, strconv.Itoa(i)}, "\x00")
 		keys, of[key] = append(keys, key), o
 	}
-	slices.Sort(keys)
+	sort.Stable(sort.StringSlice(keys))
 	written := make([]Object, len(keys))
 	for i, key := range keys {
 		written[i] = of[key]

@@ -3,6 +3,7 @@ package sqltext
 import (
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -199,7 +200,7 @@ func (t *table) foreignPart(fk foreignKey, objects []Object) part {
 		}
 	}
 	if len(fk.to) == len(pairs) {
-		slices.Sort(pairs)
+		sort.Stable(sort.StringSlice(pairs))
 	}
 	end := fk.actions[0] + fk.actions[1] + fk.end
 	return part{"FOREIGN KEY", quoteFolded(fk.parent) + " (" + strings.Join(pairs, ", ") + ")" + end, text + end}
