@@ -16,6 +16,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/backupfile"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
@@ -101,8 +102,8 @@ func (db *DB) copyTo(ctx context.Context, conn *sqlite3.Conn, path string, timeo
 }
 
 // check checks a private copy of the database at the path of, and returns what is in it.
-// The error is a [sqlite.Damage] if pages are damaged. (Other faults can only have been in
-// the database before: the pages were copied.)
+// The error is a [sqlite.Damage] if pages are damaged. (Other faults, and rows without a
+// parent, can only have been in the database before: the pages were copied.)
 func check(ctx context.Context, path, of string, full bool) (*Backup, error) {
 	db, err := Connect(path, "rw", Prepare) // with "ro", SQLite leaves out the CHECKs
 	if err != nil {
@@ -118,18 +119,44 @@ func check(ctx context.Context, path, of string, full bool) (*Backup, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, table := range unchecked { // they need functions or collations of the application's own
-		b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: "copied but not checked: " + wording.Printable(table)})
+	orphans, err := orphans(ctx, db)
+	if errors.Is(err, sqlite3.ERROR) {
+		unchecked, err = append(unchecked, "foreign keys: "+sqlite.Sentence(err)), nil
 	}
-	if list := faults.List(); len(list) > 0 {
-		b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: "has faults, and so has the copy: " +
-			wording.List(len(list), "; ", func(i int) string { return list[i] })})
+	if err != nil {
+		return nil, err
 	}
+	for _, what := range unchecked { // they need functions or collations of the application's own
+		b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: "copied but not checked: " + wording.Printable(what)})
+	}
+	warn := func(fact string, list []string) {
+		if n := len(list); n > 0 {
+			b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: fact + wording.List(n, "; ", func(i int) string { return list[i] })})
+		}
+	}
+	warn("has faults, and so has the copy: ", faults.List())
+	warn("has rows without a parent, and so has the copy: ", orphans)
 	state, err := db.read(ctx, time.Minute)
 	if err == nil && state != nil {
 		b.Managed, b.Version = state.Managed, state.Version
 	}
 	return b, err
+}
+
+// orphans says which rows of the database lack a parent. It asks the indexes, where there are
+// any, as an upgrade does.
+func orphans(ctx context.Context, db *DB) (list []string, err error) {
+	objects, err := sqlite.Objects(ctx, db)
+	everywhere := sqltext.NewEffects(objects)
+	everywhere.Anything()
+	var found []sqlite.Orphans
+	if err == nil {
+		found, err = sqlite.FindOrphans(ctx, db, objects, everywhere)
+	}
+	for _, o := range found {
+		list = append(list, lockstep.Violation{Table: o.Table, Parent: o.Parent, Count: o.Count, Rows: o.Rows, Mismatch: o.Mismatch}.String())
+	}
+	return list, err
 }
 
 // backupError says in the user's words why there is no backup.
