@@ -53,18 +53,18 @@ func computes(o sqltext.Object) bool {
 	return false
 }
 
-var compiles = errors.New("it compiles")
+var errCompiles = errors.New("it compiles")
 
-// Try compiles the statement of [Trial]. Foreign keys are off.
+// Try errCompiles the statement of [Trial]. Foreign keys are off.
 func Try(ctx context.Context, db DB, o sqltext.Object) (about string, err error) {
 	if o.Type == "table" && !computes(o) {
 		return "", nil
 	}
 	about, query, err := Trial(ctx, db, o)
 	if err == nil && query != "" {
-		err = Each(ctx, db, "EXPLAIN "+query, func(Scan) error { return compiles })
+		err = Each(ctx, db, "EXPLAIN "+query, func(Scan) error { return errCompiles })
 	}
-	if err == compiles {
+	if err == errCompiles {
 		err = nil
 	}
 	return about, err
