@@ -194,7 +194,7 @@ func (u *upgrade) writeBackup(ctx context.Context, name backupfile.Name, query s
 			return "", false, err
 		}
 		defer on.Close()
-		defer on.restore(ctx)
+		defer sqlite.Discard(on.Conn) // with its settings, and a lock that it could not give back
 	}
 	last := backupfile.Last(u.conn.file, name)
 	path, err = backupfile.Make(u.conn.file, "", func(part string) (backupfile.Name, error) {

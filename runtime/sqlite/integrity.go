@@ -126,7 +126,7 @@ func (p Pragma) of(ctx context.Context, db DB, database, argument string) (fault
 		if _, code, ok := strings.Cut(fault, "unable to get the page. error code="); ok {
 			code, _, _ = strings.Cut(code, "\n")
 			if n, _ := strconv.Atoi(code); n&0xff == codeIO { // that is no fault of the page
-				return errors.New(codeNames[codeIO] + ": " + strings.ReplaceAll(fault, "\n", " "))
+				return errors.New(codeNames[codeIO])
 			}
 		}
 		if fault != "ok" {
