@@ -35,7 +35,11 @@ func initCommand(fs *flag.FlagSet) action {
 			if from.given {
 				command = othertool.Convert(from.value)
 			}
-			return nil, gen.Refuse("exists", "%s: is a migrations package already; nothing was written\n\t%s", dir, command)
+			another := ""
+			if len(args) == 0 {
+				another = "; to make another, name its directory"
+			}
+			return nil, gen.Refuse("exists", "%s: is a migrations package already; nothing was written%s\n\t%s", dir, another, command)
 		}
 		if from.given {
 			c, err := scaffold.InitFrom(ctx, from.value, dir)

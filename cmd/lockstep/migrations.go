@@ -41,21 +41,42 @@ func (m *migrations) options() (opts gen.Options, isPackage bool) {
 // migrationsDir returns the migrations directory that is meant where none is given: the
 // current one, if it is one; else the one package of the module that has a generated file,
 // or the file that init writes; else the one folder in it with files that are named like
-// migrations in SQL; else the folder migrations.
+// migrations in SQL; else the same of its workspace; else the folder migrations.
 func migrationsDir(ctx context.Context) (string, error) {
 	if isMigrations() {
 		return ".", nil
-	}
-	module, err := gomod.Find(".")
-	if module == nil || err != nil {
-		return "migrations", nil // the go command says what is wrong with a module
 	}
 	here, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
+	var dirs []string
+	if module, e := gomod.Find("."); module != nil && e == nil { // else the go command says what is wrong
+		dirs, err = migrationsOf(ctx, here, module)
+	}
+	if len(dirs) == 0 && err == nil {
+		modules, _ := gomod.Workspace(here)
+		dirs, err = migrationsOf(ctx, here, modules...)
+	}
+	// One whose line is in a file of another name may be meant, too.
+	if _, ok := directive("migrations"); err == nil && (ok || len(dirs) == 0) && !slices.Contains(dirs, "migrations") {
+		dirs = append(dirs, "migrations")
+	}
+	if len(dirs) != 1 && err == nil {
+		err = usage("there are several packages with migrations; want --migrations with one of " +
+			wording.List(len(dirs), ", ", func(i int) string { return wording.CommandLine(filepath.ToSlash(dirs[i])) }))
+	}
+	if err != nil {
+		return "", err
+	}
+	return dirs[0], nil
+}
+
+// migrationsOf returns the packages of the modules that hold migrations, or else the folders,
+// as they are called here.
+func migrationsOf(ctx context.Context, here string, modules ...*gomod.Module) ([]string, error) {
 	var dirs, plain []string
-	err = module.Names(ctx, func(name string) {
+	add := func(name string) {
 		to, base := &dirs, filepath.Base(name)
 		switch file, err := filename.Parse(base); {
 		case base == gen.FileName:
@@ -71,22 +92,16 @@ func migrationsDir(ctx context.Context) (string, error) {
 		if dir, err := filepath.Rel(here, filepath.Dir(name)); err == nil && !slices.Contains(*to, dir) {
 			*to = append(*to, dir)
 		}
-	})
+	}
+	for _, module := range modules {
+		if err := module.Names(ctx, add); err != nil {
+			return nil, err
+		}
+	}
 	if len(dirs) == 0 {
 		dirs = plain
 	}
-	// One whose line is in a file of another name may be meant, too.
-	if _, ok := directive("migrations"); err == nil && (ok || len(dirs) == 0) && !slices.Contains(dirs, "migrations") {
-		dirs = append(dirs, "migrations")
-	}
-	if len(dirs) != 1 && err == nil {
-		err = usage("there are several packages with migrations; want --migrations with one of " +
-			wording.List(len(dirs), ", ", func(i int) string { return wording.CommandLine(filepath.ToSlash(dirs[i])) }))
-	}
-	if err != nil {
-		return "", err
-	}
-	return dirs[0], nil
+	return dirs, nil
 }
 
 // isMigrations reports whether the current folder is, or is to be, a migrations directory.

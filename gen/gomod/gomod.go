@@ -73,6 +73,45 @@ func Find(dir string) (*Module, error) {
 	}
 }
 
+// Workspace returns the modules of the workspace that dir is in, or none.
+//
+// https://go.dev/ref/mod#workspaces
+func Workspace(dir string) (modules []*Module, err error) {
+	if os.Getenv("GOWORK") == "off" {
+		return nil, nil
+	}
+	name := os.Getenv("GOWORK")
+	for folder := dir; name == ""; folder = filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, "go.work")); err == nil {
+			name = filepath.Join(folder, "go.work")
+		} else if folder == filepath.Dir(folder) {
+			return nil, nil
+		}
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	work, err := modfile.ParseWork(name, text, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, use := range work.Use {
+		root := filepath.FromSlash(use.Path)
+		if !filepath.IsAbs(root) {
+			root = filepath.Join(filepath.Dir(name), root)
+		}
+		module, err := Find(root)
+		if err != nil {
+			return nil, err
+		}
+		if module != nil && module.Root == root { // else there is none
+			modules = append(modules, module)
+		}
+	}
+	return modules, nil
+}
+
 // parse reads a go.mod. The go command says what is wrong with one; here its module
 // line is enough.
 func parse(name string, text []byte) (*Module, error) {
