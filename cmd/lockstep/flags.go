@@ -135,6 +135,9 @@ func allowFlag(fs *flag.FlagSet) *[]lockstep.Option {
 	var allowed []lockstep.Option
 	fs.Func("allow", "`DIGEST`: accept a diverged or drifted database that reports this digest (may be repeated)", func(s string) error {
 		for _, digest := range strings.Split(s, ",") {
+			if !strings.HasPrefix(digest, "d1:") {
+				return errors.New("want the digest that a refusal names, as in d1:…")
+			}
 			allowed = append(allowed, lockstep.WithAllowed(digest))
 		}
 		return nil

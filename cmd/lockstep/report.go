@@ -90,7 +90,8 @@ func message(err error, fs *flag.FlagSet) string {
 	}
 	// A path that was not given may not be the one that was meant.
 	if f := fs.Lookup("db"); f != nil {
-		if p := f.Value.(*pathFlag); p.from != "" && strings.HasPrefix(fact, p.value+": no such file") {
+		p := f.Value.(*pathFlag)
+		if about, _, missing := strings.Cut(fact, ": no such file"); missing && p.from != "" && (about == p.value || about == filepath.Dir(p.value)) {
 			fact += "; the path is " + p.from + ": --db FILE names another"
 		}
 	}
