@@ -17,7 +17,6 @@ func WithWait() Option { return func(c *config) { c.await = await } }
 
 // await calls try until the database is not behind.
 func await(ctx context.Context, c *config, try func() error) error {
-	const pause = 100 * time.Millisecond
 	timeout, begun := c.timeout, time.Now()
 	for ; ; c.timeout = max(0, timeout-time.Since(begun)) {
 		err := try()
@@ -31,7 +30,7 @@ func await(ctx context.Context, c *config, try func() error) error {
 			}
 			return e
 		}
-		if !sqlite.Pause(ctx, min(pause, c.timeout)) {
+		if !sqlite.Pause(ctx, min(100*time.Millisecond, c.timeout)) {
 			e.ended = ended(ctx)
 			return e
 		}

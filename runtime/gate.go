@@ -98,29 +98,31 @@ func pass(ctx context.Context, db *sql.DB, s *Schema, opts []Option, f func(*gat
 // What was not committed the database rolls back. Each f reads the version anew, under the
 // lock if it writes, so what was committed is not done twice.
 func (c *config) persist(ctx context.Context, db *sql.DB, s *Schema, f func(*gate, context.Context) error) error {
-	var begun time.Time
+	timeout := c.timeout
+	c.waited = 0
 	known := &Error{Kind: ErrUnreachable, Expected: s.Expected}
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		lost, err := c.once(ctx, db, s, f)
+		lost, err := c.once(ctx, db, s, known.Err != nil, f)
 		if !lost {
 			return err
 		}
-		begun = cmp.Or(begun, time.Now())
 		known.note(err)
 		c.log.Warn("connection lost", "database", known.DB, "error", err)
-		if time.Since(begun) >= c.timeout || !sqlite.Pause(ctx, pause) {
-			known.Detail = "no connection for " + time.Since(begun).Round(time.Millisecond).String() + "; " + cmp.Or(known.Detail, "its version was not read")
+		c.timeout = timeout - c.waited
+		if c.timeout <= 0 || !sqlite.Pause(ctx, min(pause, c.timeout)) {
+			known.Detail = "no connection for " + c.waited.Round(time.Millisecond).String() + "; " + cmp.Or(known.Detail, "its version was not read")
 			known.ended = ended(ctx)
 			return known
 		}
+		c.waited += pause
 	}
 }
 
-// once opens the gate and calls f. It reports whether the connection is lost.
-func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, f func(*gate, context.Context) error) (lost bool, err error) {
+// once opens the gate and calls f. It reports whether the connection is lost, perhaps again.
+func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, again bool, f func(*gate, context.Context) error) (lost bool, err error) {
 	g, err := open(ctx, db, s, c)
 	if err != nil {
-		return sqlite.IsLost(err), err
+		return sqlite.IsLost(err) || again && errors.Is(err, ErrBusy), err
 	}
 	defer func() { sqlite.Return(g.conn.Conn, err) }()
 	err = f(g, ctx)
@@ -179,6 +181,7 @@ func (g *gate) wait(ctx context.Context, f func(limited context.Context) error) 
 		return err, limited.Err() != nil && sqlite.IsInterrupt(err)
 	}
 	begun := time.Now()
+	defer func() { g.waited += time.Since(begun) }()
 	err, interrupted := try(g.timeout)
 	if interrupted && ctx.Err() == nil {
 		err, interrupted = try(200 * time.Millisecond)

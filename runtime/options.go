@@ -10,8 +10,8 @@ type Option func(*config)
 
 type config struct {
 	perMigration        bool
-	backup              backups // nil if none is asked for
-	timeout             time.Duration
+	backup              backups       // nil if none is asked for
+	timeout, waited     time.Duration // waited for locks and connections
 	interval            time.Duration // 0 is a second
 	allow               []string
 	onProgress          func(Progress)
@@ -36,10 +36,10 @@ func configure(opts []Option) *config {
 // the previous release of the program nor this one expects.
 func WithPerMigration() Option { return func(c *config) { c.perMigration = true } }
 
-// WithTimeout bounds how long Migrate and Check wait for other connections' locks
-// before they return [ErrBusy], or with [WithWait] for somebody else, and how long Watch
-// goes on without an answer; the default is one minute. The wait also ends with the
-// context. The busy timeout of the application's connections does not change; if it is
+// WithTimeout bounds how long Migrate and Check wait for other connections' locks before they
+// return [ErrBusy], for a server ([ErrUnreachable]), or with [WithWait] for somebody else, and
+// how long Watch goes on without an answer; the default is one minute. The wait also ends with
+// the context. The busy timeout of the application's connections does not change; if it is
 // longer, and the driver does not interrupt it, the wait may be longer.
 func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 

@@ -87,7 +87,8 @@ func (c *conn) checkVersion(ctx context.Context, on Querier, s *Schema) error {
 //
 // What is written after an upgrade and before the next look, [CheckTx] keeps out.
 func Watch(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
-	w := watch{config: configure(opts), schema: s, at: sqlite.Lookout{DB: db}}
+	w := watch{config: configure(opts), schema: s}
+	w.at = sqlite.Lookout{DB: db, Timeout: w.timeout}
 	defer w.at.Leave()
 	ticker := time.NewTicker(max(cmp.Or(w.interval, time.Second), time.Millisecond))
 	defer ticker.Stop()
@@ -108,16 +109,15 @@ type watch struct {
 	*config
 	schema *Schema
 	at     sqlite.Lookout
-	lost   time.Time // since when there is no answer; zero if there is one
 }
 
 // look returns the refusal, or nil to look again.
 func (w *watch) look(ctx context.Context) error {
-	err := w.at.Look(ctx, func(on *sql.Conn) error {
+	err := w.at.Look(ctx, func(ctx context.Context, on *sql.Conn) error {
 		return (&conn{expected: w.schema.Expected}).checkVersion(ctx, on, w.schema)
 	})
 	if err == nil || ctx.Err() != nil || sqlite.IsBusy(err) || sqlite.IsInterrupt(err) {
-		w.lost = time.Time{}
+		w.at.Lost = time.Time{}
 		return nil
 	}
 	e := (*Error)(nil)
@@ -132,9 +132,7 @@ func (w *watch) look(ctx context.Context) error {
 		return err
 	case lasts:
 		return unreadable(err, "")
-	case w.lost.IsZero():
-		w.lost = time.Now()
-	case time.Since(w.lost) > w.timeout:
+	case time.Since(w.at.Lost) > w.timeout:
 		if !known {
 			e = unreadable(err, "")
 		}

@@ -111,7 +111,7 @@ func (c *running) run(name string, args ...string) {
 // build builds the counter over the one that runs.
 func (c *running) build() {
 	c.Helper()
-	c.run("go", "build", "-o", "counter", ".")
+	c.run("go", "build", "-tags=libsqlite3", "-o", "counter", ".")
 }
 
 func (c *running) start() {

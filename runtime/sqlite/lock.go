@@ -115,7 +115,7 @@ func IsLost(err error) bool {
 
 // Answers reports whether a connection is there. One that is not, the pool closes.
 func Answers(ctx context.Context, conn *sql.Conn) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // its server may be paused
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	var n int
 	err := Read(ctx, conn, "SELECT 1", &n)

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // FileQuery asks for what [File] returns. It takes no lock.
@@ -31,10 +33,16 @@ var (
 	ErrClosed = errors.New("sql: database is closed")
 )
 
+// patience is how long statements that read a number may take. A server that is paused answers
+// later.
+const patience = 5 * time.Second
+
 // A Lookout looks for what other connections write to a database.
 type Lookout struct {
-	DB   *sql.DB
-	File string // "" until it is known
+	DB      *sql.DB
+	Timeout time.Duration // for connecting, where that waits for nobody
+	File    string        // "" until it is known
+	Lost    time.Time     // since when there was no answer; the caller says when there is one
 
 	conn *sql.Conn   // nil between looks, if the pool is limited
 	own  bool        // conn is nobody else's
@@ -43,7 +51,7 @@ type Lookout struct {
 }
 
 // Look calls f, unless it is sure that no other connection has written to the database since f
-// last returned nil.
+// last returned nil. What has not answered after some seconds is a lost connection.
 //
 // It keeps a connection, until Leave: what PRAGMA data_version returns means something only
 // there. From a limited pool, whose every connection the program may need, it takes one for
@@ -51,7 +59,8 @@ type Lookout struct {
 // each time.
 //
 // https://sqlite.org/pragma.html#pragma_data_version
-func (l *Lookout) Look(ctx context.Context, f func(*sql.Conn) error) error {
+func (l *Lookout) Look(ctx context.Context, f func(context.Context, *sql.Conn) error) error {
+	l.Lost = cmp.Or(l.Lost, time.Now())
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := l.DB.Conn(ended); !errors.Is(err, context.Canceled) {
@@ -65,8 +74,37 @@ func (l *Lookout) Look(ctx context.Context, f func(*sql.Conn) error) error {
 		l.Leave()
 		defer l.Leave()
 	}
-	if err := l.connect(ctx, !limited); err != nil {
-		return err
+	silent, err := l.connect(ctx, !limited)
+	if err == nil {
+		silent, err = within(ctx, patience, func(ctx context.Context) error { return l.ask(ctx, f) })
+		if err != nil && limited && Code(err) == 0 && ctx.Err() == nil {
+			Answers(ctx, l.conn) // or the pool must not get it back
+		}
+	}
+	if silent && (!limited || OnServer(l.File)) { // else it may have waited for a lock
+		return driver.ErrBadConn
+	}
+	return err
+}
+
+// within calls f, and reports whether that took longer than it may.
+func within(ctx context.Context, limit time.Duration, f func(context.Context) error) (longer bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err = f(limited)
+	return IsInterrupt(err) && ctx.Err() == nil, err
+}
+
+// ask calls f, unless nothing was written.
+func (l *Lookout) ask(ctx context.Context, f func(context.Context, *sql.Conn) error) (err error) {
+	if l.own && l.seen == "" { // It is not to wait: drivers do not interrupt that.
+		Drain(ctx, l.conn, "PRAGMA busy_timeout = 0")
+	}
+	if l.File == "" {
+		l.File = File(func(dest ...any) error { return Read(ctx, l.conn, FileQuery, dest...) })
+		if filepath.IsAbs(l.File) {
+			l.info, _ = os.Stat(l.File)
+		}
 	}
 	var now string
 	if l.own {
@@ -74,8 +112,7 @@ func (l *Lookout) Look(ctx context.Context, f func(*sql.Conn) error) error {
 			return err
 		}
 	}
-	err := f(l.conn)
-	if err == nil {
+	if err = f(ctx, l.conn); err == nil {
 		l.seen = now
 	}
 	return err
@@ -91,24 +128,19 @@ func (l *Lookout) replaced() bool {
 }
 
 // connect takes a connection, if there is none.
-func (l *Lookout) connect(ctx context.Context, own bool) (err error) {
+func (l *Lookout) connect(ctx context.Context, own bool) (silent bool, err error) {
 	if l.conn != nil {
-		return nil
+		return false, nil
 	}
-	if l.conn, err = l.DB.Conn(ctx); err != nil {
+	l.own, l.seen = own, ""
+	take := func(ctx context.Context) (err error) {
+		l.conn, err = l.DB.Conn(ctx)
 		return err
 	}
-	if l.own, l.seen = own, ""; own {
-		// It is not to wait: drivers do not interrupt that.
-		Drain(ctx, l.conn, "PRAGMA busy_timeout = 0")
+	if !own { // it waits until one is free
+		return false, take(ctx)
 	}
-	if l.File == "" {
-		l.File = File(func(dest ...any) error { return Read(ctx, l.conn, FileQuery, dest...) })
-		if filepath.IsAbs(l.File) {
-			l.info, _ = os.Stat(l.File)
-		}
-	}
-	return nil
+	return within(ctx, l.Timeout, take)
 }
 
 // Leave gives the connection up.

@@ -1,9 +1,11 @@
 package sqlite_test
 
 import (
+	"context"
 	"database/sql"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
@@ -21,11 +23,11 @@ func BenchmarkLook(b *testing.B) {
 			if _, err := db.Exec("CREATE TABLE t (x)"); err != nil {
 				b.Fatal(err)
 			}
-			l := sqlite.Lookout{DB: db}
+			l := sqlite.Lookout{DB: db, Timeout: time.Minute}
 			defer l.Leave()
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := l.Look(b.Context(), func(*sql.Conn) error { return nil }); err != nil {
+				if err := l.Look(b.Context(), func(context.Context, *sql.Conn) error { return nil }); err != nil {
 					b.Fatal(err)
 				}
 			}

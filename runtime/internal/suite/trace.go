@@ -1,12 +1,15 @@
 package suite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // A tracer records the statements that a pool executes.
@@ -19,6 +22,10 @@ type tracer struct {
 	before     func(n int) error // called before statement n, from 1; its error is the statement's
 	after      func(n int) error // the same, once it has taken effect
 	lost       error             // what lasts on a connection on which it has happened, or nil
+	calls      int               // of the driver: to connect, to prepare, to execute, for a row
+	loseAt     int               // the call at which a connection is lost; 0 is none
+	silent     atomic.Bool       // nothing has an answer, as from a server that is paused
+	unaware    bool              // the driver does not tell the pool that a connection is lost
 	swallow    string            // errors of statements that contain this are not passed on
 	version    string            // that SQLite is to say it has, unless ""
 	ignore     string            // a statement that is not executed, as if it had been
@@ -40,6 +47,28 @@ func (tr *tracer) take() string {
 	defer tr.mu.Unlock()
 	defer func() { tr.statements = nil }()
 	return strings.Join(tr.statements, "\n")
+}
+
+// waits waits for an answer, as long as the context lasts.
+func (tr *tracer) waits(ctx context.Context) error {
+	for tr.silent.Load() {
+		select {
+		case <-ctx.Done():
+			return cmp.Or(tr.lost, ctx.Err())
+		case <-time.After(time.Second):
+		}
+	}
+	return nil
+}
+
+// called counts a call.
+func (tr *tracer) called() error {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if tr.calls++; tr.calls == tr.loseAt {
+		return tr.lost
+	}
+	return nil
 }
 
 func (tr *tracer) note(q string) error {
@@ -105,7 +134,13 @@ func (tr *tracer) forget() {
 
 func (tr *tracer) Driver() driver.Driver { return tr.inner }
 
-func (tr *tracer) Connect(context.Context) (driver.Conn, error) {
+func (tr *tracer) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := tr.waits(ctx); err != nil {
+		return nil, err
+	}
+	if err := tr.called(); err != nil {
+		return nil, err
+	}
 	c, err := tr.inner.Open(tr.dsn)
 	if err != nil {
 		return nil, err
@@ -121,10 +156,18 @@ type tracedConn struct {
 
 // note has the tracer note a statement. A connection that is lost stays so.
 func (c *tracedConn) note(q string) error {
+	if err := c.called(); err != nil {
+		return err
+	}
+	return c.fail(c.tr.note(q))
+}
+
+// called is before each call.
+func (c *tracedConn) called() error {
 	if c.lost {
 		return c.tr.lost
 	}
-	return c.fail(c.tr.note(q))
+	return c.fail(c.tr.called())
 }
 
 func (c *tracedConn) fail(err error) error {
@@ -160,21 +203,64 @@ func (c *tracedConn) QueryContext(ctx context.Context, q string, args []driver.N
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	if err := c.note(q); err != nil {
+	if err := cmp.Or(c.tr.waits(ctx), c.note(q)); err != nil {
 		return nil, err
 	}
 	rows, err := inner.QueryContext(ctx, c.tr.pretend(q), args)
 	if errors.Is(err, driver.ErrSkip) {
 		c.tr.forget()
 	}
-	return rows, err
+	return c.rows(rows, err)
 }
 
 func (c *tracedConn) PrepareContext(ctx context.Context, q string) (driver.Stmt, error) {
-	if err := c.note(q); err != nil {
+	if err := cmp.Or(c.tr.waits(ctx), c.note(q)); err != nil {
 		return nil, err
 	}
-	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, c.tr.pretend(q))
+	st, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, c.tr.pretend(q))
+	if err == nil && c.tr.loseAt > 0 {
+		st = &tracedStmt{st, c}
+	}
+	return st, err
+}
+
+// rows are traced if a connection is to be lost. (The drivers' have more methods.)
+func (c *tracedConn) rows(rows driver.Rows, err error) (driver.Rows, error) {
+	if err == nil && c.tr.loseAt > 0 {
+		rows = &tracedRows{rows, c}
+	}
+	return rows, err
+}
+
+type tracedRows struct {
+	driver.Rows
+	of *tracedConn
+}
+
+func (r *tracedRows) Next(dest []driver.Value) error {
+	if err := r.of.called(); err != nil {
+		return err
+	}
+	return r.Rows.Next(dest)
+}
+
+type tracedStmt struct {
+	driver.Stmt
+	of *tracedConn
+}
+
+func (s *tracedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.of.called(); err != nil {
+		return nil, err
+	}
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+}
+
+func (s *tracedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := s.of.called(); err != nil {
+		return nil, err
+	}
+	return s.of.rows(s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args))
 }
 
 func (c *tracedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -193,7 +279,7 @@ func (c *tracedConn) ResetSession(ctx context.Context) error {
 
 func (c *tracedConn) IsValid() bool {
 	if c.lost {
-		return false
+		return c.tr.unaware
 	}
 	if inner, ok := c.Conn.(driver.Validator); ok {
 		return inner.IsValid()

@@ -2,28 +2,32 @@ package suite
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"net"
 	"regexp"
 	"strings"
 	"syscall"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
+// reset is what package net says of a connection that is lost.
+var reset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+
+// lowers is migration 0003. What it does twice shows.
+var lowers = executes("UPDATE notes SET slug = coalesce(slug, '') || lower(title)")
+
 // losesConnections is about connections that are lost, as to a server: the pool closes one
 // that the driver calls bad, and that rolls back what was not committed.
 func losesConnections(t *test) {
-	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-	schema := func(t *test) *lockstep.Schema {
-		return t.goSchema(slugs, map[lockstep.Version]goFunc{3: func(ctx context.Context, tx lockstep.Tx) error {
-			_, err := tx.ExecContext(ctx, "UPDATE notes SET slug = coalesce(slug, '') || lower(title)")
-			return err
-		}})
-	}
 	const stride = 6 // one of them at each statement
 	start := 0
 	for name, lost := range map[string]error{"Bad": driver.ErrBadConn, "Reset": reset, "NotTheLeaders": errors.New("not leader")} {
@@ -32,12 +36,30 @@ func losesConnections(t *test) {
 			t.claim("GoesOnWithAnotherWhereOneIs"+name+each, func(t *test) {
 				for at, more := start, true; more; at += stride {
 					for _, after := range []bool{false, true} {
-						more = upgradesThough(newTest(t.T, t.driver), schema(t), at, after, lost, opts)
+						tr := upgradesThough(newTest(t.T, t.driver), t.slugsBy(lowers), fmt.Sprintf("statement %d, after %v", at, after), opts, func(tr *tracer) {
+							tr.lose(lost, after, func(n int) bool { return n == at })
+						})
+						more = len(tr.statements) > at
 					}
 				}
 			})
 		}
 	}
+	t.claim("GoesOnWithAnotherAfterAnyCall", func(t *test) {
+		stride := 41 // of the hundreds of calls
+		if f := flag.Lookup("long"); f != nil && f.Value.String() == "true" {
+			stride = 1
+		}
+		s := t.goSchema(slugs, map[lockstep.Version]goFunc{3: func(ctx context.Context, tx lockstep.Tx) error {
+			return errors.Join(fillSlugs(ctx, tx), prepares("UPDATE notes SET slug = slug || ?", "")(ctx, tx))
+		}})
+		for at, more := 1, true; more; at += stride {
+			tr := upgradesThough(newTest(t.T, t.driver), s, fmt.Sprintf("call %d", at), nil, func(tr *tracer) {
+				tr.loseAt, tr.lost, tr.unaware = at, reset, true
+			})
+			more = tr.calls > at
+		}
+	})
 	t.claim("SaysWhatWasLastKnown", func(t *test) {
 		t.migrate(upTo(1, slugs))
 		for _, tt := range []struct{ from, want string }{
@@ -51,7 +73,7 @@ func losesConnections(t *test) {
 				lasts = lasts || regexp.MustCompile("^"+tt.from).MatchString(tr.statements[n-1])
 				return lasts
 			})
-			err := lockstep.Migrate(t.Context(), db, schema(t), lockstep.WithTimeout(50*time.Millisecond))
+			err := lockstep.Migrate(t.Context(), db, t.slugsBy(lowers), lockstep.WithTimeout(50*time.Millisecond))
 			e := (*lockstep.Error)(nil)
 			if !errors.As(err, &e) || e.Kind != lockstep.ErrUnreachable || !errors.Is(err, syscall.ECONNRESET) {
 				t.Fatalf("%s: got %v; want ErrUnreachable", tt.from, err)
@@ -61,16 +83,6 @@ func losesConnections(t *test) {
 				tt.want = t.path + ": " + tt.want
 			}
 			t.same(tt.from, got, tt.want+"read tcp: connection reset by peer")
-		}
-	})
-	t.claim("EndsWithTheContext", func(t *test) {
-		db, tr := t.trace(Settings{})
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		tr.lose(driver.ErrBadConn, false, func(n int) bool { return true })
-		err := lockstep.Migrate(ctx, db, schema(t))
-		if !errors.Is(err, lockstep.ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v; want ErrUnreachable and the end of the context", err)
 		}
 	})
 	t.claim("LetsAMigrationFailWithAnErrorFromElsewhere", func(t *test) {
@@ -84,6 +96,60 @@ func losesConnections(t *test) {
 			t.Errorf("got %v after %d calls; want a MigrationError after one", err, calls)
 		}
 	})
+}
+
+// boundsLosses is about how long a lost connection is waited for.
+func boundsLosses(t *test) {
+	t.claim("EndsWithTheContext", func(t *test) {
+		db, tr := t.trace(Settings{})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		tr.lose(driver.ErrBadConn, false, func(n int) bool { return true })
+		err := lockstep.Migrate(ctx, db, t.slugsBy(lowers))
+		if !errors.Is(err, lockstep.ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v; want ErrUnreachable and the end of the context", err)
+		}
+	})
+	for _, c := range []struct {
+		claim  string
+		begins int // where a lock is waited for, until the connection is lost
+		kind   error
+		lose   func(tr *tracer)
+	}{
+		{"TimeoutBoundsAllWaitsForAServer", 0, lockstep.ErrUnreachable, func(tr *tracer) { tr.silent.Store(true) }},
+		{"TimeoutBoundsTheWaitForALockBeforeAndAfter", 300, lockstep.ErrBusy, func(*tracer) {}},
+		{"TimeoutBoundsTheWaitForALockAndForAServer", 300, lockstep.ErrUnreachable, func(tr *tracer) { tr.silent.Store(true) }},
+	} {
+		t.claim(c.claim, func(t *test) {
+			t.migrate(upTo(1, slugs))
+			_, tr := t.trace(Settings{})
+			tr.lost = errors.New("no available dqlite leader server found")
+			begins := 0
+			tr.before = func(n int) error {
+				if tr.statements[n-1] != "BEGIN IMMEDIATE" {
+					return nil
+				}
+				if begins++; begins == c.begins {
+					c.lose(tr)
+					return tr.lost
+				}
+				return errors.New("database is locked")
+			}
+			if c.begins == 0 {
+				c.lose(tr)
+			}
+			s := t.slugsBy(lowers)
+			synctest.Test(t.T, func(tt *testing.T) { // in which time passes when all wait
+				db := sql.OpenDB(tr)
+				defer db.Close()
+				begun := time.Now()
+				err := lockstep.Migrate(tt.Context(), db, s)
+				if took := time.Since(begun).Round(time.Second); !errors.Is(err, c.kind) || took != time.Minute {
+					t.Errorf("after %v: got %v; want %v after a minute", took, err, c.kind)
+				}
+			})
+		})
+	}
 }
 
 // losesMore is about what a lost connection must not do twice.
@@ -133,20 +199,20 @@ func losesMore(t *test) {
 	})
 }
 
-// upgradesThough loses the connection at a statement, and reports whether there are more.
-func upgradesThough(t *test, s *lockstep.Schema, at int, after bool, lost error, opts []lockstep.Option) (more bool) {
+// upgradesThough upgrades though lose has a connection lost.
+func upgradesThough(t *test, s *lockstep.Schema, at string, opts []lockstep.Option, lose func(*tracer)) *tracer {
 	t.migrate(upTo(1, slugs))
 	db, tr := t.trace(Settings{})
 	defer db.Close()
-	tr.lose(lost, after, func(n int) bool { return n == at })
+	db.SetMaxOpenConns(1)
+	lose(tr)
 	if err := lockstep.Migrate(t.Context(), db, s, opts...); err != nil {
-		t.Fatalf("statement %d: %v", at, err)
+		t.Fatalf("%s: %v", at, err)
 	}
-	more = len(tr.statements) > at
 	t.same("history", t.query("SELECT group_concat(version), (SELECT version FROM _meta) FROM _lockstep_history"), "1,2,3,4|4")
 	t.same("rows", t.query("SELECT group_concat(slug) FROM slugs"), "one!,two!,three!")
 	if err := lockstep.Check(t.Context(), db, s); err != nil {
-		t.Errorf("statement %d: Check: %v", at, err)
+		t.Errorf("%s: Check: %v", at, err)
 	}
-	return more
+	return tr
 }

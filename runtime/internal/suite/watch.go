@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
@@ -264,4 +266,68 @@ func watchesOn(t *test) {
 			}
 		}
 	})
+}
+
+// watchesServers is about connections to a server, which has its own ways of not answering.
+func watchesServers(t *test) {
+	t.claim("WatchTakesAnotherConnectionThoughThePoolIsNotTold", func(t *test) {
+		t.migrate(upTo(2, notes))
+		for _, limit := range []int{0, 1} {
+			db, tr := t.trace(Settings{})
+			db.SetMaxOpenConns(limit)
+			tr.unaware = true
+			said, end := t.watch(db)
+			t.lookedAtVersion(tr)
+			once := true
+			tr.mu.Lock()
+			tr.lost = errors.New("connection reset by peer") // all that the driver says
+			tr.mu.Unlock()
+			tr.interfere(func(int) (err error) {
+				if once {
+					once, err = false, tr.lost
+				}
+				return err
+			})
+			t.lookedAtVersion(tr)
+			end()
+			if err := said(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for _, lost := range []error{nil, driver.ErrBadConn} {
+		t.claim("WatchDoesNotWaitForAServerThatIsPaused/"+fmt.Sprint(lost), func(t *test) {
+			t.migrate(upTo(2, notes))
+			s := t.schema(upTo(2, notes))
+			_, tr := t.trace(Settings{})
+			tr.lost = lost
+			watch := func(meanwhile func(db *sql.DB)) (took time.Duration, err error) {
+				synctest.Test(t.T, func(tt *testing.T) { // in which time passes when all wait
+					db := sql.OpenDB(tr)
+					defer db.Close()
+					answer, begun := make(chan error), time.Now()
+					go func() { answer <- lockstep.Watch(tt.Context(), db, s) }()
+					time.Sleep(3 * time.Second)
+					tr.silent.Store(true)
+					meanwhile(db)
+					err, took = <-answer, time.Since(begun)
+				})
+				return took, err
+			}
+			if took, err := watch(func(*sql.DB) {}); !errors.Is(err, lockstep.ErrUnreachable) || took < time.Minute || took > 80*time.Second {
+				t.Errorf("after %v: got %v", took, err)
+			}
+			tr.silent.Store(false)
+			took, err := watch(func(db *sql.DB) {
+				time.Sleep(30 * time.Second)
+				tr.silent.Store(false)
+				if _, err := db.Exec("UPDATE _meta SET version = 3"); err != nil {
+					t.Error(err)
+				}
+			})
+			if !errors.Is(err, lockstep.ErrAhead) || took > 45*time.Second {
+				t.Errorf("after %v: got %v", took, err)
+			}
+		})
+	}
 }
