@@ -476,6 +476,15 @@ func (o *observation) compareOrphans() error {
 	if o.m.Run != nil {
 		o.since = -1
 	}
-	o.report(o.since, "orphans", "leaves rows of %s whose row of %s does not exist, and an upgrade that does is refused; delete them, too", orphans[0][0], orphans[0][1]).Failure = true
+	advice := "delete them, too"
+	if o.m.Run == nil {
+		switch o.m.Statements[o.since].Keyword() {
+		case "insert":
+			advice = "leave them out, or insert that first"
+		case "alter", "update":
+			advice = "insert that first, or leave the key NULL"
+		}
+	}
+	o.report(o.since, "orphans", "leaves rows of %s whose row of %s does not exist, and an upgrade that does is refused; %s", orphans[0][0], orphans[0][1], advice).Failure = true
 	return nil
 }

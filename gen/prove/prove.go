@@ -124,13 +124,20 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 	if err != nil {
 		return nil, nil, err
 	}
-	if found, err = t.search(made, nil); err != nil || !m.minds() {
-		return found, t.empty, err
+	if found, err = t.search(made, nil); err != nil {
+		return nil, nil, err
 	}
 	empty = t.empty
-	if made, err = t.fill(rows.Options{Odd: true}); err == nil {
-		t.odd = true
-		found, err = t.search(made, found)
+	if t.numbersKeys() {
+		if made, err = t.fill(rows.Options{From: 10_000}); err == nil {
+			found, err = t.search(made, found)
+		}
+	}
+	if err == nil && m.minds() {
+		if made, err = t.fill(rows.Options{Odd: true}); err == nil {
+			t.odd = true
+			found, err = t.search(made, found)
+		}
 	}
 	return found, empty, err
 }

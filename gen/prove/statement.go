@@ -208,3 +208,68 @@ func readsClock(names map[string]bool) bool {
 	return slices.ContainsFunc([]string{"current_timestamp", "current_date", "current_time", "datetime", "date", "time", "strftime", "unixepoch", "julianday"},
 		func(name string) bool { return names[name] })
 }
+
+// numbersKeys reports whether a statement gives a foreign key a number: a row may have it here by
+// chance.
+func (t *trial) numbersKeys() bool {
+	keys := map[string][]string{} // the columns of those, by table
+	for _, o := range slices.Concat(t.objects, t.schema) {
+		if t.refers(o) {
+			keys[sqltext.Fold(o.Name)] = sqltext.References(o)
+		}
+	}
+	return slices.ContainsFunc(t.m.Statements, func(s sqltext.Statement) bool {
+		switch s.Keyword() {
+		case "create", "alter":
+			return defaultsKey(s.SQL)
+		case "insert", "replace", "update":
+			names := t.namesIn(s.SQL)
+			for table, columns := range keys {
+				named := slices.ContainsFunc(columns, func(c string) bool { return names[sqltext.Fold(c)] })
+				if names[table] && setsNumber(s.SQL, named) {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
+
+// defaultsKey reports whether a column has a number as its default and is a foreign key.
+func defaultsKey(sql string) bool {
+	script, number, refers := sqltext.Parse(sql), false, false
+	for i := range script.Tokens {
+		switch script.Name(i) {
+		case ",":
+			number, refers = false, false
+		case "references":
+			refers = true
+		case "default":
+			number = number || i+1 < len(script.Tokens) && script.Tokens[i+1].Kind == sqltext.Number
+		}
+		if number && refers {
+			return true
+		}
+	}
+	return false
+}
+
+// setsNumber reports whether an INSERT or UPDATE writes a number that is not computed from rows. An
+// INSERT that names no columns writes all; another one must have named what matters.
+func setsNumber(sql string, named bool) bool {
+	script, number := sqltext.Parse(sql), false
+	for i := range script.Tokens {
+		switch script.Name(i) {
+		case "from", "where", "on":
+			return number && named
+		case "into":
+			table := i + 1
+			for script.Name(table+1) == "." {
+				table += 2
+			}
+			named = named || script.Name(table+1) != "("
+		}
+		number = number || script.Tokens[i].Kind == sqltext.Number
+	}
+	return number && named
+}

@@ -31,6 +31,7 @@ type DB interface {
 type Options struct {
 	Tables []string // these, and those whose rows they need; nil is all
 	Odd    bool     // instead, a row with what types allow and programs do not write: text in numbers and times, text that is not JSON
+	From   int      // values are made of numbers above it
 	More   *More    // add to the rows of a filling before; nil is that there was none
 }
 
@@ -106,6 +107,7 @@ func fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
 		opts.More = &More{Objects: sqlite.Made(objects)}
 	}
 	objects := opts.More.Objects
+	opts.More.last = max(opts.More.last, opts.From)
 	impossible := map[string]string{}
 	var f *filler
 	for {

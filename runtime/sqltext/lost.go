@@ -123,6 +123,16 @@ func RowidAlias(o Object) string {
 	return ""
 }
 
+// References returns the columns of a table that are in its foreign keys.
+func References(o Object) (columns []string) {
+	if t, ok := parseTable(lex(o.SQL)); ok {
+		for _, fk := range t.foreign {
+			columns = append(columns, fk.columns...)
+		}
+	}
+	return columns
+}
+
 // TriggerColumns returns the columns after UPDATE OF in a CREATE TRIGGER statement.
 func TriggerColumns(create string) (columns []string) {
 	p := parser{lexemes: lex(create)}
