@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/canonical/go-dqlite/client"
 
+	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/barrier"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 )
@@ -63,6 +65,50 @@ func TestCluster(t *testing.T) {
 			t.Errorf("no migration was applied twice: %v", problems)
 		}
 	})
+	t.Run("WatchTellsOfAnUpgradeThoughTheLeaderIsPaused", c.watches)
+	if *long {
+		fmt.Printf("proof: seed %d of runtime/drivertest/dqlite\nproof: %d rounds in which nodes of a cluster died or paused\n", *seed, rounds)
+	}
+}
+
+// watches pauses the node that Watch asks, upgrades the database on the others, and waits for
+// what Watch says.
+func (c *cluster) watches(t *testing.T) {
+	files := fstest.MapFS{"0001-one.sql": {Data: []byte("CREATE TABLE one (a);\n")}}
+	db, err := open("watched.db", c.addresses[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := fixture.Schema(t, "sqlite3", files)
+	if err := lockstep.Migrate(t.Context(), db, s); err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan error, 1)
+	go func() { said <- lockstep.Watch(t.Context(), db, s) }()
+	for db.Stats().InUse == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	leader := c.nodes[c.leader()].Process
+	leader.Signal(syscall.SIGSTOP)
+	defer leader.Signal(syscall.SIGCONT)
+	other, err := open("watched.db", c.addresses[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	files = fstest.MapFS{"0001-one.sql": files["0001-one.sql"], "0002-two.sql": {Data: []byte("CREATE TABLE two (a);\n")}}
+	if err := lockstep.Migrate(t.Context(), other, fixture.Schema(t, "sqlite3", files)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-said:
+		if !errors.Is(err, lockstep.ErrAhead) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(40 * time.Second):
+		t.Error("Watch says nothing")
+	}
 }
 
 // starts has sixteen programs start at once. Meanwhile it calls during, unless that is nil. It
