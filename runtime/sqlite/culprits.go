@@ -31,7 +31,11 @@ func FindCulprits(ctx context.Context, db DB, stmt *sqltext.Statement, sentence 
 	}
 	row, err := rowName(ctx, db, w.Source, w.Alias)
 	query := pairs("SELECT "+row+" AS _lockstep_row, * FROM main."+sqltext.Quote(w.Table)+" AS c", &w)
-	if err == nil && w.Key == nil {
+	switch {
+	case w.Check != "" && sentence == "CHECK constraint failed": // of ADD COLUMN
+		query = "SELECT '', _lockstep_row, count(*) OVER () FROM (SELECT " + row + " AS _lockstep_row, c.*" + w.Values + " AS " + sqltext.Quote(w.Columns[0]) +
+			" FROM main." + sqltext.Quote(w.Table) + " AS c) AS " + sqltext.Quote(w.Table) + " WHERE NOT (" + w.Check + ")"
+	case err == nil && w.Key == nil:
 		query, err = written(ctx, db, &w, row, sentence)
 	}
 	if w.Update && query == "" {

@@ -17,6 +17,7 @@ type Write struct {
 	Where   string   // of an UPDATE or an index
 	Update  bool
 	Key     []string // of an index: its terms
+	Check   string   // of a column that is added, with its DEFAULT as the value
 }
 
 // Write returns what the statement writes. ok is false if it is another statement, or one
@@ -34,10 +35,38 @@ func (s *Statement) Write() (w Write, ok bool) {
 		w.insert(p)
 	case "update":
 		w.update(p)
+	case "alter":
+		w.add(p)
 	default:
 		return w, false
 	}
 	return w, !p.failed && (p.done() || p.peek("returning")) && !strings.Contains(Fold(w.Values), "random")
+}
+
+// add takes a new column with a CHECK and a constant DEFAULT that is stored as it is written.
+func (w *Write) add(p *tableParser) {
+	p.next()
+	p.expect("table")
+	w.Table = p.qualified()
+	w.Source, w.Alias, w.Values = w.Table, "c", ", NULL"
+	p.expect("add")
+	p.accept("column")
+	p.lexemes = append(p.lexemes, lex(")")...) // as in CREATE TABLE
+	p.column()
+	p.expect(")")
+	c := p.t.columns[0]
+	var checks []string
+	for _, check := range p.t.checks {
+		checks = append(checks, exact(check))
+	}
+	w.Columns, w.Check = []string{c.name}, "("+strings.Join(checks, ") AND (")+")"
+	p.failed = p.failed || len(checks) == 0 || c.generated != nil || c.collation != "" || strings.Contains(Fold(w.Check), "typeof")
+	if c.value != nil {
+		w.Values = ", " + exact(c.value)
+		types, last := Fold(exact(c.typ)), c.value[len(c.value)-1]
+		isText := strings.Contains(types, "char") || strings.Contains(types, "clob") || strings.Contains(types, "text")
+		p.failed = p.failed || isText != (last.kind == String) || last.kind != String && last.kind != Number && !slices.Contains([]string{"true", "false", "null"}, Fold(last.text))
+	}
 }
 
 func (w *Write) index(p *tableParser) {

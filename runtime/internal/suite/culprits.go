@@ -52,6 +52,8 @@ func namesCulprits(t *test) {
 		{"OfAStrictBlob", strict + "INSERT INTO strict (b) SELECT v FROM blobs;", "cannot store INT value in BLOB column strict.b: rowid 1, rowid 2, rowid 4 of blobs (and 2 more rows)"},
 		{"OfARowidThatIsNone", "CREATE TABLE n (id INTEGER PRIMARY KEY);\nINSERT INTO n SELECT v FROM blobs;", "datatype mismatch: rowid 2, rowid 3, rowid 4 of blobs"},
 		{"OfABackfillThatCannotBeComputed", "CREATE INDEX i ON staff (name, id);\nUPDATE staff SET boss = json_extract(CASE WHEN id < 10 THEN '{}' ELSE name END, '$.a');", "malformed JSON: rowid 10 of staff"},
+		{"OfANewColumn", "ALTER TABLE staff ADD COLUMN grade TEXT NOT NULL DEFAULT 'x' CHECK (grade > name) CONSTRAINT adult CHECK (age >= 18 OR grade = 'y');", "CHECK constraint failed: rowid 9, rowid 11, rowid 12 of staff (and 1 more row)"},
+		{"OfANewColumnWithoutADefault", "ALTER TABLE main.pairs ADD COLUMN d CHECK (d IS NOT NULL OR b < 3);", "CHECK constraint failed: key ('z', 3) of pairs"},
 		{"OfATableThatWasRebuilt", "CREATE TABLE s (id INTEGER PRIMARY KEY, name TEXT);\nINSERT INTO s SELECT id + 100, name FROM staff;\nDROP TABLE staff;\nALTER TABLE s RENAME TO staff;\nCREATE UNIQUE INDEX one ON staff (name) WHERE id < 110;", "UNIQUE constraint failed: staff.name: rowid 104 and 109 of staff as the upgrade left it"},
 	} {
 		t.claim("NamesTheRows"+c.name, func(t *test) {
@@ -82,6 +84,8 @@ func namesNoCulprits(t *test) {
 		{"OfAnUpdateThatReadsWhatItWrites", "CREATE TABLE n (n UNIQUE, m);\nINSERT INTO n VALUES (1, 0), (2, 0), (3, 4);\nUPDATE n SET n = (SELECT max(n) + 1 FROM n AS o WHERE o.n < n.n + 2 - n.m) WHERE n < 3 OR n IS NULL;", "UNIQUE constraint failed: n.n"},
 		{"OfChance", "CREATE TABLE n (n CHECK (n = 7));\nINSERT INTO n SELECT random() FROM staff;", "CHECK constraint failed: n = 7"},
 		{"OfAnUpdateThatIsWrong", "UPDATE staff SET nosuch = 1;", "no such column: nosuch"},
+		{"OfANewColumnThatIsConverted", "ALTER TABLE staff ADD COLUMN grade INTEGER DEFAULT '5' CHECK (grade > age);", "CHECK constraint failed"},
+		{"OfANewColumnWithACollation", "ALTER TABLE staff ADD COLUMN grade TEXT COLLATE NOCASE DEFAULT 'bob' CHECK (grade <> name);", "CHECK constraint failed"},
 		{"OfAWrongStatement", "CREATE UNIQUE INDEX one ON staff (nosuch);", "no such column: nosuch"},
 	} {
 		t.claim("NamesNoRows"+c.name, func(t *test) {
