@@ -55,7 +55,7 @@ func computes(o sqltext.Object) bool {
 
 var errCompiles = errors.New("it compiles")
 
-// Try errCompiles the statement of [Trial]. Foreign keys are off.
+// Try compiles the statement of [Trial]. Foreign keys are off.
 func Try(ctx context.Context, db DB, o sqltext.Object) (about string, err error) {
 	if o.Type == "table" && !computes(o) {
 		return "", nil
