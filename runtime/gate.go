@@ -235,15 +235,13 @@ func (g *gate) read(ctx context.Context) (st *state, err error) {
 		}
 		return err
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case failed != nil && ctx.Err() != nil:
-		return nil, g.conn.interrupted(ctx, failed)
-	case failed != nil:
-		return nil, failed
+	if err == nil && failed != nil && ctx.Err() != nil {
+		failed = g.conn.interrupted(ctx, failed)
 	}
-	return st, nil
+	if err = cmp.Or(err, failed); err != nil {
+		st = nil
+	}
+	return st, err
 }
 
 // announce logs what a verdict lets pass, and returns the refusal.

@@ -133,6 +133,7 @@ func (u *upgrade) keepStrays(ctx context.Context, s *segment, m *pending) error 
 		}
 		if m.Program != nil || x.Column != "" && !m.noTransaction {
 			// A migration may delete rows, and a column that it knows, but not what is in others.
+			u.progress.does(checking)
 			rows, values, ok, err := sqlite.CountStray(ctx, s.on.Conn, was, x.Value)
 			if err != nil {
 				return err

@@ -101,10 +101,10 @@ func (u *upgrade) step(ctx context.Context) (done bool, err error) {
 		s.migrations, err = u.next(st)
 	}
 	if err == nil {
+		u.progress.does(checking)
 		err = u.findStrays(ctx, s)
 	}
 	if err == nil {
-		u.progress.does(checking)
 		s.effects = effects(st, s.migrations)
 		s.before, err = sqlite.NewOrphanSet(ctx, u.conn.Conn, st.objects, s.effects)
 	}
