@@ -31,6 +31,8 @@ var (
 	seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of what is random")
 )
 
+const migrations = 20 // of the programs that start
+
 // TestCluster has many programs start at once on a cluster whose nodes die.
 func TestCluster(t *testing.T) {
 	rounds := 4
@@ -40,14 +42,24 @@ func TestCluster(t *testing.T) {
 	t.Logf("seed %d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 0))
 	c := newCluster(t, process{})
+	during := 0
 	for round := range rounds {
 		t.Run(hurts[round%len(hurts)].name, func(t *testing.T) {
-			problems := c.starts(t, process{Does: "start", Name: fmt.Sprintf("r%d.db", round)}, func(programs []*barrier.Process) {
-				time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond) // a random moment, of the machine's
-				hurts[round%len(hurts)].hurt(c, c.leader())
+			name := fmt.Sprintf("r%d.db", round)
+			db, err := open(name, c.addresses[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			problems := c.starts(t, process{Does: "start", Name: name}, func(programs []*barrier.Process) {
 				for _, p := range programs[:4] {
-					p.Process.Kill()
+					time.AfterFunc(time.Duration(random.IntN(200))*time.Millisecond, func() { p.Process.Kill() })
 				}
+				time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond) // about as long as the upgrade takes
+				if version := 0; db.QueryRowContext(t.Context(), "SELECT version FROM _meta").Scan(&version) != nil || version < migrations {
+					during++
+				}
+				hurts[round%len(hurts)].hurt(c, c.leader())
 			})
 			for _, problem := range problems {
 				t.Error(problem)
@@ -66,8 +78,9 @@ func TestCluster(t *testing.T) {
 		}
 	})
 	t.Run("WatchTellsOfAnUpgradeThoughTheLeaderIsPaused", c.watches)
+	t.Logf("%d of %d rounds during the upgrade", during, rounds)
 	if *long {
-		fmt.Printf("proof: seed %d of runtime/drivertest/dqlite\nproof: %d rounds in which nodes of a cluster died or paused\n", *seed, rounds)
+		fmt.Printf("proof: seed %d of runtime/drivertest/dqlite\nproof: %d rounds in which nodes of a cluster died or paused\nproof: %d of them, during the upgrade\n", *seed, rounds, during)
 	}
 }
 
@@ -115,7 +128,6 @@ func (c *cluster) watches(t *testing.T) {
 // returns what went wrong with programs, but for the first four if during may kill them, and
 // with what each node has in the end.
 func (c *cluster) starts(t *testing.T, p process, during func([]*barrier.Process)) (problems []string) {
-	const migrations = 20
 	files, numbers := fstest.MapFS{}, ""
 	for n := 1; n <= migrations; n++ { // each leaves a row, so that one that is applied twice shows
 		text := fmt.Sprintf("CREATE TABLE IF NOT EXISTS t%d (a);\nINSERT INTO log VALUES (%d);\n", n, n)
