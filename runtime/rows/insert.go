@@ -177,7 +177,9 @@ func (f *filler) vary(r *row, c *column, value string) string {
 	v, text := r.variant, strings.HasPrefix(value, "'")
 	switch {
 	case c.key != nil || sqltext.Equal(c.name, r.rowid) || value == "NULL":
-	case v == odd && (r.strict || c.affinity() == "TEXT"):
+	case v == odd && (r.strict || c.affinity() == "TEXT" && !c.holdsJSON()):
+	case v == odd && c.affinity() == "TEXT": // as a program has it that writes bytes
+		return fmt.Sprintf("x'%x'", fmt.Sprintf(`{"n":%d}`, f.n))
 	case v == odd && c.kind != "" && !strings.HasPrefix(value, "x"):
 		return literal(fmt.Sprint("odd ", f.n))
 	case v == other && c.isSwitch() && value == "0":

@@ -30,7 +30,7 @@ type DB interface {
 // Options say what to fill. The zero value fills all tables.
 type Options struct {
 	Tables []string // these, and those whose rows they need; nil is all
-	Odd    bool     // instead, a row with what types allow and programs do not write: text in numbers and times, text that is not JSON
+	Odd    bool     // instead, a row with what types allow and programs do not write: text in numbers and times, text that is not JSON, JSON in bytes
 	From   int      // values are made of numbers above it
 	More   *More    // add to the rows of a filling before; nil is that there was none
 }

@@ -48,6 +48,7 @@ type column struct {
 	free       bool     // any text or number is as good as another
 	literals   []string // of the expressions that name it, as SQL, and its DEFAULT
 	checked    bool     // an expression names it
+	json       bool     // and reads JSON in it
 	key        *key     // of which it is a part, or nil
 	candidates []candidate
 	chosen     int // the candidate in the first row
@@ -150,6 +151,7 @@ func (f *filler) read(t *table) error {
 		for _, p := range t.parts {
 			if p.names[sqltext.Fold(c[0])] && p.computed {
 				col.checked = true
+				col.json = col.json || strings.Contains(sqltext.Fold(p.text), "json") || strings.Contains(p.text, "->")
 				col.literals = append(col.literals, p.literals...)
 			}
 		}

@@ -78,6 +78,11 @@ func (c *column) isSwitch() bool {
 	return strings.Contains(c.kind, "BOOL") || c.affinity() == "INTEGER" && switched.MatchString(c.name)
 }
 
+// holdsJSON reports whether the name of the column or an expression says that it holds JSON.
+func (c *column) holdsJSON() bool {
+	return c.json || strings.Contains(sqltext.Fold(c.name), "json")
+}
+
 // fits reports whether a program would write the value into a column of this type.
 func (c *column) fits(value string) bool {
 	text, bytes := value[0] == '\'' || value[0] == '"', value[0] == 'x' || value[0] == 'X'
