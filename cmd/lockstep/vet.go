@@ -49,8 +49,27 @@ func vettool() {
 			return nil
 		})
 	})
+	readWholly()
 	debug.SetGCPercent(400) // it checks one package and ends: collecting costs more than it frees
 	unitchecker.Main(sqlcheck.Analyzer)
+}
+
+// readWholly has a package that is only imported by those that go vet was asked for read as
+// these are, if it is the user's and this command is who asks: it takes what it wants of the
+// answer. The go command of 1.26 keeps one answer for both, so that the findings of a
+// package would be lost once it was imported.
+func readWholly() {
+	name := os.Args[len(os.Args)-1]
+	text, err := os.ReadFile(name)
+	var config map[string]any
+	if err != nil || json.Unmarshal(text, &config) != nil || config["VetxOnly"] != true || config["ModulePath"] == "" || config["ModuleVersion"] != "" ||
+		!slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "-json") }) {
+		return
+	}
+	config["VetxOnly"] = false
+	if text, err = json.Marshal(config); err == nil && os.WriteFile(name+".whole.cfg", text, 0o666) == nil {
+		os.Args[len(os.Args)-1] = name + ".whole.cfg"
+	}
 }
 
 func vetCommand(fs *flag.FlagSet) action {

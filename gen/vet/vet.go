@@ -97,15 +97,22 @@ func (v *Vet) Run(ctx context.Context, flags ...string) ([]Finding, error) {
 // of those that are not named: a finding does not depend on what else is.
 func (v *Vet) run(ctx context.Context, tests bool, flags ...string) ([]Finding, error) {
 	args := append(v.buildFlags(), flags...)
-	found, err := v.goVet(ctx, tests, args, v.Packages)
+	named := map[string]bool{"command-line-arguments": true} // by import path
+	patterns := slices.DeleteFunc(slices.Clone(v.Packages), func(p string) bool { return strings.HasSuffix(p, ".go") })
+	if len(patterns) > 0 || len(v.Packages) == 0 {
+		for _, p := range v.list(ctx, args, patterns) {
+			named[p.ImportPath] = true
+		}
+	}
+	found, err := v.goVet(ctx, tests, args, v.Packages, named)
 	left := map[string]bool{}
 	for _, f := range undecided(found) {
 		if f.leavesOpen() {
 			left[filepath.Dir(f.File)] = true
 		}
 	}
-	if more := v.importers(ctx, args, left); len(more) > 0 {
-		theirs, failure := v.goVet(ctx, tests, args, more)
+	if more := v.importers(ctx, args, left, named); len(more) > 0 {
+		theirs, failure := v.goVet(ctx, tests, args, slices.Collect(maps.Keys(more)), more)
 		err = cmp.Or(err, failure)
 		for _, f := range theirs {
 			if left[filepath.Dir(f.File)] {
@@ -141,8 +148,8 @@ func undecided(found []Finding) (rest []Finding) {
 }
 
 // importers returns the packages that import those in the directories, directly or not,
-// are of the same modules, and are not among those that are named.
-func (v *Vet) importers(ctx context.Context, flags []string, dirs map[string]bool) (paths []string) {
+// are of the same modules, and are not named.
+func (v *Vet) importers(ctx context.Context, flags []string, dirs, named map[string]bool) map[string]bool {
 	modules := map[string]bool{}
 	for dir := range dirs {
 		if module, err := gomod.Find(dir); err == nil && module != nil {
@@ -152,41 +159,47 @@ func (v *Vet) importers(ctx context.Context, flags []string, dirs map[string]boo
 	if len(modules) == 0 {
 		return nil
 	}
-	args := append([]string{"list", "-e", "-test", "-json=Dir,ImportPath,ForTest,Match,Deps"}, flags...)
-	cmd := gomod.Command(ctx, slices.Concat(args, v.Packages, slices.Collect(maps.Keys(modules)))...)
-	cmd.Dir = v.dir
-	cmd.Env = append(cmd.Environ(), v.env...)
-	out, _ := cmd.Output() // go vet has said what is wrong with the packages
-	type listed struct {
-		Dir, ImportPath, ForTest string
-		Match, Deps              []string
-	}
-	var all []listed
-	left, named := map[string]bool{}, map[string]bool{} // by import path
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p listed
-		if dec.Decode(&p) != nil {
-			break
-		}
-		all = append(all, p)
-		left[p.ImportPath] = left[p.ImportPath] || dirs[p.Dir]
-		named[p.ImportPath] = slices.ContainsFunc(p.Match, func(pattern string) bool { return !modules[pattern] })
+	all := v.list(ctx, append([]string{"-test"}, flags...), slices.Collect(maps.Keys(modules)))
+	left, importers := map[string]bool{}, map[string]bool{}
+	for _, p := range all {
+		left[p.ImportPath] = dirs[p.Dir]
 	}
 	for _, p := range all {
 		path := cmp.Or(p.ForTest, p.ImportPath)
 		if !named[path] && !strings.HasSuffix(path, ".test") && slices.ContainsFunc(p.Deps, func(dep string) bool { return left[dep] }) {
-			paths = append(paths, path)
+			importers[path] = true
 		}
 	}
-	slices.Sort(paths)
-	return slices.Compact(paths)
+	return importers
 }
 
-// goVet runs go vet. Its error has all that the go command said.
+// A listed package is what go list says of one.
+type listed struct {
+	Dir, ImportPath, ForTest string
+	Deps                     []string
+}
+
+// list runs go list. What is wrong with the packages is for go vet to say.
+func (v *Vet) list(ctx context.Context, flags, patterns []string) (all []listed) {
+	cmd := gomod.Command(ctx, slices.Concat([]string{"list", "-e", "-json=Dir,ImportPath,ForTest,Deps"}, flags, patterns)...)
+	cmd.Dir = v.dir
+	cmd.Env = append(cmd.Environ(), v.env...)
+	out, _ := cmd.Output()
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if dec.Decode(&p) != nil {
+			return all
+		}
+		all = append(all, p)
+	}
+}
+
+// goVet runs go vet, and returns what it finds in the named ones of the packages that it
+// reads, which may also be imports. Its error has all that the go command said.
 //
 // When the flags of an analyzer differ from last time, go vet runs it on all imports
 // again, with those of the standard library. So -why is always among them.
-func (v *Vet) goVet(ctx context.Context, tests bool, flags, packages []string) ([]Finding, error) {
+func (v *Vet) goVet(ctx context.Context, tests bool, flags, packages []string, named map[string]bool) ([]Finding, error) {
 	args := append([]string{"vet", "-vettool=" + v.Tool, "-json", "-" + sqlcheck.Analyzer.Name + ".why"}, flags...)
 	if tests {
 		args = append(args, "-"+sqlcheck.Analyzer.Name+".tests")
@@ -203,7 +216,7 @@ func (v *Vet) goVet(ctx context.Context, tests bool, flags, packages []string) (
 			failure = fmt.Errorf("go vet:\n\t%s", strings.ReplaceAll(said, "\n", "\n\t"))
 		}
 	}
-	found, err := findings(stdout)
+	found, err := findings(stdout, named)
 	return found, cmp.Or(err, ctx.Err(), failure)
 }
 
@@ -216,14 +229,18 @@ func (v *Vet) buildFlags() []string {
 }
 
 // findings reads what go vet -json prints: an object for each package, with an entry for
-// each analyzer.
-func findings(stdout []byte) (found []Finding, err error) {
+// each analyzer. It takes those that are named, with their tests.
+func findings(stdout []byte, named map[string]bool) (found []Finding, err error) {
 	for dec := json.NewDecoder(bytes.NewReader(stdout)); dec.More(); {
 		var units map[string]map[string][]struct{ Category, Posn, Message string }
 		if err := dec.Decode(&units); err != nil {
 			return nil, fmt.Errorf("go vet: %w", err)
 		}
-		for _, analyzers := range units {
+		for unit, analyzers := range units {
+			path, _, _ := strings.Cut(unit, " [") // "x [x.test]"
+			if !named[path] && !named[strings.TrimSuffix(path, "_test")] {
+				continue
+			}
 			for _, diagnostics := range analyzers {
 				for _, d := range diagnostics {
 					f := Finding{Problem: gen.Problem{Fact: d.Message}, Category: d.Category}
