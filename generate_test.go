@@ -18,6 +18,7 @@ import (
 	_ "github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/internal/samedir"
 )
 
 // TestExamples compares the generated files of the examples with their migrations.
@@ -403,7 +404,7 @@ type module struct {
 // has to be fetched. Its command is the one of TestReadme, and is linked once.
 func newModule(t *testing.T) *module {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
+	dir, err := filepath.EvalSymlinks(samedir.TempDir(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -412,7 +413,7 @@ func newModule(t *testing.T) *module {
 		t.Fatal(err)
 	}
 	m := &module{t: t, dir: dir, root: root, env: append(os.Environ(), "GOFLAGS=-mod=mod -ldflags=-s", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C",
-		"GOGC=400")} // of the compiler and the linker, which are most of what this costs, as are symbols for a debugger
+		"GOGC=off", "GOMEMLIMIT=1GiB")} // of the compiler and the linker, which are most of what this costs, as are symbols for a debugger
 	m.write("go.mod", strings.Replace(read(t, "go.mod"), "module github.com/lockstep-db/lockstep\n", "module example.com/app\n", 1)+
 		"\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
 	m.write("go.sum", read(t, "go.sum"))
@@ -437,7 +438,7 @@ func newApp(t *testing.T) *module {
 func (m *module) copy(t *testing.T) *module {
 	t.Helper()
 	c := m.in(t)
-	c.dir = t.TempDir()
+	c.dir = samedir.TempDir(t)
 	if err := os.CopyFS(c.dir, os.DirFS(m.dir)); err != nil {
 		t.Fatal(err)
 	}

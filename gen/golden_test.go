@@ -13,6 +13,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/lockstep-db/lockstep/gen/filename"
+	"github.com/lockstep-db/lockstep/internal/samedir"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -172,7 +173,7 @@ func newModule(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := samedir.TempDir(t)
 	writeFile(t, filepath.Join(dir, "go.sum"), string(sums))
 	writeFile(t, filepath.Join(dir, "go.mod"), `module example.com/app
 
@@ -209,7 +210,8 @@ func offline(t testing.TB) {
 	t.Setenv("GOPROXY", "off")
 	t.Setenv("GOFLAGS", "-mod=mod")
 	t.Setenv("GOWORK", "off")
-	t.Setenv("GOGC", "400") // linking takes most of the time here, and less of it with fewer collections
+	t.Setenv("GOGC", "off") // linking takes most of the time here, and less of it without collections
+	t.Setenv("GOMEMLIMIT", "1GiB")
 }
 
 func writeFile(t testing.TB, path, text string) {

@@ -127,7 +127,8 @@ func newGenerator(t *testing.T) *generator {
 	dir, _ := newActs(t)
 	writeFile(t, filepath.Join(dir, "0004-answer.sql"), "CREATE TABLE answers AS SELECT answer() AS a, slug FROM notes;")
 	g := &generator{dir, filepath.Join(dir, "..", "..", ".."), filepath.Join(t.TempDir(), "generator.exe")}
-	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", g.program, "./generator")
+	// The go command caches what "go run" links, not what "go build" does.
+	build := exec.CommandContext(t.Context(), "go", "run", "-exec=cp", "-ldflags=-s -w", "./generator", g.program)
 	build.Dir = g.module
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -7,13 +7,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/lockstep-db/lockstep/internal/samedir"
 )
 
 // TestFastmigrate runs testdata/fastmigrate: one script for each row of the table
 // in help/fastmigrate.md.
 func TestFastmigrate(t *testing.T) {
 	setup, _ := moduleSetup(t)
-	runScripts(t, "fastmigrate", setup)
+	runScripts(t, "fastmigrate", samedir.TempDir(t), setup)
 }
 
 // TestFastmigrateTable compares the table with the scripts: each row links to one

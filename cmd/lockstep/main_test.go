@@ -35,11 +35,11 @@ func TestMain(m *testing.M) {
 // hand, unpack its files into an empty folder and type its commands; in place of
 // "sqlite FILE SQL..." use SQLite's own shell.
 func TestScript(t *testing.T) {
-	runScripts(t, "script", func(*testscript.Env) error { return nil })
+	runScripts(t, "script", t.TempDir(), func(*testscript.Env) error { return nil })
 }
 
-// runScripts runs the scripts in a folder of testdata, each after setup.
-func runScripts(t *testing.T, dir string, setup func(*testscript.Env) error) {
+// runScripts runs the scripts in a folder of testdata, each after setup, below work.
+func runScripts(t *testing.T, dir, work string, setup func(*testscript.Env) error) {
 	t.Helper()
 	sqliteVersion := ""
 	db, err := driver.Open(":memory:")
@@ -52,6 +52,7 @@ func runScripts(t *testing.T, dir string, setup func(*testscript.Env) error) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", dir),
+		WorkdirRoot:         work,
 		UpdateScripts:       *update,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,

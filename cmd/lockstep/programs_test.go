@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lockstep-db/lockstep/internal/samedir"
 )
 
 // TestPrograms runs testdata/programs: modules with migrations in Go, Python and
@@ -22,7 +24,7 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 	setup, _ := moduleSetup(t)
-	runScripts(t, "programs", func(e *testscript.Env) error {
+	runScripts(t, "programs", samedir.TempDir(t), func(e *testscript.Env) error {
 		// Nothing is to be left there.
 		temp := filepath.Join(e.WorkDir, ".tmp", "of programs")
 		e.Setenv("TMPDIR", temp)

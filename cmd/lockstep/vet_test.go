@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lockstep-db/lockstep/internal/samedir"
 )
 
 // TestVet runs testdata/vet: modules in which the real go vet is run, with the real
@@ -32,6 +34,7 @@ func TestVet(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
+		WorkdirRoot:         samedir.TempDir(t),
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"example":  func(ts *testscript.TestScript, neg bool, args []string) { exampleCmd(ts, neg, args, root) },
@@ -86,14 +89,14 @@ var realPython = sync.OnceValue(func() string {
 })
 
 // moduleEnv returns variables for the go command in such a module. Linking costs less
-// without symbols for a debugger, and compiling and linking with fewer collections of
+// without symbols for a debugger, and compiling and linking without collecting
 // garbage. The command is that of a module like the one in the test of README.md: linked
 // once, it is one tool in go vet's cache.
 var moduleEnv = sync.OnceValues(func() (env []string, err error) {
 	if env, err = goEnv("GOCACHE", "GOMODCACHE", "GOPATH"); err != nil {
 		return nil, err
 	}
-	env = append(env, "GOFLAGS=-mod=mod -modcacherw -ldflags=-s", "GOGC=400", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
+	env = append(env, "GOFLAGS=-mod=mod -modcacherw -ldflags=-s", "GOGC=off", "GOMEMLIMIT=1GiB", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
 	dir, err := os.MkdirTemp("", "lockstep-")
 	if err != nil {
 		return nil, err
