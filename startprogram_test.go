@@ -49,7 +49,7 @@ func startExample(t *testing.T, m *module) {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "notes.exe")
 	build := exec.Command("go", "build", "-ldflags=-s", "-o", program, "./examples/notes")
-	build.Env = append(os.Environ(), "GOGC=400")
+	build.Env = append(os.Environ(), "GOGC=off", "GOMEMLIMIT=1GiB")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
