@@ -43,8 +43,8 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 			if err := p.Ready(g.db, g.conn.Conn); err != nil {
 				return unstarted(m.File, err)
 			}
-		} else if m.noTransaction && sqlite.OnServer(seen.db) {
-			return unstarted(m.File, errors.New("a database on a server can lose its connection in the middle; write the migration without no-transaction"))
+		} else if err := sqlite.Refused(seen.db, m.noTransaction, m.statements); err != nil {
+			return unstarted(m.File, err)
 		}
 	}
 	if err := g.conn.refuseTemporary(ctx, seen, u.planned); err != nil {

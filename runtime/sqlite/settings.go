@@ -5,11 +5,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A setting of a connection can change what a migration does to the rows.
@@ -131,6 +134,29 @@ func IsFile(name string) bool {
 // OnServer reports whether what SQLite says of the database is no path: dqlite names it so.
 func OnServer(name string) bool {
 	return name != "" && name != ":memory:" && !filepath.IsAbs(name)
+}
+
+// Refused returns why a migration in SQL cannot run on this database, or nil. The generator
+// refuses some of it, too.
+func Refused(name string, noTransaction bool, statements []sqltext.Statement) error {
+	if !OnServer(name) {
+		return nil
+	}
+	if noTransaction {
+		return errors.New("a database on a server can lose its connection in the middle; write the migration without no-transaction")
+	}
+	for _, s := range statements {
+		pragma, sets := s.SetsConnection()
+		what := strings.ToUpper(s.Keyword())
+		switch {
+		case sets && !s.Skipped(true):
+			what = "PRAGMA " + pragma
+		case what != "VACUUM" && what != "ATTACH" && what != "DETACH":
+			continue
+		}
+		return fmt.Errorf("line %d: %s is about a file, and can end a server; leave it out", s.Line, what)
+	}
+	return nil
 }
 
 // JournalMode returns the journal mode of the database.
