@@ -126,6 +126,7 @@ func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, again bool, f 
 	}
 	defer func() { sqlite.Return(g.conn.Conn, err) }()
 	err = f(g, ctx)
+	defer func(begun time.Time) { c.waited += time.Since(begun) }(time.Now()) // for an answer
 	// A database in memory is lost, too, and what took effect without a transaction is not known.
 	return sqlite.IsLost(err) && !sqlite.Answers(ctx, g.conn.Conn) && g.conn.file != ":memory:" && !c.partial, err
 }
