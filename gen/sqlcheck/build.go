@@ -142,8 +142,8 @@ func (p *resolver) write(cur inspector.Cursor) (ast.Expr, action) {
 	if !ok || len(call.Args) > 0 && cur.ParentEdgeKind() == edge.CallExpr_Args && call.Args[0] != cur.Node() {
 		return nil, unknown
 	}
-	fn := callee(p.pass.TypesInfo, call)
-	if fn == nil || fn.Pkg() == nil || !begins(fn.Pkg().Path(), stringPackages) {
+	fn := p.callee(call)
+	if fn == nil || !begins(fn.Pkg().Path(), stringPackages) {
 		return nil, unknown
 	}
 	switch fn.Name() {
@@ -180,8 +180,7 @@ func (p *resolver) written(call *ast.CallExpr, fn *types.Func) []text {
 	case "WriteString":
 		return p.fold(args[0])
 	case "WriteByte", "WriteRune":
-		if v := p.pass.TypesInfo.Types[args[0]].Value; v != nil && v.Kind() == constant.Int {
-			char, _ := constant.Int64Val(v)
+		if char, ok := constant.Int64Val(constant.ToInt(p.value(args[0]))); ok {
 			if char >= utf8.RuneSelf && fn.Name() == "WriteByte" {
 				return nil
 			}
@@ -211,17 +210,17 @@ func (p *resolver) written(call *ast.CallExpr, fn *types.Func) []text {
 			return all
 		}
 	case "Replace", "ReplaceAll":
-		n, old := constant.MakeInt64(-1), p.pass.TypesInfo.Types[args[1]].Value
-		if len(args) == 4 {
-			n = p.pass.TypesInfo.Types[args[3]].Value
+		old, known := p.constantString(args[1])
+		count := int64(-1)
+		if len(args) == 4 && known {
+			count, known = constant.Int64Val(constant.ToInt(p.value(args[3])))
 		}
-		if n == nil || old == nil {
+		if !known {
 			return nil
 		}
-		count, _ := constant.Int64Val(n)
 		var all []text
 		for _, t := range p.fold(args[0]) {
-			ranges := regexp.MustCompile(regexp.QuoteMeta(constant.StringVal(old))).FindAllStringIndex(t.SQL, int(count))
+			ranges := regexp.MustCompile(regexp.QuoteMeta(old)).FindAllStringIndex(t.SQL, int(count))
 			all = append(all, substitute(t, ranges, func(text) []text { return p.fold(args[2]) })...)
 			if len(t.Holes) > 0 {
 				return nil
@@ -240,11 +239,20 @@ func (p *resolver) value(e ast.Expr) constant.Value {
 	return constant.MakeUnknown()
 }
 
+// constantString returns the string that e is, if it is a constant.
+func (p *resolver) constantString(e ast.Expr) (s string, ok bool) {
+	v := p.value(e)
+	if v.Kind() != constant.String {
+		return "", false
+	}
+	return constant.StringVal(v), true
+}
+
 // trim cuts at the ends of texts what the function of strings does. What is known at run
 // time only may be there already.
 func (p *resolver) trim(name string, args []ast.Expr) (all []text) {
-	cut := p.value(args[1])
-	if cut.Kind() != constant.String {
+	cut, ok := p.constantString(args[1])
+	if !ok {
 		return nil
 	}
 	cutsLeft, cutsRight := name != "TrimRight" && name != "TrimSuffix", name != "TrimLeft" && name != "TrimPrefix"
@@ -253,7 +261,7 @@ func (p *resolver) trim(name string, args []ast.Expr) (all []text) {
 	for _, t := range p.fold(args[0]) {
 		switch n := len(t.Holes); {
 		case n == 0:
-			left := trim(t.SQL, constant.StringVal(cut))
+			left := trim(t.SQL, cut)
 			from := 0
 			if cutsLeft {
 				from = strings.Index(t.SQL, left)

@@ -33,25 +33,25 @@ func (*wrapper) AFact() {}
 
 func (w *wrapper) String() string { return "wrapper" }
 
-// callee returns the function or method that is called, if it has a name.
-func callee(info *types.Info, call *ast.CallExpr) *types.Func {
-	fn, ok := typeutil.Callee(info, call).(*types.Func)
-	if !ok {
+// callee returns the function or method of a package that is called, if it has a name.
+func (p *resolver) callee(call *ast.CallExpr) *types.Func {
+	fn, ok := typeutil.Callee(p.pass.TypesInfo, call).(*types.Func)
+	if !ok || fn.Pkg() == nil { // error.Error
 		return nil
 	}
 	return fn.Origin()
 }
 
 // calls reports whether the call is one of the function with the full name.
-func calls(info *types.Info, call *ast.CallExpr, name string) bool {
-	fn := callee(info, call)
+func (p *resolver) calls(call *ast.CallExpr, name string) bool {
+	fn := p.callee(call)
 	return fn != nil && fn.FullName() == name
 }
 
 // called returns what is known about the function that is called, or nil.
 func (c *checker) called(call *ast.CallExpr) *wrapper {
-	fn := callee(c.pass.TypesInfo, call)
-	if fn == nil || fn.Pkg() == nil {
+	fn := c.callee(call)
+	if fn == nil {
 		return nil
 	}
 	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && fn.Signature().Recv() != nil {

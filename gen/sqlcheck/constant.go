@@ -43,7 +43,7 @@ func (c *checker) constants() []*query {
 			q.part = !c.whole(cur, added) // but of a query with a subquery
 			return q
 		}
-		if v := c.value(e); v.Kind() != constant.String || !looksLikeSQL(constant.StringVal(v)) {
+		if s, _ := c.constantString(e); !looksLikeSQL(s) {
 			return nil
 		}
 		if sum, ok := cur.Parent().Node().(*ast.BinaryExpr); ok && c.value(sum).Kind() == constant.String {
@@ -95,7 +95,7 @@ func (c *checker) complete(cur inspector.Cursor, added map[types.Object]bool) bo
 			return false // or the function has no name
 		}
 		call := cur.Parent().Node().(*ast.CallExpr)
-		return !c.adds(call, i, added) && !otherDrivers.MatchString(callee(c.pass.TypesInfo, call).Pkg().Path())
+		return !c.adds(call, i, added) && !otherDrivers.MatchString(c.callee(call).Pkg().Path())
 	default:
 		return false
 	}
@@ -106,7 +106,7 @@ func (c *checker) complete(cur inspector.Cursor, added map[types.Object]bool) bo
 // adds reports whether the function that is called is known to put its parameter together
 // with other strings.
 func (c *checker) adds(call *ast.CallExpr, i int, added map[types.Object]bool) bool {
-	fn := callee(c.pass.TypesInfo, call)
+	fn := c.callee(call)
 	return fn != nil && i < fn.Signature().Params().Len() && added[fn.Signature().Params().At(i)]
 }
 
@@ -117,7 +117,7 @@ func (c *checker) whole(cur inspector.Cursor, added map[types.Object]bool) bool 
 	case *ast.ExprStmt:
 		return true
 	case *ast.CallExpr:
-		return !c.isAdded(cur) && !c.adds(parent, 0, added) && callee(c.pass.TypesInfo, parent).Pkg().Path() != squirrelPath
+		return !c.isAdded(cur) && !c.adds(parent, 0, added) && c.callee(parent).Pkg().Path() != squirrelPath
 	case *ast.AssignStmt:
 		return len(parent.Rhs) == 1 && len(parent.Lhs) > 1 && !added[c.named(parent.Lhs[0])] && c.isBuilt(parent.Lhs[1])
 	}
@@ -127,8 +127,8 @@ func (c *checker) whole(cur inspector.Cursor, added map[types.Object]bool) bool 
 // makesStrings reports whether the call makes a longer string of its arguments, or
 // prints them.
 func (c *checker) makesStrings(call *ast.CallExpr) bool {
-	fn := callee(c.pass.TypesInfo, call)
-	if fn == nil || fn.Pkg() == nil {
+	fn := c.callee(call)
+	if fn == nil {
 		return true
 	}
 	switch fn.Pkg().Path() {

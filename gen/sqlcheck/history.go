@@ -3,7 +3,6 @@ package sqlcheck
 import (
 	"fmt"
 	"go/ast"
-	"go/constant"
 	"go/types"
 	"regexp"
 	"strings"
@@ -69,15 +68,15 @@ func (c *checker) ofOther(f *ast.File, cur inspector.Cursor, q *query) string {
 // opensOther reports whether the call is sql.Open or sql.OpenDB with the driver of another
 // database, or a function of that driver.
 func (c *checker) opensOther(call *ast.CallExpr) bool {
-	fn := callee(c.pass.TypesInfo, call)
-	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != "database/sql" || len(call.Args) == 0 {
-		return fn != nil && fn.Pkg() != nil && otherDrivers.MatchString(fn.Pkg().Path())
+	fn := c.callee(call)
+	if fn == nil || fn.Pkg().Path() != "database/sql" || len(call.Args) == 0 {
+		return fn != nil && otherDrivers.MatchString(fn.Pkg().Path())
 	}
 	if made := c.origin(call.Args[0]); made != nil {
 		return c.opensOther(made)
 	}
-	v := c.pass.TypesInfo.Types[call.Args[0]].Value
-	return v != nil && v.Kind() == constant.String && otherNames.MatchString(constant.StringVal(v))
+	driver, _ := c.constantString(call.Args[0])
+	return otherNames.MatchString(driver)
 }
 
 // inHistory reports whether the query is in what the program calls a migration, or is

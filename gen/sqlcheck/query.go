@@ -2,7 +2,6 @@ package sqlcheck
 
 import (
 	"go/ast"
-	"go/constant"
 	"go/token"
 	"go/types"
 	"os"
@@ -156,7 +155,7 @@ func (c *checker) query(call *ast.CallExpr) *query {
 			q.Texts[i].Odd = nil
 		}
 	}
-	if fn := callee(c.pass.TypesInfo, call); fn.Pkg().Path() == sqlxPath {
+	if fn := c.callee(call); fn.Pkg().Path() == sqlxPath {
 		switch strings.TrimSuffix(fn.Name(), "Context") {
 		case "NamedExec", "NamedQuery":
 			c.addStruct(q, call, w.Query+1, false)
@@ -169,7 +168,7 @@ func (c *checker) query(call *ast.CallExpr) *query {
 
 // ofBuilder returns the query that a builder runs, or nil.
 func (c *checker) ofBuilder(call *ast.CallExpr) *query {
-	name := strings.TrimSuffix(callee(c.pass.TypesInfo, call).Name(), "Context")
+	name := strings.TrimSuffix(c.callee(call).Name(), "Context")
 	if strings.HasSuffix(name, "Sql") {
 		return nil // the call that gets the string runs it
 	}
@@ -239,10 +238,7 @@ func (c *checker) formatted(t text, call *ast.CallExpr, w *wrapper) text {
 
 // plain reports whether the value of an argument goes to SQLite as it is.
 func (c *checker) plain(e ast.Expr) bool {
-	t := c.pass.TypesInfo.TypeOf(e)
-	if p, ok := types.Unalias(t).(*types.Pointer); ok {
-		t = p.Elem()
-	}
+	t := pointee(c.pass.TypesInfo.TypeOf(e))
 	if named, ok := types.Unalias(t).(*types.Named); ok && named.NumMethods() > 0 {
 		return isNamed(t, "time", "Time")
 	}
@@ -257,7 +253,7 @@ func (c *checker) addArguments(q *query, call *ast.CallExpr, from int) {
 	}
 	args := call.Args[from:]
 	a := arguments{Place: c.at(nameOf(call))}
-	if sig := callee(c.pass.TypesInfo, call).Signature(); sig.Params().Len() == from+1 && isNamed(sig.Params().At(from).Type(), zombiezenPath+"/sqlitex", "ExecOptions") {
+	if sig := c.callee(call).Signature(); sig.Params().Len() == from+1 && isNamed(sig.Params().At(from).Type(), zombiezenPath+"/sqlitex", "ExecOptions") {
 		if args = c.optionsOf(args[0], &a); args == nil {
 			return
 		}
@@ -265,11 +261,11 @@ func (c *checker) addArguments(q *query, call *ast.CallExpr, from int) {
 	a.Count += len(args)
 	for _, arg := range args {
 		named, ok := ast.Unparen(arg).(*ast.CallExpr)
-		if !ok || len(named.Args) != 2 || !calls(c.pass.TypesInfo, named, "database/sql.Named") {
+		if !ok || len(named.Args) != 2 || !c.calls(named, "database/sql.Named") {
 			continue
 		}
-		if v := c.pass.TypesInfo.Types[named.Args[0]].Value; v != nil && v.Kind() == constant.String {
-			a.Names = append(a.Names, constant.StringVal(v))
+		if name, ok := c.constantString(named.Args[0]); ok {
+			a.Names = append(a.Names, name)
 		}
 	}
 	q.Calls = append(q.Calls, a)
@@ -304,11 +300,11 @@ func (c *checker) optionsOf(e ast.Expr, a *arguments) []ast.Expr {
 			args = list.Elts
 		case field.Name == "Named":
 			for _, elt := range list.Elts {
-				name := c.value(elt.(*ast.KeyValueExpr).Key)
-				if name.Kind() != constant.String || constant.StringVal(name) == "" {
+				name, _ := c.constantString(elt.(*ast.KeyValueExpr).Key)
+				if name == "" {
 					return nil
 				}
-				a.Names = append(a.Names, constant.StringVal(name)[1:])
+				a.Names = append(a.Names, name[1:])
 				a.Count++
 			}
 		}
@@ -328,9 +324,9 @@ func nameOf(call *ast.CallExpr) token.Pos {
 // made the receiver.
 func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	fn := callee(c.pass.TypesInfo, call)
-	if !ok || fn == nil || fn.Pkg() == nil || fn.Signature().Recv() == nil {
-		return // or it is error.Error
+	fn := c.callee(call)
+	if !ok || fn == nil || fn.Signature().Recv() == nil {
+		return
 	}
 	if fn.Pkg().Path() == sqlxPath && fn.Name() == "Unsafe" {
 		c.reach.Unsafe = true
@@ -362,7 +358,7 @@ func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 	from := c.origin(sel.X)
 	q := made[from]
 	if q == nil && from != nil {
-		if run, ok := ast.Unparen(from.Fun).(*ast.SelectorExpr); ok && runs(callee(c.pass.TypesInfo, from)) {
+		if run, ok := ast.Unparen(from.Fun).(*ast.SelectorExpr); ok && runs(c.callee(from)) {
 			q = made[c.origin(run.X)]
 		}
 	} else if q != nil && !q.made.Rows {
@@ -414,8 +410,8 @@ func (c *checker) owns() []string {
 	}
 	var names []string
 	for lit := range inspector.All[*ast.BasicLit](c.in) {
-		if v := c.pass.TypesInfo.Types[lit].Value; v != nil && v.Kind() == constant.String && !c.leavesOut(c.at(lit.Pos()).File) {
-			names = append(names, created(constant.StringVal(v))...)
+		if s, ok := c.constantString(lit); ok && !c.leavesOut(c.at(lit.Pos()).File) {
+			names = append(names, created(s)...)
 		}
 	}
 	for name := range c.files {

@@ -120,9 +120,8 @@ func (p *resolver) fold(e ast.Expr) (all []text) {
 		}
 	}
 	// The type checker has the last word on what a constant is.
-	if v := p.pass.TypesInfo.Types[e].Value; v != nil && v.Kind() == constant.String &&
-		(len(all) != 1 || len(all[0].Holes) > 0 || all[0].SQL != constant.StringVal(v)) {
-		return []text{p.constantAt(e.Pos(), constant.StringVal(v))}
+	if s, ok := p.constantString(e); ok && (len(all) != 1 || len(all[0].Holes) > 0 || all[0].SQL != s) {
+		return []text{p.constantAt(e.Pos(), s)}
 	}
 	if len(all) == 0 || len(all) > most {
 		return []text{p.unknown(e.Pos())}
@@ -228,15 +227,16 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 	}
 	fsys := ast.Expr(nil)
 	switch sel, _ := ast.Unparen(call.Fun).(*ast.SelectorExpr); {
-	case calls(p.pass.TypesInfo, call, "(embed.FS).ReadFile"):
+	case p.calls(call, "(embed.FS).ReadFile"):
 		fsys = sel.X
-	case calls(p.pass.TypesInfo, call, "io/fs.ReadFile"):
+	case p.calls(call, "io/fs.ReadFile"):
 		fsys = call.Args[0]
 	}
 	if fsys != nil {
-		v, name := p.named(fsys), p.value(call.Args[len(call.Args)-1])
-		if v != nil && v.Pkg() == p.pass.Pkg && isNamed(v.Type(), "embed", "FS") && name.Kind() == constant.String {
-			return p.file(filepath.Join(filepath.Dir(p.at(v.Pos()).File), filepath.FromSlash(constant.StringVal(name))))
+		v := p.named(fsys)
+		name, ok := p.constantString(call.Args[len(call.Args)-1])
+		if ok && v != nil && v.Pkg() == p.pass.Pkg && isNamed(v.Type(), "embed", "FS") {
+			return p.file(filepath.Join(filepath.Dir(p.at(v.Pos()).File), filepath.FromSlash(name)))
 		}
 		return nil
 	}
@@ -251,7 +251,7 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 		}
 		return all
 	}
-	if fn := callee(p.pass.TypesInfo, call); fn != nil && fn.Pkg() != nil && begins(fn.Pkg().Path(), stringPackages) && !p.spread(call) {
+	if fn := p.callee(call); fn != nil && begins(fn.Pkg().Path(), stringPackages) && !p.spread(call) {
 		return p.written(call, fn)
 	}
 	return nil
@@ -260,8 +260,8 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 // passed returns the argument whose text the call returns, as it is to SQLite, or nil, and
 // whether the number of its parameters may change.
 func (p *resolver) passed(call *ast.CallExpr) (from ast.Expr, loose bool) {
-	fn := callee(p.pass.TypesInfo, call)
-	if fn == nil || fn.Pkg() == nil || p.spread(call) && !call.Ellipsis.IsValid() {
+	fn := p.callee(call)
+	if fn == nil || p.spread(call) && !call.Ellipsis.IsValid() {
 		return nil, false
 	}
 	sig, path := fn.Signature(), fn.Pkg().Path()

@@ -171,11 +171,16 @@ func importing(f *ast.File, pattern *regexp.Regexp) (*ast.ImportSpec, string) {
 
 // isNamed reports whether t is the named type, or a pointer to it.
 func isNamed(t types.Type, path, name string) bool {
-	if p, ok := types.Unalias(t).(*types.Pointer); ok {
-		t = p.Elem()
-	}
-	n, ok := types.Unalias(t).(*types.Named)
+	n, ok := types.Unalias(pointee(t)).(*types.Named)
 	return ok && n.Obj().Name() == name && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == path
+}
+
+// pointee returns what the type points to, or the type itself.
+func pointee(t types.Type) types.Type {
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
+		return p.Elem()
+	}
+	return t
 }
 
 // merge returns the sorted union of a and b.

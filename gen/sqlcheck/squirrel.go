@@ -15,9 +15,9 @@ type chain []*ast.CallExpr
 
 // builder returns the builder of squirrel's whose statement the call makes or runs, or nil.
 func (p *resolver) builder(call *ast.CallExpr) ast.Expr {
-	fn := callee(p.pass.TypesInfo, call)
+	fn := p.callee(call)
 	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if !ok || fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != squirrelPath || fn.Signature().Recv() == nil || isScanner(fn.Signature().Recv().Type()) ||
+	if !ok || fn == nil || fn.Pkg().Path() != squirrelPath || fn.Signature().Recv() == nil || isScanner(fn.Signature().Recv().Type()) ||
 		!begins(strings.TrimSuffix(fn.Name(), "Context"), " ToSql MustSql Exec Query QueryRow Scan ") {
 		return nil
 	}
@@ -31,8 +31,8 @@ func (p *resolver) chains(e ast.Expr) (all []chain, known bool) {
 	}
 	switch e := ast.Unparen(e).(type) {
 	case *ast.CallExpr:
-		fn := callee(p.pass.TypesInfo, e)
-		if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != squirrelPath {
+		fn := p.callee(e)
+		if fn == nil || fn.Pkg().Path() != squirrelPath {
 			return nil, false
 		}
 		all = []chain{nil}
@@ -119,7 +119,7 @@ func (p *resolver) built(e ast.Expr) (all []text) {
 func (p *resolver) assembled(c chain) []text {
 	names, of, all := map[*ast.CallExpr]string{}, "", []text{{}}
 	for _, call := range c {
-		name := callee(p.pass.TypesInfo, call).Name()
+		name := p.callee(call).Name()
 		names[call] = name
 		if begins(name, anyBuilder) && of == "" {
 			of = name
@@ -304,7 +304,7 @@ func (p *resolver) condition(e ast.Expr, args []ast.Expr, spread bool) (all []te
 			return p.glue(e.Pos(), append(parts, ")")...)
 		}
 	case *ast.CallExpr:
-		if calls(p.pass.TypesInfo, e, squirrelPath+".Expr") && len(e.Args) > 0 {
+		if p.calls(e, squirrelPath+".Expr") && len(e.Args) > 0 {
 			return p.condition(e.Args[0], e.Args[1:], e.Ellipsis.IsValid())
 		}
 	}

@@ -16,24 +16,19 @@ func (c *checker) addStruct(q *query, call *ast.CallExpr, i int, into bool) {
 	if i < 0 || i >= len(call.Args) || c.spread(call) && i == len(call.Args)-1 {
 		return
 	}
-	t := c.pass.TypesInfo.TypeOf(call.Args[i])
-	pointer, isPointer := types.Unalias(t).(*types.Pointer)
-	if isPointer {
-		t = pointer.Elem()
-	}
-	if list, ok := t.Underlying().(*types.Slice); ok && !(into && begins(callee(c.pass.TypesInfo, call).Name(), " Get GetContext StructScan ")) {
+	given := c.pass.TypesInfo.TypeOf(call.Args[i])
+	t := pointee(given)
+	if list, ok := t.Underlying().(*types.Slice); ok && !(into && begins(c.callee(call).Name(), " Get GetContext StructScan ")) {
 		t = list.Elem()
 	}
-	if p, ok := types.Unalias(t).(*types.Pointer); ok {
-		t = p.Elem()
-	}
+	t = pointee(t)
 	a := arguments{Place: c.at(nameOf(call)), Struct: types.TypeString(t, (*types.Package).Name), Fields: fieldsOf(t, "", 4)}
 	switch {
 	case !into && len(a.Fields) > 0:
 		q.Calls = append(q.Calls, a)
 	case into && len(a.Fields) > 0:
 		q.Scans = append(q.Scans, a)
-	case into && isPointer && !types.IsInterface(t):
+	case into && pointee(given) != given && !types.IsInterface(t):
 		q.Scans = append(q.Scans, arguments{Place: a.Place, Count: 1, Into: []destination{destinationOf(types.NewPointer(t))}})
 	}
 }
@@ -50,10 +45,7 @@ func fieldsOf(t types.Type, path string, depth int) (names []string) {
 		if !f.Exported() && !f.Embedded() {
 			continue
 		}
-		inner := f.Type()
-		if p, ok := types.Unalias(inner).(*types.Pointer); ok {
-			inner = p.Elem()
-		}
+		inner := pointee(f.Type())
 		if f.Embedded() {
 			names = append(names, fieldsOf(inner, path, depth-1)...)
 		}
