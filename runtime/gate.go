@@ -128,7 +128,7 @@ func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, again bool, f 
 	err = f(g, ctx)
 	defer func(begun time.Time) { c.waited += time.Since(begun) }(time.Now()) // for an answer
 	// A database in memory is lost, too, and what took effect without a transaction is not known.
-	return sqlite.IsLost(err) && !sqlite.Answers(ctx, g.conn.Conn, &c.waited) && g.conn.file != ":memory:" && !c.partial, err
+	return sqlite.IsLost(err) && !sqlite.Answers(ctx, g.conn.Conn) && g.conn.file != ":memory:" && !c.partial, err
 }
 
 // note keeps what is known of the database when the connection is lost, and why it is.

@@ -113,11 +113,8 @@ func IsLost(err error) bool {
 		func(says string) bool { return strings.Contains(err.Error(), says) })
 }
 
-// Answers reports whether a connection is there. One that is not, the pool closes. It adds to
-// waited how long it took.
-func Answers(ctx context.Context, conn *sql.Conn, waited *time.Duration) bool {
-	begun := time.Now()
-	defer func() { *waited += time.Since(begun) }()
+// Answers reports whether a connection is there. One that is not, the pool closes.
+func Answers(ctx context.Context, conn *sql.Conn) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	var n int

@@ -78,7 +78,7 @@ func (l *Lookout) Look(ctx context.Context, f func(context.Context, *sql.Conn) e
 	if err == nil {
 		silent, err = within(ctx, patience, func(ctx context.Context) error { return l.ask(ctx, f) })
 		if err != nil && limited && Code(err) == 0 && ctx.Err() == nil {
-			Answers(ctx, l.conn, new(time.Duration)) // or the pool must not get it back
+			Answers(ctx, l.conn) // or the pool must not get it back
 		}
 	}
 	if silent && (!limited || OnServer(l.File)) { // else it may have waited for a lock
