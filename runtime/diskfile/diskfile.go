@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sort"
 	"syscall"
 )
@@ -118,6 +119,8 @@ func Names(folder fs.FS) (names []string, err error) {
 			names[i] = entry.Name()
 		}
 	}
-	sort.Stable(sort.StringSlice(names))
+	if !slices.IsSorted(names) { // those of package embed are
+		sort.Stable(sort.StringSlice(names))
+	}
 	return names, err
 }
