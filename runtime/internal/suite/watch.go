@@ -299,14 +299,16 @@ func watchesServers(t *test) {
 		t.claim("WatchDoesNotWaitForAServerThatIsPaused/"+fmt.Sprint(lost), func(t *test) {
 			t.migrate(upTo(2, notes))
 			s := t.schema(upTo(2, notes))
-			_, tr := t.trace(Settings{})
+			_, tr := t.trace(Settings{BusyTimeout: 10 * time.Second})
 			tr.lost = lost
 			watch := func(meanwhile func(db *sql.DB)) (took time.Duration, err error) {
 				synctest.Test(t.T, func(tt *testing.T) { // in which time passes when all wait
 					db := sql.OpenDB(tr)
 					defer db.Close()
+					ctx, cancel := context.WithTimeout(tt.Context(), time.Hour)
+					defer cancel()
 					answer, begun := make(chan error), time.Now()
-					go func() { answer <- lockstep.Watch(tt.Context(), db, s) }()
+					go func() { answer <- lockstep.Watch(ctx, db, s) }()
 					time.Sleep(3 * time.Second)
 					tr.silent.Store(true)
 					meanwhile(db)
