@@ -18,7 +18,7 @@ import (
 	_ "github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/lockstep-db/lockstep/gen"
-	"github.com/lockstep-db/lockstep/internal/samedir"
+	"github.com/lockstep-db/lockstep/gen/samedir"
 )
 
 // TestExamples compares the generated files of the examples with their migrations.
@@ -175,6 +175,38 @@ func TestStart(t *testing.T) {
 	t.Run("UpgradesInAnImageWithNothingElse", func(t *testing.T) { startInImage(t, app.in(t)) })
 }
 
+// startInImage starts the program as the last stage of the Dockerfile in the topic recipes
+// says: alone in the file system but for a folder that its user may write to.
+func startInImage(t *testing.T, app *module) {
+	if _, err := exec.LookPath("chroot"); err != nil || os.Geteuid() != 0 {
+		t.Skip("needs chroot, as root")
+	}
+	var dockerfile string
+	for _, b := range blocks(t, "cmd/lockstep/help/recipes.md") {
+		if b.info == "dockerfile Dockerfile" {
+			_, dockerfile, _ = strings.Cut(b.text, "\nFROM scratch\n")
+		}
+	}
+	if want := "COPY --from=build --chown=65532:65532 /image /\nUSER 65532:65532\nWORKDIR /data\nVOLUME /data\nENTRYPOINT [\"/app\"]\n"; dockerfile != want {
+		t.Fatalf("the Dockerfile ends in\n%swant\n%s", dockerfile, want)
+	}
+	image := t.TempDir()
+	db := filepath.Join(image, "data", "data.db")
+	write(t, filepath.Join(image, "app"), read(t, app.program()))
+	write(t, db, "")
+	app.migrate(db, "--to", "1")
+	for _, path := range []string{filepath.Join(image, "app"), filepath.Dir(db), db} {
+		if err := errors.Join(os.Chown(path, 65532, 65532), os.Chmod(path, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("chroot", "--userspec=65532:65532", image, "/app", "migrate", "file:/data/data.db")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "at version 0003\n" {
+		t.Errorf("got %v\n%s", err, out)
+	}
+}
+
 func makes(f ...func(*testing.T, string)) []func(*testing.T, string) { return f }
 
 // refusal returns what "lockstep help errors" says that a program prints when it
@@ -308,7 +340,7 @@ func (m *module) follow(file string) {
 		switch {
 		case b.info == "" || b.info == "text message" || b.info == "text errors": // a figure; below; see TestStart
 		case b.text == "go run ./examples/notes\ngo test ./...\n":
-			startExample(t, m) // the other command is what runs this
+			// The one is TestProgram of examples/notes, the other runs this.
 		case b.info == "sh" || b.info == "sh fails":
 			var err error
 			output, err = m.try("sh", "-e", "-c", strings.ReplaceAll(b.text, "/path/to/lockstep", m.root))

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/lockstep-db/lockstep/gen/filename"
-	"github.com/lockstep-db/lockstep/internal/samedir"
+	"github.com/lockstep-db/lockstep/gen/samedir"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 

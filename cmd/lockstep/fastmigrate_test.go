@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lockstep-db/lockstep/internal/samedir"
+	"github.com/lockstep-db/lockstep/gen/samedir"
 )
 
 // TestFastmigrate runs testdata/fastmigrate: one script for each row of the table

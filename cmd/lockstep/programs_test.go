@@ -9,7 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/lockstep-db/lockstep/internal/samedir"
+	"github.com/lockstep-db/lockstep/gen/samedir"
 )
 
 // TestPrograms runs testdata/programs: modules with migrations in Go, Python and

@@ -16,7 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/lockstep-db/lockstep/internal/samedir"
+	"github.com/lockstep-db/lockstep/gen/samedir"
 )
 
 // TestVet runs testdata/vet: modules in which the real go vet is run, with the real
