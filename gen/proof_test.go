@@ -138,6 +138,8 @@ func FuzzProve(f *testing.F) {
 		}
 		second := "CREATE TABLE n (id INTEGER PRIMARY KEY" + []string{"", " AUTOINCREMENT"}[next(2)] + columns + ");\nINSERT INTO n (" + strings.Join(into, ", ") + ") SELECT " + strings.Join(from, ", ") +
 			" FROM t" + []string{"", " WHERE id > 5", " GROUP BY id % 3", " WHERE c IS NOT NULL"}[next(4)] + ";\nDROP TABLE t;\nALTER TABLE n RENAME TO t;\n" + []string{"", "CREATE INDEX j ON t (c);\n"}[next(2)]
+		first += []string{"", "CREATE VIRTUAL TABLE f USING fts5 (c, content = 't', content_rowid = 'id');"}[next(2)]
+		second += []string{"", "CREATE VIEW v AS SELECT c -> '$.x' AS x FROM t;\n", "CREATE TRIGGER h AFTER UPDATE ON t BEGIN SELECT new.c -> '$.x'; END;\n"}[next(3)]
 		dir := filepath.Join(t.TempDir(), "migrations")
 		writeFile(t, filepath.Join(dir, "0001-first.sql"), first+"\n")
 		commit(t, dir, Options{})
@@ -211,7 +213,24 @@ func repeat(t *testing.T, first, second string, p Problem) error {
 		return err
 	}
 	was := lookAt(t, r)
+	check := ""
+	switch {
+	case strings.HasPrefix(p.Fact, "view v cannot be read"):
+		check = "SELECT * FROM v"
+	case strings.HasPrefix(p.Fact, "trigger h fails on a row of t"):
+		check = "UPDATE t SET id = id"
+	case strings.HasPrefix(p.Fact, "f no longer fits its content"):
+		if check = "INSERT INTO f (f, rank) VALUES ('integrity-check', 1)"; r.conn.Exec(check) != nil {
+			return errors.New("it did not before")
+		}
+	}
 	err = r.conn.Exec(second)
+	if check != "" && err == nil {
+		if err := r.conn.Exec(check); err == nil || !strings.Contains(p.Fact, sqlite.Sentence(err)) {
+			return fmt.Errorf("got %v", err)
+		}
+		return nil
+	}
 	if strings.HasPrefix(p.Fact, "fails ") {
 		if err == nil || !strings.Contains(p.Fact, sqlite.Sentence(err)) {
 			return fmt.Errorf("got %v", err)
