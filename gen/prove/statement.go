@@ -212,27 +212,30 @@ func readsClock(names map[string]bool) bool {
 // numbersKeys reports whether a statement gives a foreign key a number: a row may have it here by
 // chance.
 func (t *trial) numbersKeys() bool {
-	keys := map[string][]string{} // the columns of those, by table
-	for _, o := range slices.Concat(t.objects, t.schema) {
-		if t.refers(o) {
-			keys[sqltext.Fold(o.Name)] = sqltext.References(o)
-		}
-	}
 	return slices.ContainsFunc(t.m.Statements, func(s sqltext.Statement) bool {
 		switch s.Keyword() {
 		case "create", "alter":
-			return defaultsKey(s.SQL)
+			return t.namesIn(s.SQL)["references"] && defaultsKey(s.SQL)
 		case "insert", "replace", "update":
-			names := t.namesIn(s.SQL)
-			for table, columns := range keys {
-				named := slices.ContainsFunc(columns, func(c string) bool { return names[sqltext.Fold(c)] })
-				if names[table] && setsNumber(s.SQL, named) {
-					return true
-				}
-			}
+			return setsNumber(s.SQL, true) && t.setsKey(&s)
 		}
 		return false
 	})
+}
+
+// setsKey reports whether a statement that writes a number may write it into a foreign key.
+func (t *trial) setsKey(s *sqltext.Statement) bool {
+	names := t.namesIn(s.SQL)
+	for _, o := range slices.Concat(t.objects, t.schema) {
+		if !names[sqltext.Fold(o.Name)] || !t.refers(o) {
+			continue
+		}
+		named := func(column string) bool { return names[sqltext.Fold(column)] }
+		if setsNumber(s.SQL, slices.ContainsFunc(sqltext.References(o), named)) {
+			return true
+		}
+	}
+	return false
 }
 
 // defaultsKey reports whether a column has a number as its default and is a foreign key.
