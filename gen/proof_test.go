@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
@@ -63,6 +64,42 @@ func TestProveHistory(t *testing.T) {
 		want := []string{"0007 true", "0012 true", "0037 true", "0052 true", "0060 false"}
 		if !slices.Equal(found, want) {
 			t.Errorf("-prove %s: got %q, want %q:\n%v", which, found, want, Problems(result.Warnings))
+		}
+	}
+}
+
+// A replay that ends, whenever it does, ends the review beside it.
+func TestProveHistoryEnds(t *testing.T) {
+	dir := t.TempDir()
+	for v := 1; v <= 25; v++ {
+		writeFile(t, filepath.Join(dir, fmt.Sprintf("%04d-step.sql", v)), ordinaryMigration(v))
+	}
+	for _, v := range []int{7, 22} { // what is found there needs the databases before them
+		writeFile(t, filepath.Join(dir, fmt.Sprintf("%04d-step.sql", v)), ordinaryMigration(v)+fmt.Sprintf("ALTER TABLE item%d ADD COLUMN at TEXT DEFAULT CURRENT_TIMESTAMP;\n", v-1))
+	}
+	refused := errors.New("refused")
+	for at := int32(1); ; at++ {
+		var opened atomic.Int32
+		_, err := Generate(t.Context(), dir, Options{Conn: func(*sqlite3.Conn) error {
+			if opened.Add(1) == at {
+				return refused
+			}
+			return nil
+		}})
+		if opened.Load() < at {
+			if at < 5 {
+				t.Errorf("only %d connections were opened", at-1)
+			}
+			break
+		}
+		if !errors.Is(err, refused) {
+			t.Errorf("connection %d: got %v, want %v", at, err, refused)
+		}
+	}
+	writeFile(t, filepath.Join(dir, "0026-broken.sql"), "CREATE TABLE")
+	for range 20 { // the review is at another place each time
+		if _, err := Generate(t.Context(), dir, Options{}); err == nil {
+			t.Fatal("no error")
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package gen
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -200,8 +199,15 @@ func (p *part) before(i int) (state []byte, err error) {
 		return p.state, nil
 	}
 	if p.plain == nil {
-		if p.plain, err = p.open(); err == nil && p.state != nil {
-			err = serdes.Deserialize(p.plain.conn, "main", p.state)
+		plain, err := p.open()
+		if err != nil {
+			return nil, err
+		}
+		if p.plain = plain; p.state != nil {
+			err = serdes.Deserialize(plain.conn, "main", p.state)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	for ; p.at < i && err == nil; p.at++ {
@@ -210,7 +216,10 @@ func (p *part) before(i int) (state []byte, err error) {
 			_, err = p.plain.migration(m)
 		}
 	}
-	if err = cmp.Or(err, p.plain.transaction(false)); err != nil {
+	if err == nil {
+		err = p.plain.transaction(false)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return serdes.Serialize(p.plain.conn, "main")

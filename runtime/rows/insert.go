@@ -46,7 +46,7 @@ func (f *filler) fillOrdinary(t *table, withOdd bool) (reason string, err error)
 		variants = []variant{odd}
 	}
 	for i := 0; i < len(variants); i++ {
-		v := variants[i]
+		v, turn := variants[i], t.turn
 		refused, err := f.addRow(t, v, nil)
 		if err != nil {
 			return "", err
@@ -54,7 +54,7 @@ func (f *filler) fillOrdinary(t *table, withOdd bool) (reason string, err error)
 		if t.made == 0 {
 			return refused, nil
 		}
-		if v == twin && t.turn > 0 && t.turn < t.wide { // one that differs in another column of a key
+		if v == twin && t.turn > turn && t.turn < t.wide { // one that differs in another column of a key
 			i--
 		}
 	}
