@@ -50,7 +50,12 @@ func works() (ws []*work) {
 	}
 	plain := func(*program) {}
 	restore := func(_ testing.TB, path string) *program {
-		return &program{Work: "restore", Path: path, Backup: filepath.Join(filepath.Dir(path), "old", "backup.db"), Force: true}
+		return &program{Work: "restore", Path: path, Backup: filepath.Join(filepath.Dir(path), "old", "backup.db")}
+	}
+	byForce := func(t testing.TB, path string) *program { // which moves aside what it cannot back up
+		p := restore(t, path)
+		p.Force = true
+		return p
 	}
 	try := upgrade(shop, func(p *program) { p.Work = "try" })
 	generate := func(_ testing.TB, path string) *program { return &program{Work: "generate", Path: path} }
@@ -93,7 +98,7 @@ func works() (ws []*work) {
 			ws = append(ws,
 				&work{name: "Generate", program: generate, prepare: toGenerate, others: []string{"migrations"}},
 				&work{name: "RestoreOfNothing", program: restore, prepare: toRestore(func(testing.TB, string) {}), lasting: true},
-				&work{name: "RestoreByForce", program: restore, prepare: toRestore(damaged), lasting: true})
+				&work{name: "RestoreByForce", program: byForce, prepare: toRestore(damaged), lasting: true})
 		}
 		for _, w := range ws {
 			w.journal = cmp.Or(w.journal, journal)
