@@ -61,7 +61,7 @@ func complete(ctx context.Context, w io.Writer, words []string) {
 	} else if n > 1 && words[n-1] == "=" {
 		words = append(words[:n-1], words[n])
 		n--
-	} else if name, value, ok := strings.Cut(words[n], "="); ok && name[0] == '-' {
+	} else if name, value, ok := strings.Cut(words[n], "="); ok && strings.HasPrefix(name, "-") {
 		words, prefix = append(words[:n], name, value), name+"="
 		n++
 	}
