@@ -241,16 +241,13 @@ func (d *Database) triggers(on bool) error {
 //
 // https://sqlite.org/pragma.html#pragma_foreign_key_check
 func (t *trial) findOrphans(objects []sqltext.Object) (orphans [][]string, err error) {
-	if orphans, err = t.query(`SELECT lower("table"), parent FROM pragma_foreign_key_check`); err == nil {
-		return slices.DeleteFunc(orphans, func(orphan []string) bool {
-			return !t.concerns[orphan[0]] && slices.ContainsFunc(t.objects, func(o sqltext.Object) bool { return sqltext.Equal(o.Name, orphan[0]) && slices.Contains(objects, o) })
-		}), nil
-	}
 	for _, o := range objects {
 		if t.refers(o) && (t.concerns[sqltext.Fold(o.Name)] || !slices.Contains(t.objects, o)) {
 			// A foreign key that is itself wrong is reported without rows.
-			found, _ := t.query(`SELECT lower("table"), parent FROM pragma_foreign_key_check(?)`, o.Name)
-			orphans = append(orphans, found...)
+			found, _ := t.query("PRAGMA main.foreign_key_check(" + sqltext.Quote(o.Name) + ")")
+			for _, row := range found {
+				orphans = append(orphans, []string{sqltext.Fold(row[0]), row[2]})
+			}
 		}
 	}
 	return orphans, t.ctx.Err()

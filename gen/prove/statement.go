@@ -10,10 +10,18 @@ import (
 
 // lookAtNoEffect reports a statement that does nothing, or makes what never does.
 func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Definition) error {
-	w := words(s, 6)
-	conditional := slices.Contains(w, "exists") && slices.Contains(w, "if")
-	isTrigger := s.Keyword() == "create" && d.Kind == "trigger"
-	if isTemporary(s) || !conditional && !isTrigger {
+	if isTemporary(s) {
+		return nil
+	}
+	if s.Keyword() == "create" && d.Kind == "trigger" {
+		columns, err := o.query("SELECT lower(name) FROM pragma_table_xinfo(?)", d.Table)
+		for _, c := range sqltext.TriggerColumns(s.SQL) {
+			if err == nil && !slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], c) }) {
+				o.report(i, "never "+c, "never fires for UPDATE OF %s: %s has no such column", c, d.Table).free = true
+			}
+		}
+	}
+	if w := words(s, 6); !slices.Contains(w, "exists") || !slices.Contains(w, "if") {
 		return nil
 	}
 	objects, err := sqlite.Objects(o.ctx, o.DB)
@@ -26,20 +34,12 @@ func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Defi
 		if name := o.meant(d, objects); name != "" {
 			o.report(i, "nothing", "does nothing: there is no %s %s; did you mean %s?", d.Kind, d.Name, name).free = true
 		}
-	case conditional && at >= 0 && s.Keyword() == "create":
+	case at >= 0 && s.Keyword() == "create":
 		want := sqltext.Object{Type: d.Kind, Name: objects[at].Name, Table: d.Table, SQL: strings.TrimSuffix(s.SQL, ";")}
 		wanted := append(slices.Delete(slices.Clone(objects), at, at+1), want)
 		if changed, _ := sqltext.Diff(wanted, objects); len(changed) > 0 {
 			o.report(i, "nothing", "does nothing: %s %s is there, and is another: %s", d.Kind, d.Name, strings.TrimPrefix(changed[0].Detail, d.Kind+" "+want.Name+": ")).free = true
 		}
-	case isTrigger:
-		columns, err := o.query("SELECT lower(name) FROM pragma_table_xinfo(?)", d.Table)
-		for _, c := range sqltext.TriggerColumns(s.SQL) {
-			if err == nil && !slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], c) }) {
-				o.report(i, "never "+c, "never fires for UPDATE OF %s: %s has no such column", c, d.Table).free = true
-			}
-		}
-		return err
 	}
 	return nil
 }
@@ -121,16 +121,14 @@ func literals(s *sqltext.Statement) map[string]string {
 // with them. What triggers derive from the rows is for them to do.
 func (o *observation) lookAtTriggers(i int, s *sqltext.Statement, target string) (after func() error, err error) {
 	after = func() error { return nil }
-	var triggers []sqltext.Object
-	now, err := sqlite.Objects(o.ctx, o.DB)
-	for _, obj := range now {
-		if obj.Type == "trigger" && sqltext.Equal(obj.Table, target) {
-			triggers = append(triggers, obj)
-		}
-	}
-	if err != nil || len(triggers) == 0 {
+	if some, err := o.query("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = ?", target); err != nil || len(some) == 0 {
 		return after, err
 	}
+	now, err := sqlite.Objects(o.ctx, o.DB)
+	if err != nil {
+		return nil, err
+	}
+	triggers := slices.DeleteFunc(slices.Clone(now), func(obj sqltext.Object) bool { return obj.Type != "trigger" || !sqltext.Equal(obj.Table, target) })
 	before, err := o.all(now)
 	if err != nil {
 		return nil, err

@@ -240,7 +240,7 @@ func (f *filler) readTuples(t *table, k *key) error {
 		quoted = append(quoted, "quote("+sqltext.Quote(name)+")")
 		set = append(set, sqltext.Quote(name)+" IS NOT NULL")
 	}
-	found, err := f.query(fmt.Sprintf("SELECT DISTINCT %s FROM %s WHERE %s LIMIT 20", strings.Join(quoted, ", "), sqltext.Quote(k.parent), strings.Join(set, " AND ")))
+	found, err := f.query(len(quoted), fmt.Sprintf("SELECT DISTINCT %s FROM %s WHERE %s LIMIT 20", strings.Join(quoted, ", "), sqltext.Quote(k.parent), strings.Join(set, " AND ")))
 	if err != nil {
 		return f.ctx.Err() // such as a parent that does not exist
 	}

@@ -38,10 +38,10 @@ type Options struct {
 // More is what is known of a database that was filled before, and is filled again when its
 // schema has changed. Its triggers do not fire.
 type More struct {
-	Objects []sqltext.Object // its schema
-	Keep    map[string]bool  // tables, in lower case, that have rows and get no more
-	last    int              // the number that the last value was made of
-	narrow  map[string][]int // the candidates that CHECKs allow, by these
+	Objects []sqltext.Object   // its schema
+	Keep    map[string]bool    // tables, in lower case, that have rows and get no more
+	last    int                // the number that the last value was made of
+	narrow  map[string]*column // that have their candidates, by what these come of
 }
 
 // A Filling is what was put into a database.
@@ -105,6 +105,9 @@ func fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
 			return nil, err
 		}
 		opts.More = &More{Objects: sqlite.Made(objects)}
+	}
+	if opts.More.narrow == nil {
+		opts.More.narrow = map[string]*column{}
 	}
 	objects := opts.More.Objects
 	opts.More.last = max(opts.More.last, opts.From)
@@ -184,7 +187,6 @@ func (f *filler) run(opts Options) error {
 			return f.err
 		}
 		for _, c := range t.columns {
-			c.candidates = c.values()
 			if err := f.narrow(t, c); err != nil {
 				return err
 			}
@@ -249,7 +251,7 @@ func (f *filler) fillTable(t *table, odd bool) error {
 	}
 	if t.filled = reason == ""; !t.filled {
 		// One that can have no other row has rows, too.
-		if some, _ := f.query("SELECT 1 FROM " + sqltext.Quote(t.name) + " LIMIT 1"); len(some) == 0 {
+		if some, _ := f.query(1, "SELECT 1 FROM "+sqltext.Quote(t.name)+" LIMIT 1"); len(some) == 0 {
 			f.Empty = append(f.Empty, Empty{t.name, reason})
 		}
 	}
@@ -263,9 +265,9 @@ func (f *filler) orphaned(impossible map[string]string) error {
 			continue
 		}
 		// A foreign key that is itself wrong makes this fail. Its columns are NULL.
-		found, _ := f.query("SELECT DISTINCT parent FROM pragma_foreign_key_check(" + literal(t.name) + ")")
+		found, _ := f.query(1, "SELECT DISTINCT parent FROM pragma_foreign_key_check("+literal(t.name)+")")
 		for _, row := range found {
-			if t.orphans[row[0]] == 0 {
+			if !t.orphans[row[0]] {
 				impossible[sqltext.Fold(t.name)] = "no row of " + row[0] + " has a key that it can refer to"
 			}
 		}
@@ -290,32 +292,16 @@ func (f *filler) insert(t *table, query string) error {
 	return err
 }
 
-// query returns the rows of a query as text.
-func (f *filler) query(q string) (found [][]string, err error) {
-	rows, err := f.db.QueryContext(f.ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
-		values, dest := make([]sql.NullString, len(columns)), make([]any, len(columns))
-		for i := range values {
-			dest[i] = &values[i]
-		}
-		if err := rows.Scan(dest...); err != nil {
-			return nil, err
-		}
-		row := make([]string, len(columns))
-		for i, v := range values {
-			row[i] = v.String
+// query returns the rows of a query, of that many columns, as text.
+func (f *filler) query(columns int, q string) (found [][]string, err error) {
+	return found, sqlite.Each(f.ctx, f.db, q, func(scan sqlite.Scan) error {
+		row, dest := make([]string, columns), make([]any, columns)
+		for i := range row {
+			dest[i] = &row[i]
 		}
 		found = append(found, row)
-	}
-	return found, rows.Err()
+		return scan(dest...)
+	})
 }
 
 // literal returns a text as SQL.

@@ -23,11 +23,11 @@ type table struct {
 	keys    []*key
 	parts   []part // of its CREATE TABLE
 	strict  bool
-	counts  bool           // AUTOINCREMENT
-	rowid   string         // its column that is the rowid, or ""
-	module  string         // of a virtual table, in lower case
-	empty   string         // why it cannot be filled, if that shows at once
-	orphans map[string]int // that it had before, by parent
+	counts  bool            // AUTOINCREMENT
+	rowid   string          // its column that is the rowid, or ""
+	module  string          // of a virtual table, in lower case
+	empty   string          // why it cannot be filled, if that shows at once
+	orphans map[string]bool // that it had before, by parent
 
 	generated bool // it has a generated column
 
@@ -82,7 +82,7 @@ func newFiller(ctx context.Context, db DB, more *More, impossible map[string]str
 		if o.Type != "table" || sqlite.IsLitestream(o.Name) {
 			continue
 		}
-		t := &table{Object: o, name: o.Name, empty: impossible[sqltext.Fold(o.Name)], orphans: map[string]int{}}
+		t := &table{Object: o, name: o.Name, empty: impossible[sqltext.Fold(o.Name)], orphans: map[string]bool{}}
 		if sqlite.IsVirtual(o) {
 			t.module = module(o.SQL)
 		}
@@ -101,20 +101,14 @@ func (f *filler) read(t *table) error {
 	seed.Write([]byte(t.name))
 	t.random = rand.New(rand.NewPCG(seed.Sum64(), 1))
 	if t.module == "" {
-		t.parts = partsOf(t.SQL)
+		t.parts, t.rowid = partsOf(t.SQL), sqltext.RowidAlias(t.Object)
+		t.strict = namesIn(t.SQL[strings.LastIndexByte(t.SQL, ')')+1:])["strict"]
 	}
-	listed, err := f.query("SELECT strict, wr FROM pragma_table_list(" + literal(t.name) + ") WHERE schema = 'main'")
-	if err != nil {
-		return err
-	}
-	t.strict = len(listed) > 0 && listed[0][0] == "1"
-	without := len(listed) > 0 && listed[0][1] == "1"
-	columns, err := f.query(`SELECT name, type, "notnull", ifnull(dflt_value, ''), pk, hidden FROM pragma_table_xinfo(` + literal(t.name) + ")")
+	columns, err := f.query(6, `SELECT name, type, "notnull", ifnull(dflt_value, ''), pk, hidden FROM pragma_table_xinfo(`+literal(t.name)+")")
 	if err != nil {
 		t.empty = sqlite.Sentence(err) // a module that is missing
 		return f.ctx.Err()
 	}
-	primary := 0
 	for _, o := range f.objects {
 		if o.Type == "index" && sqltext.Equal(o.Table, t.name) && strings.Count(o.SQL, "(") > 1 {
 			s := sqltext.Parse(o.SQL)
@@ -131,12 +125,6 @@ func (f *filler) read(t *table) error {
 		}
 	}
 	for _, c := range columns {
-		if c[4] != "0" {
-			primary++
-			if t.rowid = ""; primary == 1 && !without && strings.EqualFold(c[1], "INTEGER") {
-				t.rowid = c[0]
-			}
-		}
 		if c[5] != "0" {
 			continue
 		}
@@ -161,8 +149,8 @@ func (f *filler) read(t *table) error {
 	return f.readKeys(t)
 }
 
-// narrow leaves the candidates that the CHECKs allow which are about this column alone, those
-// with the most values first.
+// narrow makes the candidates of a column, of which it leaves those that the CHECKs allow which
+// are about this column alone, those with the most values first.
 func (f *filler) narrow(t *table, c *column) error {
 	checks := "1"
 	for _, p := range t.parts {
@@ -170,18 +158,17 @@ func (f *filler) narrow(t *table, c *column) error {
 			checks += " AND ifnull((" + p.text + "), 1)"
 		}
 	}
+	about := fmt.Sprintf("%s\x00%s\x00%t\x00%t\x00%s\x00%q", c.name, c.kind, c.nullable, c.checked, checks, c.literals)
+	if known, ok := f.more.narrow[about]; ok {
+		c.candidates, c.free = known.candidates, known.free
+		return nil
+	}
+	c.candidates = c.values()
+	defer func() { f.more.narrow[about] = c }()
 	if checks == "1" {
 		return nil
 	}
 	all := c.candidates
-	about := fmt.Sprintf("%s\x00%s\x00%t\x00%s\x00%q", c.name, c.kind, c.nullable, checks, c.literals)
-	if order, ok := f.more.narrow[about]; ok {
-		c.candidates = nil
-		for _, i := range order {
-			c.candidates = append(c.candidates, all[i])
-		}
-		return nil
-	}
 	values := map[int]map[string]bool{} // of candidates, that pass
 	var pass func(from, to int) error
 	pass = func(from, to int) error {
@@ -195,7 +182,7 @@ func (f *filler) narrow(t *table, c *column) error {
 				rows = append(rows, fmt.Sprintf("(%d, %s)", i, value))
 			}
 		}
-		found, err := f.query(fmt.Sprintf("WITH %[1]s (n, %[2]s) AS (VALUES %[3]s) SELECT n, quote(%[2]s) FROM %[1]s WHERE %[4]s",
+		found, err := f.query(2, fmt.Sprintf("WITH %[1]s (n, %[2]s) AS (VALUES %[3]s) SELECT n, quote(%[2]s) FROM %[1]s WHERE %[4]s",
 			sqltext.Quote(t.name), sqltext.Quote(c.name), strings.Join(rows, ", "), checks))
 		if err != nil && to-from > 1 { // one of them is no argument for a function
 			middle := (from + to) / 2
@@ -220,10 +207,6 @@ func (f *filler) narrow(t *table, c *column) error {
 	for _, i := range order {
 		c.candidates = append(c.candidates, all[i])
 	}
-	if f.more.narrow == nil {
-		f.more.narrow = map[string][]int{}
-	}
-	f.more.narrow[about] = order
 	return err
 }
 
@@ -232,7 +215,7 @@ func (f *filler) readKeys(t *table) error {
 	if !t.MayRefer() {
 		return nil
 	}
-	found, err := f.query(`SELECT id, "table", "from", ifnull("to", '') FROM pragma_foreign_key_list(` + literal(t.name) + ") ORDER BY id, seq")
+	found, err := f.query(4, `SELECT id, "table", "from", ifnull("to", '') FROM pragma_foreign_key_list(`+literal(t.name)+") ORDER BY id, seq")
 	if err != nil {
 		return err
 	}
@@ -250,7 +233,7 @@ func (f *filler) readKeys(t *table) error {
 	for _, k := range t.keys {
 		if k.to[0] == "" {
 			k.to = nil
-			primary, err := f.query("SELECT name FROM pragma_table_info(" + literal(k.parent) + ") WHERE pk > 0 ORDER BY pk")
+			primary, err := f.query(1, "SELECT name FROM pragma_table_info("+literal(k.parent)+") WHERE pk > 0 ORDER BY pk")
 			if err != nil {
 				return err
 			}
@@ -264,9 +247,9 @@ func (f *filler) readKeys(t *table) error {
 			}
 		}
 	}
-	violated, _ := f.query("SELECT parent, count(*) FROM pragma_foreign_key_check(" + literal(t.name) + ") GROUP BY parent")
+	violated, _ := f.query(1, "SELECT DISTINCT parent FROM pragma_foreign_key_check("+literal(t.name)+")")
 	for _, v := range violated {
-		t.orphans[v[0]] = 1
+		t.orphans[v[0]] = true
 	}
 	return f.ctx.Err()
 }

@@ -100,7 +100,7 @@ func (f *filler) sources(t *table) (sources []map[string]string, err error) {
 			names = append(names, sqltext.Fold(c.name))
 			query += ", quote(" + sqltext.Quote(c.name) + ")"
 		}
-		found, err := f.query(query + " FROM " + sqltext.Quote(other.name) + " ORDER BY rowid")
+		found, err := f.query(len(names), query+" FROM "+sqltext.Quote(other.name)+" ORDER BY rowid")
 		if err != nil { // WITHOUT ROWID
 			continue
 		}

@@ -129,8 +129,10 @@ func scan(dest []any, values []driver.Value) error {
 				*to = slices.Clone(b)
 			}
 		case *string:
-			err = text.Scan(value)
-			*to, known = text.String, text.Valid
+			if *to, known = value.(string); !known {
+				err = text.Scan(value)
+				*to, known = text.String, text.Valid
+			}
 		case *int:
 			err = number.Scan(value)
 			*to, known = int(number.Int64), number.Valid
