@@ -52,18 +52,22 @@ func isList(t types.Type) bool {
 	return ok && !isPointer && isString(list.Elem())
 }
 
-// elements returns the literal whose strings are the list, if it is always the same one,
-// or nil.
-func (p *resolver) elements(list ast.Expr) *ast.CompositeLit {
-	v, ok := p.named(list).(*types.Var)
-	if ok && !v.Exported() && len(p.values[v]) == 1 && p.values[v][0].does == set && p.values[v][0].result == 0 {
-		list = p.values[v][0].expr
-	}
-	lit, _ := ast.Unparen(list).(*ast.CompositeLit)
+// elements returns the strings of a list and the index or key of each, if it is always the
+// same list, or nil.
+func (p *resolver) elements(list ast.Expr) (keys []constant.Value, elts []ast.Expr) {
+	lit, _ := p.source(list).(*ast.CompositeLit)
 	if lit == nil || !isList(p.pass.TypesInfo.TypeOf(lit)) {
-		return nil
+		return nil, nil
 	}
-	return lit
+	elts = []ast.Expr{}
+	for i, elt := range lit.Elts {
+		key := constant.MakeInt64(int64(i))
+		if pair, ok := elt.(*ast.KeyValueExpr); ok {
+			key, elt = p.value(pair.Key), pair.Value
+		}
+		keys, elts = append(keys, key), append(elts, elt)
+	}
+	return keys, elts
 }
 
 // each returns the strings each of which e is at some time, or nil.
@@ -77,19 +81,12 @@ func (p *resolver) each(e ast.Expr) (all []text) {
 	case *ast.IndexExpr:
 		list = e.X
 	}
-	if list == nil {
-		return nil
+	_, elts := p.elements(list)
+	for _, elt := range elts {
+		all = append(all, p.fold(elt)...)
 	}
-	if lit := p.elements(list); lit != nil {
-		for _, elt := range lit.Elts {
-			if pair, ok := elt.(*ast.KeyValueExpr); ok {
-				elt = pair.Value
-			}
-			all = append(all, p.fold(elt)...)
-		}
-		if len(all) != len(lit.Elts) {
-			return nil // some may be several
-		}
+	if len(all) != len(elts) {
+		return nil // some may be several
 	}
 	return all
 }
@@ -97,15 +94,10 @@ func (p *resolver) each(e ast.Expr) (all []text) {
 // index returns what the element of a list with a constant key is.
 func (p *resolver) index(e *ast.IndexExpr) []text {
 	key := p.value(e.Index)
-	if lit := p.elements(e.X); lit != nil && key.Kind() != constant.Unknown {
-		for i, elt := range lit.Elts {
-			at := constant.MakeInt64(int64(i))
-			if pair, ok := elt.(*ast.KeyValueExpr); ok {
-				at, elt = p.value(pair.Key), pair.Value
-			}
-			if at.Kind() == key.Kind() && constant.Compare(at, token.EQL, key) {
-				return p.fold(elt)
-			}
+	keys, elts := p.elements(e.X)
+	for i, elt := range elts {
+		if keys[i].Kind() == key.Kind() && constant.Compare(keys[i], token.EQL, key) {
+			return p.fold(elt)
 		}
 	}
 	return nil
@@ -262,13 +254,8 @@ func (p *resolver) trim(name string, args []ast.Expr) (all []text) {
 		switch n := len(t.Holes); {
 		case n == 0:
 			left := trim(t.SQL, cut)
-			from := 0
-			if cutsLeft {
-				from = strings.Index(t.SQL, left)
-			}
-			if t = t.slice(from, from+len(left)); left == "" {
-				t = p.constantAt(args[0].Pos(), "")
-			}
+			from := strings.Index(t.SQL, left)
+			t = t.slice(from, from+len(left))
 		case cutsLeft && t.Holes[0] != 0 || cutsRight && t.Holes[n-1] != len(t.SQL):
 			return nil
 		}

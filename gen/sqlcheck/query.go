@@ -213,8 +213,8 @@ func (c *checker) formatted(t text, call *ast.CallExpr, w *wrapper) text {
 		args = call.Args[min(w.Args, len(call.Args)):]
 	}
 	named := strings.Contains(t.SQL, "@")
-	all, from, next := text{Pieces: t.Pieces[:1]}, 0, 0
-	for script, i := sqltext.Parse(t.SQL), 0; i < len(script.Tokens); i++ {
+	var ranges [][]int
+	for script, i, next := sqltext.Parse(t.SQL), 0, 0; i < len(script.Tokens); i++ {
 		token, word := script.Tokens[i], script.Token(i)
 		switch {
 		case token.Kind == sqltext.String && strings.Contains(word, "?"):
@@ -228,12 +228,9 @@ func (c *checker) formatted(t text, call *ast.CallExpr, w *wrapper) text {
 		default:
 			continue
 		}
-		all.add(t.slice(from, token.Pos))
-		all.add(c.resolver.unknown(call.Pos()))
-		from = token.End
+		ranges = append(ranges, []int{token.Pos, token.End})
 	}
-	all.add(t.slice(from, len(t.SQL)))
-	return all
+	return substitute(t, ranges, func(text) []text { return []text{c.resolver.unknown(call.Pos())} })[0]
 }
 
 // plain reports whether the value of an argument goes to SQLite as it is.
@@ -385,21 +382,8 @@ func runs(fn *types.Func) bool {
 
 // origin returns the call that made the value of an expression or variable, or nil.
 func (c *checker) origin(e ast.Expr) *ast.CallExpr {
-	for range 5 { // variables that are set to others
-		if call, ok := ast.Unparen(e).(*ast.CallExpr); ok {
-			return call
-		}
-		v, ok := c.named(e).(*types.Var)
-		if !ok {
-			return nil
-		}
-		values := slices.DeleteFunc(slices.Clone(c.reaching(v, e.Pos())), func(x value) bool { return x.does == zero })
-		if len(values) != 1 || values[0].does != set || values[0].result != 0 {
-			return nil
-		}
-		e = values[0].expr
-	}
-	return nil
+	call, _ := c.source(e).(*ast.CallExpr)
+	return call
 }
 
 // owns returns the tables and views that the program itself creates or alters, about

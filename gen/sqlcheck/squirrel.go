@@ -205,11 +205,9 @@ func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text
 		return all
 	case begins(method, " Columns Options GroupBy OrderBy "), method == "Select" && begin == "":
 		if call.Ellipsis.IsValid() {
-			lit := p.elements(args[0])
-			if lit == nil {
+			if _, args = p.elements(args[0]); args == nil {
 				return [][]text{{p.unknown(at)}}
 			}
-			args = lit.Elts
 		}
 		for _, arg := range args {
 			all = append(all, p.fold(arg))

@@ -138,5 +138,8 @@ func (t *text) slice(from, to int) text {
 		p.At -= from
 		part.Pieces = append(part.Pieces, p)
 	}
+	if from == to {
+		part.Pieces = []piece{{Place: t.place(from)}}
+	}
 	return part
 }

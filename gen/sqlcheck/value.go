@@ -113,6 +113,24 @@ func (p *resolver) named(e ast.Expr) types.Object {
 	return obj
 }
 
+// source returns what the expression is set to, if it is a variable that has one value there,
+// or itself.
+func (p *resolver) source(e ast.Expr) ast.Expr {
+	for range 5 { // variables that are set to others
+		e = ast.Unparen(e)
+		v, ok := p.named(e).(*types.Var)
+		if !ok {
+			break
+		}
+		values := slices.DeleteFunc(slices.Clone(p.reaching(v, e.Pos())), func(x value) bool { return x.does == zero })
+		if len(values) != 1 || values[0].does != set || values[0].result != 0 {
+			break
+		}
+		e = values[0].expr
+	}
+	return e
+}
+
 // function returns the innermost function that the node is in, or nil.
 func function(cur inspector.Cursor) ast.Node {
 	for f := range cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {

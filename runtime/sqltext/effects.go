@@ -42,13 +42,10 @@ func (e *Effects) create(o Object) {
 		return
 	}
 	p := parser{lexemes: lex(o.SQL)}
-	if !p.accept("create", "virtual") {
-		return
+	p.expect("create")
+	if kind, _, _ := p.object(); kind == "virtual" && p.accept("using") {
+		e.virtual[Fold(o.Name)] = strings.Contains(" fts3 fts4 fts5 rtree rtree_i32 geopoly ", " "+Fold(p.name())+" ")
 	}
-	for !p.accept("using") && !p.done() {
-		p.next()
-	}
-	e.virtual[Fold(o.Name)] = strings.Contains(" fts3 fts4 fts5 rtree rtree_i32 geopoly ", " "+Fold(p.name())+" ")
 }
 
 // Anything adds everything that can be done.
@@ -110,7 +107,7 @@ func (e *Effects) add(table string, f effect) {
 func (e *Effects) Add(s *Statement) {
 	switch s.Keyword() {
 	case "insert", "replace", "update", "delete", "with":
-		e.write(s.script, s.First, s.End, 0)
+		e.write(s.SQL, 0)
 	case "create", "alter", "drop":
 		e.define(s)
 	case "pragma", "explain":
@@ -190,64 +187,42 @@ func (e *Effects) alter(s *Statement, d Definition) {
 	}
 }
 
-// write adds the effects of INSERT, UPDATE and DELETE among the tokens, which can be those
-// of a trigger. Nowhere else do these keywords come before the name of a table. inherited
-// is what a statement that fires the trigger does in case of a conflict.
+// write adds the effects of INSERT, UPDATE and DELETE in a statement, which can be that of a
+// trigger. Nowhere else do these keywords come before the name of a table. inherited is what
+// a statement that fires the trigger does in case of a conflict.
 //
 // https://sqlite.org/lang_createtrigger.html
-func (e *Effects) write(s *Script, first, end int, inherited effect) {
-	next := func(i int) int {
-		for i++; i < end && s.Tokens[i].Kind == Directive; i++ {
-		}
-		return i
-	}
-	word := func(i int) string {
-		if i >= end {
-			return ""
-		}
-		return Fold(s.Token(i))
-	}
-	before, into := "", ""
-	for i := first; i < end; i = next(i) {
-		if s.Tokens[i].Kind != Word {
-			before = ""
+func (e *Effects) write(sql string, inherited effect) {
+	p, into := parser{lexemes: lex(sql)}, ""
+	for !p.done() {
+		f, inserts := adds|removes|inherited, false
+		switch {
+		case p.accept("do", "update"):
+			e.writeTo(into, f)
 			continue
-		}
-		f, name := effect(0), next(i)
-		switch keyword := word(i); {
-		case keyword == "into":
-			f = adds | inherited
-			if before == "replace" {
-				f |= replaces
-			}
-		case keyword == "update" && before == "do":
-			e.writeTo(into, adds|removes|inherited)
-		case keyword == "update":
-			f = adds | removes | inherited
-			if word(name) == "or" {
-				if name = next(name); word(name) == "replace" {
-					f |= replaces
-				}
-				name = next(name)
-			}
-		case keyword == "delete" && word(name) == "from":
+		case p.accept("replace", "into"):
+			f, inserts = adds|replaces, true
+		case p.accept("into"):
+			f, inserts = adds|inherited, true
+		case p.accept("delete", "from"):
 			f = removes | inherited
-			name = next(name)
-		}
-		before = word(i)
-		if f == 0 || name >= end {
+		case p.accept("update", "or", "replace"):
+			f |= replaces
+		case p.accept("update"):
+			if p.accept("or") {
+				p.next()
+			}
+		default:
+			p.next()
 			continue
 		}
-		if dot := next(name); word(dot) == "." {
-			name = next(dot)
-		}
-		if table := s.Name(name); table != "" {
-			e.writeTo(table, f)
-			if before == "into" {
-				into = table
-			}
+		table := p.qualified()
+		e.writeTo(table, f)
+		if inserts {
+			into = table
 		}
 	}
+	e.any = e.any || p.failed
 }
 
 // writeTo adds the effect on a table or view, and those of the triggers that it fires.
@@ -273,7 +248,6 @@ func (e *Effects) writeTo(table string, f effect) {
 	}
 	e.add(table, f)
 	for _, o := range triggers {
-		s := Parse(o.SQL)
-		e.write(s, 0, len(s.Tokens), f&replaces)
+		e.write(o.SQL, f&replaces)
 	}
 }
