@@ -175,8 +175,6 @@ func (d *database) read(s statement) (*reading, *fault) {
 	for i := range stmt.BindCount() {
 		r.params = append(r.params, stmt.BindName(i+1))
 	}
-	if s.inserts() {
-		r.missing, r.ignores = d.missing(s)
-	}
+	r.missing, r.ignores = d.missing(s)
 	return r, nil
 }

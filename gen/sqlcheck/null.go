@@ -14,41 +14,6 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// aggregates returns, for each column of a SELECT from a table without GROUP BY, the call
-// of an aggregate that it is, if that is NULL without rows, or "".
-//
-// https://sqlite.org/lang_aggfunc.html
-func (d *database) aggregates(s statement) (all []string) {
-	from, begin, depth, commas, closed := 0, 1, 0, 0, 0
-	for i := range s.Tokens {
-		depth += s.nesting(i)
-		switch word := s.Name(i); {
-		case depth == 0 && word == ")" && closed == 0:
-			closed = i
-		case depth == 1 && word == ",":
-			commas++
-		case depth > 0:
-		case i == 0 && word != "select", begins(word, " distinct group having over union intersect except "):
-			return nil
-		case from == 0 && (word == "," || word == "from"):
-			end, call, name := i-1, "", s.Name(begin)
-			if s.Name(end-1) == "as" {
-				end -= 2
-			}
-			if closed == end && s.nesting(begin+1) == 1 && (begins(name, " min max ") && commas == 0 || begins(name, " sum avg group_concat string_agg ")) {
-				call = s.Text[s.Tokens[begin].Pos:s.Tokens[end].End]
-			}
-			if all, begin, commas, closed = append(all, call), i+1, 0, 0; word == "from" {
-				from = i
-			}
-		}
-	}
-	if _, ok := d.tables[s.Name(from+1)]; from == 0 || !ok || s.Name(from+1) == "_meta" {
-		return nil
-	}
-	return all
-}
-
 // A source is a table that a SELECT reads all rows of, or any one of by its key.
 type source struct {
 	table string

@@ -93,7 +93,11 @@ type resultColumn struct {
 // results returns the columns of the result of a statement.
 func (d *database) results(s statement, stmt *sqlite3.Stmt) []resultColumn {
 	all := make([]resultColumn, stmt.ColumnCount())
-	nulls, from := d.aggregates(s), d.from(s)
+	from := d.from(s)
+	of, nulls := sqltext.Aggregates(s.Text)
+	if _, ok := d.tables[of]; !ok || of == "_meta" { // which always has a row
+		nulls = nil
+	}
 	for i := range all {
 		all[i].name = stmt.ColumnName(i)
 		table, column := sqltext.Fold(stmt.ColumnTableName(i)), sqltext.Fold(stmt.ColumnOriginName(i))

@@ -59,11 +59,6 @@ func (s *statement) apart() string {
 	return "why"
 }
 
-// inserts reports whether the statement puts rows into a table.
-func (s *statement) inserts() bool {
-	return begins(s.keyword, " insert replace ") || s.keyword == "with" && (s.has("insert") || s.has("replace"))
-}
-
 func (s *statement) has(word string) bool {
 	for i := range s.Tokens {
 		if s.Name(i) == word {
