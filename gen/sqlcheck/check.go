@@ -2,6 +2,7 @@ package sqlcheck
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,12 +124,12 @@ func (c *checker) unknown(t text, stmts []statement) string {
 				return "SQL of another database: " + text
 			}
 		}
-		for _, name := range s.names() {
-			if slices.Contains(c.reach.Owns, name) {
-				return "the program itself creates " + name
-			}
-			for _, d := range c.databases {
-				if d.unknown[name] {
+		if i := slices.IndexFunc(c.reach.Owns, s.has); i >= 0 {
+			return "the program itself creates " + c.reach.Owns[i]
+		}
+		for _, d := range c.databases {
+			for _, name := range slices.Sorted(maps.Keys(d.unknown)) {
+				if s.has(name) {
 					return "SQLite cannot create " + name + " here"
 				}
 			}

@@ -93,23 +93,13 @@ func (c *checker) nowhere(d *database, s statement, f *fault) bool {
 	if d.known[name] || slices.Contains(c.reach.Owns, name) {
 		return false
 	}
-	for i := range s.Tokens {
-		if s.Name(i) == name && (s.Name(i-1) == "as" || s.Name(i+1) == "as") {
-			return false // "… AS name", "name AS (…)"
-		}
-	}
-	return true
+	return !s.has("as "+name) && !s.has("as '"+name+"'") && !s.has(name+" as") // "name AS (…)"
 }
 
 // defines reports whether the statement has the name other than before a period: as a
 // table or an alias.
 func (s *statement) defines(name string) bool {
-	for i := range s.Tokens {
-		if s.Name(i) == name && s.Name(i+1) != "." {
-			return true
-		}
-	}
-	return false
+	return strings.Contains(strings.ReplaceAll(s.words, " "+name+" .", " ."), " "+name+" ")
 }
 
 // lacking matches the sentences about what the program's SQLite may have, or another
@@ -135,7 +125,7 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 			return name + " is not in SQLite here" // and in a trigger or a view
 		case sqlite.IsLitestream(name):
 			return name + " is Litestream's"
-		case s.isCalled(f.offset):
+		case s.has(sqltext.Fold(name)+" (") && !s.has("into "+sqltext.Fold(name)+" ("):
 			return name + " is a table-valued function"
 		case slices.Contains(c.reach.Owns, attached):
 			return "the program attaches another database, which may have " + name
@@ -148,10 +138,8 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 		}
 	}
 	if !strings.HasPrefix(f.sentence, "no such column") {
-		for _, name := range s.names() {
-			if slices.Contains(d.stubs, name) {
-				return "function " + name + " is not built into SQLite"
-			}
+		if i := slices.IndexFunc(d.stubs, s.has); i >= 0 {
+			return "function " + d.stubs[i] + " is not built into SQLite"
 		}
 	}
 	return ""

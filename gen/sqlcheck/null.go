@@ -125,10 +125,9 @@ func addedColumns(dir string) string {
 					added = append(added, m[2]+"."+m[3])
 				}
 			} else if s.keyword != "create" {
-				names := s.names()
 				added = slices.DeleteFunc(added, func(column string) bool {
 					table, _, _ := strings.Cut(column, ".")
-					return slices.Contains(names, table)
+					return s.has(table)
 				})
 			}
 		}

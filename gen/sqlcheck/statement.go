@@ -13,16 +13,32 @@ import (
 type statement struct {
 	*sqltext.Script        // without directives and without the semicolon at the end
 	offset          int    // in the query
-	keyword         string // the first word, in lower case
+	keyword         string // the first word, in lower case, after EXPLAIN
+	words           string // names, strings, keywords and marks in lower case, each between spaces
 }
 
 // split cuts a query into statements.
 func split(query string) []statement {
 	var all []statement
 	for _, stmt := range sqltext.Parse(query).Cut() {
-		script := sqltext.Parse(strings.TrimSuffix(stmt.SQL, ";"))
-		script.Tokens = slices.DeleteFunc(script.Tokens, func(t sqltext.Token) bool { return t.Kind == sqltext.Directive })
-		all = append(all, statement{script, stmt.Pos, script.Name(0)})
+		s := statement{Script: sqltext.Parse(strings.TrimSuffix(stmt.SQL, ";")), offset: stmt.Pos}
+		s.Tokens = slices.DeleteFunc(s.Tokens, func(t sqltext.Token) bool { return t.Kind == sqltext.Directive })
+		first := 0
+		if s.Name(0) == "explain" {
+			if first = 1; s.Name(1) == "query" {
+				first = 3
+			}
+		}
+		words := strings.Builder{}
+		for i, t := range s.Tokens {
+			word := s.Name(i)
+			if t.Kind == sqltext.String {
+				word = "'" + word + "'"
+			}
+			words.WriteString(" " + word)
+		}
+		s.keyword, s.words = s.Name(first), words.String()+" "
+		all = append(all, s)
 	}
 	return all
 }
@@ -34,19 +50,9 @@ const (
 	otherWords = " attach begin commit detach end pragma release rollback savepoint vacuum "
 )
 
-// reads reports whether SQLite may prepare the statement. Some pragmas act when they
-// are prepared.
-func (s *statement) reads() bool {
-	if s.keyword == "explain" {
-		rest := *s
-		if rest.keyword = s.Name(1); rest.keyword == "query" {
-			rest.keyword = s.Name(3)
-		}
-		return rest.keyword != "explain" && rest.reads()
-	}
-	// A word that begins no statement is a mistake, unless it is of another dialect.
-	return !begins(s.keyword, tableWords+otherWords)
-}
+// reads reports whether SQLite may prepare the statement. Some pragmas act when they are
+// prepared. A word that begins no statement is a mistake, unless it is of another dialect.
+func (s *statement) reads() bool { return !begins(s.keyword, tableWords+otherWords) }
 
 func begins(word, words string) bool { return word != "" && strings.Contains(words, " "+word+" ") }
 
@@ -59,25 +65,8 @@ func (s *statement) apart() string {
 	return "why"
 }
 
-func (s *statement) has(word string) bool {
-	for i := range s.Tokens {
-		if s.Name(i) == word {
-			return true
-		}
-	}
-	return false
-}
-
-// names returns the words of the statement that may be names, in lower case.
-func (s *statement) names() []string {
-	var names []string
-	for i, t := range s.Tokens {
-		if t.Kind == sqltext.Word || t.Kind == sqltext.Quoted {
-			names = append(names, s.Name(i))
-		}
-	}
-	return names
-}
+// has reports whether the statement has the words, one after the other.
+func (s *statement) has(words string) bool { return strings.Contains(s.words, " "+words+" ") }
 
 // afterFrom reports whether token i is where a table is named first.
 func (s *statement) afterFrom(i int) bool {
@@ -85,28 +74,6 @@ func (s *statement) afterFrom(i int) bool {
 		i -= 2
 	}
 	return i > 0 && begins(s.Name(i-1), " from join into update in ")
-}
-
-// isCalled reports whether a parenthesis follows the name at the offset, which is not
-// the table of an INSERT.
-func (s *statement) isCalled(offset int) bool {
-	for i, t := range s.Tokens {
-		if t.Pos == offset {
-			return s.Name(i+1) == "(" && s.Name(i-1) != "into"
-		}
-	}
-	return false
-}
-
-// inNothing reports whether the statement has "IN ()", the left side of which SQLite
-// ignores.
-func (s *statement) inNothing() bool {
-	for i := range s.Tokens {
-		if s.Name(i) == "in" && s.Name(i+1) == "(" && s.Name(i+2) == ")" {
-			return true
-		}
-	}
-	return false
 }
 
 // dialects matches what is common in the SQL of other databases, and what SQLite does
