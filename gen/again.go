@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/rows"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -132,7 +133,7 @@ func (r *replay) contents(ctx context.Context) (contents, error) {
 }
 
 func (r *replay) rows(table string) (rows []string, err error) {
-	err = each(r.conn, func(row *sqlite3.Stmt) {
+	err = engine.Each(r.conn, func(row *sqlite3.Stmt) {
 		var text strings.Builder
 		for i := range row.ColumnCount() {
 			fmt.Fprintf(&text, "%v %q ", row.ColumnType(i), row.ColumnRawText(i))

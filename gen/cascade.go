@@ -6,6 +6,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -118,7 +119,7 @@ func writesOf(conn *sqlite3.Conn, sql string, foreignKeys bool) (all []write, er
 // table that refers.
 func actionOn(conn *sqlite3.Conn, child string, before []write) (missed, parent string, err error) {
 	acts := func(action string) bool { return action != "NO ACTION" && action != "RESTRICT" }
-	err = each(conn, func(key *sqlite3.Stmt) {
+	err = engine.Each(conn, func(key *sqlite3.Stmt) {
 		table, column, onDelete, onUpdate := key.ColumnText(0), key.ColumnText(1), key.ColumnText(2), key.ColumnText(3)
 		for _, w := range before {
 			update := w.code == sqlite3.AUTH_UPDATE && acts(onUpdate) && (column == "" || column == w.column || w.column == "rowid")

@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"golang.org/x/tools/txtar"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
@@ -110,7 +111,7 @@ func claimed(t *testing.T, archive *txtar.Archive, file, fact, rows string) stri
 	}
 	triggers(true)
 	ask := func(query string) (answer []string) {
-		err := each(r.conn, func(row *sqlite3.Stmt) {
+		err := engine.Each(r.conn, func(row *sqlite3.Stmt) {
 			line := ""
 			for i := range row.ColumnCount() {
 				line += strings.Repeat("|", min(i, 1)) + row.ColumnText(i)

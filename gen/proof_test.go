@@ -16,6 +16,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/gen/prove"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -206,11 +207,11 @@ func lookAt(t *testing.T, r *replay) (l look) {
 	t.Helper()
 	l.rows = map[string]map[string]string{}
 	read := func(to *string, query string) {
-		if err := each(r.conn, func(row *sqlite3.Stmt) { *to += row.ColumnText(0) + "\n" }, query); err != nil && to != &l.sequence {
+		if err := engine.Each(r.conn, func(row *sqlite3.Stmt) { *to += row.ColumnText(0) + "\n" }, query); err != nil && to != &l.sequence {
 			t.Fatal(err)
 		}
 	}
-	err := each(r.conn, func(row *sqlite3.Stmt) {
+	err := engine.Each(r.conn, func(row *sqlite3.Stmt) {
 		cells := map[string]string{}
 		for i := range row.ColumnCount() {
 			cells[row.ColumnName(i)] = strings.TrimSuffix(row.ColumnText(i), ".0") // of a REAL

@@ -288,24 +288,6 @@ func (s *statement) failure(err error) Problem {
 
 // column returns the first column of the query's rows.
 func column(conn *sqlite3.Conn, query string, args ...string) (values []string, err error) {
-	err = each(conn, func(row *sqlite3.Stmt) { values = append(values, row.ColumnText(0)) }, query, args...)
+	err = engine.Each(conn, func(row *sqlite3.Stmt) { values = append(values, row.ColumnText(0)) }, query, args...)
 	return values, err
-}
-
-// each calls f for each of the query's rows.
-func each(conn *sqlite3.Conn, f func(row *sqlite3.Stmt), query string, args ...string) error {
-	stmt, _, err := conn.Prepare(query)
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	for i, arg := range args {
-		if err := stmt.BindText(i+1, arg); err != nil {
-			return err
-		}
-	}
-	for stmt.Step() {
-		f(stmt)
-	}
-	return stmt.Err()
 }

@@ -21,6 +21,24 @@ func Prepare(conn *sqlite3.Conn) error {
 	return errors.Join(fts5.Register(conn), rtree.Register(conn))
 }
 
+// Each calls f for each of the query's rows.
+func Each(conn *sqlite3.Conn, f func(row *sqlite3.Stmt), query string, args ...string) error {
+	stmt, _, err := conn.Prepare(query)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	for i, arg := range args {
+		if err := stmt.BindText(i+1, arg); err != nil {
+			return err
+		}
+	}
+	for stmt.Step() {
+		f(stmt)
+	}
+	return stmt.Err()
+}
+
 // DoubleQuotes says whether text in double quotes that names no column is a string.
 //
 // https://sqlite.org/quirks.html#dblquote

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -319,22 +320,12 @@ func (o *observation) idOf(objects []sqltext.Object, name string) string {
 
 // query returns all rows of a query.
 func (d *Database) query(query string, args ...string) (rows [][]string, err error) {
-	stmt, _, err := d.Conn.Prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	defer stmt.Close()
-	for i, arg := range args {
-		if err := stmt.BindText(i+1, arg); err != nil {
-			return nil, err
-		}
-	}
-	for stmt.Step() {
+	err = engine.Each(d.Conn, func(stmt *sqlite3.Stmt) {
 		var row []string
 		for i := range stmt.ColumnCount() {
 			row = append(row, cell(stmt, i))
 		}
 		rows = append(rows, row)
-	}
-	return rows, stmt.Err()
+	}, query, args...)
+	return rows, err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A finding is something that is wrong.
@@ -329,12 +330,5 @@ func (a *arguments) wrong(r *reading) []string {
 }
 
 func callHas(args, params int) string {
-	return "call has " + count(args, "argument") + " for " + count(params, "parameter")
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return "call has " + wording.Count(args, "argument") + " for " + wording.Count(params, "parameter")
 }

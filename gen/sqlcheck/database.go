@@ -127,19 +127,15 @@ func (d *database) isUnknown(name string) bool {
 }
 
 func (d *database) learnNames() {
-	stmt, _, err := d.conn.Prepare(`SELECT t.name, c.name, t.type = 'table', t.strict FROM pragma_table_list AS t
-		LEFT JOIN pragma_table_xinfo(t.name) AS c WHERE t.schema = 'main'`)
-	if err != nil {
-		return // a view that SQLite cannot read
-	}
-	defer stmt.Close()
-	for stmt.Step() {
-		d.known[sqltext.Fold(stmt.ColumnText(0))] = true
-		d.known[sqltext.Fold(stmt.ColumnText(1))] = true
-		if stmt.ColumnBool(2) {
-			d.tables[sqltext.Fold(stmt.ColumnText(0))] = stmt.ColumnBool(3)
+	// It ends at a view that SQLite cannot read.
+	engine.Each(d.conn, func(row *sqlite3.Stmt) {
+		d.known[sqltext.Fold(row.ColumnText(0))] = true
+		d.known[sqltext.Fold(row.ColumnText(1))] = true
+		if row.ColumnBool(2) {
+			d.tables[sqltext.Fold(row.ColumnText(0))] = row.ColumnBool(3)
 		}
-	}
+	}, `SELECT t.name, c.name, t.type = 'table', t.strict FROM pragma_table_list AS t
+		LEFT JOIN pragma_table_xinfo(t.name) AS c WHERE t.schema = 'main'`)
 }
 
 // finding returns what SQLite says of a statement in a text, at its place.

@@ -3,6 +3,9 @@ package sqlcheck
 import (
 	"slices"
 
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -16,22 +19,11 @@ func (d *database) missing(s statement) (columns []string, ignores bool) {
 	if !ok {
 		return nil, false
 	}
+	cid := 0
 	// The rowid gets a value of its own. No pragma tells of NOT NULL ON CONFLICT IGNORE.
-	stmt, _, err := d.conn.Prepare(`SELECT t.name || '.' || c.name, c.name, c."notnull", ifnull(c.dflt_value, 'NULL') = 'NULL',
-			NOT t.wr AND c.pk = 1 AND c.type = 'INTEGER' COLLATE NOCASE AND (SELECT count(*) FROM pragma_table_info(?1) WHERE pk) = 1
-		FROM pragma_table_list(?1) AS t, pragma_table_xinfo(?1) AS c
-		WHERE t.schema = 'main' AND c.hidden = 0 AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = t.name AND sql LIKE '%ignore%')
-		ORDER BY c.cid`)
-	if err != nil {
-		return nil, false
-	}
-	defer stmt.Close()
-	if stmt.BindText(1, in.Table) != nil {
-		return nil, false
-	}
-	for cid := 0; stmt.Step(); cid++ {
-		column, name := stmt.ColumnText(0), sqltext.Fold(stmt.ColumnText(1))
-		notNull, noDefault, rowid := stmt.ColumnBool(2), stmt.ColumnBool(3), stmt.ColumnBool(4)
+	engine.Each(d.conn, func(row *sqlite3.Stmt) {
+		column, name := row.ColumnText(0), sqltext.Fold(row.ColumnText(1))
+		notNull, noDefault, rowid := row.ColumnBool(2), row.ColumnBool(3), row.ColumnBool(4)
 		i := cid
 		if in.Columns != nil {
 			i = slices.Index(in.Columns, name)
@@ -40,6 +32,11 @@ func (d *database) missing(s statement) (columns []string, ignores bool) {
 		if notNull && !rowid && (null || i < 0 && noDefault) {
 			columns = append(columns, column)
 		}
-	}
+		cid++
+	}, `SELECT t.name || '.' || c.name, c.name, c."notnull", ifnull(c.dflt_value, 'NULL') = 'NULL',
+			NOT t.wr AND c.pk = 1 AND c.type = 'INTEGER' COLLATE NOCASE AND (SELECT count(*) FROM pragma_table_info(?1) WHERE pk) = 1
+		FROM pragma_table_list(?1) AS t, pragma_table_xinfo(?1) AS c
+		WHERE t.schema = 'main' AND c.hidden = 0 AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = t.name AND sql LIKE '%ignore%')
+		ORDER BY c.cid`, in.Table)
 	return columns, in.Ignores
 }

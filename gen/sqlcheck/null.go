@@ -10,6 +10,9 @@ import (
 	"sync"
 	"unicode"
 
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -85,16 +88,9 @@ func (d *database) mayLack(sources []source, table string) bool {
 }
 
 // has reports whether the query returns a row.
-func (d *database) has(query string, args ...string) bool {
-	stmt, _, err := d.conn.Prepare(query)
-	if err != nil {
-		return false
-	}
-	defer stmt.Close()
-	for i, arg := range args {
-		stmt.BindText(i+1, arg)
-	}
-	return stmt.Step()
+func (d *database) has(query string, args ...string) (found bool) {
+	engine.Each(d.conn, func(*sqlite3.Stmt) { found = true }, query, args...)
+	return found
 }
 
 // makes matches what makes a table, or adds a column to one.

@@ -7,6 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // A destination is what Scan stores a column in.
@@ -57,7 +58,7 @@ func destinationOf(t types.Type) (d destination) {
 func (a *arguments) misfits(r *reading) (all []string) {
 	switch {
 	case len(r.columns) == 0:
-		return []string{"Scan has " + count(a.Count, "destination") + ", but the statement returns no rows"}
+		return []string{"Scan has " + wording.Count(a.Count, "destination") + ", but the statement returns no rows"}
 	case a.Fields != nil:
 		var names []string
 		for _, c := range r.columns {
@@ -67,7 +68,7 @@ func (a *arguments) misfits(r *reading) (all []string) {
 			all = append(all, "missing destination name "+name+" in "+a.Struct)
 		}
 	case len(r.columns) != a.Count:
-		return []string{"Scan has " + count(a.Count, "destination") + " for " + count(len(r.columns), "column")}
+		return []string{"Scan has " + wording.Count(a.Count, "destination") + " for " + wording.Count(len(r.columns), "column")}
 	}
 	for i, d := range a.Into {
 		c := r.columns[i]
