@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
-	"io"
 
 	"github.com/lockstep-db/lockstep/gen/database"
 )
@@ -15,7 +13,7 @@ func backupCommand(fs *flag.FlagSet) action {
 	fs.Var(&to, "to", "`FILE`: where to (default beside the database, named for version and time)")
 	full := fs.Bool("full", false, fullUsage)
 	timeout := timeoutFlag(fs)
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		file, err := database.Open(db.value)
 		if err != nil {
 			return nil, err
@@ -29,15 +27,8 @@ func backupCommand(fs *flag.FlagSet) action {
 			return nil, err
 		}
 		s.warnings = append(s.warnings, made.Warnings...)
-		return &backupResult{db.value, made}, nil
+		return made, nil
 	}
 }
 
 const fullUsage = "check with PRAGMA integrity_check, which also compares indexes with the rows"
-
-type backupResult struct {
-	DB string `json:"db"`
-	*database.Backup
-}
-
-func (r *backupResult) print(w io.Writer) { fmt.Fprintln(w, r.Path) }

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
-	"io"
 	"path/filepath"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -15,13 +13,13 @@ func checkCommand(fs *flag.FlagSet) action {
 	m, db := migrationsFlags(fs, generateFlags), givenDBFlag(fs)
 	noProgramsFlag(fs, &m.opts)
 	timeout, allow := timeoutFlag(fs), allowFlag(fs)
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		opts, _ := m.options()
 		res, err := generate(ctx, s, m.value, opts)
 		if err != nil {
 			return nil, err
 		}
-		out := &checkResult{Migrations: m.value, Version: res.Schema.Expected, DB: db.value}
+		out := &checkResult{Migrations: m.value, Version: res.Schema.Expected, DB: db.value, File: filepath.Join(m.value, gen.FileName)}
 		why, err := res.Stale()
 		if err == nil && why != "" {
 			err = refuseStale(m.value, why)
@@ -35,8 +33,7 @@ func checkCommand(fs *flag.FlagSet) action {
 		if refusal == nil {
 			refusal = state.Refusal
 		}
-		current := refusal == nil
-		out.DBCurrent = &current
+		out.DBCurrent = refusal == nil
 		return out, both{err, refusal}
 	}
 }
@@ -46,14 +43,6 @@ type checkResult struct {
 	Version    lockstep.Version `json:"version"`
 	Current    bool             `json:"current"`
 	DB         string           `json:"db"`
-	DBCurrent  *bool            `json:"dbCurrent"`
-}
-
-func (r *checkResult) print(w io.Writer) {
-	if r.Current {
-		fmt.Fprintf(w, "%s: current, version %v\n", filepath.Join(r.Migrations, gen.FileName), r.Version)
-	}
-	if r.DBCurrent != nil && *r.DBCurrent {
-		fmt.Fprintf(w, "%s: at version %v\n", r.DB, r.Version)
-	}
+	DBCurrent  any              `json:"dbCurrent"` // nil without a database
+	File       string           `json:"-"`
 }

@@ -22,7 +22,7 @@ var scripts embed.FS
 const completeName = "__complete"
 
 func completionCommand(*flag.FlagSet) action {
-	return func(_ context.Context, _ *streams, args []string) (result, error) {
+	return func(_ context.Context, _ *streams, args []string) (any, error) {
 		if len(args) != 1 {
 			return nil, usage("want one of " + strings.Join(shells(), ", "))
 		}
@@ -30,7 +30,7 @@ func completionCommand(*flag.FlagSet) action {
 		if err != nil {
 			return nil, usage(fmt.Sprintf("found %q; want one of %s", args[0], strings.Join(shells(), ", ")))
 		}
-		return completionResult{string(script)}, nil
+		return map[string]string{"script": string(script)}, nil
 	}
 }
 
@@ -41,12 +41,6 @@ func shells() (names []string) {
 	}
 	return names
 }
-
-type completionResult struct {
-	Script string `json:"script"`
-}
-
-func (r completionResult) print(w io.Writer) { io.WriteString(w, r.Script) }
 
 // complete prints what the last of the words may be, which follow the name of this command:
 // one a line, and after a tab, what that is. It prints nothing where the shell may offer

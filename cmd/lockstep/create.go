@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
-	"io"
 
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/runtime"
@@ -12,7 +10,7 @@ import (
 
 func createCommand(fs *flag.FlagSet) action {
 	path, timeout := dbFlag(fs), timeoutFlag(fs)
-	return func(ctx context.Context, _ *streams, _ []string) (result, error) {
+	return func(ctx context.Context, _ *streams, _ []string) (any, error) {
 		db, err := database.Open(path.value)
 		if kindOf(err) == "missing" {
 			db, err = database.Create(path.value)
@@ -42,12 +40,4 @@ type createResult struct {
 	DB      string           `json:"db"`
 	Version lockstep.Version `json:"version"`
 	Created bool             `json:"created"`
-}
-
-func (r *createResult) print(w io.Writer) {
-	if r.Created {
-		fmt.Fprintf(w, "%s: created at version %v\n", r.DB, r.Version)
-	} else {
-		fmt.Fprintf(w, "%s: exists, at version %v\n", r.DB, r.Version)
-	}
 }

@@ -22,7 +22,7 @@ func enrollCommand(fs *flag.FlagSet) action {
 		return err
 	}, othertool.Names}, "from", "`TOOL`: take the version that another tool recorded, such as goose")
 	noProgramsFlag(fs, &m.opts)
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		r.Path, r.Dir, r.Timeout = db.value, m.value, *timeout
 		r.Load = func(ctx context.Context, v lockstep.Version) (*lockstep.Schema, error) {
 			m.opts.To, m.standIns = v, true
@@ -65,11 +65,4 @@ func (r *enrollResult) Made() string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-func (r *enrollResult) print(w io.Writer) {
-	printDifferences(w, r.Changed)
-	if r.Enrolled {
-		printTemplate(w, "enroll.txt", r)
-	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +18,7 @@ func generateCommand(fs *flag.FlagSet) action {
 	check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
 	verbose := fs.Bool("v", false, "list the tables that could not be filled to try migrations on")
 	noProgramsFlag(fs, &m.opts)
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		if m.opts.NoPrograms && !*check {
 			return nil, usage("--no-programs is for --check: to write lockstep_gen.go takes the schema")
 		}
@@ -86,11 +84,4 @@ type generateResult struct {
 	Written bool             `json:"written"`
 	Pins    []genfile.Pin    `json:"pins"`
 	Breaks  []breaks         `json:"breaks,omitempty"`
-}
-
-func (r *generateResult) print(w io.Writer) {
-	for _, p := range r.Pins {
-		fmt.Fprintf(w, "%s:%d:%d: pinned to %s; the newest is %s\n", p.File, p.Line, p.Col, p.Pinned, p.Newest)
-	}
-	printBreaks(w, r.Breaks)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +18,7 @@ import (
 func initCommand(fs *flag.FlagSet) action {
 	var from pathFlag
 	fs.Var(&from, "from", "`OTHER`: make the migrations of those in the directory OTHER, which another tool runs")
-	return func(ctx context.Context, s *streams, args []string) (result, error) {
+	return func(ctx context.Context, s *streams, args []string) (any, error) {
 		if len(args) > 1 {
 			return nil, usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))
 		}
@@ -50,13 +49,13 @@ func initCommand(fs *flag.FlagSet) action {
 			if err = nil; len(c.Problems) > 0 {
 				err = problemsIn(dir, c.Problems)
 			}
-			return conversionResult{initResult{c.Package, whereIs(ctx, dir)}, c}, err
+			return initResult{c.Package, c, whereIs(ctx, dir)}, err
 		}
 		p, err := scaffold.Init(dir)
 		if err != nil {
 			return nil, inDir(dir, err)
 		}
-		return initResult{p, whereIs(ctx, dir)}, nil
+		return initResult{p, nil, whereIs(ctx, dir)}, nil
 	}
 }
 
@@ -82,7 +81,8 @@ func whereIs(ctx context.Context, dir string) string {
 
 type initResult struct {
 	*scaffold.Package
-	Where string `json:"-"` // see whereIs
+	*scaffold.Conversion        // nil without --from
+	Where                string `json:"-"` // see whereIs
 }
 
 // Path returns the import path, or what it may be in a module that does not exist yet.
@@ -97,16 +97,4 @@ func (r initResult) Local() string {
 		return "migrations"
 	}
 	return r.Name
-}
-
-func (r initResult) print(w io.Writer) { printTemplate(w, "init.txt", r) }
-
-type conversionResult struct {
-	initResult
-	*scaffold.Conversion
-}
-
-func (r conversionResult) print(w io.Writer) {
-	printTemplate(w, "from.txt", r)
-	r.initResult.print(w)
 }

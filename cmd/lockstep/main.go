@@ -25,7 +25,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -94,14 +93,9 @@ func commandNames() (names []string) {
 }
 
 // An action does the work of a command. It returns what it found out even when
-// it also returns an error, and nothing but what is worth printing.
-type action func(ctx context.Context, s *streams, args []string) (result, error)
-
-// A result is what a command has to say on standard output: by print, or with
-// --json as the value of "result".
-type result interface {
-	print(w io.Writer)
-}
+// it also returns an error, and nothing but what is worth printing: by the template that
+// is named for the command, or with --json as the value of "result".
+type action func(ctx context.Context, s *streams, args []string) (any, error)
 
 // streams is where a command writes other than by its result.
 type streams struct {
@@ -159,7 +153,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = lookUp(ctx, fs)
 	}
 	s := &streams{stderr: stderr}
-	var res result
+	var res any
 	if err == nil {
 		res, err = act(ctx, s, args)
 	}
@@ -176,9 +170,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return reportJSON(stdout, stderr, res, s.warnings, err, fs)
 	}
 	if res != nil {
-		var text bytes.Buffer
-		res.print(&text)
-		_, e := io.WriteString(stdout, wording.PrintableLines(text.String()))
+		_, e := io.WriteString(stdout, wording.PrintableLines(resultText(name, res)))
 		err = both{err, e}
 	}
 	for _, w := range s.warnings {

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
@@ -27,7 +24,7 @@ func migrateCommand(fs *flag.FlagSet) action {
 	backup := fs.Bool("backup", false, "make a backup first if something is pending")
 	keep := fs.Int("keep", 0, "`N`: with --backup, keep the last N (default all)")
 	noProgramsFlag(fs, &u.opts)
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		if u.opts.NoPrograms && !*dryRun {
 			return nil, usage("--no-programs is for --dry-run")
 		}
@@ -83,7 +80,7 @@ func (u *upgrade) backward(err error) error {
 	return err
 }
 
-func (u *upgrade) migrate(ctx context.Context, s *streams, schema *lockstep.Schema, opts []lockstep.Option, dryRun bool) (result, error) {
+func (u *upgrade) migrate(ctx context.Context, s *streams, schema *lockstep.Schema, opts []lockstep.Option, dryRun bool) (any, error) {
 	db, err := database.Open(u.db.value)
 	if kindOf(err) == "missing" {
 		return nil, gen.Refuse("missing", "%v; migrate upgrades a database that exists\n\tlockstep create --db %s", err, wording.CommandLine(u.db.value))
@@ -174,34 +171,4 @@ type ranMigration struct {
 type statement struct {
 	Line int    `json:"line"`
 	SQL  string `json:"sql"`
-}
-
-func (r *migrateResult) print(w io.Writer) {
-	switch {
-	case len(r.Migrations) == 0:
-		fmt.Fprintf(w, "%s: at version %v, nothing to do\n", r.DB, r.To)
-		return
-	case r.DryRun:
-		fmt.Fprintf(w, "-- %s: would go from version %v to %v\n", r.DB, r.From, r.To)
-	default:
-		fmt.Fprintf(w, "%s: from version %v to %v\n", r.DB, r.From, r.To)
-	}
-	if r.Backup != "" {
-		fmt.Fprintf(w, "  backup: %s\n", r.Backup)
-	}
-	for _, m := range r.Migrations {
-		if !r.DryRun {
-			fmt.Fprintln(w, "  "+m.File)
-			continue
-		}
-		if m.Program {
-			fmt.Fprintf(w, "\n-- runs %s\n", m.File)
-		}
-		if m.NoTransaction {
-			fmt.Fprintf(w, "\n-- %s runs outside of a transaction, after a COMMIT\n", m.File)
-		}
-		for _, stmt := range m.Statements {
-			fmt.Fprintf(w, "\n-- %s:%d\n%s;\n", m.File, stmt.Line, strings.TrimSuffix(stmt.SQL, ";"))
-		}
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +25,7 @@ func newCommand(fs *flag.FlagSet) action {
 		})
 	}
 	edit := fs.Bool("e", false, "open the file in $VISUAL or $EDITOR")
-	return func(ctx context.Context, s *streams, words []string) (result, error) {
+	return func(ctx context.Context, s *streams, words []string) (any, error) {
 		switch len(kinds) {
 		case 0:
 			kinds = []string{"sql"}
@@ -83,5 +82,3 @@ type newResult struct {
 	File    string           `json:"file"`
 	Version lockstep.Version `json:"version"`
 }
-
-func (r *newResult) print(w io.Writer) { fmt.Fprintln(w, r.File) }

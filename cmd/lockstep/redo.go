@@ -17,7 +17,7 @@ import (
 func redoCommand(fs *flag.FlagSet) action {
 	u := &upgrade{migrationsFlags(fs, gapsFlag), dbFlag(fs), timeoutFlag(fs), allowFlag(fs)}
 	discard := fs.Bool("discard", false, "where there is no backup, make the database anew without asking")
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		schema, err := u.load(ctx, s)
 		if err != nil {
 			return nil, err
@@ -42,7 +42,7 @@ func redoCommand(fs *flag.FlagSet) action {
 			return nil, err
 		}
 		s.warnings = append(s.warnings, redone.Warnings...)
-		return &redoResult{redone}, nil
+		return redone, nil
 	}
 }
 
@@ -55,20 +55,4 @@ func agreed(stderr io.Writer, question string) bool {
 	var answer string
 	fmt.Fscanln(os.Stdin, &answer)
 	return strings.HasPrefix(strings.ToLower(answer), "y")
-}
-
-type redoResult struct{ *database.Redone }
-
-func (r *redoResult) print(w io.Writer) {
-	if !r.Redone.Redone {
-		fmt.Fprintf(w, "%s: at version %v by these migrations, nothing to redo\n", r.DB, r.To)
-		return
-	}
-	fmt.Fprintf(w, "%s: from version %v to %v\n", r.DB, r.From, r.To)
-	if r.Restored == "" {
-		fmt.Fprintln(w, "  made anew from the migrations")
-	} else {
-		fmt.Fprintf(w, "  restored and upgraded: %s\n", r.Restored)
-	}
-	fmt.Fprintf(w, "  backup: %s\n", r.Backup)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +29,7 @@ func renumberCommand(fs *flag.FlagSet) action {
 	}, migrationsIn(fs, filename.Name.String)}, "move", "`FILE`: move this migration after all others (may be repeated)")
 	fs.BoolVar(&dryRun, "dry-run", false, "print what would be done, and do nothing")
 	fs.BoolVar(&dryRun, "n", false, "short for --dry-run")
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		if opts.Onto != "" && len(opts.Move) > 0 {
 			return nil, usage("--onto and --move: want one of them")
 		}
@@ -78,25 +76,4 @@ type renumberResult struct {
 	Version   lockstep.Version `json:"version"`
 	Pins      []genfile.Pin    `json:"pins"`
 	Generated string           `json:"generated"`
-}
-
-func (r *renumberResult) print(w io.Writer) {
-	if len(r.Moves) == 0 {
-		fmt.Fprintf(w, "%s: at version %v, nothing to renumber\n", r.Dir, r.Version)
-		return
-	}
-	now := "now"
-	if r.DryRun {
-		now = "would be"
-	}
-	for _, m := range r.Moves {
-		fmt.Fprintf(w, "%s: %s %s\n", filepath.Join(r.Dir, m.From), now, m.To)
-	}
-	for _, n := range r.Names {
-		fmt.Fprintf(w, "%s:%d: %s: %s %s\n", n.File, n.Line, n.From, now, n.To)
-	}
-	if r.Generated != "" {
-		fmt.Fprintf(w, "%s: generated, version %v\n", r.Generated, r.Version)
-	}
-	(&generateResult{Pins: r.Pins}).print(w)
 }

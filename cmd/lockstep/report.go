@@ -191,7 +191,7 @@ type jsonError struct {
 }
 
 // reportJSON prints the document and returns the exit code.
-func reportJSON(stdout, stderr io.Writer, res result, warnings gen.Problems, err error, fs *flag.FlagSet) int {
+func reportJSON(stdout, stderr io.Writer, res any, warnings gen.Problems, err error, fs *flag.FlagSet) int {
 	doc := document{Result: res, Warnings: append(gen.Problems{}, warnings...), Errors: []jsonError{}}
 	code := 0
 	for _, err := range flatten(err) {
@@ -252,9 +252,6 @@ func columns(rows [][]string) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		for i, cell := range row {
-			row[i] = wording.Printable(cell)
-		}
 		fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
 	table.Flush()
@@ -263,30 +260,47 @@ func columns(rows [][]string) string {
 
 var blanks = regexp.MustCompile(` +\n`)
 
-// printList prints the rows, if there are any, in columns under a title.
-func printList(w io.Writer, title string, rows [][]string) {
-	if len(rows) > 0 {
-		fmt.Fprintln(w, title)
-	}
-	for line := range strings.Lines(columns(rows)) {
-		fmt.Fprint(w, "  ", line)
-	}
-}
-
+// templates has a file for each command, named for it, and what several have in common.
+//
 //go:embed templates
-var files embed.FS
+var templates embed.FS
 
-// templates are what commands say that say more than a few lines.
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"base": path.Base, "dir": filepath.Dir, "quote": wording.CommandLine, "printable": wording.Printable,
-}).ParseFS(files, "templates/*"))
-
-func printTemplate(w io.Writer, name string, data any) {
-	var text strings.Builder
-	if err := templates.ExecuteTemplate(&text, name, data); err != nil {
+// resultText returns what a command says by its template, in which a vertical tab is between
+// the cells of a list.
+func resultText(command string, result any) string {
+	all := template.Must(template.New("").Funcs(template.FuncMap{
+		"base": path.Base, "dir": filepath.Dir, "join": filepath.Join, "quote": wording.CommandLine, "started": asStarted,
+		"printable": wording.Printable, "plain": sqltext.Plain, "count": wording.Count, "sum": sum, "marked": marked,
+	}).ParseFS(templates, "templates/*"))
+	var text, aligned strings.Builder
+	if err := all.ExecuteTemplate(&text, command+".txt", result); err != nil {
 		panic(err) // the template is wrong
 	}
-	io.WriteString(w, asStarted(text.String()))
+	var list [][]string
+	for line := range strings.Lines(text.String()) {
+		if cells := strings.Split(strings.TrimSuffix(line, "\n"), "\v"); len(cells) > 1 {
+			list = append(list, cells)
+			continue
+		}
+		aligned.WriteString(columns(list) + line)
+		list = nil
+	}
+	return aligned.String() + columns(list)
+}
+
+func sum(of map[string]int) (n int) {
+	for _, i := range of {
+		n += i
+	}
+	return n
+}
+
+// marked puts a mark before each line of a statement.
+func marked(mark, sql string) string {
+	if sql == "" {
+		return ""
+	}
+	return mark + strings.ReplaceAll(strings.TrimSuffix(sql, ";"), "\n", "\n"+mark) + ";\n"
 }
 
 // indent puts a tab before each line that is not empty.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 
 	"github.com/lockstep-db/lockstep/gen/database"
-	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func restoreCommand(fs *flag.FlagSet) action {
@@ -17,7 +15,7 @@ func restoreCommand(fs *flag.FlagSet) action {
 	fs.BoolVar(&what.Full, "full", false, fullUsage)
 	fs.BoolVar(&what.Force, "force", false, "move a damaged database aside")
 	timeout := timeoutFlag(fs)
-	return func(ctx context.Context, s *streams, args []string) (result, error) {
+	return func(ctx context.Context, s *streams, args []string) (any, error) {
 		if len(args) != 1 {
 			return nil, usage(fmt.Sprintf("found %d arguments; want one, the backup", len(args)))
 		}
@@ -33,31 +31,6 @@ func restoreCommand(fs *flag.FlagSet) action {
 			return nil, err
 		}
 		s.warnings = append(s.warnings, restored.Warnings...)
-		return &restoreResult{restored}, nil
-	}
-}
-
-type restoreResult struct{ *database.Restored }
-
-func (r *restoreResult) print(w io.Writer) {
-	name := func(v *lockstep.Version) string {
-		if v == nil {
-			return "no version"
-		}
-		return "version " + v.String()
-	}
-	switch {
-	case r.From == nil && r.Backup == "":
-		fmt.Fprintf(w, "%s: restored at %s\n", r.DB, name(r.To))
-	case r.From == nil || r.To == nil:
-		fmt.Fprintf(w, "%s: from %s to %s\n", r.DB, name(r.From), name(r.To))
-	default:
-		fmt.Fprintf(w, "%s: from %s to %v\n", r.DB, name(r.From), *r.To)
-	}
-	if r.Backup != "" {
-		fmt.Fprintf(w, "  backup: %s\n", r.Backup)
-	}
-	if r.Aside != "" {
-		fmt.Fprintf(w, "  damaged file: %s\n", r.Aside)
+		return restored, nil
 	}
 }

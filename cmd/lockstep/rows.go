@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -15,14 +13,12 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/rows"
 	"github.com/lockstep-db/lockstep/runtime/script"
-	"github.com/lockstep-db/lockstep/runtime/sqltext"
-	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 func rowsCommand(fs *flag.FlagSet) action {
 	m := migrationsFlags(fs, gapsFlag)
 	versionFlag(fs, "to", "`N`: rows for version N (default the newest)", func(v lockstep.Version) { m.opts.To = v })
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		ctx = interpreter.Private(ctx)
 		schema, err := m.load(ctx, s)
 		if err != nil {
@@ -60,13 +56,4 @@ type rowsResult struct {
 	Migrations string           `json:"migrations"`
 	Version    lockstep.Version `json:"version"`
 	*rows.Filling
-}
-
-func (r *rowsResult) print(w io.Writer) {
-	for _, e := range r.Empty {
-		fmt.Fprintf(w, "-- no rows for %s: %s\n", wording.Printable(sqltext.Plain(e.Table)), wording.Printable(e.Reason))
-	}
-	for _, insert := range r.Inserts {
-		fmt.Fprintln(w, insert.SQL)
-	}
 }

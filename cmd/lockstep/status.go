@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -17,7 +15,7 @@ import (
 func statusCommand(fs *flag.FlagSet) action {
 	m, db, timeout := migrationsFlags(fs, gapsFlag), dbFlag(fs), timeoutFlag(fs)
 	noProgramsFlag(fs, &m.opts)
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		out := &statusResult{DB: db.value, Applied: []appliedMigration{}, Pending: []string{}, Extra: []extraObject{}}
 		schema, broken := &lockstep.Schema{}, error(nil)
 		if _, err := os.Stat(m.value); m.given || !errors.Is(err, os.ErrNotExist) {
@@ -80,35 +78,10 @@ type appliedMigration struct {
 	Program  string           `json:"program"`
 }
 
+// Took returns Ms as people read it.
+func (a appliedMigration) Took() time.Duration { return time.Duration(a.Ms) * time.Millisecond }
+
 type extraObject struct {
 	Type string `json:"type"`
 	Name string `json:"name"`
-}
-
-func (r *statusResult) print(w io.Writer) {
-	fmt.Fprintf(w, "%s: ", r.DB)
-	if r.Managed {
-		fmt.Fprintf(w, "at version %v", r.Version)
-	} else {
-		fmt.Fprint(w, "without a version")
-	}
-	if r.Expected != nil {
-		fmt.Fprintf(w, "; the newest in %s is %v", r.Migrations, *r.Expected)
-	}
-	fmt.Fprintln(w)
-
-	var applied, pending, extra [][]string
-	for _, a := range r.Applied {
-		took := time.Duration(a.Ms) * time.Millisecond
-		applied = append(applied, []string{a.File, a.At.UTC().Format(time.RFC3339), took.String(), a.Program})
-	}
-	for _, file := range r.Pending {
-		pending = append(pending, []string{file})
-	}
-	for _, o := range r.Extra {
-		extra = append(extra, []string{o.Type + " " + o.Name})
-	}
-	printList(w, "applied", applied)
-	printList(w, "pending", pending)
-	printList(w, "not from migrations", extra)
 }

@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
-	"io"
 	"slices"
 
 	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
-	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 func tryCommand(fs *flag.FlagSet) action {
@@ -17,7 +14,7 @@ func tryCommand(fs *flag.FlagSet) action {
 	var keep pathFlag
 	fs.Var(&keep, "keep", "`FILE`: where to leave the upgraded copy")
 	verbose := fs.Bool("v", false, "list the rows of all tables, and what is in those for which a migration fails")
-	return func(ctx context.Context, s *streams, _ []string) (result, error) {
+	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		ctx = interpreter.Private(ctx)
 		schema, err := u.load(ctx, s)
 		if err != nil {
@@ -49,50 +46,7 @@ type tryResult struct {
 	verbose bool
 }
 
-func (r *tryResult) print(w io.Writer) {
-	if len(r.Migrations) == 0 {
-		fmt.Fprintf(w, "%s: at version %v, nothing to do\n", r.DB, r.To)
-		return
-	}
-	fmt.Fprintf(w, "%s: from version %v to %v, on a copy\n", r.DB, r.From, r.To)
-	var times [][]string
-	for _, m := range r.Migrations {
-		if len(m.Statements) == 0 {
-			times = append(times, []string{m.File, m.Took.String()})
-		}
-		for _, stmt := range m.Statements {
-			times = append(times, []string{fmt.Sprintf("%s:%d", m.File, stmt.Line), stmt.Took.String()})
-		}
-	}
-	printList(w, "statements", append(times, []string{"total", r.Took.String()}))
-	if len(r.Schema) > 0 {
-		fmt.Fprintln(w, "schema")
-	}
-	for _, o := range r.Schema {
-		what := "changed"
-		if o.Before == "" {
-			what = "new"
-		} else if o.After == "" {
-			what = "gone"
-		}
-		fmt.Fprintf(w, "%s %s: %s\n%s%s", o.Type, wording.Printable(o.Name), what, marked("-", o.Before), marked("+", o.After))
-	}
-	var rows [][]string
-	for _, t := range r.Rows {
-		switch {
-		case t.Before == nil:
-			rows = append(rows, []string{t.Table, fmt.Sprintf("new, %d", *t.After)})
-		case t.After == nil:
-			rows = append(rows, []string{t.Table, fmt.Sprintf("gone, %d before", *t.Before)})
-		case *t.Before != *t.After:
-			rows = append(rows, []string{t.Table, fmt.Sprintf("before %d, after %d", *t.Before, *t.After)})
-		case r.verbose:
-			rows = append(rows, []string{t.Table, fmt.Sprint(*t.After)})
-		}
-	}
-	printList(w, "rows", rows)
-	printBreaks(w, r.Breaks)
-	if r.Kept != "" {
-		fmt.Fprintf(w, "%s: written\n", r.Kept)
-	}
+// Shown returns the tables that are worth a line.
+func (r *tryResult) Shown() []trial.Table {
+	return slices.DeleteFunc(slices.Clone(r.Rows), func(t trial.Table) bool { return !r.verbose && !t.Changed() })
 }

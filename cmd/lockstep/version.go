@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -14,7 +12,7 @@ import (
 )
 
 func versionCommand(*flag.FlagSet) action {
-	return func(ctx context.Context, _ *streams, _ []string) (result, error) {
+	return func(ctx context.Context, _ *streams, _ []string) (any, error) {
 		res := &versionResult{Lockstep: "(devel)", Go: runtime.Version(), Format: lockstep.Format1}
 		if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 			res.Lockstep = info.Main.Version
@@ -34,8 +32,4 @@ type versionResult struct {
 	Go       string `json:"go"`
 	SQLite   string `json:"sqlite"`
 	Format   int    `json:"format"`
-}
-
-func (r *versionResult) print(w io.Writer) {
-	fmt.Fprintf(w, "lockstep %s, %s\nSQLite %s\nlockstep_gen.go format %d\n", r.Lockstep, r.Go, r.SQLite, r.Format)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -79,7 +78,7 @@ func vetCommand(fs *flag.FlagSet) action {
 	fs.BoolVar(&v.Why, "why", false, "report each string that was not checked, and why")
 	since := fs.String("since", "", "`REV`: report what the migrations since that git revision break of its program")
 	fs.StringVar(&v.Tags, "tags", "", "`LIST`: build tags, as for go build")
-	return func(ctx context.Context, s *streams, packages []string) (result, error) {
+	return func(ctx context.Context, s *streams, packages []string) (any, error) {
 		var err error
 		if v.Tool, err = os.Executable(); err != nil {
 			return nil, err
@@ -126,19 +125,6 @@ type vetResult struct {
 	Checked *vet.Tally    `json:"checked,omitempty"`
 }
 
-func (r vetResult) print(w io.Writer) {
-	for _, p := range r.Pins {
-		fmt.Fprintf(w, "%s:%d:%d: was pinned to %s; now to %s\n", p.File, p.Line, p.Col, p.Pinned, p.Newest)
-	}
-	if r.Checked != nil {
-		left := 0
-		for _, n := range r.Checked.Left {
-			left += n
-		}
-		fmt.Fprintf(w, "checked in full: %d, in part: %d, left out: %d\n", r.Checked.Full, r.Checked.Part, left)
-	}
-}
-
 // findings returns what was found as the errors of the command, under the names that
 // the user has for the files.
 func findings(s *streams, found []vet.Finding, failure error) error {
@@ -166,6 +152,18 @@ type breaks struct {
 	Statements []gen.Problem    `json:"statements"`
 }
 
+// Places returns where the first of the statements are.
+func (b breaks) Places() string {
+	var places []string
+	for _, p := range b.Statements[:min(5, len(b.Statements))] {
+		places = append(places, fmt.Sprintf("%s:%d", p.File, p.Line))
+	}
+	if len(places) < len(b.Statements) {
+		places = append(places, "…")
+	}
+	return strings.Join(places, ", ")
+}
+
 // breaksOf returns what a new schema of dir breaks of the newest release.
 func breaksOf(ctx context.Context, dir string, schema *lockstep.Schema) (all []breaks) {
 	tool, err := os.Executable()
@@ -183,21 +181,4 @@ func breaksOf(ctx context.Context, dir string, schema *lockstep.Schema) (all []b
 	}
 	slices.SortFunc(all, func(a, b breaks) int { return int(a.Version) - int(b.Version) })
 	return all
-}
-
-func printBreaks(w io.Writer, all []breaks) {
-	for _, b := range all {
-		noun, more := "statement", ""
-		var places []string
-		for _, p := range b.Statements {
-			places = append(places, fmt.Sprintf("%s:%d", p.File, p.Line))
-		}
-		if len(places) > 1 {
-			noun = "statements"
-		}
-		if len(places) > 5 {
-			places, more = places[:5], ", …"
-		}
-		fmt.Fprintf(w, "%v breaks %d %s of %s (%s%s)\n", b.Version, len(b.Statements), noun, b.Release, strings.Join(places, ", "), more)
-	}
 }

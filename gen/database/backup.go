@@ -22,6 +22,7 @@ import (
 
 // A Backup is one that was made, and what is in it.
 type Backup struct {
+	DB      string           `json:"db"`
 	Path    string           `json:"backup"`
 	Managed bool             `json:"managed"`
 	Version lockstep.Version `json:"version"`
@@ -110,7 +111,7 @@ func check(ctx context.Context, path, of string, full bool) (*Backup, error) {
 		return nil, err
 	}
 	defer db.Close()
-	b := &Backup{}
+	b := &Backup{DB: of}
 	by := sqlite.Quick
 	if full {
 		by = sqlite.Full

@@ -84,6 +84,9 @@ type Table struct {
 	After  *int64 `json:"after"`
 }
 
+// Changed reports whether the table is new or gone, or has another number of rows.
+func (t Table) Changed() bool { return t.Before == nil || t.After == nil || *t.Before != *t.After }
+
 // Run copies a database, upgrades the copy and reports what changed. The database itself
 // is only read. A full disk under the copy is an error that is not about the migrations.
 func Run(ctx context.Context, r Request) (*Report, error) {
