@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -23,14 +25,20 @@ type progress struct {
 
 func startProgress(stderr io.Writer) *progress {
 	f, _ := stderr.(*os.File)
-	if _, ok := terminalWidth(f); !ok {
+	if !isTerminal(f) {
 		return &progress{}
 	}
 	width := func() int {
-		n, _ := terminalWidth(f) // the window may be resized
+		n, _, _ := term.GetSize(int(f.Fd())) // the window may be resized
 		return n
 	}
 	return newProgress(f, width, time.Now(), time.NewTicker(200*time.Millisecond).C)
+}
+
+// isTerminal reports whether f has a window: /dev/null, for instance, is a device, too.
+func isTerminal(f *os.File) bool {
+	_, _, err := term.GetSize(int(f.Fd()))
+	return err == nil
 }
 
 // newProgress shows progress at each tick that is a second or more after begun. A width

@@ -70,7 +70,7 @@ func TestProgress(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer null.Close()
-		if _, ok := terminalWidth(null); ok {
+		if isTerminal(null) {
 			t.Errorf("%s is a terminal", os.DevNull)
 		}
 	})

@@ -48,7 +48,7 @@ func redoCommand(fs *flag.FlagSet) action {
 
 // agreed asks a question on a terminal, and reports whether the answer is yes.
 func agreed(stderr io.Writer, question string) bool {
-	if _, ok := terminalWidth(os.Stdin); !ok {
+	if !isTerminal(os.Stdin) {
 		return false
 	}
 	fmt.Fprint(stderr, wording.Printable(question))
