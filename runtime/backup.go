@@ -128,7 +128,7 @@ func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error
 	}
 	begun := time.Now()
 	name := backupfile.Name{Version: int(st.version), Unmanaged: !st.managed, Time: begun, Auto: a.keep > 0}
-	u.progress.report(ctx, Progress{Doing: copying, Backup: name.Path(file)}, begun, false)
+	u.progress.report(ctx, &Progress{Doing: copying, Backup: name.Path(file)}, begun, false)
 	path, made, err := u.writeBackup(ctx, name, a.query)
 	if err != nil {
 		if e := (*fs.PathError)(nil); errors.As(err, &e) {
@@ -142,7 +142,7 @@ func (a *upgradeBackup) before(ctx context.Context, u *upgrade, st *state) error
 	}
 	a.path, a.made = path, a.made || made
 	u.log.Info("backup made", "database", file, "version", st.version.String(), "file", path, "took", time.Since(begun))
-	u.progress.report(ctx, Progress{Doing: copying, Backup: path}, begun, true)
+	u.progress.report(ctx, &Progress{Doing: copying, Backup: path}, begun, true)
 	return nil
 }
 

@@ -3,7 +3,6 @@ package lockstep
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -93,21 +92,6 @@ func (c *conn) rollback(ctx context.Context) {
 	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
 		sqlite.Discard(c.Conn)
 	}
-}
-
-// inTransaction returns nil if a transaction is open. Some errors end it, and if a driver
-// keeps such an error to itself, the version must not be recorded while the migrations are
-// rolled back. No statement of SQLite tells, but it refuses a second BEGIN. (A savepoint
-// around the upgrade would also tell. But with one, SQLite saves each page before it
-// changes it, and rebuilding a table takes a quarter longer.)
-func (c *conn) inTransaction(ctx context.Context) error {
-	switch err := c.exec(ctx, "BEGIN"); {
-	case err == nil:
-		return errors.New("a statement ended the upgrade's transaction")
-	case !strings.Contains(err.Error(), "within a transaction"):
-		return err
-	}
-	return nil
 }
 
 // protect has what is written next survive a loss of power, until restore: see

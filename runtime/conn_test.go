@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	_ "github.com/ncruces/go-sqlite3/driver"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // The errors of the drivers have these shapes.
@@ -52,7 +54,7 @@ func TestRollback(t *testing.T) {
 				}
 			}
 			on.rollback(t.Context())
-			if err := on.inTransaction(t.Context()); err == nil || on.begun {
+			if err := sqlite.InTransaction(t.Context(), pooled); err == nil || on.begun {
 				t.Error("a transaction is open")
 			}
 			if err := pooled.PingContext(t.Context()); err != nil {

@@ -99,7 +99,7 @@ func (u *upgrade) tryMade(ctx context.Context, s *segment, objects []sqltext.Obj
 // nil if that is not known, or the database has just this one. The recorded fingerprint proves
 // it. Where there is none, a program or what SQL does behind SQLite's back is not known.
 func (u *upgrade) replay(ctx context.Context, s *segment, all []*pending) []sqltext.Object {
-	newest, _ := s.from.newest()
+	newest := s.from.newest()
 	if !sqlite.IsFile(u.conn.file) || s.overruled || newest.fingerprint == sqltext.Fingerprint(s.had) {
 		return nil // not a file: a server's, perhaps, whose driver has no database in memory
 	}

@@ -102,8 +102,9 @@ func (p goProgram) Replay(ctx context.Context, inner *sql.Conn) error {
 
 // run calls the function in the transaction of the upgrade.
 func (p goProgram) run(ctx context.Context, on *conn, progress *reporter) error {
+	open := func(ctx context.Context) error { return sqlite.InTransaction(ctx, on.Conn) }
 	setting := func(ctx context.Context, pragma string) error { return on.settings.Before(ctx, on.Conn, pragma) }
-	u := gotx.Upgrade{InTransaction: on.inTransaction, Setting: setting, Around: p.around, Whole: sqlite.OnServer(on.file), Executed: progress.again}
+	u := gotx.Upgrade{InTransaction: open, Setting: setting, Around: p.around, Whole: sqlite.OnServer(on.file), Executed: progress.again}
 	return on.keepsOwn(ctx, func() error {
 		err := gotx.Call(ctx, on.Conn, u, func(ctx context.Context, tx *sql.Tx) error {
 			return p.migrate(ctx, struct{ Tx }{tx}) // which has no other methods: no type assertion finds a Commit
@@ -112,7 +113,7 @@ func (p goProgram) run(ctx context.Context, on *conn, progress *reporter) error 
 			err = ctx.Err() // the function may have ignored it
 		}
 		if err == nil {
-			err = on.inTransaction(ctx)
+			err = open(ctx)
 		}
 		return err
 	})

@@ -55,12 +55,14 @@ type row struct {
 }
 
 // newest returns the newest row of the history if it is that of the version that
-// the database is at.
-func (st *state) newest() (row, bool) {
+// the database is at, or else an empty one.
+//
+//go:noinline
+func (st *state) newest() *row {
 	if n := len(st.history); n > 0 && st.history[n-1].Version == st.version {
-		return st.history[n-1], true
+		return &st.history[n-1]
 	}
-	return row{}, false
+	return &row{}
 }
 
 // theirs reports whether an object is the application's: not lockstep's, and not
@@ -83,6 +85,8 @@ func (st *state) tables() (n int) {
 func (st *state) isNew() bool { return st.version == 0 && !slices.ContainsFunc(st.objects, st.theirs) }
 
 // has reports whether there is a table or view of this name.
+//
+//go:noinline
 func (st *state) has(table string) bool {
 	return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool {
 		return (o.Type == "table" || o.Type == "view") && sqltext.Equal(o.Name, table)

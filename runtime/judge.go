@@ -1,7 +1,6 @@
 package lockstep
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,7 +36,7 @@ func judge(s *Schema, st *state, allowed []string) (v verdict) {
 	default:
 		// The cookie changes with the schema, so if it is unchanged there is nothing to compare.
 		// VACUUM changes it too, so if it has changed that proves nothing.
-		if r, ok := st.newest(); !ok || !r.cookie.Valid || r.cookie.Int64 != st.cookie || r.fingerprint != s.Fingerprint {
+		if r := st.newest(); !r.cookie.Valid || r.cookie.Int64 != st.cookie || r.fingerprint != s.Fingerprint {
 			v.judgeTables(s, st, allowed)
 		}
 	}
@@ -58,6 +57,8 @@ func (v *verdict) judgeTables(s *Schema, st *state, allowed []string) {
 }
 
 // allows reports whether the operator has allowed exactly this refusal.
+//
+//go:noinline
 func (v *verdict) allows(e *Error, allowed []string) bool {
 	if slices.Contains(allowed, e.Digest) {
 		v.allowed = append(v.allowed, e)
@@ -67,6 +68,7 @@ func (v *verdict) allows(e *Error, allowed []string) bool {
 	return false
 }
 
+//go:noinline
 func (s *Schema) refuse(kind error, st *state) *Error {
 	return &Error{Kind: kind, DB: st.db, Version: st.version, Expected: s.Expected}
 }
@@ -76,10 +78,11 @@ func (s *Schema) refuse(kind error, st *state) *Error {
 func (s *Schema) diverged(st *state) (e *Error) {
 	about := fmt.Appendf(nil, "diverged\n%v %s\n", s.Expected, s.Digest)
 	same, differ := 0, 0
-	for i, r := range st.history {
+	for i := range st.history {
+		r := &st.history[i]
 		first, detail := r.Version, s.differs(r, st.version)
 		if detail == "" && i > 0 {
-			first, detail = s.hole(st.history[i-1], r)
+			first, detail = s.hole(&st.history[i-1], r)
 		}
 		if detail == "" {
 			same++
@@ -101,18 +104,18 @@ func (s *Schema) diverged(st *state) (e *Error) {
 	case more > 1:
 		e.Detail += "; " + strconv.Itoa(more) + " later ones also differ"
 	}
-	e.Digest = digest(about)
+	e.Digest = sqltext.Refusal(about)
 	return e
 }
 
 // differs says in what a row of the history of a database at version v differs from the
 // migrations, or "".
-func (s *Schema) differs(r row, v Version) string {
-	m, ok := s.migration(r.Version)
+func (s *Schema) differs(r *row, v Version) string {
+	m := s.migration(r.Version)
 	switch {
 	case r.Version > v:
 		return r.File + " was applied, though _meta says " + v.String()
-	case !ok:
+	case m == nil:
 		return r.File + " was applied, but this program has no migration " + r.Version.String()
 	case r.Checksum == "" || r.Checksum == m.Checksum || slices.Contains(m.Accepted, r.Checksum):
 		return ""
@@ -124,8 +127,8 @@ func (s *Schema) differs(r row, v Version) string {
 
 // hole says which migration is missing between two rows that lockstep wrote when it ran
 // theirs, or "".
-func (s *Schema) hole(last, next row) (missing Version, detail string) {
-	m := s.after(last.Version)[0]
+func (s *Schema) hole(last, next *row) (missing Version, detail string) {
+	m := &s.after(last.Version)[0]
 	if m.Version < next.Version && last.Checksum != "" && next.Checksum != "" {
 		detail = m.File + " was not applied, but " + next.File + " was"
 	}
@@ -139,11 +142,5 @@ func (s *Schema) driftDigest(changed []sqltext.Difference) string {
 	for _, d := range changed {
 		about = fmt.Appendf(about, "%s %q %q\n", d.Type, d.Name, d.Found)
 	}
-	return digest(about)
-}
-
-// digest returns what identifies a refusal to [WithAllowed].
-func digest(about []byte) string {
-	sum := sha256.Sum256(about)
-	return fmt.Sprintf("d1:%x", sum[:16])
+	return sqltext.Refusal(about)
 }

@@ -36,6 +36,8 @@ func (c *conn) refuseTemporary(ctx context.Context, st *state, migrations []*pen
 }
 
 // defined reports whether migrations make, alter or drop something of this name.
+//
+//go:noinline
 func defined(name string, migrations []*pending) bool {
 	return slices.ContainsFunc(migrations, func(m *pending) bool {
 		return slices.ContainsFunc(m.statements, func(s sqltext.Statement) bool { return s.Defines(name) })
@@ -43,6 +45,8 @@ func defined(name string, migrations []*pending) bool {
 }
 
 // mentioned reports whether migrations have the name anywhere, or may have it.
+//
+//go:noinline
 func mentioned(name string, migrations []*pending) bool {
 	return slices.ContainsFunc(migrations, func(m *pending) bool {
 		return m.Program != nil || m.says(name)
@@ -91,7 +95,7 @@ type stray struct {
 // findStrays finds the strays that a segment could lose, before it runs. (The recorded
 // fingerprint tells that there are none.)
 func (u *upgrade) findStrays(ctx context.Context, s *segment) (err error) {
-	newest, _ := s.from.newest()
+	newest := s.from.newest()
 	if u.ran == 0 { // else it is known what there was when the upgrade began
 		u.strays = nil
 		if !slices.ContainsFunc(slices.Concat(u.planned, s.migrations), (*pending).mayDrop) || newest.fingerprint == sqltext.Fingerprint(s.had) {

@@ -81,17 +81,17 @@ func (r *reporter) repeat() (stop func()) {
 }
 
 // tell reports p at a time.
-func (r *reporter) tell(p Progress, now time.Time) {
+func (r *reporter) tell(p *Progress, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p.Elapsed = now.Sub(r.begun)
-	r.last, r.reported = p, now
-	r.f(p)
+	r.last, r.reported = *p, now
+	r.f(*p)
 }
 
 // does reports what is done from now on, and is no migration's.
 func (r *reporter) does(doing string) {
-	p := Progress{Doing: doing, Migration: r.last.Migration, Migrations: r.last.Migrations, Rows: r.last.Rows}
+	p := &Progress{Doing: doing, Migration: r.last.Migration, Migrations: r.last.Migrations, Rows: r.last.Rows}
 	if !r.last.Done {
 		p.Backup = r.last.Backup
 	}
@@ -117,7 +117,7 @@ func (r *reporter) count(ctx context.Context, on *conn, n int64) {
 const totalChanges = "SELECT total_changes()"
 
 // report reports p, which began at a time.
-func (r *reporter) report(ctx context.Context, p Progress, began time.Time, done bool) {
+func (r *reporter) report(ctx context.Context, p *Progress, began time.Time, done bool) {
 	if r.f == nil {
 		return
 	}
@@ -125,7 +125,7 @@ func (r *reporter) report(ctx context.Context, p Progress, began time.Time, done
 	r.on.read(ctx, totalChanges, &changes)
 	p.Rows, p.Doing = r.base+changes, cmp.Or(p.Doing, running)
 	now := time.Now()
-	if p.Done = done; done {
+	if p.Done, p.Took = done, 0; done {
 		p.Took = now.Sub(began)
 	}
 	r.tell(p, now)
@@ -135,6 +135,7 @@ func (r *reporter) report(ctx context.Context, p Progress, began time.Time, done
 func (r *reporter) again(ctx context.Context) {
 	const often = 100 * time.Millisecond
 	if r.f != nil && time.Since(r.reported) >= often {
-		r.report(ctx, r.last, r.reported, false)
+		last := r.last
+		r.report(ctx, &last, r.reported, false)
 	}
 }

@@ -37,8 +37,8 @@ func (c *conn) manage(ctx context.Context, st *state) ([]sqltext.Object, error) 
 // unrecorded returns the row that the history lacks of a version to which another tool
 // brought the database: without a checksum.
 func (s *Schema) unrecorded(history []row, version Version) []row {
-	m, ok := s.migration(version)
-	if !ok || slices.ContainsFunc(history, func(r row) bool { return r.Version == version }) {
+	m := s.migration(version)
+	if m == nil || slices.ContainsFunc(history, func(r row) bool { return r.Version == version }) {
 		return nil
 	}
 	return []row{{Applied: Applied{Version: version, File: m.File, At: time.Now(), Program: runningProgram()}}}
@@ -98,7 +98,7 @@ func (c *conn) confirm(ctx context.Context, objects []sqltext.Object, version Ve
 	}):
 		fact = "_lockstep_history has other rows"
 	default:
-		if r, ok := st.newest(); !ok || r.digest == digest && r.fingerprint == fingerprint && r.cookie.Int64 == st.cookie {
+		if r := st.newest(); r.Version == 0 || r.digest == digest && r.fingerprint == fingerprint && r.cookie.Int64 == st.cookie {
 			return nil
 		}
 		fact = "the newest row of _lockstep_history has other values"

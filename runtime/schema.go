@@ -47,7 +47,7 @@ func (s *Schema) At(v Version) (*Schema, error) {
 	if v == s.Expected {
 		return s, nil
 	}
-	if _, ok := s.migration(v); !ok && v != 0 {
+	if s.migration(v) == nil && v != 0 {
 		return nil, fmt.Errorf("no migration %v; the last is %v", v, s.Expected)
 	}
 	return &Schema{Expected: v, Files: s.Files, Migrations: slices.Clip(s.upTo(v)), Digest: s.digestAt(v),
@@ -150,11 +150,12 @@ func (s *Schema) prepare(v Version) (migrations []*pending, err error) {
 	return migrations, nil
 }
 
-func (s *Schema) migration(v Version) (Migration, bool) {
+// migration returns the migration of that version, or nil.
+func (s *Schema) migration(v Version) *Migration {
 	if m := s.upTo(v); len(m) > 0 && m[len(m)-1].Version == v {
-		return m[len(m)-1], true
+		return &m[len(m)-1]
 	}
-	return Migration{}, false
+	return nil
 }
 
 // after returns the migrations that a database at version v has not been through, and
@@ -184,6 +185,7 @@ func (s *Schema) diff(objects []sqltext.Object) (changed []sqltext.Difference, e
 	return changed, extra, nil
 }
 
+//go:noinline
 func stale(file, detail string) *Error {
 	return &Error{Kind: ErrStale, Detail: file + ": " + detail}
 }

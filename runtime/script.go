@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/program"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // Migrations in Python and shell open the database themselves, so they cannot run in a
@@ -133,7 +134,7 @@ func (o onCopy) leave(ctx context.Context) {
 // script runs a script. What is between two scripts is one transaction, as it would be
 // without them.
 func (o onCopy) script(ctx context.Context, c program.Copy, m *pending) (output string, err error) {
-	if err = o.s.on.inTransaction(ctx); err == nil {
+	if err = sqlite.InTransaction(ctx, o.s.on.Conn); err == nil {
 		err = o.s.on.commit(ctx)
 	}
 	o.leave(ctx)
@@ -150,6 +151,8 @@ func (o onCopy) script(ctx context.Context, c program.Copy, m *pending) (output 
 }
 
 // anyScript returns the program of a script among the migrations, or nil.
+//
+//go:noinline
 func (g *gate) anyScript() program.Script {
 	for _, m := range g.schema.Migrations {
 		if p, ok := m.Program.(program.Script); ok {

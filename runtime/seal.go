@@ -1,11 +1,15 @@
 package lockstep
 
-import "context"
+import (
+	"context"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
+)
 
 // seal ends the run of a segment: it proves, at the expected version, that the result is
 // what the generator saw, and records the migrations.
 func (u *upgrade) seal(ctx context.Context, s *segment) error {
-	err := s.on.inTransaction(ctx)
+	err := sqlite.InTransaction(ctx, s.on.Conn)
 	if err == nil {
 		err = s.on.settings.CheckFaults(ctx, s.on.Conn)
 	}
@@ -21,7 +25,7 @@ func (u *upgrade) seal(ctx context.Context, s *segment) error {
 		err = u.tryMade(ctx, s, objects)
 	}
 	if err == nil {
-		err = s.on.inTransaction(ctx) // what was read may have ended it
+		err = sqlite.InTransaction(ctx, s.on.Conn) // what was read may have ended it
 	}
 	if err != nil {
 		return err

@@ -83,18 +83,16 @@ func (u *upgrade) next(st *state) (next []*pending, err error) {
 
 // run runs the migrations of a segment in the transaction that is open, or that begins
 // here. A script ends it and runs outside of any.
-func (u *upgrade) run(ctx context.Context, s *segment) error {
-	for _, m := range s.migrations {
+func (u *upgrade) run(ctx context.Context, s *segment) (err error) {
+	for i := 0; i < len(s.migrations) && err == nil; i++ {
 		if !s.on.begun {
-			if err := s.on.begin(ctx, "BEGIN IMMEDIATE"); err != nil {
-				return err
-			}
+			err = s.on.begin(ctx, "BEGIN IMMEDIATE")
 		}
-		if err := u.apply(ctx, s, m); err != nil {
-			return err
+		if err == nil {
+			err = u.apply(ctx, s, s.migrations[i])
 		}
 	}
-	return nil
+	return err
 }
 
 // runAlone runs a migration that cannot run in a transaction, without the lock, and takes
@@ -136,7 +134,7 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 		}
 	}
 	begun := time.Now()
-	p := Progress{Version: m.Version, File: m.File, Statements: len(m.statements), Migrations: len(u.planned)}
+	p := &Progress{Version: m.Version, File: m.File, Statements: len(m.statements), Migrations: len(u.planned)}
 	p.Migration = u.ran + len(s.rows) + 1
 	u.progress.report(ctx, p, begun, false)
 	if m.Program != nil {

@@ -15,4 +15,6 @@ const Format1 = 1
 type Version int
 
 // String returns the version as file names have it: "0011".
+//
+//go:noinline
 func (v Version) String() string { return fmt.Sprintf("%04d", int(v)) }

@@ -89,6 +89,21 @@ func Pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// InTransaction returns nil if a transaction is open. Some errors end it, and if a driver
+// keeps such an error to itself, the version must not be recorded while the migrations are
+// rolled back. No statement of SQLite tells, but it refuses a second BEGIN. (A savepoint
+// around the upgrade would also tell. But with one, SQLite saves each page before it
+// changes it, and rebuilding a table takes a quarter longer.)
+func InTransaction(ctx context.Context, c *sql.Conn) error {
+	switch _, err := c.ExecContext(ctx, "BEGIN"); {
+	case err == nil:
+		return errors.New("a statement ended the upgrade's transaction")
+	case !strings.Contains(err.Error(), "within a transaction"):
+		return err
+	}
+	return nil
+}
+
 // IsLost reports whether err may say that the connection to the database is lost, or that
 // the server at its other end no longer leads. For certain says only another statement: a
 // migration in Go may have an error from elsewhere.
@@ -136,4 +151,6 @@ func Return(conn *sql.Conn, err error) {
 
 // Discard has the pool close a connection instead of taking it back: the application must
 // not get it in the state that it is in.
+//
+//go:noinline
 func Discard(conn *sql.Conn) { conn.Raw(func(any) error { return driver.ErrBadConn }) }

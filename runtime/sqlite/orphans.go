@@ -58,7 +58,7 @@ func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object, after *sq
 			}
 		}
 		var more []Orphans
-		more, err = check(ctx, db, "("+literal(child.Name)+", 'main')", only)
+		more, err = check(ctx, db, sqltext.Fill("('$1', 'main')", child.Name), only)
 		if isMismatch(err) {
 			more, err = []Orphans{mismatched(err)}, nil
 		}
@@ -100,7 +100,7 @@ func suspects(ctx context.Context, db DB, table string, all []*foreignKey, after
 		return "", false, nil
 	}
 	// SQLite says that a foreign key is wrong before it looks at rows.
-	err = Each(ctx, db, "EXPLAIN PRAGMA main.foreign_key_check("+literal(table)+")", func(Scan) error { return nil })
+	err = Each(ctx, db, sqltext.Fill("EXPLAIN PRAGMA main.foreign_key_check('$1')", table), func(Scan) error { return nil })
 	if isMismatch(err) {
 		return "", true, nil
 	}
@@ -112,7 +112,7 @@ func suspects(ctx context.Context, db DB, table string, all []*foreignKey, after
 
 // check runs a foreign_key_check of all tables, or of the one that the arguments name.
 func check(ctx context.Context, db DB, arguments, only string) (found []Orphans, err error) {
-	q := `SELECT "table", parent, count(*) FROM pragma_foreign_key_check` + arguments + only + ` GROUP BY 1, 2 ORDER BY min(rowid)`
+	q := `SELECT "table", parent, count(*) FROM pragma_foreign_key_check` + arguments + only + " GROUP BY 1, 2 ORDER BY min(rowid)"
 	err = Each(ctx, db, q, func(scan Scan) error {
 		var o Orphans
 		err := scan(&o.Table, &o.Parent, &o.Count)
@@ -121,9 +121,6 @@ func check(ctx context.Context, db DB, arguments, only string) (found []Orphans,
 	})
 	return found, err
 }
-
-// literal returns the name as a string literal.
-func literal(name string) string { return "'" + strings.ReplaceAll(name, "'", "''") + "'" }
 
 const mismatchText = "foreign key mismatch"
 

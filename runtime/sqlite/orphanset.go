@@ -54,6 +54,7 @@ func NewOrphanSet(ctx context.Context, db DB, objects []sqltext.Object, before *
 	return s, err
 }
 
+//go:noinline
 func hash(text string) uint64 {
 	sum := sha256.Sum256([]byte(text))
 	return binary.LittleEndian.Uint64(sum[:])
@@ -141,11 +142,11 @@ func foreignKeys(ctx context.Context, db DB, of []sqltext.Object) (keys []*forei
 FROM main.sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f
 WHERE m.type = 'table' AND m.rootpage > 0`
 	if of != nil {
-		var names []string
+		names := ""
 		for _, o := range of {
-			names = append(names, literal(o.Name))
+			names += sqltext.Fill(", '$1'", o.Name)
 		}
-		q += " AND m.name IN (" + strings.Join(names, ", ") + ")"
+		q += " AND m.name IN (" + names[2:] + ")"
 	}
 	q += " ORDER BY m.rowid, f.id, f.seq"
 	err = Each(ctx, db, q, func(scan Scan) error {
@@ -201,24 +202,19 @@ func (k *foreignKey) orphans(ctx context.Context, db DB, found []Orphans, after 
 func (k *foreignKey) suspect(ctx context.Context, db DB) (may bool, err error) {
 	var values, present, match, pairs string
 	for i, from := range k.from {
-		sep := ""
-		if i > 0 {
-			sep = ", "
-		}
-		to := k.to[i].String
-		pairs += sep + "(" + literal(sqltext.Fold(from)) + ", " + literal(sqltext.Fold(to)) + ")"
-		from, value := sqltext.Quote(from), "v"+strconv.Itoa(i)
-		values += sep + from + " COLLATE BINARY AS " + value
-		present += " AND " + from + " IS NOT NULL"
-		match += " AND p." + sqltext.Quote(to) + " = +" + value
+		to, n := k.to[i].String, strconv.Itoa(i)
+		pairs += sqltext.Fill(", ('$1', '$2')", sqltext.Fold(from), sqltext.Fold(to))
+		values += sqltext.Fill(`, "$1" COLLATE BINARY AS v$2`, from, n)
+		present += sqltext.Fill(` AND "$1" IS NOT NULL`, from)
+		match += sqltext.Fill(` AND p."$1" = +v$2`, to, n)
 	}
-	q := "SELECT 1 FROM (SELECT DISTINCT " + values + " FROM main." + sqltext.Quote(k.child) + " WHERE true" + present + ")"
+	q := sqltext.Fill(`SELECT 1 FROM (SELECT DISTINCT $1 FROM main."$2" WHERE true$3)`, values[2:], k.child, present)
 	if !k.orphaned {
-		q += " WHERE NOT EXISTS (SELECT 1 FROM main." + sqltext.Quote(k.parent) + " AS p WHERE true" + match + ")"
+		q += sqltext.Fill(` WHERE NOT EXISTS (SELECT 1 FROM main."$1" AS p WHERE true$2)`, k.parent, match)
 	}
 	// To a parent that is TEXT, 1 and 1.0 are different values. To DISTINCT they are one.
-	types := "SELECT 1 FROM pragma_table_xinfo(" + literal(k.child) + ") AS c, pragma_table_xinfo(" + literal(k.parent) + `) AS p
-WHERE (lower(c.name), lower(p.name)) IN (VALUES ` + pairs + ") AND p.type NOT LIKE '%int%' AND lower(p.type) <> lower(c.type)"
+	types := sqltext.Fill(`SELECT 1 FROM pragma_table_xinfo('$1') AS c, pragma_table_xinfo('$2') AS p
+WHERE (lower(c.name), lower(p.name)) IN (VALUES $3) AND p.type NOT LIKE '%int%' AND lower(p.type) <> lower(c.type)`, k.child, k.parent, pairs[2:])
 	note := func(Scan) error { may = true; return nil }
 	if err = Each(ctx, db, types, note); err != nil || may {
 		return may, err
@@ -242,10 +238,9 @@ func (k *foreignKey) matches(ctx context.Context, db DB) (ok bool, err error) {
 		to = append(to, sqltext.Fold(column.String))
 	}
 	sort.Stable(sort.StringSlice(to))
-	parent := "(" + literal(k.parent) + ")"
-	q := `SELECT group_concat(name, char(0)) FROM (SELECT '' AS key, lower(name) AS name FROM pragma_table_xinfo` + parent + ` WHERE pk > 0
-UNION ALL SELECT l.name, coalesce(lower(i.name), '') FROM pragma_index_list` + parent + ` AS l JOIN pragma_index_info(l.name) AS i
-WHERE l."unique" AND NOT l.partial ORDER BY 1, 2) GROUP BY key`
+	q := sqltext.Fill(`SELECT group_concat(name, char(0)) FROM (SELECT '' AS key, lower(name) AS name FROM pragma_table_xinfo('$1') WHERE pk > 0
+UNION ALL SELECT l.name, coalesce(lower(i.name), '') FROM pragma_index_list('$1') AS l JOIN pragma_index_info(l.name) AS i
+WHERE l."unique" AND NOT l.partial ORDER BY 1, 2) GROUP BY key`, k.parent)
 	err = Each(ctx, db, q, func(scan Scan) error {
 		var unique string
 		err := scan(&unique)
@@ -262,24 +257,21 @@ func (k *foreignKey) each(ctx context.Context, db DB, limit int, f func(row, exa
 	if err != nil {
 		return err
 	}
-	var present, match, exact, value []string
+	where, match, exact, value := "true", "true", "''", "''"
+	matches := !k.orphaned
 	for i, from := range k.from {
-		from = "c." + sqltext.Quote(from)
-		present = append(present, from+" IS NOT NULL")
-		exact = append(exact, "quote("+from+")")
-		value = append(value, "CAST("+from+" AS TEXT)")
-		if k.to[i].Valid {
-			// As SQLite does it, with collation and affinity of the parent's column:
-			// the plus takes the child's away. https://sqlite.org/foreignkeys.html#fk_basics
-			match = append(match, "p."+sqltext.Quote(k.to[i].String)+" = +"+from)
-		}
+		where += sqltext.Fill(` AND c."$1" IS NOT NULL`, from)
+		exact += sqltext.Fill(` || ',' || quote(c."$1")`, from)
+		value += sqltext.Fill(` || ',' || CAST(c."$1" AS TEXT)`, from)
+		// As SQLite does it, with collation and affinity of the parent's column:
+		// the plus takes the child's away. https://sqlite.org/foreignkeys.html#fk_basics
+		match += sqltext.Fill(` AND p."$1" = +c."$2"`, k.to[i].String, from)
+		matches = matches && k.to[i].Valid
 	}
-	where := strings.Join(present, " AND ")
-	if len(match) == len(present) && !k.orphaned {
-		where += " AND NOT EXISTS (SELECT 1 FROM main." + sqltext.Quote(k.parent) + " AS p WHERE " + strings.Join(match, " AND ") + ")"
+	if matches {
+		where += sqltext.Fill(` AND NOT EXISTS (SELECT 1 FROM main."$1" AS p WHERE $2)`, k.parent, match)
 	}
-	q := fmt.Sprintf("SELECT %s, %s, %s FROM main.%s AS c NOT INDEXED WHERE %s LIMIT %d", row,
-		strings.Join(exact, " || ',' || "), strings.Join(value, " || ',' || "), sqltext.Quote(k.child), where, limit)
+	q := sqltext.Fill(`SELECT $1, $2, $3 FROM main."$4" AS c NOT INDEXED WHERE $5 LIMIT $6`, row, exact, value, k.child, where, strconv.Itoa(limit))
 	return Each(ctx, db, q, func(scan Scan) error {
 		var row, exact, value string
 		err := scan(&row, &exact, &value)

@@ -19,13 +19,13 @@ type Scan = func(dest ...any) error
 
 // Each calls row for each row of a query. It closes the rows before it returns. row does not
 // use the database.
-func Each(ctx context.Context, db DB, query string, row func(scan Scan) error, args ...any) error {
-	if conn, ok := db.(*sql.Conn); ok && len(args) == 0 {
+func Each(ctx context.Context, db DB, query string, row func(scan Scan) error) error {
+	if conn, ok := db.(*sql.Conn); ok {
 		if asked, err := eachOf(ctx, conn, query, row); asked || err != nil {
 			return err
 		}
 	}
-	rows, err := db.QueryContext(ctx, query, args...)
+	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}

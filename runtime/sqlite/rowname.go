@@ -12,12 +12,11 @@ import (
 func rowName(ctx context.Context, db DB, table, alias string) (string, error) {
 	var rowid, key sql.NullString
 	alias = sqltext.Quote(alias) + "."
-	columns := "pragma_table_xinfo(" + literal(table) + ")"
-	q := `SELECT (SELECT column1 FROM (VALUES ('rowid'), ('_rowid_'), ('oid')) WHERE column1 NOT IN (SELECT lower(name) FROM ` + columns + `)),
-	(SELECT group_concat(printf('quote(%s"%w")', ` + literal(alias) + `, name), ' || '', '' || ') FROM (SELECT name FROM ` + columns + ` WHERE pk > 0 ORDER BY pk))`
-	err := Each(ctx, db, q, func(scan Scan) error { return scan(&rowid, &key) })
+	q := sqltext.Fill(`SELECT (SELECT column1 FROM (VALUES ('rowid'), ('_rowid_'), ('oid')) WHERE column1 NOT IN (SELECT lower(name) FROM pragma_table_xinfo('$1'))),
+	(SELECT group_concat(printf('quote(%s"%w")', '$2', name), ' || '', '' || ') FROM (SELECT name FROM pragma_table_xinfo('$1') WHERE pk > 0 ORDER BY pk))`, table, alias)
+	err := Read(ctx, db, q, &rowid, &key)
 	if err == nil && rowid.Valid {
-		q := "SELECT " + rowid.String + " FROM main." + sqltext.Quote(table) + " LIMIT 0"
+		q := sqltext.Fill(`SELECT $1 FROM main."$2" LIMIT 0`, rowid.String, table)
 		if !key.Valid || Each(ctx, db, q, func(Scan) error { return nil }) == nil {
 			return "'rowid ' || " + alias + rowid.String, nil
 		}

@@ -55,7 +55,7 @@ var settings = []setting{
 
 // A changedSetting has the value that it had.
 type changedSetting struct {
-	setting
+	*setting
 	was string
 }
 
@@ -68,8 +68,8 @@ type Settings struct {
 
 // Enter gives the connection the settings of the generator's replay.
 func (x *Settings) Enter(ctx context.Context, c *sql.Conn) error {
-	for _, s := range settings {
-		if err := x.set(ctx, c, s); err != nil {
+	for i := range settings {
+		if err := x.set(ctx, c, &settings[i]); err != nil {
 			return err
 		}
 	}
@@ -89,7 +89,7 @@ func (x *Settings) SpareFiles(ctx context.Context, c *sql.Conn) error {
 	if err := Read(ctx, c, "SELECT count(*) FROM sqlite_temp_master", &n); err != nil || n > 0 {
 		return err
 	}
-	return x.set(ctx, c, setting{pragma: "temp_store", replay: "2"})
+	return x.set(ctx, c, &setting{pragma: "temp_store", replay: "2"})
 }
 
 // Protect has what is written next to the file survive the death of the process and a loss of
@@ -108,18 +108,18 @@ func (x *Settings) Protect(ctx context.Context, c *sql.Conn, file string) error 
 	if err != nil {
 		return err
 	}
-	level, err := setting{pragma: "main.synchronous"}.of(ctx, c)
+	level, err := (&setting{pragma: "main.synchronous"}).of(ctx, c)
 	if err != nil {
 		return err
 	}
 	switch {
 	case onDisk && (mode == "off" || mode == "memory"):
-		err = x.set(ctx, c, setting{pragma: "journal_mode", replay: "delete"})
+		err = x.set(ctx, c, &setting{pragma: "journal_mode", replay: "delete"})
 	case mode == "off":
-		err = x.set(ctx, c, setting{pragma: "journal_mode", replay: "memory"})
+		err = x.set(ctx, c, &setting{pragma: "journal_mode", replay: "memory"})
 	}
 	if err == nil && level < "2" && filepath.IsAbs(file) { // FULL
-		err = x.set(ctx, c, setting{pragma: "synchronous", replay: "2"})
+		err = x.set(ctx, c, &setting{pragma: "synchronous", replay: "2"})
 	}
 	return err
 }
@@ -161,11 +161,11 @@ func Refused(name string, noTransaction bool, statements []sqltext.Statement) er
 
 // JournalMode returns the journal mode of the database.
 func JournalMode(ctx context.Context, c *sql.Conn) (string, error) {
-	return setting{pragma: "main.journal_mode"}.of(ctx, c)
+	return (&setting{pragma: "main.journal_mode"}).of(ctx, c)
 }
 
 // set changes a setting. SQLite's older releases do not know all.
-func (x *Settings) set(ctx context.Context, c *sql.Conn, s setting) error {
+func (x *Settings) set(ctx context.Context, c *sql.Conn, s *setting) error {
 	now, err := s.of(ctx, c)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -184,14 +184,14 @@ func (x *Settings) set(ctx context.Context, c *sql.Conn, s setting) error {
 }
 
 // note notes the value of a setting for Restore.
-func (x *Settings) note(s setting, value string) {
+func (x *Settings) note(s *setting, value string) {
 	if !slices.ContainsFunc(x.changed, func(n changedSetting) bool { return n.pragma == s.pragma }) {
 		x.changed = append(x.changed, changedSetting{s, value})
 	}
 }
 
 // of returns the value of the setting.
-func (s setting) of(ctx context.Context, c *sql.Conn) (value string, err error) {
+func (s *setting) of(ctx context.Context, c *sql.Conn) (value string, err error) {
 	err = Read(ctx, c, cmp.Or(s.read, "PRAGMA "+s.pragma), &value)
 	return value, err
 }
@@ -203,7 +203,7 @@ func (x *Settings) Before(ctx context.Context, c *sql.Conn, pragma string) error
 		return nil
 	}
 	now, err := settings[i].of(ctx, c)
-	x.note(settings[i], now)
+	x.note(&settings[i], now)
 	if err == nil && x.faults == nil && (pragma == "writable_schema" || pragma == "ignore_check_constraints") {
 		x.faults, err = Quick.Faults(ctx, c)
 	}

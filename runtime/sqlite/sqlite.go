@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -84,12 +85,13 @@ func Rows(ctx context.Context, db DB, objects []sqltext.Object, limit int64) (co
 		if o.Type != "table" || IsLitestream(o.Name) {
 			continue
 		}
-		q := "SELECT count(*) FROM " + sqltext.Quote(o.Name)
+		from := `"$1"`
 		if limit > 0 {
-			q = fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d)", sqltext.Quote(o.Name), limit)
+			from = `(SELECT 1 FROM "$1" LIMIT $2)`
 		}
+		q := sqltext.Fill("SELECT count(*) FROM "+from, o.Name, strconv.FormatInt(limit, 10))
 		c := Count{Table: o.Name}
-		err := Each(ctx, db, q, func(scan Scan) error { return scan(&c.Rows) })
+		err := Read(ctx, db, q, &c.Rows)
 		if err != nil && IsVirtual(o) && ctx.Err() == nil {
 			continue
 		}
@@ -104,8 +106,8 @@ func Rows(ctx context.Context, db DB, objects []sqltext.Object, limit int64) (co
 // CountStray counts the rows of a table, and those of which a stray's value is not NULL. ok is
 // false if they are not there: see [sqltext.Stray].
 func CountStray(ctx context.Context, db DB, table, value string) (rows, values int64, ok bool, err error) {
-	q := "SELECT count(*), count(" + value + ") FROM main." + sqltext.Quote(table) + " AS c"
-	err = Each(ctx, db, q, func(scan Scan) error { return scan(&rows, &values) })
+	q := sqltext.Fill(`SELECT count(*), count($1) FROM main."$2" AS c`, value, table)
+	err = Read(ctx, db, q, &rows, &values)
 	ok = err == nil
 	return rows, values, ok, unlessLogic(err)
 }
@@ -115,6 +117,6 @@ func CountStray(ctx context.Context, db DB, table, value string) (rows, values i
 func Form(ctx context.Context, db DB) (string, error) {
 	var size, encoding string
 	const q = "SELECT page_size, encoding FROM pragma_page_size, pragma_encoding"
-	err := Each(ctx, db, q, func(scan Scan) error { return scan(&size, &encoding) })
+	err := Read(ctx, db, q, &size, &encoding)
 	return "pages of " + size + " bytes and text in " + encoding, err
 }

@@ -12,10 +12,10 @@ import (
 // is about: CREATE does not look up the names in a view or a trigger, or the functions in the
 // default of a column. The statement is empty if none is worth it.
 func Trial(ctx context.Context, db DB, o sqltext.Object) (about, query string, err error) {
-	event, table := "", sqltext.Quote(o.Table)
+	event := ""
 	switch {
 	case o.Type == "view":
-		return "view " + o.Name, "SELECT * FROM " + table, nil
+		return "view " + o.Name, sqltext.Fill(`SELECT * FROM "$1"`, o.Table), nil
 	case o.Type == "trigger":
 		event = triggerEvent(o.SQL)
 	case o.MayRefer(), computes(o):
@@ -23,19 +23,16 @@ func Trial(ctx context.Context, db DB, o sqltext.Object) (about, query string, e
 	}
 	switch event {
 	case "INSERT":
-		query = "INSERT INTO " + table + " DEFAULT VALUES"
+		query = `INSERT INTO "$1" DEFAULT VALUES`
 	case "DELETE":
-		query = "DELETE FROM " + table
+		query = `DELETE FROM "$1"`
 	case "UPDATE":
-		var columns []string
-		q := `SELECT printf('"%w" = "%w"', name, name) FROM pragma_table_xinfo(` + literal(o.Table) + ") WHERE hidden = 0"
-		err = Each(ctx, db, q, func(scan Scan) error {
-			columns = append(columns, "")
-			return scan(&columns[len(columns)-1])
-		})
-		query = "UPDATE " + table + " SET " + strings.Join(columns, ", ")
+		var columns string
+		q := `SELECT coalesce(group_concat(printf('"%w" = "%w"', name, name), ', '), '') FROM pragma_table_xinfo('$1') WHERE hidden = 0`
+		err = Read(ctx, db, sqltext.Fill(q, o.Table), &columns)
+		return "UPDATE on " + o.Table, sqltext.Fill(`UPDATE "$1" SET $2`, o.Table, columns), err
 	}
-	return event + " on " + o.Table, query, err
+	return event + " on " + o.Table, sqltext.Fill(query, o.Table), err
 }
 
 // computes reports whether a default of the table is an expression.

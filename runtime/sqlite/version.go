@@ -12,19 +12,17 @@ const Generator = "3.54.1"
 // Versions returns which SQLite db is, and which one the generator has, as part of a sentence.
 // It returns "" if they are the same, unless force is set.
 func Versions(ctx context.Context, db DB, force bool) (text string) {
-	Each(ctx, db, "SELECT sqlite_version()", func(scan Scan) error {
-		var here string
-		err := scan(&here)
-		if force || here != Generator {
-			text = "SQLite is " + here + " here, " + Generator + " in the generator"
-		}
-		return err
-	})
+	var here string
+	if err := Read(ctx, db, "SELECT sqlite_version()", &here); err == nil && (force || here != Generator) {
+		text = "SQLite is " + here + " here, " + Generator + " in the generator"
+	}
 	return text
 }
 
 // Lacks reports whether SQLite says in a sentence that it does not know what another release
 // or another build knows.
+//
+//go:noinline
 func Lacks(sentence string) bool {
 	return slices.ContainsFunc([]string{
 		"no such function", "unknown function", "no such module", "no such collation", "no such tokenizer", "unknown tokenizer",

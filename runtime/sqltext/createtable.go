@@ -36,7 +36,7 @@ func (p *tableParser) table() {
 		switch {
 		case p.accept("strict"):
 			p.t.strict = true
-		case p.accept("without", "rowid"):
+		case p.accept("without rowid"):
 			p.t.withoutRowid = true
 		default:
 			p.failed = true
@@ -73,11 +73,8 @@ func (p *tableParser) atType() bool {
 		return false
 	}
 	l := p.lexemes[p.at]
-	switch Fold(l.text) {
-	case "constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "deferrable", "as":
+	if isOneOf(Fold(l.text), "constraint primary not null unique check default collate references deferrable as") || p.peek("generated always as") {
 		return false
-	case "generated":
-		return !p.peek("generated", "always", "as")
 	}
 	return l.kind == Word || l.kind == Quoted || l.kind == String
 }
@@ -91,11 +88,11 @@ func (p *tableParser) constraint(c *column) {
 	case p.accept("check"):
 		p.t.checks, p.t.checkNames = append(p.t.checks, p.group()), append(p.t.checkNames, p.called)
 		p.conflict() // has no effect
-	case p.accept("primary", "key"):
+	case p.accept("primary key"):
 		p.t.primary = p.key(c)
 	case p.accept("unique"):
 		p.t.unique = append(p.t.unique, p.key(c))
-	case c == nil && p.accept("foreign", "key"):
+	case c == nil && p.accept("foreign key"):
 		columns := p.names()
 		p.expect("references")
 		p.references(columns)
@@ -105,13 +102,13 @@ func (p *tableParser) constraint(c *column) {
 		p.references([]string{c.name})
 	case p.accept("null"):
 		p.conflict()
-	case p.accept("not", "null"):
+	case p.accept("not null"):
 		c.notNull, c.conflict = true, p.conflict()
 	case p.accept("default"):
 		c.value = p.value()
 	case p.accept("collate"):
 		c.collation = p.name()
-	case p.accept("generated", "always", "as"), p.accept("as"):
+	case p.accept("generated always as"), p.accept("as"):
 		c.generated = p.group()
 		if c.stored = p.accept("stored"); !c.stored {
 			p.accept("virtual")
@@ -140,7 +137,7 @@ func (p *tableParser) value() []lexeme {
 //
 // https://sqlite.org/lang_conflict.html
 func (p *tableParser) conflict() string {
-	if !p.accept("on", "conflict") || p.accept("abort") {
+	if !p.accept("on conflict") || p.accept("abort") {
 		return ""
 	}
 	return " ON CONFLICT " + strings.ToUpper(p.next().text)
@@ -171,6 +168,8 @@ func (p *tableParser) key(c *column) *key {
 }
 
 // names takes names in parentheses.
+//
+//go:noinline
 func (p *tableParser) names() (names []string) {
 	p.list(func() { names = append(names, p.name()) })
 	return names
@@ -194,11 +193,11 @@ func (p *tableParser) references(columns []string) {
 	}
 	for {
 		switch {
-		case p.accept("on", "delete"):
+		case p.accept("on delete"):
 			fk.actions[0] = p.action(" ON DELETE ")
-		case p.accept("on", "update"):
+		case p.accept("on update"):
 			fk.actions[1] = p.action(" ON UPDATE ")
-		case p.accept("on", "insert"): // SQLite's grammar has it
+		case p.accept("on insert"): // SQLite's grammar has it
 			p.action("")
 		case p.accept("match"):
 			p.name()
@@ -212,11 +211,11 @@ func (p *tableParser) references(columns []string) {
 // action takes an action and returns it after the event, or "" for NO ACTION.
 func (p *tableParser) action(event string) string {
 	for _, action := range []string{"SET NULL", "SET DEFAULT", "CASCADE", "RESTRICT"} {
-		if p.accept(strings.Fields(Fold(action))...) {
+		if p.accept(Fold(action)) {
 			return event + action
 		}
 	}
-	p.expect("no", "action")
+	p.expect("no action")
 	return ""
 }
 
@@ -228,10 +227,10 @@ func (p *tableParser) deferrable() {
 	end := ""
 	not := p.accept("not")
 	p.expect("deferrable")
-	if p.accept("initially", "deferred") && !not {
+	if p.accept("initially deferred") && !not {
 		end = " DEFERRABLE INITIALLY DEFERRED"
 	}
-	p.accept("initially", "immediate")
+	p.accept("initially immediate")
 	if n := len(p.t.foreign); n > 0 {
 		p.t.foreign[n-1].end = end
 	}

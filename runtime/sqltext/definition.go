@@ -1,5 +1,7 @@
 package sqltext
 
+import "strings"
+
 // A Definition is what a CREATE, ALTER or DROP statement is about.
 type Definition struct {
 	Kind    string // "table", "index", "view" or "trigger"
@@ -59,39 +61,46 @@ type parser struct {
 	failed  bool
 }
 
+//go:noinline
 func (p *parser) done() bool { return p.failed || p.at == len(p.lexemes) }
 
-// peek reports whether these keywords or punctuation marks, in lower case, follow.
-func (p *parser) peek(words ...string) bool {
+// peek reports whether these keywords or punctuation marks follow, in lower case and with
+// blanks between.
+//
+//go:noinline
+func (p *parser) peek(words string) bool {
 	at := p.at
-	found := p.accept(words...)
+	found := p.accept(words)
 	p.at = at
 	return found
 }
 
 // accept takes the words, if they follow.
-func (p *parser) accept(words ...string) bool {
-	if p.failed || len(p.lexemes)-p.at < len(words) {
-		return false
-	}
-	for i, word := range words {
+func (p *parser) accept(words string) bool {
+	at, word := p.at, ""
+	for more := true; more; at++ {
+		word, words, more = strings.Cut(words, " ")
 		// The text of what is quoted begins with the quote.
-		if !Equal(p.lexemes[p.at+i].text, word) {
+		if p.failed || at == len(p.lexemes) || !Equal(p.lexemes[at].text, word) {
 			return false
 		}
 	}
-	p.at += len(words)
+	p.at = at
 	return true
 }
 
 // expect takes the words, which must follow.
-func (p *parser) expect(words ...string) {
-	if !p.accept(words...) {
+//
+//go:noinline
+func (p *parser) expect(words string) {
+	if !p.accept(words) {
 		p.failed = true
 	}
 }
 
 // next takes one lexeme, whatever it is.
+//
+//go:noinline
 func (p *parser) next() lexeme {
 	if p.done() {
 		p.failed = true
@@ -145,15 +154,15 @@ func (p *parser) object() (kind, name string, unique bool) {
 	}
 	unique = p.accept("unique")
 	switch {
-	case p.accept("virtual", "table"):
+	case p.accept("virtual table"):
 		kind = "virtual"
 	case p.peek("table"), p.peek("index"), p.peek("view"), p.peek("trigger"):
 		kind = Fold(p.next().text)
 	default:
 		p.failed = true
 	}
-	if !p.accept("if", "not", "exists") {
-		p.accept("if", "exists")
+	if !p.accept("if not exists") {
+		p.accept("if exists")
 	}
 	return kind, p.qualified(), unique
 }

@@ -21,3 +21,9 @@ func (d *Digest) String() string {
 	sum := sha256.Sum256(d.text)
 	return "t1:" + hex.EncodeToString(sum[:16])
 }
+
+// Refusal returns what identifies a refusal: "d1:" and 128 bits of a SHA-256 in hexadecimal.
+func Refusal(about []byte) string {
+	sum := sha256.Sum256(about)
+	return "d1:" + hex.EncodeToString(sum[:16])
+}

@@ -44,7 +44,7 @@ func (e *Effects) create(o Object) {
 	p := parser{lexemes: lex(o.SQL)}
 	p.expect("create")
 	if kind, _, _ := p.object(); kind == "virtual" && p.accept("using") {
-		e.virtual[Fold(o.Name)] = strings.Contains(" fts3 fts4 fts5 rtree rtree_i32 geopoly ", " "+Fold(p.name())+" ")
+		e.virtual[Fold(o.Name)] = isOneOf(Fold(p.name()), "fts3 fts4 fts5 rtree rtree_i32 geopoly")
 	}
 }
 
@@ -197,16 +197,16 @@ func (e *Effects) write(sql string, inherited effect) {
 	for !p.done() {
 		f, inserts := adds|removes|inherited, false
 		switch {
-		case p.accept("do", "update"):
+		case p.accept("do update"):
 			e.writeTo(into, f)
 			continue
-		case p.accept("replace", "into"):
+		case p.accept("replace into"):
 			f, inserts = adds|replaces, true
 		case p.accept("into"):
 			f, inserts = adds|inherited, true
-		case p.accept("delete", "from"):
+		case p.accept("delete from"):
 			f = removes | inherited
-		case p.accept("update", "or", "replace"):
+		case p.accept("update or replace"):
 			f |= replaces
 		case p.accept("update"):
 			if p.accept("or") {

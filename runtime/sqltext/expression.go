@@ -32,9 +32,9 @@ func (e *expression) body() string {
 	for depth := 0; !e.done() && (depth > 0 || !e.peek(")")); {
 		// These mean nothing.
 		switch {
-		case e.accept("for", "each", "row"):
+		case e.accept("for each row"):
 			continue
-		case e.peek("inner", "join"), e.peek("outer", "join"), e.peek("as") && !e.peek("as", "("):
+		case e.peek("inner join"), e.peek("outer join"), e.peek("as") && !e.peek("as ("):
 			e.at++
 			continue
 		}
@@ -84,23 +84,27 @@ func numeral(text string) (form string, ok bool) {
 	return text, false
 }
 
-// precedence says how tightly operators bind.
+// operators are those that bind more and more tightly.
 //
 // https://sqlite.org/lang_expr.html#operators_and_parse_affecting_attributes
-var precedence = map[string]int{
-	"or": 1, "and": 2, "not": 3,
-	"=": 4, "==": 4, "<>": 4, "!=": 4, "is": 4, "isnull": 4, "notnull": 4,
-	"in": 4, "like": 4, "glob": 4, "regexp": 4, "match": 4, "between": 4,
-	"<": 5, "<=": 5, ">": 5, ">=": 5,
-	"&": 6, "|": 6, "<<": 6, ">>": 6,
-	"+": 7, "-": 7,
-	"*": 8, "/": 8, "%": 8,
-	"||": 9, "->": 9, "->>": 9,
-	"collate": 10,
+var operators = []string{
+	"or", "and", "not",
+	"= == <> != is isnull notnull in like glob regexp match between",
+	"< <= > >=", "& | << >>", "+ -", "* / %", "|| -> ->>", "collate",
 }
 
-const unary = 11
+const (
+	bindsAnd = 2
+	bindsNot = 3
+	unary    = 11
+)
 
+// precedence says how tightly an operator binds. It is 0 for what is none.
+func precedence(op string) int {
+	return 1 + slices.IndexFunc(operators, func(same string) bool { return isOneOf(op, same) })
+}
+
+//go:noinline
 func node(op string, operands ...string) string {
 	return "(" + op + " " + strings.Join(operands, " ") + ")"
 }
@@ -118,8 +122,8 @@ func (e *expression) expr(least int) string {
 		if not && op == "null" {
 			op, not = "notnull", false
 		}
-		prec := precedence[op]
-		if prec < max(least, 1) || op == "not" || not && !slices.Contains([]string{"in", "like", "glob", "regexp", "match", "between"}, op) {
+		prec := precedence(op)
+		if prec < max(least, 1) || op == "not" || not && !isOneOf(op, "in like glob regexp match between") {
 			e.at = at
 			return left
 		}
@@ -129,7 +133,7 @@ func (e *expression) expr(least int) string {
 			left = node("is", left, "null")
 		case "is":
 			not = e.accept("not")
-			if e.accept("distinct", "from") {
+			if e.accept("distinct from") {
 				not = !not
 			}
 			begin := e.at
@@ -144,7 +148,7 @@ func (e *expression) expr(least int) string {
 			values, _ := e.list()
 			left = node(op, left, "["+values+"]")
 		case "between":
-			low := e.expr(precedence["and"] + 1)
+			low := e.expr(bindsAnd + 1)
 			e.expect("and")
 			left = node(op, left, low, e.expr(prec+1))
 		case "collate":
@@ -209,7 +213,7 @@ func (e *expression) operand() string {
 	case l.kind == Blob, l.key[0] == '\'':
 		return l.key
 	case word == "not":
-		return node("not", e.expr(precedence["not"]))
+		return node("not", e.expr(bindsNot))
 	case word == "exists" && e.accept("("):
 		s, _ := e.list()
 		return node("exists", s)

@@ -61,12 +61,12 @@ func Aggregates(sql string) (table string, columns []string) {
 	p.expect("select")
 	for more := true; more && !p.failed; more = p.accept(",") {
 		begin := p.at
-		p.until(",", "from")
+		p.until(", from")
 		columns = append(columns, aggregate(p.lexemes[begin:p.at]))
 	}
 	p.expect("from")
 	table = Fold(p.name())
-	p.until("group", "having", "over", "union", "intersect", "except")
+	p.until("group having over union intersect except")
 	if p.failed || !p.done() {
 		return "", nil
 	}

@@ -71,11 +71,7 @@ func defaultKey(l lexeme) string {
 
 // isValue reports whether the word, in lower case, is a value.
 func isValue(word string) bool {
-	switch word {
-	case "null", "true", "false", "current_time", "current_date", "current_timestamp":
-		return true
-	}
-	return false
+	return isOneOf(word, "null true false current_time current_date current_timestamp")
 }
 
 // exact returns the lexemes as they are written, one space between them.

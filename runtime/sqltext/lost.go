@@ -137,7 +137,7 @@ func References(o Object) (columns []string) {
 func TriggerColumns(create string) (columns []string) {
 	p := parser{lexemes: lex(create)}
 	for !p.done() && !p.peek("on") && !p.peek("begin") {
-		if !p.accept("update", "of") {
+		if !p.accept("update of") {
 			p.next()
 			continue
 		}

@@ -3,8 +3,26 @@ package sqltext
 import "strings"
 
 // Quote returns the name in double quotes.
+//
+//go:noinline
 func Quote(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// Fill returns SQL in which $1 to $9, and then $a and so on, stand for texts. One right after a quote, as in "$1" or
+// '$1', is quoted.
+func Fill(sql string, texts ...string) (filled string) {
+	for {
+		before, after, found := strings.Cut(sql, "$")
+		if filled += before; !found {
+			return filled
+		}
+		text := texts[strings.IndexByte("123456789abcdef", after[0])]
+		if q := before[max(0, len(before)-1):]; q == `"` || q == "'" {
+			text = strings.ReplaceAll(text, q, q+q)
+		}
+		filled, sql = filled+text, after[1:]
+	}
 }
 
 // Unquote returns the name that a token spells. Where only a name is possible,
@@ -74,9 +92,12 @@ func isBare(name string) bool {
 // TRUE and FALSE have one without being in SQLite's own list.
 //
 // https://sqlite.org/lang_keywords.html
-func isKeyword(word string) bool {
-	return strings.Contains(keywords, " "+word+" ")
-}
+func isKeyword(word string) bool { return strings.Contains(keywords, " "+word+" ") }
+
+// isOneOf reports whether a word, which is in lower case, is one of words, with blanks between.
+//
+//go:noinline
+func isOneOf(word, words string) bool { return strings.Contains(" "+words+" ", " "+word+" ") }
 
 const keywords = " abort action add after all alter always analyze and as asc attach autoincrement before begin between by " +
 	"cascade case cast check collate column commit conflict constraint create cross current current_date " +

@@ -28,6 +28,8 @@ func Parse(text string) *Script {
 }
 
 // Token returns the text of token i.
+//
+//go:noinline
 func (s *Script) Token(i int) string {
 	return s.Text[s.Tokens[i].Pos:s.Tokens[i].End]
 }

@@ -195,16 +195,13 @@ func (s *Statement) Keyword() string { return Fold(s.script.Token(s.First)) }
 // ReturnsRows reports whether the statement may return rows, which must be read to
 // the end for the statement to have its whole effect.
 func (s *Statement) ReturnsRows() bool {
-	switch s.Keyword() {
-	case "select", "values", "with", "explain", "pragma":
-		return true
-	case "insert", "replace", "update", "delete":
-		return s.has("returning")
-	}
-	return false
+	keyword := s.Keyword()
+	return isOneOf(keyword, "select values with explain pragma") || isOneOf(keyword, "insert replace update delete") && s.has("returning")
 }
 
 // has reports whether the statement has the keyword.
+//
+//go:noinline
 func (s *Statement) has(keyword string) bool {
 	return slices.ContainsFunc(s.script.Tokens[s.First:s.End], func(t Token) bool {
 		return t.Kind == Word && Equal(s.script.Text[t.Pos:t.End], keyword)
@@ -259,12 +256,8 @@ func (s *Statement) SetsConnection() (pragma string, sets bool) {
 // inDatabase reports whether a pragma is about the contents of the database, or is
 // a setting that an upgrade restores.
 func inDatabase(pragma string) bool {
-	switch pragma {
-	case "defer_foreign_keys", "legacy_alter_table", "recursive_triggers", "ignore_check_constraints", "writable_schema",
-		"user_version", "application_id", "incremental_vacuum", "optimize", "shrink_memory",
-		"foreign_key_check", "integrity_check", "quick_check",
-		"foreign_key_list", "index_info", "index_list", "index_xinfo", "table_info", "table_list", "table_xinfo":
-		return true
-	}
-	return false
+	return isOneOf(pragma, "defer_foreign_keys legacy_alter_table recursive_triggers ignore_check_constraints writable_schema "+
+		"user_version application_id incremental_vacuum optimize shrink_memory "+
+		"foreign_key_check integrity_check quick_check "+
+		"foreign_key_list index_info index_list index_xinfo table_info table_list table_xinfo")
 }

@@ -14,13 +14,12 @@ type Stray struct {
 	Known  bool   // the column is the migrations', and only its type is not
 }
 
-// strayValues are templates of [Stray.Value]. What another type could cut is a text that
-// SQLite writes in another way when it has been a number, and a fraction.
-var strayValues = []string{
-	"1", "@",
-	"nullif(typeof(@) = 'text' AND +@ <> CAST(CAST(@ AS NUMERIC) AS TEXT), 0)",
-	"nullif(CAST(@ AS NUMERIC) <> CAST(CAST(@ AS NUMERIC) AS INTEGER), 0)",
-}
+// What another type could cut is a text that SQLite writes in another way when it has been a
+// number, and a fraction.
+const (
+	cutText     = `nullif(typeof(c."$1") = 'text' AND +c."$1" <> CAST(CAST(c."$1" AS NUMERIC) AS TEXT), 0)`
+	cutFraction = `nullif(CAST(c."$1" AS NUMERIC) <> CAST(CAST(c."$1" AS NUMERIC) AS INTEGER), 0)`
+)
 
 // Strays returns the strays among the tables of a schema. Where what is wanted does not say,
 // known does: whether a name is one of the migrations'.
@@ -29,11 +28,6 @@ func Strays(want, found []Object, known func(name string) bool) (strays []Stray)
 		if f.Type != "table" || isInternal(f.Name) {
 			continue
 		}
-		add := func(column string, values []string) {
-			for _, v := range values {
-				strays = append(strays, Stray{f, column, strings.ReplaceAll(v, "@", "c."+Quote(column)), len(values) > 1})
-			}
-		}
 		should, made := structure{kind: "table"}, known(f.Name)
 		for _, w := range want {
 			if w.identity() == f.identity() {
@@ -41,19 +35,22 @@ func Strays(want, found []Object, known func(name string) bool) (strays []Stray)
 			}
 		}
 		if !made {
-			add("", strayValues[:1])
+			strays = append(strays, Stray{f, "", "1", false})
 		}
 		if !made || should.kind != "table" { // or it is not understood
 			continue
 		}
 		for _, c := range f.structure(found).columns {
 			w := should.column(c.name)
+			values := []string{cutText, cutFraction}
 			switch {
-			case strings.Contains(c.form, "\nAS ("):
-			case w != nil && w.typeForm() != c.typeForm():
-				add(c.name, strayValues[2:])
-			case w == nil && !known(c.name):
-				add(c.name, strayValues[1:2])
+			case strings.Contains(c.form, "\nAS ("), w == nil && known(c.name), w != nil && w.typeForm() == c.typeForm():
+				continue
+			case w == nil:
+				values = []string{`c."$1"`}
+			}
+			for _, v := range values {
+				strays = append(strays, Stray{f, c.name, Fill(v, c.name), w != nil})
 			}
 		}
 	}

@@ -25,9 +25,13 @@ type part struct {
 }
 
 // write appends to the part.
+//
+//go:noinline
 func (p *part) write(form, text string) { p.form, p.text = p.form+form, p.text+text }
 
 // add adds a part of a table, which means nothing more if it is there twice.
+//
+//go:noinline
 func (s *structure) add(p part) { s.parts = append(s.parts, without([]part{p}, s.parts)...) }
 
 func samePart(a, b part) bool { return Equal(a.name, b.name) && a.form == b.form }
@@ -136,7 +140,7 @@ func isOperand(before []lexeme) bool {
 	case ")", ".":
 		return false
 	}
-	naming := slices.Contains([]string{"as", "from", "into", "join", "on", "update", "with"}, last.key)
+	naming := isOneOf(last.key, "as from into join on update with")
 	return last.kind == Punct || last.kind == Word && isKeyword(last.key) && !naming
 }
 
@@ -194,6 +198,8 @@ func (s *structure) differences(found *structure) (lines []string) {
 }
 
 // column returns the column of that name, or nil.
+//
+//go:noinline
 func (s *structure) column(name string) *part {
 	i := slices.IndexFunc(s.columns, func(p part) bool { return Equal(p.name, name) })
 	if i < 0 {

@@ -237,6 +237,8 @@ func (t *table) inKey(c *column) bool {
 }
 
 // column returns the column of that name, or nil.
+//
+//go:noinline
 func (t *table) column(name string) *column {
 	i := slices.IndexFunc(t.columns, func(c column) bool { return Equal(c.name, name) })
 	if i < 0 {
@@ -262,6 +264,8 @@ func (t *table) knows(name string) bool {
 }
 
 // form returns the form of an expression in the table.
+//
+//go:noinline
 func (t *table) form(lexemes []lexeme) string {
 	e := expression{parser{lexemes: lexemes}, true, t.knows}
 	return e.form()

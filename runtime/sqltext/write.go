@@ -1,7 +1,6 @@
 package sqltext
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -23,7 +22,8 @@ type Write struct {
 // Write returns what the statement writes. ok is false if it is another statement, or one
 // of which a row can depend on several rows or on chance, or that leaves something behind when
 // it fails.
-func (s *Statement) Write() (w Write, ok bool) {
+func (s *Statement) Write() (w *Write, ok bool) {
+	w = &Write{}
 	p := &tableParser{parser: parser{lexemes: lex(s.SQL)}, t: &table{}}
 	switch s.Keyword() {
 	case "create":
@@ -65,7 +65,7 @@ func (w *Write) add(p *tableParser) {
 		w.Values = ", " + exact(c.value)
 		types, last := Fold(exact(c.typ)), c.value[len(c.value)-1]
 		isText := strings.Contains(types, "char") || strings.Contains(types, "clob") || strings.Contains(types, "text")
-		p.failed = p.failed || isText != (last.kind == String) || last.kind != String && last.kind != Number && !slices.Contains([]string{"true", "false", "null"}, Fold(last.text))
+		p.failed = p.failed || isText != (last.kind == String) || last.kind != String && last.kind != Number && !isOneOf(Fold(last.text), "true false null")
 	}
 }
 
@@ -77,11 +77,11 @@ func (w *Write) index(p *tableParser) {
 		if p.failed = p.failed || terms.lexemes[terms.at].kind == String; p.failed { // may be a column
 			return
 		}
-		w.Key = append(w.Key, terms.until(",", "asc", "desc"))
+		w.Key = append(w.Key, terms.until(", asc desc"))
 		terms.desc()
 	}
 	if w.Where = "1"; p.accept("where") {
-		w.Where = p.until()
+		w.Where = p.until("")
 	}
 }
 
@@ -90,14 +90,12 @@ func (w *Write) Indexed() string {
 	return "(" + strings.Join(w.Key, ") IS NOT NULL AND (") + ") IS NOT NULL AND (" + w.Where + ")"
 }
 
-// verb takes the beginning of the statement, up to the table.
-func (w *Write) verb(p *tableParser, words ...string) {
+// verb takes the first word of the statement, and what it does in case of a conflict.
+func (p *tableParser) verb() {
 	p.next()
 	if p.accept("or") && !p.accept("abort") && !p.accept("replace") {
 		p.failed = true
 	}
-	p.expect(words...)
-	w.Table = p.qualified()
 }
 
 // source takes what the rows of a table are called, if not by its name.
@@ -109,7 +107,9 @@ func (w *Write) source(p *tableParser, table string) {
 }
 
 func (w *Write) insert(p *tableParser) {
-	w.verb(p, "into")
+	p.verb()
+	p.expect("into")
+	w.Table = p.qualified()
 	if p.peek("(") {
 		w.Columns = p.names()
 	}
@@ -120,22 +120,23 @@ func (w *Write) insert(p *tableParser) {
 	begin := p.at
 	w.source(p, p.qualified())
 	p.failed = p.failed || !p.done() && !p.peek("where") && !p.peek("order") && !p.peek("returning")
-	p.until("group", "having", "union", "intersect", "except", "limit", "window", "on", "returning")
+	p.until("group having union intersect except limit window on returning")
 	w.From = exact(p.lexemes[begin:p.at])
 }
 
 func (w *Write) update(p *tableParser) {
-	w.verb(p)
+	p.verb()
+	w.Table = p.qualified()
 	w.source(p, w.Table)
 	p.expect("set")
 	for more := true; more && !p.failed; more = p.accept(",") {
 		w.Columns = append(w.Columns, p.name())
 		p.expect("=")
-		w.Values += ", " + p.until(",", "from", "where", "order", "limit", "returning")
+		w.Values += ", " + p.until(", from where order limit returning")
 	}
 	w.From = "main." + Quote(w.Table) + " AS " + Quote(w.Alias)
 	if w.Where = "1"; p.accept("where") {
-		w.Where = p.until("order", "limit", "returning")
+		w.Where = p.until("order limit returning")
 		w.From += " WHERE " + w.Where
 	}
 	w.Update = true
@@ -145,11 +146,11 @@ func (w *Write) update(p *tableParser) {
 }
 
 // until takes what comes before one of the words, outside of parentheses.
-func (p *parser) until(words ...string) string {
+func (p *parser) until(words string) string {
 	begin := p.at
 	for depth := 0; !p.done(); p.at++ {
 		text := p.lexemes[p.at].text
-		if depth == 0 && slices.Contains(words, Fold(text)) {
+		if depth == 0 && isOneOf(Fold(text), words) {
 			break
 		}
 		switch text {
