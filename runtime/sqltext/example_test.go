@@ -83,3 +83,8 @@ func ExampleFormatSchema() {
 	//
 	// CREATE VIEW titles AS SELECT title FROM notes;
 }
+
+func ExampleFill() {
+	fmt.Println(sqltext.Fill(`SELECT '$1', $2 FROM main."$1" WHERE $2 > $3`, `it's "$2"`, "c.price", "5"))
+	// Output: SELECT 'it''s "$2"', c.price FROM main."it's ""$2""" WHERE c.price > 5
+}
