@@ -62,8 +62,8 @@
 //
 // # What it leaves out
 //
-// Where it cannot know, it is silent. The flag -why reports each string it did
-// not check, and the reason:
+// Where it cannot know, it is silent. The flag -why says of each string whether it
+// was checked, and the reason if not:
 //
 //   - statements other than SELECT, INSERT, UPDATE, DELETE and VALUES
 //   - SQL of another database: $1::text, DISTINCT ON, INSERT IGNORE
@@ -90,10 +90,8 @@
 package sqlcheck
 
 import (
-	"fmt"
 	"go/ast"
 	"go/types"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -113,7 +111,7 @@ func newAnalyzer() *analysis.Analyzer {
 		FactTypes: []analysis.Fact{new(reach), new(wrapper)},
 		Run:       func(pass *analysis.Pass) (any, error) { run(pass, o); return nil, nil },
 	}
-	a.Flags.BoolVar(&o.why, "why", false, "report each string that was not checked, and why")
+	a.Flags.BoolVar(&o.why, "why", false, "report of each string whether it was checked, and why not")
 	a.Flags.BoolVar(&o.tests, "tests", false, "also check _test.go files")
 	return a
 }
@@ -136,7 +134,6 @@ func run(pass *analysis.Pass, o options) {
 		schemas:  r.Schemas,
 		wrappers: map[*types.Func]*wrapper{},
 		reported: map[finding]bool{},
-		tallies:  map[string]*tally{},
 	}
 	defer c.close()
 	c.parseDirectives()
@@ -147,12 +144,6 @@ func run(pass *analysis.Pass, o options) {
 	c.join(queries)
 	c.doubts()
 	c.complain()
-	if c.why {
-		for _, pkg := range slices.Sorted(maps.Keys(c.tallies)) {
-			n := c.tallies[pkg]
-			c.report(nil, finding{"count", n.first, fmt.Sprintf("strings checked in full: %d, for names: %d", n.full, n.part), false})
-		}
-	}
 	c.reach.export(pass)
 }
 
@@ -168,14 +159,7 @@ type checker struct {
 	databases  []*database              // opened when the first query is checked
 	opened     bool
 	reported   map[finding]bool
-	left       int               // how often something was not checked
-	tallies    map[string]*tally // of each package whose strings were checked here
-}
-
-// A tally is how many strings of a package were checked, in full or for their names.
-type tally struct {
-	full, part int
-	first      place // of these strings
+	left       int // how often something was not checked
 }
 
 // join checks the queries of this package, and those of imported packages that had no
@@ -197,10 +181,10 @@ func (c *checker) join(queries []*query) {
 		if tested { // without its tests, the package may import no schema
 			c.decide(q.At)
 		}
-		c.tallied(q, c.check, func(n *tally) { n.full++ })
+		c.tallied(q, c.check, "full")
 	}
 	for _, q := range c.constants() {
-		c.tallied(q, c.constant, func(n *tally) { n.part++ })
+		c.tallied(q, c.constant, "names")
 	}
 	for _, q := range c.reach.Queries {
 		c.decide(q.At)
@@ -208,22 +192,20 @@ func (c *checker) join(queries []*query) {
 			c.skip(q.At, "the program also imports the driver of another database, and this package imports no schema")
 			continue
 		}
-		c.tallied(q, c.check, func(n *tally) { n.full++ })
+		c.tallied(q, c.check, "full")
 		c.reach.Checked = merge(c.reach.Checked, []string{q.Package})
 	}
 	c.reach.Queries = nil
 }
 
-// tallied checks a query, and tallies it if it could check everything.
-func (c *checker) tallied(q *query, check func(*query), add func(*tally)) {
+// tallied checks a query, and says so for the flag -why if it could check everything: in
+// "full", or for "names".
+func (c *checker) tallied(q *query, check func(*query), category string) {
 	left := c.left
-	if check(q); c.left > left {
-		return
+	if check(q); c.left == left && c.why {
+		at := slices.Concat(q.edges, []place{q.At})[0] // a text can be from elsewhere
+		c.report(nil, finding{category, at, "checked", false})
 	}
-	if c.tallies[q.Package] == nil {
-		c.tallies[q.Package] = &tally{first: slices.Concat(q.edges, []place{q.At})[0]} // a text can be from elsewhere
-	}
-	add(c.tallies[q.Package])
 }
 
 // report reports something about a query, once, unless a directive silences it.

@@ -45,7 +45,7 @@ type Finding struct {
 
 // Unchecked reports whether the finding is that something was not checked.
 func (f *Finding) Unchecked() bool {
-	return slices.Contains([]string{"why", "apart", "part", "where", "count", "later", "doubt", "decided"}, f.Category)
+	return slices.Contains([]string{"why", "apart", "part", "where", "full", "names", "later", "doubt", "decided"}, f.Category)
 }
 
 // A Tally is how many strings were checked.
@@ -59,14 +59,13 @@ type Tally struct {
 // and why.
 func Count(found []Finding) (rest []Finding, t *Tally) {
 	t = &Tally{Left: map[string]int{}}
-	counts := map[string][2]int{} // of each package, by the file of its first string
 	for _, f := range found {
 		switch f.Category {
-		case "count":
-			var full, part int
-			fmt.Sscanf(f.Fact, "strings checked in full: %d, for names: %d", &full, &part)
-			of := counts[f.File] // also with tests, or for another program
-			counts[f.File] = [2]int{max(of[0], full), max(of[1], part)}
+		case "full":
+			t.Full++
+			continue
+		case "names":
+			t.Part++
 			continue
 		case "part":
 			t.Part++
@@ -74,9 +73,6 @@ func Count(found []Finding) (rest []Finding, t *Tally) {
 			t.Left[strings.TrimPrefix(f.Fact, "not checked: ")]++
 		}
 		rest = append(rest, f)
-	}
-	for _, n := range counts {
-		t.Full, t.Part = t.Full+n[0], t.Part+n[1]
 	}
 	return rest, t
 }
