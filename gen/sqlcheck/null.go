@@ -2,8 +2,6 @@ package sqlcheck
 
 import (
 	"cmp"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,7 +11,6 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/gen/engine"
-	"github.com/lockstep-db/lockstep/gen/filename"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -101,23 +98,18 @@ var makes = sync.OnceValue(func() *regexp.Regexp {
 // addedColumns returns, as " table.column … ", those that a migration in dir adds to an
 // older table without a value, if none after it changes rows of that table.
 func addedColumns(dir string) string {
-	files, _ := os.ReadDir(dir)
+	files, _ := migrationsIn(dir)
 	made, added := map[string]string{}, []string{}
 	for _, f := range files {
-		name, unlike := filename.Parse(f.Name())
-		if unlike != nil {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(dir, f.Name()))
-		if err != nil || name.Ext != ".sql" {
+		if f.Ext != ".sql" {
 			added = nil // a program may change rows of any
 			continue
 		}
-		for _, s := range split(sqltext.Normalize(text)) {
+		for _, s := range split(sqltext.Normalize(f.text)) {
 			if m := makes().FindStringSubmatch(s.plain()); m != nil && m[1] != "" {
-				made[m[1]] = f.Name()
+				made[m[1]] = f.String()
 			} else if m != nil {
-				if made[m[2]] != "" && made[m[2]] != f.Name() && !s.has("default") && !s.has("not") && !s.has("as") {
+				if made[m[2]] != "" && made[m[2]] != f.String() && !s.has("default") && !s.has("not") && !s.has("as") {
 					added = append(added, m[2]+"."+m[3])
 				}
 			} else if s.keyword != "create" {

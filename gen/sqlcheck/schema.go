@@ -74,32 +74,25 @@ func inherit(pass *analysis.Pass, o options) reach {
 		}
 		r.SQL = r.SQL || from.SQL
 		if slices.Contains(own, path) {
-			r.Drivers = merge(r.Drivers, from.Drivers)
+			r.Drivers = union(r.Drivers, from.Drivers)
 		}
 		r.Others = r.Others || from.Others
-		for _, s := range from.Schemas {
-			if (s.Package == path || from.Module == r.Module) && !slices.Contains(r.Schemas, s) {
-				r.Schemas = append(r.Schemas, s)
-			}
-		}
+		others := func(s schema) bool { return s.Package != path && from.Module != r.Module }
+		r.Schemas = union(r.Schemas, slices.DeleteFunc(slices.Clone(from.Schemas), others))
 		if from.Module != r.Module {
 			continue
 		}
 		r.Unsafe = r.Unsafe || from.Unsafe
-		r.Owns = merge(r.Owns, from.Owns)
-		r.Checked = merge(r.Checked, from.Checked)
-		for _, d := range from.Doubts {
-			if !slices.Contains(r.Doubts, d) {
-				r.Doubts = append(r.Doubts, d)
-			}
-		}
+		r.Owns = union(r.Owns, from.Owns)
+		r.Checked = union(r.Checked, from.Checked)
+		r.Doubts = union(r.Doubts, from.Doubts)
 		for _, q := range from.Queries {
 			if !slices.ContainsFunc(r.Queries, q.same) {
 				r.Queries = append(r.Queries, q)
 			}
 		}
 	}
-	r.Drivers = merge(r.Drivers, slices.DeleteFunc(own, func(path string) bool { return !drivers.MatchString(path) }))
+	r.Drivers = union(r.Drivers, slices.DeleteFunc(own, func(path string) bool { return !drivers.MatchString(path) }))
 	r.Queries = slices.DeleteFunc(r.Queries, func(q *query) bool { return slices.Contains(r.Checked, q.Package) })
 	slices.SortFunc(r.Schemas, func(a, b schema) int { return strings.Compare(a.Package, b.Package) })
 	return r
@@ -183,12 +176,12 @@ func pointee(t types.Type) types.Type {
 	return t
 }
 
-// merge returns the sorted union of a and b.
-func merge(a, b []string) []string {
-	if len(b) == 0 {
-		return a
+// union adds to a what of b is not there.
+func union[T comparable](a, b []T) []T {
+	for _, x := range b {
+		if !slices.Contains(a, x) {
+			a = append(a, x)
+		}
 	}
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
+	return a
 }

@@ -140,7 +140,7 @@ func run(pass *analysis.Pass, o options) {
 	c.narrow()
 	c.findWrappers()
 	queries := c.queries()
-	c.reach.Owns = merge(c.reach.Owns, c.owns())
+	c.reach.Owns = union(c.reach.Owns, c.owns())
 	c.join(queries)
 	c.doubts()
 	c.complain()
@@ -193,7 +193,7 @@ func (c *checker) join(queries []*query) {
 			continue
 		}
 		c.tallied(q, c.check, "full")
-		c.reach.Checked = merge(c.reach.Checked, []string{q.Package})
+		c.reach.Checked = union(c.reach.Checked, []string{q.Package})
 	}
 	c.reach.Queries = nil
 }

@@ -85,11 +85,33 @@ func staleFile(pass *analysis.Pass, file *ast.File, generated *genfile.File) {
 	}
 }
 
-// checksums returns those of the migrations in dir, by file. The generator says what is
-// wrong with the names of others.
+// checksums returns those of the migrations in dir, by file.
 func checksums(dir string) (map[string]string, error) {
-	files, err := os.ReadDir(dir)
+	migrations, err := migrationsIn(dir)
 	sums := map[string]string{}
+	for _, m := range migrations {
+		switch m.Ext {
+		case ".sql":
+			sums[m.String()] = sqltext.Parse(sqltext.Normalize(m.text)).Checksum()
+		case ".go":
+			sums[m.String()] = lockstep.Go(nil).Checksum(m.text)
+		case ".py", ".sh":
+			sums[m.String()] = script.Python.Checksum(m.text)
+		}
+	}
+	return sums, err
+}
+
+// A migration is a file of a migrations package.
+type migration struct {
+	filename.Name
+	text []byte
+}
+
+// migrationsIn returns the migrations in dir, in order. The generator says what is wrong with
+// the names of others.
+func migrationsIn(dir string) (all []migration, err error) {
+	files, err := os.ReadDir(dir)
 	for _, f := range files {
 		name, unlike := filename.Parse(f.Name())
 		if unlike != nil || !f.Type().IsRegular() {
@@ -100,14 +122,7 @@ func checksums(dir string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch name.Ext {
-		case ".sql":
-			sums[f.Name()] = sqltext.Parse(sqltext.Normalize(text)).Checksum()
-		case ".go":
-			sums[f.Name()] = lockstep.Go(nil).Checksum(text)
-		case ".py", ".sh":
-			sums[f.Name()] = script.Python.Checksum(text)
-		}
+		all = append(all, migration{name, text})
 	}
-	return sums, err
+	return all, err
 }

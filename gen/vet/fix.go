@@ -27,20 +27,11 @@ func (v *Vet) MovePins(ctx context.Context) (moved []genfile.Pin, found []Findin
 	if err != nil {
 		return nil, nil, err
 	}
-	dir, err := os.MkdirTemp("", "lockstep-vet-")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer os.RemoveAll(dir)
 	texts := map[string][]byte{}
 	for name, f := range files {
 		texts[name] = f.text
 	}
-	overlay, err := writeOverlay(dir, texts)
-	if err != nil {
-		return nil, nil, err
-	}
-	all, failure := v.run(ctx, true, "-overlay="+overlay)
+	all, failure := v.overlaid(texts, func(flag string) ([]Finding, error) { return v.run(ctx, true, flag) })
 
 	stay, stale := map[string]bool{}, false
 	for _, f := range all {
@@ -125,22 +116,30 @@ func (v *Vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 	return files, nil
 }
 
-// writeOverlay writes files to dir, and the index that has the go command read them in
-// place of the originals. It returns the name of the index.
-func writeOverlay(dir string, texts map[string][]byte) (index string, err error) {
+// overlaid calls run with the flag of the go command that has it read other texts in place of
+// files.
+func (v *Vet) overlaid(texts map[string][]byte, run func(flag string) ([]Finding, error)) ([]Finding, error) {
+	dir, err := os.MkdirTemp("", "lockstep-vet-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
 	replace := map[string]string{}
 	for file, text := range texts {
 		folder, err := os.MkdirTemp(dir, "")
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		replace[file] = filepath.Join(folder, filepath.Base(file))
 		// What is found in the copy has the name of the original.
 		text := slices.Concat([]byte("//line "+file+":1:1\n"), text)
 		if err := os.WriteFile(replace[file], text, 0o666); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
-	index = filepath.Join(dir, "overlay.json")
-	return index, gomod.WriteOverlay(index, replace)
+	index := filepath.Join(dir, "overlay.json")
+	if err := gomod.WriteOverlay(index, replace); err != nil {
+		return nil, err
+	}
+	return run("-overlay=" + index)
 }

@@ -140,7 +140,8 @@ func (v *Vet) broken(ctx context.Context, top, rev string, changes []change) (fo
 		s := c.steps[len(c.steps)-1]
 		last[filepath.Join(folder, filepath.FromSlash(c.name))] = genfile.WithSchema(c.source, s.version, s.sql)
 	}
-	if found, err = old.overlaid(ctx, last); err != nil || len(found) == 0 {
+	found, err = old.overlaid(last, func(flag string) ([]Finding, error) { return old.Run(ctx, flag) })
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	before, err := old.Run(ctx)
@@ -176,7 +177,8 @@ func (v *Vet) attribute(ctx context.Context, top, folder string, c change, found
 			if err != nil {
 				return
 			}
-			first, err = v.overlaid(ctx, map[string][]byte{filepath.Join(folder, file): genfile.WithSchema(c.source, s.version, res.Schema.SQL)})
+			first, err = v.overlaid(map[string][]byte{filepath.Join(folder, file): genfile.WithSchema(c.source, s.version, res.Schema.SQL)},
+				func(flag string) ([]Finding, error) { return v.Run(ctx, flag) })
 			if err != nil {
 				return
 			}
@@ -196,20 +198,6 @@ func (v *Vet) attribute(ctx context.Context, top, folder string, c change, found
 // isAt reports whether both are about the same.
 func (f *Finding) isAt(other Finding) bool {
 	return f.File == other.File && f.Line == other.Line && f.Col == other.Col && f.Category == other.Category
-}
-
-// overlaid runs go vet with other texts of files.
-func (v *Vet) overlaid(ctx context.Context, texts map[string][]byte) ([]Finding, error) {
-	dir, err := os.MkdirTemp("", "lockstep-vet-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	overlay, err := writeOverlay(dir, texts)
-	if err != nil {
-		return nil, err
-	}
-	return v.Run(ctx, "-overlay="+overlay)
 }
 
 // workTree checks the revision out into a temporary folder, with a name that is the same
