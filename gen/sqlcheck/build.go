@@ -184,8 +184,8 @@ func (p *resolver) written(call *ast.CallExpr, fn *types.Func) []text {
 		}
 		if strings.HasSuffix(fn.Name(), "f") {
 			return p.sprintf(args[0], args[1:])
-		} else if len(args) == 1 && isString(p.pass.TypesInfo.TypeOf(args[0])) {
-			return p.fold(args[0])
+		} else if len(args) == 1 {
+			return p.argument(args[0], 'v')
 		}
 	case "Join":
 		if between := p.fold(args[1]); len(between) == 1 {

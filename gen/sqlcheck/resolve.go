@@ -45,30 +45,19 @@ func newResolver(pass *analysis.Pass) *resolver {
 
 // embed notes the file of a //go:embed line above a variable. Patterns that may match
 // more than one file are the compiler's to refuse.
-func (p *resolver) embed(decl *ast.GenDecl) {
-	if decl.Tok != token.VAR {
+func (p *resolver) embed(decl *ast.GenDecl, v *ast.ValueSpec) {
+	doc := v.Doc
+	if doc == nil && len(decl.Specs) == 1 {
+		doc = decl.Doc
+	}
+	if doc == nil || len(v.Names) != 1 || len(v.Values) > 0 || !isText(p.pass.TypesInfo.TypeOf(v.Names[0])) {
 		return
 	}
-	for _, spec := range decl.Specs {
-		v := spec.(*ast.ValueSpec)
-		doc := v.Doc
-		if doc == nil && len(decl.Specs) == 1 {
-			doc = decl.Doc
-		}
-		if doc == nil || len(v.Names) != 1 || len(v.Values) > 0 {
-			continue
-		}
-		for _, c := range doc.List {
-			if name, ok := strings.CutPrefix(c.Text, "//go:embed "); ok {
-				name = strings.TrimSpace(name)
-				if unquoted, err := strconv.Unquote(name); err == nil {
-					name = unquoted
-				}
-				folder := filepath.Dir(p.pass.Fset.Position(decl.Pos()).Filename)
-				if name = filepath.Join(folder, filepath.FromSlash(name)); isText(p.pass.TypesInfo.TypeOf(v.Names[0])) {
-					p.embeds[p.pass.TypesInfo.Defs[v.Names[0]]], p.files[name] = name, true
-				}
-			}
+	for _, c := range doc.List {
+		d, ok := ast.ParseDirective(c.Pos(), c.Text)
+		if args, err := d.ParseArgs(); ok && d.Tool == "go" && d.Name == "embed" && err == nil && len(args) > 0 {
+			name := filepath.Join(filepath.Dir(p.at(v.Pos()).File), filepath.FromSlash(args[0].Arg))
+			p.embeds[p.pass.TypesInfo.Defs[v.Names[0]]], p.files[name] = name, true
 		}
 	}
 }
@@ -333,13 +322,18 @@ func substitute(t text, ranges [][]int, with func(text) []text) []text {
 
 // argument returns what an argument of fmt.Sprintf puts in the place of its verb.
 func (p *resolver) argument(e ast.Expr, verb byte) []text {
-	v := p.pass.TypesInfo.Types[e].Value
+	v, t := p.value(e), p.pass.TypesInfo.TypeOf(e)
+	asks := slices.ContainsFunc([]string{"Format", "Error", "String"}, func(name string) bool {
+		method, _, _ := types.LookupFieldOrMethod(t, false, nil, name)
+		return method != nil
+	})
 	switch {
-	case verb != 'q' && isString(p.pass.TypesInfo.TypeOf(e)):
+	case asks && verb != 'd': // what fmt writes is what the method returns
+	case verb != 'q' && isString(t):
 		return p.fold(e)
-	case v != nil && verb == 'q' && v.Kind() == constant.String:
+	case v.Kind() == constant.String && verb == 'q':
 		return []text{p.constantAt(e.Pos(), strconv.Quote(constant.StringVal(v)))}
-	case v != nil && v.Kind() == constant.Int && verb != 'q':
+	case v.Kind() == constant.Int && verb != 'q':
 		return []text{p.constantAt(e.Pos(), v.ExactString())}
 	}
 	return []text{p.unknown(e.Pos())}

@@ -33,7 +33,7 @@ const (
 // findValues notes what the package does to its variables.
 func (p *resolver) findValues() {
 	for cur := range p.in.Root().Preorder((*ast.AssignStmt)(nil), (*ast.ValueSpec)(nil), (*ast.RangeStmt)(nil),
-		(*ast.UnaryExpr)(nil), (*ast.CompositeLit)(nil), (*ast.GenDecl)(nil)) {
+		(*ast.UnaryExpr)(nil), (*ast.CompositeLit)(nil)) {
 		note := func(to ast.Expr, does action, expr ast.Expr, result int) {
 			if obj := p.named(to); obj != nil {
 				p.values[obj] = append(p.values[obj], value{does, expr, result, to.Pos(), function(cur)})
@@ -65,6 +65,7 @@ func (p *resolver) findValues() {
 				names = append(names, name)
 			}
 			assign(set, names, n.Values)
+			p.embed(cur.Parent().Node().(*ast.GenDecl), n)
 		case *ast.RangeStmt:
 			note(n.Key, unknown, nil, 0)
 			if n.Tok == token.DEFINE {
@@ -90,8 +91,6 @@ func (p *resolver) findValues() {
 					p.values[field] = append(p.values[field], value{set, elt, 0, elt.Pos(), nil})
 				}
 			}
-		case *ast.GenDecl:
-			p.embed(n)
 		}
 	}
 }

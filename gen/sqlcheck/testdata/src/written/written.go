@@ -53,6 +53,22 @@ func made(db *sql.DB, cond bool, run string) {
 	db.Query(report)
 }
 
+type plural string
+
+func (p plural) String() string { return string(p) + "s" }
+
+type state int
+
+func (s state) String() string { return "'a'" }
+
+func methods(db *sql.DB) {
+	const note, open = plural("note"), state(1)
+	db.Query(fmt.Sprintf("SELECT id FROM %s", note))
+	db.Query(fmt.Sprintf("SELECT id FROM %v WHERE titel = %v", note, open))
+	db.Query(fmt.Sprint(plural("SELECT id FROM note")))
+	db.Query(fmt.Sprintf("SELECT titel FROM notes LIMIT %d", open)) // want "at version 0007: no such column: titel"
+}
+
 func parts(db *sql.DB, cond, list string, n int) {
 	db.Query("SELECT titel FROM notes WHERE " + cond)                                                                        // want "at version 0007: no such column: titel"
 	db.Query("SELECT id FROM nota WHERE id = " + cond + " LIMIT " + cond)                                                    // want "at version 0007: no such table: nota"
