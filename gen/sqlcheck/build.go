@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
-	"golang.org/x/tools/go/types/typeutil"
 )
 
 // stringPackages make strings.
@@ -111,14 +110,7 @@ func (p *resolver) keeps(cur inspector.Cursor) bool {
 	case edge.IndexExpr_X:
 		return cur.Parent().ParentEdgeKind() != edge.AssignStmt_Lhs && cur.Parent().ParentEdgeKind() != edge.UnaryExpr_X
 	case edge.CallExpr_Args:
-		name := ""
-		switch fn := typeutil.Callee(p.pass.TypesInfo, cur.Parent().Node().(*ast.CallExpr)).(type) {
-		case *types.Builtin:
-			name = fn.Name()
-		case *types.Func:
-			name = fn.FullName()
-		}
-		return begins(name, " append len cap strings.Join ")
+		return begins(p.calleeName(cur.Parent().Node().(*ast.CallExpr)), " append len cap strings.Join ")
 	}
 	return false
 }
@@ -275,11 +267,10 @@ func (p *resolver) list(e ast.Expr, between []text) (all []text) {
 			return p.variable(v, e.Pos(), between[0].SQL, func(e ast.Expr) []text { return p.list(e, between) })
 		}
 	case *ast.CallExpr:
-		fn, ok := typeutil.Callee(p.pass.TypesInfo, e).(*types.Builtin)
-		switch {
-		case ok && fn.Name() == "append" && !e.Ellipsis.IsValid():
+		switch name := p.calleeName(e); {
+		case name == "append" && !e.Ellipsis.IsValid():
 			all, more = p.list(e.Args[0], between), e.Args[1:]
-		case ok && fn.Name() == "make":
+		case name == "make":
 			if n := p.pass.TypesInfo.Types[e.Args[1]].Value; n != nil && n.ExactString() == "0" {
 				all = []text{p.constantAt(e.Pos(), "")}
 			}

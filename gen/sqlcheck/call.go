@@ -42,10 +42,16 @@ func (p *resolver) callee(call *ast.CallExpr) *types.Func {
 	return fn.Origin()
 }
 
-// calls reports whether the call is one of the function with the full name.
-func (p *resolver) calls(call *ast.CallExpr, name string) bool {
-	fn := p.callee(call)
-	return fn != nil && fn.FullName() == name
+// calleeName returns the name of the function that is called, after its package unless it is
+// built in, or "".
+func (p *resolver) calleeName(call *ast.CallExpr) string {
+	switch fn := typeutil.Callee(p.pass.TypesInfo, call).(type) {
+	case *types.Builtin:
+		return fn.Name()
+	case *types.Func:
+		return fn.FullName()
+	}
+	return ""
 }
 
 // called returns what is known about the function that is called, or nil.

@@ -258,7 +258,7 @@ func (c *checker) addArguments(q *query, call *ast.CallExpr, from int) {
 	a.Count += len(args)
 	for _, arg := range args {
 		named, ok := ast.Unparen(arg).(*ast.CallExpr)
-		if !ok || len(named.Args) != 2 || !c.calls(named, "database/sql.Named") {
+		if !ok || len(named.Args) != 2 || c.calleeName(named) != "database/sql.Named" {
 			continue
 		}
 		if name, ok := c.constantString(named.Args[0]); ok {

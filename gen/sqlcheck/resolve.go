@@ -216,9 +216,9 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 	}
 	fsys := ast.Expr(nil)
 	switch sel, _ := ast.Unparen(call.Fun).(*ast.SelectorExpr); {
-	case p.calls(call, "(embed.FS).ReadFile"):
+	case p.calleeName(call) == "(embed.FS).ReadFile":
 		fsys = sel.X
-	case p.calls(call, "io/fs.ReadFile"):
+	case p.calleeName(call) == "io/fs.ReadFile":
 		fsys = call.Args[0]
 	}
 	if fsys != nil {

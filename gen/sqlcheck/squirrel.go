@@ -302,7 +302,7 @@ func (p *resolver) condition(e ast.Expr, args []ast.Expr, spread bool) (all []te
 			return p.glue(e.Pos(), append(parts, ")")...)
 		}
 	case *ast.CallExpr:
-		if p.calls(e, squirrelPath+".Expr") && len(e.Args) > 0 {
+		if p.calleeName(e) == squirrelPath+".Expr" && len(e.Args) > 0 {
 			return p.condition(e.Args[0], e.Args[1:], e.Ellipsis.IsValid())
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/cfg"
-	"golang.org/x/tools/go/types/typeutil"
 )
 
 // A value is what a statement does to a variable, or what a constant is.
@@ -198,16 +197,7 @@ func (p *resolver) graph(fn ast.Node) *graph {
 
 // mayReturn reports whether the function that is called may return.
 func (p *resolver) mayReturn(call *ast.CallExpr) bool {
-	switch fn := typeutil.Callee(p.pass.TypesInfo, call).(type) {
-	case *types.Builtin:
-		return fn.Name() != "panic"
-	case *types.Func:
-		switch fn.FullName() {
-		case "os.Exit", "log.Fatal", "log.Fatalf", "log.Fatalln", "log.Panic", "log.Panicf":
-			return false
-		}
-	}
-	return true
+	return !begins(p.calleeName(call), " panic os.Exit log.Fatal log.Fatalf log.Fatalln log.Panic log.Panicf ")
 }
 
 // reaching returns those of a variable's values that it may have at a position, among
