@@ -132,18 +132,27 @@ func (p *parser) qualified() string {
 // group takes parentheses and returns what is between them.
 func (p *parser) group() []lexeme {
 	p.expect("(")
+	inner := p.until(")")
+	p.expect(")")
+	return inner
+}
+
+// until takes what comes before one of the words, outside of parentheses.
+func (p *parser) until(words string) []lexeme {
 	begin := p.at
-	for depth := 1; !p.failed; {
-		switch p.next().text {
+	for depth := 0; !p.done(); p.at++ {
+		text := p.lexemes[p.at].text
+		if depth == 0 && isOneOf(Fold(text), words) {
+			break
+		}
+		switch text {
 		case "(":
 			depth++
 		case ")":
-			if depth--; depth == 0 {
-				return p.lexemes[begin : p.at-1]
-			}
+			depth--
 		}
 	}
-	return nil
+	return p.lexemes[begin:p.at]
 }
 
 // object takes what follows CREATE, ALTER or DROP, up to and including the name of

@@ -41,7 +41,7 @@ func ParseInsertion(sql string) (in Insertion, ok bool) {
 		for more := true; more; more = p.accept(",") {
 			row := parser{lexemes: p.group()}
 			for column := 0; !row.done(); column++ {
-				if Equal(row.until(","), "null") {
+				if Equal(exact(row.until(",")), "null") {
 					in.Nulls = append(in.Nulls, column)
 				}
 				row.accept(",")
@@ -60,9 +60,7 @@ func Aggregates(sql string) (table string, columns []string) {
 	p := parser{lexemes: lex(sql)}
 	p.expect("select")
 	for more := true; more && !p.failed; more = p.accept(",") {
-		begin := p.at
-		p.until(", from")
-		columns = append(columns, aggregate(p.lexemes[begin:p.at]))
+		columns = append(columns, aggregate(p.until(", from")))
 	}
 	p.expect("from")
 	table = Fold(p.name())

@@ -77,11 +77,11 @@ func (w *Write) index(p *tableParser) {
 		if p.failed = p.failed || terms.lexemes[terms.at].kind == String; p.failed { // may be a column
 			return
 		}
-		w.Key = append(w.Key, terms.until(", asc desc"))
+		w.Key = append(w.Key, exact(terms.until(", asc desc")))
 		terms.desc()
 	}
 	if w.Where = "1"; p.accept("where") {
-		w.Where = p.until("")
+		w.Where = exact(p.until(""))
 	}
 }
 
@@ -115,7 +115,7 @@ func (w *Write) insert(p *tableParser) {
 	}
 	p.expect("select")
 	p.failed = p.failed || p.peek("distinct")
-	w.Values = ", " + p.until("from")
+	w.Values = ", " + exact(p.until("from"))
 	p.expect("from")
 	begin := p.at
 	w.source(p, p.qualified())
@@ -132,35 +132,17 @@ func (w *Write) update(p *tableParser) {
 	for more := true; more && !p.failed; more = p.accept(",") {
 		w.Columns = append(w.Columns, p.name())
 		p.expect("=")
-		w.Values += ", " + p.until(", from where order limit returning")
+		w.Values += ", " + exact(p.until(", from where order limit returning"))
 	}
 	w.From = "main." + Quote(w.Table) + " AS " + Quote(w.Alias)
 	if w.Where = "1"; p.accept("where") {
-		w.Where = p.until("order limit returning")
+		w.Where = exact(p.until("order limit returning"))
 		w.From += " WHERE " + w.Where
 	}
 	w.Update = true
 	// What is in SET reads the table as it is by then, with some rows written.
 	values := Fold(w.Values)
 	p.failed = p.failed || strings.Contains(values, "select") && strings.Contains(values, Fold(w.Table))
-}
-
-// until takes what comes before one of the words, outside of parentheses.
-func (p *parser) until(words string) string {
-	begin := p.at
-	for depth := 0; !p.done(); p.at++ {
-		text := p.lexemes[p.at].text
-		if depth == 0 && isOneOf(Fold(text), words) {
-			break
-		}
-		switch text {
-		case "(":
-			depth++
-		case ")":
-			depth--
-		}
-	}
-	return exact(p.lexemes[begin:p.at])
 }
 
 // peekNext returns what follows.
