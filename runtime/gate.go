@@ -124,7 +124,8 @@ func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, again bool, f 
 	if err != nil {
 		return sqlite.IsLost(err) || again && errors.Is(err, ErrBusy), err
 	}
-	defer func() { sqlite.Return(g.conn.Conn, err) }()
+	defer g.conn.Close()
+	defer func() { sqlite.DiscardAfter(g.conn.Conn, err) }()
 	err = f(g, ctx)
 	defer func(begun time.Time) { c.waited += time.Since(begun) }(time.Now()) // for an answer
 	// A database in memory is lost, too, and what took effect without a transaction is not known.
@@ -271,15 +272,17 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
+	err := g.conn.protect(ctx)
+	defer func() { sqlite.DiscardAfter(g.conn.Conn, err) }()
 	defer g.conn.restore(ctx)
-	if err := g.conn.protect(ctx); err != nil {
-		return
-	}
+	defer g.conn.rollback(ctx)
 	// BEGIN IMMEDIATE would wait for a writer, as long as the driver's busy timeout says.
 	// A transaction that began by reading does not wait.
 	// https://sqlite.org/c3ref/busy_handler.html
-	defer g.conn.rollback(ctx)
-	if err := g.conn.begin(ctx, "BEGIN"); err != nil {
+	if err == nil {
+		err = g.conn.begin(ctx, "BEGIN")
+	}
+	if err != nil {
 		return
 	}
 	now, err := g.conn.readState(ctx)
@@ -293,7 +296,7 @@ func (g *gate) reseal(ctx context.Context, st *state) {
 	}
 	if err == nil {
 		g.sweep() // under the lock, which writing has taken
-		g.conn.commit(ctx)
+		err = g.conn.commit(ctx)
 	}
 }
 

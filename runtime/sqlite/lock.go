@@ -140,13 +140,12 @@ func Answers(ctx context.Context, conn *sql.Conn) bool {
 	return err == nil
 }
 
-// Return gives a connection back to the pool, which closes it if err is that of a disk: it may
-// have a lock that it could not give back.
-func Return(conn *sql.Conn, err error) {
+// DiscardAfter discards a connection after an error of the disk: it may keep a lock that it
+// could not give back.
+func DiscardAfter(conn *sql.Conn, err error) {
 	if Code(err)&0xff == codeIO {
 		Discard(conn)
 	}
-	conn.Close()
 }
 
 // Discard has the pool close a connection instead of taking it back: the application must

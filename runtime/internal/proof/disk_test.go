@@ -62,7 +62,7 @@ func upgradesOnFailingDisk() (us []upgradeOnDisk) {
 		{name: "OfRowsThatHadNoParent", archive: unique, from: 1, settings: []string{spills}, made: "PRAGMA foreign_keys = 0; INSERT INTO orders VALUES (82, 99, 1, ''), (83, 98, 1, '')"},
 		{name: "WithBackup", from: 1, opts: []lockstep.Option{lockstep.WithBackup(2)}, saves: true},
 		{name: "Enroll", from: all, made: "DROP TABLE _meta; DROP TABLE _lockstep_history", do: enroll},
-		{name: "OfNothingButTheCookie", from: all, made: "CREATE TABLE more (a)", quiet: true},
+		{name: "OfNothingButTheCookie", from: all, made: "CREATE TABLE more (a)"},
 		{name: "OfAnIndexThatNoMigrationMade", from: 1, made: "CREATE INDEX extra ON customers (name)"},
 		{name: "Check", from: all, do: check},
 		{name: "CheckOfOneBehind", from: 1, do: check, refused: "pending"},
