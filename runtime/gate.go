@@ -56,7 +56,7 @@ func (g *gate) migrate(ctx context.Context) error {
 		return err
 	}
 	if len(v.allowed) == 0 {
-		g.reseal(ctx, st)
+		sqlite.DiscardAfter(g.conn.Conn, g.reseal(ctx, st))
 	}
 	return nil
 }
@@ -124,8 +124,7 @@ func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, again bool, f 
 	if err != nil {
 		return sqlite.IsLost(err) || again && errors.Is(err, ErrBusy), err
 	}
-	defer g.conn.Close()
-	defer func() { sqlite.DiscardAfter(g.conn.Conn, err) }()
+	defer func() { sqlite.DiscardAfter(g.conn.Conn, err); g.conn.Close() }()
 	err = f(g, ctx)
 	defer func(begun time.Time) { c.waited += time.Since(begun) }(time.Now()) // for an answer
 	// A database in memory is lost, too, and what took effect without a transaction is not known.
@@ -266,38 +265,36 @@ func (g *gate) announce(v verdict) error {
 // reseal notes that the schema is right under its present cookie, so that the next start
 // need not compare it. That is a convenience: if the lock is taken, or the file read-only,
 // another start will do it.
-func (g *gate) reseal(ctx context.Context, st *state) {
+func (g *gate) reseal(ctx context.Context, st *state) error {
 	if st.version == 0 {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
-	err := g.conn.protect(ctx)
-	defer func() { sqlite.DiscardAfter(g.conn.Conn, err) }()
 	defer g.conn.restore(ctx)
-	defer g.conn.rollback(ctx)
+	if err := g.conn.protect(ctx); err != nil {
+		return err
+	}
 	// BEGIN IMMEDIATE would wait for a writer, as long as the driver's busy timeout says.
 	// A transaction that began by reading does not wait.
 	// https://sqlite.org/c3ref/busy_handler.html
-	if err == nil {
-		err = g.conn.begin(ctx, "BEGIN")
-	}
-	if err != nil {
-		return
+	defer g.conn.rollback(ctx)
+	if err := g.conn.begin(ctx, "BEGIN"); err != nil {
+		return err
 	}
 	now, err := g.conn.readState(ctx)
 	if err != nil || now.version != st.version || now.cookie != st.cookie {
-		return
+		return err
 	}
 	objects, err := g.conn.manage(ctx, now)
 	if err == nil {
-		rows := g.schema.unrecorded(now.history, now.version)
-		err = g.conn.record(ctx, objects, now.version, now.history, rows, g.schema.Digest, g.schema.Fingerprint)
+		err = g.conn.record(ctx, objects, now.version, now.history, g.schema.unrecorded(now.history, now.version), g.schema.Digest, g.schema.Fingerprint)
 	}
 	if err == nil {
 		g.sweep() // under the lock, which writing has taken
 		err = g.conn.commit(ctx)
 	}
+	return err
 }
 
 // shared refuses a database in memory whose tables the pool's other connections do not see:

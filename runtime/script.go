@@ -63,7 +63,7 @@ func (o onCopy) On(ctx context.Context, hold program.Hold) (done bool, err error
 		ctx := context.WithoutCancel(ctx)
 		if st, err := o.u.read(ctx); err == nil {
 			if v := judge(o.u.schema, st, o.u.allow); v.refusal == nil && len(v.allowed) == 0 {
-				o.u.reseal(ctx, st)
+				sqlite.DiscardAfter(o.u.conn.Conn, o.u.reseal(ctx, st))
 			}
 		}
 	}

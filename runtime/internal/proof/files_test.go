@@ -280,6 +280,9 @@ func TestProofLossOfFiles(t *testing.T) {
 			continue // like other files of source, it is not synchronized
 		}
 		t.Run(w.name+"/"+w.journal, func(t *testing.T) {
+			if *long && w.name != "Try" { // which sets a variable of this process
+				t.Parallel()
+			}
 			l := w.record(t)
 			var n powerdisk.Tried
 			for _, fault := range l.faults(t, sampling(1, 0), &n, 3) {
