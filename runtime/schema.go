@@ -84,20 +84,18 @@ func (s *Schema) Stale() error {
 // stale compares the names of the embedded migrations with those that the generated code
 // knows. Contents are compared when they are about to run.
 func (s *Schema) stale() error {
-	names, err := diskfile.Names(s.Files)
+	known := append(slices.Clip(s.Migrations), s.later...)
+	more, missing, err := diskfile.Compare(s.Files, len(known), func(i int) string { return known[i].File })
 	if err != nil {
 		return stale("embedded migrations", err.Error())
 	}
-	known := append(slices.Clip(s.Migrations), s.later...)
-	for _, name := range names { // in order, so of version
-		if len(known) > 0 && name == known[0].File {
-			known = known[1:]
-		} else if likeMigration(name) {
+	for _, name := range more {
+		if likeMigration(name) {
 			return stale(name, "embedded, but not in lockstep_gen.go; generate before building")
 		}
 	}
-	if len(known) > 0 {
-		return stale(known[0].File, "in lockstep_gen.go, but not embedded; generate before building")
+	if len(missing) > 0 {
+		return stale(missing[0], "in lockstep_gen.go, but not embedded; generate before building")
 	}
 	return nil
 }

@@ -80,6 +80,9 @@ func TestSchemaStale(t *testing.T) {
 		{"NamesAMigrationThatIsGone", func(_ *lockstep.Schema, files fstest.MapFS) {
 			delete(files, "0005-list-orders.sql")
 		}, "0005-list-orders.sql: in lockstep_gen.go, but not embedded" + generate},
+		{"NamesAMigrationThatIsGoneBeforeOthers", func(_ *lockstep.Schema, files fstest.MapFS) {
+			delete(files, "0001-shop.sql")
+		}, "0001-shop.sql: in lockstep_gen.go, but not embedded" + generate},
 		{"SeesAVersionThatIsNotTheLast", func(s *lockstep.Schema, _ fstest.MapFS) { s.Expected = 6 },
 			"lockstep_gen.go: ExpectedVersion or Digest does not match its migrations" + generate},
 		{"SeesASchemaThatWasEdited", func(s *lockstep.Schema, _ fstest.MapFS) { s.SQL += "CREATE TABLE more (x);\n" },

@@ -100,27 +100,37 @@ func digest(path string) (sum [sha256.Size]byte, err error) {
 	return [sha256.Size]byte(h.Sum(nil)), err
 }
 
-// Names returns the names of what is in a folder, in order; nil has nothing. (They are sorted
+// Compare compares the names of what is in a folder, where nil has nothing, with n known ones,
+// and returns those that it has more, and those that are missing, in order. (They are sorted
 // as all else is that every program has: each type brings a sort of its own from package slices.)
-func Names(folder fs.FS) (names []string, err error) {
-	if folder == nil {
-		return nil, nil
-	}
-	dir, err := folder.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	if dir, ok := dir.(fs.ReadDirFile); ok {
-		var entries []fs.DirEntry
-		entries, err = dir.ReadDir(-1)
-		names = make([]string, len(entries))
-		for i, entry := range entries {
-			names[i] = entry.Name()
+func Compare(folder fs.FS, n int, known func(i int) string) (more, missing []string, err error) {
+	var entries []fs.DirEntry
+	if folder != nil {
+		dir, err := folder.Open(".")
+		if err != nil {
+			return nil, nil, err
+		}
+		defer dir.Close()
+		if dir, ok := dir.(fs.ReadDirFile); ok {
+			if entries, err = dir.ReadDir(-1); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
-	if !slices.IsSorted(names) { // those of package embed are
-		sort.Stable(sort.StringSlice(names))
+	same := 0 // which is all there is to do at nearly every start
+	for same < min(n, len(entries)) && entries[same].Name() == known(same) {
+		same++
 	}
-	return names, err
+	for _, entry := range entries[same:] {
+		more = append(more, entry.Name())
+	}
+	for ; same < n; same++ {
+		if i := slices.Index(more, known(same)); i >= 0 {
+			more = slices.Delete(more, i, i+1)
+		} else {
+			missing = append(missing, known(same))
+		}
+	}
+	sort.Stable(sort.StringSlice(more))
+	return more, missing, nil
 }

@@ -29,7 +29,7 @@ func staleCode(t *test) {
 	t.claim("RefusesMigrationRemovedWithoutGenerating", func(t *test) {
 		s := t.schema(upTo(3, notes))
 		delete(s.Files.(fstest.MapFS), "0002-tags.sql")
-		refused(t, s, "0003-index-tags.sql: embedded, but not in lockstep_gen.go; generate before building\n\tgo generate ./...")
+		refused(t, s, "0002-tags.sql: in lockstep_gen.go, but not embedded; generate before building\n\tgo generate ./...")
 	})
 	t.claim("RefusesLastMigrationRemovedWithoutGenerating", func(t *test) {
 		s := t.schema(upTo(3, notes))
