@@ -22,12 +22,12 @@ import (
 // backup is a file beside the database, named for its version and the time (see [Backup]),
 // with the permissions of the database. Before any migration runs, it is on the disk, and
 // PRAGMA quick_check has found no damaged page. (Rows that violate a constraint are copied as
-// they are; [WithLogger] logs them.) It holds exactly what the upgrade begins with. When many
-// processes start at once, the one that upgrades makes it; the others may read the database
-// meanwhile. If the upgrade fails, its error names the file ([Error.Backup],
-// [MigrationError.Backup]). If no backup can be made, because the disk is full or the folder
-// is not writable, nothing is upgraded and the error is an [ErrBackup]. What a killed process
-// leaves of one, the next backup in the folder removes.
+// they are; [WithLogger] logs them. A copy breaks no foreign keys, so none are checked.) It
+// holds exactly what the upgrade begins with. When many processes start at once, the one that
+// upgrades makes it; the others may read the database meanwhile. If the upgrade fails, its
+// error names the file ([Error.Backup], [MigrationError.Backup]). If no backup can be made,
+// because the disk is full or the folder is not writable, nothing is upgraded and the error is
+// an [ErrBackup]. What a killed process leaves of one, the next backup in the folder removes.
 //
 // After an upgrade that succeeds, the last keep backups remain and older ones are removed: of
 // those with "auto" in their names, which WithBackup gives them if keep is above 0. Nothing
