@@ -195,13 +195,13 @@ const (
 )
 
 func (c *conn) readHistory(ctx context.Context, st *state) error {
-	const q = `SELECT version, file, checksum, applied_at, duration_ms, program, digest, fingerprint, cookie FROM main._lockstep_history ORDER BY version`
+	const q = `SELECT version, file, coalesce(checksum, ''), applied_at, duration_ms, program, coalesce(digest, ''), coalesce(fingerprint, ''), cookie
+FROM main._lockstep_history ORDER BY version`
 	return sqlite.Each(ctx, c.Conn, q, func(scan sqlite.Scan) error {
 		var r row
-		var checksum, digest, fingerprint sql.NullString
 		var applied string
 		var version, ms int64
-		if err := scan(&version, &r.File, &checksum, &applied, &ms, &r.Program, &digest, &fingerprint, &r.cookie); err != nil {
+		if err := scan(&version, &r.File, &r.Checksum, &applied, &ms, &r.Program, &r.digest, &r.fingerprint, &r.cookie); err != nil {
 			return err
 		}
 		if version < 1 || version > maxVersion {
@@ -210,7 +210,7 @@ func (c *conn) readHistory(ctx context.Context, st *state) error {
 		if ms < 0 || ms > maxDuration {
 			return c.unreadable(nil, "_lockstep_history has a duration of %d ms; want 0 to %d", ms, maxDuration)
 		}
-		r.Version, r.Checksum, r.digest, r.fingerprint = Version(version), checksum.String, digest.String, fingerprint.String
+		r.Version = Version(version)
 		r.At, _ = time.Parse(time.RFC3339, applied)
 		r.Took = time.Duration(ms) * time.Millisecond
 		st.history = append(st.history, r)

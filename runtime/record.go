@@ -2,14 +2,12 @@ package lockstep
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -36,12 +34,16 @@ func (c *conn) manage(ctx context.Context, st *state) ([]sqltext.Object, error) 
 
 // unrecorded returns the row that the history lacks of a version to which another tool
 // brought the database: without a checksum.
-func (s *Schema) unrecorded(history []row, version Version) []row {
-	m := s.migration(version)
-	if m == nil || slices.ContainsFunc(history, func(r row) bool { return r.Version == version }) {
-		return nil
+func (s *Schema) unrecorded(history []row, version Version) (rows []row) {
+	if m := s.migration(version); m != nil {
+		rows = []row{{Applied: Applied{Version: version, File: m.File, At: time.Now()}}}
 	}
-	return []row{{Applied: Applied{Version: version, File: m.File, At: time.Now(), Program: runningProgram()}}}
+	for i := range history {
+		if history[i].Version == version {
+			return nil
+		}
+	}
+	return rows
 }
 
 // record writes the version, and the rows that the history lacks. In the newest it notes
@@ -49,11 +51,12 @@ func (s *Schema) unrecorded(history []row, version Version) []row {
 // which they are true. It comes last in a transaction, because whatever changes the schema
 // changes the cookie. history and objects were read in the same transaction.
 func (c *conn) record(ctx context.Context, objects []sqltext.Object, version Version, history, rows []row, digest, fingerprint string) error {
-	for some := range slices.Chunk(rows, 100) {
+	for done := 0; done < len(rows); {
 		values, args := "", []any(nil)
-		for _, r := range some {
-			values += ", (?, ?, ?, ?, ?, ?)"
-			args = append(args, r.Version, r.File, null(r.Checksum), r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), r.Program)
+		for program := runningProgram(); done < len(rows) && len(args) < 600; done++ {
+			r := &rows[done]
+			values += ", (?, ?, nullif(?, ''), ?, ?, ?)"
+			args = append(args, r.Version, r.File, r.Checksum, r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), program)
 		}
 		err := c.exec(ctx, `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
 VALUES `+values[2:], args...)
@@ -67,8 +70,8 @@ VALUES `+values[2:], args...)
 		err = c.read(ctx, "PRAGMA schema_version", &cookie)
 	}
 	if err == nil {
-		err = c.exec(ctx, "UPDATE main._lockstep_history SET digest = ?, fingerprint = ?, cookie = ? WHERE version = ?",
-			digest, null(fingerprint), cookie, version)
+		err = c.exec(ctx, "UPDATE main._lockstep_history SET digest = ?, fingerprint = nullif(?, ''), cookie = ? WHERE version = ?",
+			digest, fingerprint, cookie, version)
 	}
 	if err == nil && len(history) > 0 {
 		err = c.exec(ctx, `UPDATE main._lockstep_history SET digest = NULL, fingerprint = NULL, cookie = NULL
@@ -84,8 +87,12 @@ WHERE version < ? AND digest IS NOT NULL`, version)
 // row. A trigger may have changed it; the objects no trigger can change.
 func (c *conn) confirm(ctx context.Context, objects []sqltext.Object, version Version, want []row, digest, fingerprint string) error {
 	st, err := c.readVersions(ctx, objects, nil)
-	var fact string
-	e := (*Error)(nil)
+	same := len(want) == len(st.history)
+	for i := 0; i < len(want) && same; i++ {
+		a, b := &want[i], &st.history[i]
+		same = a.Version == b.Version && a.File == b.File && a.Checksum == b.Checksum
+	}
+	fact, e := "", (*Error)(nil)
 	switch {
 	case errors.As(err, &e) && e.Detail != "":
 		fact = e.Detail
@@ -93,9 +100,7 @@ func (c *conn) confirm(ctx context.Context, objects []sqltext.Object, version Ve
 		return err
 	case !st.managed || st.version != version:
 		fact = "_meta says " + st.version.String()
-	case !slices.EqualFunc(want, st.history, func(a, b row) bool {
-		return a.Version == b.Version && a.File == b.File && a.Checksum == b.Checksum
-	}):
+	case !same:
 		fact = "_lockstep_history has other rows"
 	default:
 		if r := st.newest(); r.Version == 0 || r.digest == digest && r.fingerprint == fingerprint && r.cookie.Int64 == st.cookie {
@@ -144,12 +149,9 @@ func (c *conn) readOwn(ctx context.Context) (string, error) {
 	return fmt.Sprint(temporary, objects, st.managed, st.version, st.history), err
 }
 
-// null stores "" as NULL.
-func null(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-
 // runningProgram names the running program for the history: the path and version of its main
 // module.
-var runningProgram = sync.OnceValue(func() string {
+func runningProgram() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
 		if v := info.Main.Version; v != "" && v != "(devel)" {
 			return info.Main.Path + "@" + v
@@ -157,4 +159,4 @@ var runningProgram = sync.OnceValue(func() string {
 		return info.Main.Path
 	}
 	return filepath.Base(os.Args[0])
-})
+}

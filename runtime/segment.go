@@ -174,7 +174,7 @@ func (u *upgrade) apply(ctx context.Context, s *segment, m *pending) error {
 	u.progress.report(ctx, p, begun, true)
 	s.rows = append(s.rows, row{Applied: Applied{
 		Version: m.Version, File: m.File, Checksum: m.Checksum,
-		At: time.Now(), Took: time.Since(begun), Program: runningProgram(),
+		At: time.Now(), Took: time.Since(begun),
 	}})
 	return nil
 }

@@ -19,11 +19,16 @@ func (d *Digest) Add(version int, checksum string) {
 // String returns "t1:" and 128 bits of a SHA-256 in hexadecimal.
 func (d *Digest) String() string {
 	sum := sha256.Sum256(d.text)
-	return "t1:" + hex.EncodeToString(sum[:16])
+	return digest("t1:", sum[:])
 }
 
 // Refusal returns what identifies a refusal: "d1:" and 128 bits of a SHA-256 in hexadecimal.
 func Refusal(about []byte) string {
 	sum := sha256.Sum256(about)
-	return "d1:" + hex.EncodeToString(sum[:16])
+	return digest("d1:", sum[:])
 }
+
+// digest returns 128 bits of a checksum after the name of its algorithm.
+//
+//go:noinline
+func digest(algorithm string, sum []byte) string { return algorithm + hex.EncodeToString(sum[:16]) }

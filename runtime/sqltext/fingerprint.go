@@ -2,7 +2,6 @@ package sqltext
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 )
 
 // Fingerprint returns a fingerprint of the schema that [FormatSchema] would write:
@@ -21,5 +20,5 @@ func Fingerprint(objects []Object) string {
 		}
 		h.Write(append(buf, 0, 0))
 	}
-	return "s1:" + hex.EncodeToString(h.Sum(nil)[:16])
+	return digest("s1:", h.Sum(nil))
 }

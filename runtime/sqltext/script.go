@@ -2,7 +2,6 @@ package sqltext
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 )
 
@@ -64,7 +63,7 @@ func (s *Script) Checksum() string {
 		buf = append(append(buf, text...), 0)
 	}
 	h.Write(buf)
-	return "t1:" + hex.EncodeToString(h.Sum(nil)[:16])
+	return digest("t1:", h.Sum(nil))
 }
 
 // Directive returns the words after the colon of token i, if it is a directive.
