@@ -2,7 +2,6 @@ package sqlcheck
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -120,19 +119,16 @@ func (c *checker) unknown(t text, stmts []statement) string {
 	}
 	for _, s := range stmts {
 		for i, t := range s.Tokens {
+			text, name := s.Token(i), s.Name(i)
+			switch {
 			// SQLite takes $1::text and $$text$$ for the names of parameters.
-			if text := s.Token(i); t.Kind == sqltext.Variable && (strings.Contains(text, "::") || strings.HasSuffix(text, "$")) {
+			case t.Kind == sqltext.Variable && (strings.Contains(text, "::") || strings.HasSuffix(text, "$")):
 				return "SQL of another database: " + text
-			}
-		}
-		if i := slices.IndexFunc(c.reach.Owns, s.has); i >= 0 {
-			return "the program itself creates " + c.reach.Owns[i]
-		}
-		for _, d := range c.databases {
-			for _, name := range slices.Sorted(maps.Keys(d.unknown)) {
-				if s.has(name) {
-					return "SQLite cannot create " + name + " here"
-				}
+			case t.Kind != sqltext.Word && t.Kind != sqltext.Quoted:
+			case slices.Contains(c.reach.Owns, name):
+				return "the program itself creates " + name
+			case slices.ContainsFunc(c.databases, func(d *database) bool { return d.unknown[name] }):
+				return "SQLite cannot create " + name + " here"
 			}
 		}
 	}
