@@ -89,11 +89,11 @@ func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Probl
 	if err != nil {
 		return nil, nil, err
 	}
-	notes, untried := m.untried(empty, isNote)
+	problems, notes = m.answered(found)
+	unfilled, untried := m.untried(empty, isNote)
 	r.Untried = append(r.Untried, untried...)
-	problems = m.answered(found)
-	if isNote {
-		return nil, problems, nil
+	if notes = append(notes, unfilled...); isNote {
+		return nil, append(problems, notes...), nil
 	}
 	return problems, notes, nil
 }
@@ -137,7 +137,7 @@ func (p *prover) program(ctx context.Context, m *migration) error {
 }
 
 // answered returns the findings that the author has not answered, and the answers to none.
-func (m *migration) answered(found []prove.Finding) (problems Problems) {
+func (m *migration) answered(found []prove.Finding) (problems, notes Problems) {
 	answers := m.answers()
 	for _, f := range found {
 		verb, more := intended, "; if that is meant: -- lockstep: intended REASON"
@@ -163,14 +163,18 @@ func (m *migration) answered(found []prove.Finding) (problems Problems) {
 		for _, row := range f.Rows {
 			p.Rows += row.SQL + "\n"
 		}
-		problems = append(problems, p)
+		if f.Note {
+			notes = append(notes, p)
+		} else {
+			problems = append(problems, p)
+		}
 	}
 	for _, a := range answers {
 		if !a.used {
 			problems = append(problems, m.at(a.pos, `"-- lockstep: %s" answers nothing that is found here; remove it`, a.verb))
 		}
 	}
-	return problems
+	return problems, notes
 }
 
 // An answer is a directive that answers findings.

@@ -187,7 +187,8 @@ func (p *part) try(ctx context.Context, i int) (err error) {
 		return err
 	}
 	found, empty, err := database.Find(ctx, tried, state)
-	p.notes = append(p.notes, m.answered(found)...)
+	problems, notes := m.answered(found)
+	p.notes = slices.Concat(p.notes, problems, notes)
 	_, untried := m.untried(empty, true)
 	p.untried = append(p.untried, untried...)
 	return err

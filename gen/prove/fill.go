@@ -30,12 +30,9 @@ func (d *Database) Suspect(ctx context.Context, m *Migration, before func() ([]b
 		d.filled, d.schema, d.clean = map[string]string{}, nil, false
 	}
 	d.Forget()
-	if m.minds() {
-		return true, nil
-	}
 	t := &trial{Database: d, ctx: ctx, m: m, follows: true, definitions: map[int]definition{}}
-	if err := t.fillMore(); err != nil {
-		return false, err
+	if err := t.fillMore(); err != nil || t.minds() {
+		return true, err
 	}
 	for _, name := range t.tables {
 		if _, held := t.held[sqltext.Fold(name)]; held {

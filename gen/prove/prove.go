@@ -11,6 +11,7 @@ package prove
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,6 +36,7 @@ type Finding struct {
 	Statement int    // the index, or -1 in a program
 	Failure   bool   // it fails, which its author may assume that it does not
 	Always    bool   // it fails whatever the rows, for which there is no answer
+	Note      bool   // only on bytes in a text, which a migration need not be prepared for
 	Fact      string // what it does; what would be right
 	Rows      []Row  // that show it
 
@@ -84,6 +86,7 @@ type trial struct {
 	applied  bool                      // it is what it was before with all the rows
 	tracks   bool                      // it looks for orphans after each statement
 	odd      bool                      // the rows have what nobody writes
+	types    bool                      // the migration asks for types or JSON
 	tries    *int                      // that are left
 	shrinks  bool                      // what rows have nothing to do with is known
 	skip     []bool                    // statements that do not run
@@ -133,10 +136,17 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 			found, err = t.search(made, found)
 		}
 	}
-	if err == nil && m.minds() {
-		if made, err = t.fill(rows.Options{Odd: true}); err == nil {
-			t.odd = true
+	for _, opts := range []rows.Options{{Odd: true}, {Bytes: true}} {
+		if err != nil || !t.odd && !t.minds() {
+			break
+		}
+		t.odd = true
+		if made, err = t.fill(opts); err == nil {
+			before := len(found)
 			found, err = t.search(made, found)
+			for i := range found[min(before, len(found)):] {
+				found[before+i].Note = opts.Bytes
+			}
 		}
 	}
 	return found, empty, err
@@ -153,7 +163,7 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 		}
 		again := false
 		for _, f := range seen {
-			if slices.ContainsFunc(found, func(g Finding) bool { return g.key == f.key }) || t.odd && !t.minds(&f, found) {
+			if slices.ContainsFunc(found, func(g Finding) bool { return g.key == f.key }) || t.odd && !t.odds(&f, found) {
 				continue
 			}
 			if f.stops && t.Tries != nil {
@@ -177,6 +187,9 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 			}
 			if t.odd {
 				f.Fact = strings.Replace(f.Fact, ": ", map[bool]string{true: ", which nothing forbids: ", false: " with a row such as this, which nothing forbids: "}[f.stops], 1)
+				if strings.Contains(f.Fact, ": cannot store BLOB value in TEXT column ") {
+					f.Fact += "; copy CAST(… AS TEXT)"
+				}
 			}
 			f.Fact = strings.Replace(f.Fact, "loses rows", "loses rows"+f.whose, 1)
 			found = append(found, f)
@@ -195,23 +208,45 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 }
 
 // minds reports whether the migration may fail on values of types that columns allow and
-// nobody writes.
-func (m *Migration) minds() bool {
-	text := strings.ToLower(m.Script.Text)
-	return strings.Contains(text, "strict") && strings.Contains(text, "insert") || m.mindsTypes(text)
+// nobody writes: it copies rows into a STRICT table, or asks for types or JSON.
+func (t *trial) minds() bool {
+	text := t.m.Script.Text
+	for i := range t.m.Statements {
+		into := t.copiesInto(&t.m.Statements[i])
+		for _, o := range t.objects {
+			if into != "" && o.Type == "table" && sqltext.Equal(o.Name, into) {
+				text += "\n" + o.SQL
+			}
+		}
+	}
+	text = strings.ToLower(text)
+	t.types = slices.ContainsFunc([]string{"json", "->", "typeof"}, func(s string) bool { return strings.Contains(text, s) })
+	return t.types || strings.Contains(text, "select") && strings.Contains(text, "strict") && strict.MatchString(text)
 }
 
-// minds reports whether a finding comes of such a value, and nothing else was found there.
-func (t *trial) minds(f *Finding, found []Finding) bool {
+var strict = regexp.MustCompile(`\bstrict\b`)
+
+// copiesInto returns the table, in lower case, into which the statement inserts rows of others.
+func (t *trial) copiesInto(s *sqltext.Statement) string {
+	if names := t.namesIn(s.SQL); !names["into"] || !names["select"] {
+		return ""
+	}
+	script, i := t.m.Script, s.First
+	for script.Name(i) != "into" {
+		i++
+	}
+	if script.Name(i+2) == "." {
+		i += 2
+	}
+	return script.Name(i + 1)
+}
+
+// odds reports whether a finding comes of such a value, and nothing else was found there.
+func (t *trial) odds(f *Finding, found []Finding) bool {
 	if !f.Failure || slices.ContainsFunc(found, func(g Finding) bool { return g.Failure && g.Statement == f.Statement }) {
 		return false
 	}
-	return strings.Contains(f.Fact, ": cannot store ") || strings.Contains(f.Fact, "JSON") ||
-		strings.Contains(f.Fact, ": CHECK constraint failed") && t.m.mindsTypes(strings.ToLower(t.m.Script.Text))
-}
-
-func (m *Migration) mindsTypes(text string) bool {
-	return slices.ContainsFunc([]string{"json", "->", "typeof"}, func(s string) bool { return strings.Contains(text, s) })
+	return strings.Contains(f.Fact, ": cannot store ") || strings.Contains(f.Fact, "JSON") || t.types && strings.Contains(f.Fact, ": CHECK constraint failed")
 }
 
 // apply makes the database what it was before the migration, with the rows. ok is false if

@@ -23,10 +23,11 @@ const (
 	zero                  // like the first row, with empty texts and zeros
 	other                 // like the first row, with the other truth values, and without what may be missing, such as a date
 	odd                   // everything is set, to values of types that nobody writes
+	bytes                 // everything is set, and texts are bytes
 )
 
 // fillOrdinary fills a table that is not virtual. It returns why it is empty, or "".
-func (f *filler) fillOrdinary(t *table, withOdd bool) (reason string, err error) {
+func (f *filler) fillOrdinary(t *table, opts Options) (reason string, err error) {
 	for _, p := range f.promised[t] {
 		if _, err := f.addRow(t, full, p); err != nil {
 			return "", err
@@ -42,8 +43,11 @@ func (f *filler) fillOrdinary(t *table, withOdd bool) (reason string, err error)
 	if slices.ContainsFunc(t.columns, func(c *column) bool { return !c.free && c.key == nil && (c.nullable || c.isSwitch()) }) {
 		variants = append(variants, other, other) // WHERE deleted_at IS NULL, WHERE active
 	}
-	if withOdd {
+	switch {
+	case opts.Odd:
 		variants = []variant{odd}
+	case opts.Bytes:
+		variants = []variant{bytes}
 	}
 	for i := 0; i < len(variants); i++ {
 		v, turn := variants[i], t.turn
@@ -149,7 +153,7 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 			r.values[i], r.pinned[i] = value, true
 		case c.nullable && (v == nulls || v == even && c.nth%2 == 0 || v == uneven && c.nth%2 == 1):
 			r.values[i] = "NULL"
-		case v == odd:
+		case v >= odd:
 			f.choose(r, i, c.chosen)
 			r.values[i] = f.vary(r, c, r.values[i])
 		case v > uneven:
@@ -166,7 +170,7 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 			r.picks[k] = ^t.made // that one if it has to be one
 		}
 	}
-	if v <= uneven || v == odd { // others have those of the first row
+	if v <= uneven || v >= odd { // others have those of the first row
 		f.refer(r)
 	}
 	return r, nil
@@ -177,7 +181,9 @@ func (f *filler) vary(r *row, c *column, value string) string {
 	v, text := r.variant, strings.HasPrefix(value, "'")
 	switch {
 	case c.key != nil || sqltext.Equal(c.name, r.rowid) || value == "NULL":
-	case v == odd && (r.strict || c.affinity() == "TEXT" && !c.holdsJSON()):
+	case v == bytes && text && c.affinity() == "TEXT":
+		return fmt.Sprintf("x'%x'", sqltext.Unquote(value))
+	case v == bytes, v == odd && (r.strict || c.affinity() == "TEXT" && !c.holdsJSON()):
 	case v == odd && c.affinity() == "TEXT": // as a program has it that writes bytes
 		return fmt.Sprintf("x'%x'", fmt.Sprintf(`{"n":%d}`, f.n))
 	case v == odd && c.kind != "" && !strings.HasPrefix(value, "x"):

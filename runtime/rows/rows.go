@@ -30,7 +30,8 @@ type DB interface {
 // Options say what to fill. The zero value fills all tables.
 type Options struct {
 	Tables []string // these, and those whose rows they need; nil is all
-	Odd    bool     // instead, a row with what types allow and programs do not write: text in numbers and times, text that is not JSON, JSON in bytes
+	Odd    bool     // instead, a row of what types allow and programs do not write: text in numbers and times, text that is not JSON, JSON in bytes
+	Bytes  bool     // instead, a row whose texts are bytes
 	From   int      // values are made of numbers above it
 	More   *More    // add to the rows of a filling before; nil is that there was none
 }
@@ -203,7 +204,7 @@ func (f *filler) run(opts Options) error {
 				return err
 			}
 		}
-		err := f.fillTable(t, opts.Odd)
+		err := f.fillTable(t, opts)
 		state[t] = true
 		return err
 	}
@@ -232,7 +233,7 @@ func (f *filler) run(opts Options) error {
 func (f *filler) keeps(t *table) bool { return f.more.Keep[sqltext.Fold(t.name)] }
 
 // fillTable fills one table, or notes why it stays empty.
-func (f *filler) fillTable(t *table, odd bool) error {
+func (f *filler) fillTable(t *table, opts Options) error {
 	for _, o := range f.objects {
 		if f.more.Keep == nil && o.Type == "trigger" && sqltext.Equal(o.Table, t.name) {
 			if err := exec(f.ctx, f.db, "DROP TRIGGER "+sqltext.Quote(o.Name)); err != nil {
@@ -246,7 +247,7 @@ func (f *filler) fillTable(t *table, odd bool) error {
 		if t.module != "" {
 			reason, err = f.fillVirtual(t)
 		} else {
-			reason, err = f.fillOrdinary(t, odd)
+			reason, err = f.fillOrdinary(t, opts)
 		}
 	}
 	if t.filled = reason == ""; !t.filled {

@@ -1,5 +1,5 @@
 -- Add times of changes and of archiving, and require a title. Times become seconds
--- since 1970, and the table becomes strict.
+-- since 1970, and the table becomes strict: what a program wrote as bytes becomes text.
 --
 -- ALTER TABLE cannot do this. These are the steps of SQLite's recipe for such changes:
 -- https://sqlite.org/lang_altertable.html#otheralter
@@ -17,7 +17,11 @@ CREATE TABLE new_notes (
 
 INSERT INTO new_notes (id, title, body, created_at, updated_at)
 SELECT id, CASE title WHEN '' THEN 'Untitled' ELSE title END, body, time, time
-FROM (SELECT *, coalesce(unixepoch(created_at), unixepoch()) AS time FROM notes);
+FROM (
+	SELECT id, CAST(title AS TEXT) AS title, CAST(body AS TEXT) AS body,
+		coalesce(unixepoch(created_at), unixepoch()) AS time
+	FROM notes
+);
 
 DROP TABLE notes;
 ALTER TABLE new_notes RENAME TO notes;
