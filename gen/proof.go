@@ -13,6 +13,7 @@ import (
 	"github.com/lockstep-db/lockstep/gen/prove"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/rows"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // A scope says which migrations are tried on rows. What is found in one that databases may
@@ -47,13 +48,26 @@ type prover struct {
 }
 
 // newProver opens the database. The caller closes it.
-func newProver(ctx context.Context, opts Options) (*prover, error) {
+func newProver(ctx context.Context, opts Options, copies []prove.Copy) (*prover, error) {
 	opts.Output = nil // what is printed is, by the replay
 	trial, err := newReplay(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &prover{trial, &prove.Database{Conn: trial.conn, DB: trial.tx}}, nil
+	return &prover{trial, &prove.Database{Conn: trial.conn, DB: trial.tx, Copies: copies}}, nil
+}
+
+// copiesIn returns the copies in the migrations, if there are virtual tables.
+func copiesIn(migrations []*migration) (copies []prove.Copy) {
+	virtual := func(m *migration) bool { return m.sql() && strings.Contains(sqltext.Fold(m.script.Text), "virtual") }
+	if slices.ContainsFunc(migrations, virtual) {
+		for _, m := range migrations {
+			if m.sql() {
+				copies = append(copies, prove.CopiesIn(m.script.Cut())...)
+			}
+		}
+	}
+	return copies
 }
 
 // prove tries the migration that is about to be replayed, unless a review does. It returns
@@ -67,7 +81,7 @@ func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Probl
 		return nil, nil, nil
 	}
 	if r.prover == nil {
-		if r.prover, err = newProver(ctx, r.opts); err != nil {
+		if r.prover, err = newProver(ctx, r.opts, r.copies); err != nil {
 			return nil, nil, err
 		}
 	}

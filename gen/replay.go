@@ -12,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
 	"github.com/lockstep-db/lockstep/gen/engine"
+	"github.com/lockstep-db/lockstep/gen/prove"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -28,6 +29,7 @@ type replay struct {
 	scope    scope
 	prover   *prover // nil until it is needed
 	review   *review // or nil
+	copies   []prove.Copy
 	findings
 }
 

@@ -45,7 +45,10 @@ type part struct {
 func (r *replay) begin(ctx context.Context, migrations []*migration) error {
 	rv := &review{scope: r.scope, states: map[lockstep.Version]chan []byte{}}
 	reviewed := slices.DeleteFunc(slices.Clone(migrations), func(m *migration) bool { return !rv.reviews(m) })
-	if !r.scope.Rows || len(reviewed) < 2 {
+	if !r.scope.Rows {
+		return nil
+	}
+	if r.copies = copiesIn(migrations); len(reviewed) < 2 {
 		return nil
 	}
 	ctx, rv.cancel = context.WithCancel(ctx)
@@ -77,7 +80,7 @@ func (r *replay) begin(ctx context.Context, migrations []*migration) error {
 		p.review = rv
 		p.open = func() (*replay, error) { return newReplay(ctx, r.opts) }
 		var err error
-		if p.trial, err = newProver(ctx, r.opts); err != nil {
+		if p.trial, err = newProver(ctx, r.opts, r.copies); err != nil {
 			return err
 		}
 		if !r.scope.All {

@@ -332,7 +332,7 @@ func external(o sqltext.Object) bool {
 
 // holders returns what holds the rowids of each table for which SQLite may choose others: a
 // view that reads them, a full-text table that has its content there, or a virtual table into
-// which a trigger writes them.
+// which a trigger writes them, or a migration has done so.
 //
 // https://sqlite.org/lang_vacuum.html#how_vacuum_works
 func (t *trial) holders() map[string]sqltext.Object {
@@ -342,7 +342,7 @@ func (t *trial) holders() map[string]sqltext.Object {
 		if !isView && !external(o) {
 			continue
 		}
-		if names := t.namesIn(o.SQL); !isView || names["rowid"] || names["oid"] || names["_rowid_"] {
+		if names := t.namesIn(o.SQL); !isView || namesRowid(names) {
 			for name := range names {
 				all[name] = o
 			}
@@ -363,12 +363,23 @@ func (t *trial) holders() map[string]sqltext.Object {
 			}
 		}
 	}
+	for _, c := range t.Copies {
+		if v, ok := virtual[c.into]; ok && namesRowid(c.columns) && !c.from["join"] && !c.from[","] {
+			for name := range c.from {
+				all[name] = v
+			}
+		}
+	}
 	for _, o := range t.objects {
 		if name := sqltext.Fold(o.Name); all[name].Name != "" && (o.Type != "table" || sqlite.IsVirtual(o) || sqltext.RowidAlias(o) != "") {
 			delete(all, name)
 		}
 	}
 	return all
+}
+
+func namesRowid(names map[string]bool) bool {
+	return names["rowid"] || names["oid"] || names["_rowid_"]
 }
 
 // writesRowid reports whether a trigger has to do with the rowid of a new row.

@@ -93,7 +93,7 @@ func (t *trial) fillMore() (err error) {
 
 // rows fills tables.
 func (t *trial) rows(opts rows.Options) (*rows.Filling, error) {
-	opts.More.Objects, opts.More.Keep = t.objects, map[string]bool{}
+	opts.More.Objects, opts.More.Keep, opts.More.Holders = t.objects, map[string]bool{}, t.held
 	for name := range t.filled {
 		opts.More.Keep[name] = true
 	}
@@ -193,6 +193,11 @@ func (t *trial) concerned() (tables []string) {
 			}
 		}
 		maps.Copy(in, more)
+	}
+	for name, holder := range t.held {
+		if in[name] {
+			in[sqltext.Fold(holder.Name)] = true
+		}
 	}
 	for grown := -1; grown != len(in); {
 		grown = len(in)

@@ -60,6 +60,9 @@ type Database struct {
 	// not nil; 40 times more for each failure. What is found beyond has no rows.
 	Tries *int
 
+	// Copies are those of all migrations, of which some show what holds the rowids of a table.
+	Copies []Copy
+
 	names map[string]map[string]bool // that occur in a text
 
 	// What Suspect knows of the database.
@@ -211,10 +214,9 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 // nobody writes: it copies rows into a STRICT table, or asks for types or JSON.
 func (t *trial) minds() bool {
 	text := t.m.Script.Text
-	for i := range t.m.Statements {
-		into := t.copiesInto(&t.m.Statements[i])
+	for _, c := range CopiesIn(t.m.Statements) {
 		for _, o := range t.objects {
-			if into != "" && o.Type == "table" && sqltext.Equal(o.Name, into) {
+			if o.Type == "table" && sqltext.Equal(o.Name, c.into) {
 				text += "\n" + o.SQL
 			}
 		}
@@ -225,21 +227,6 @@ func (t *trial) minds() bool {
 }
 
 var strict = regexp.MustCompile(`\bstrict\b`)
-
-// copiesInto returns the table, in lower case, into which the statement inserts rows of others.
-func (t *trial) copiesInto(s *sqltext.Statement) string {
-	if names := t.namesIn(s.SQL); !names["into"] || !names["select"] {
-		return ""
-	}
-	script, i := t.m.Script, s.First
-	for script.Name(i) != "into" {
-		i++
-	}
-	if script.Name(i+2) == "." {
-		i += 2
-	}
-	return script.Name(i + 1)
-}
 
 // odds reports whether a finding comes of such a value, and nothing else was found there.
 func (t *trial) odds(f *Finding, found []Finding) bool {

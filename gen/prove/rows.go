@@ -228,6 +228,31 @@ func (o *observation) selects(statement int, column string) bool {
 	return parts[0][column] || parts[1][column] || parts[1]["*"] || parts[2][column]
 }
 
+// A Copy is a statement that inserts rows of other tables.
+type Copy struct {
+	into    string // in lower case
+	columns map[string]bool
+	from    map[string]bool
+}
+
+// CopiesIn returns the copies among statements.
+func CopiesIn(statements []sqltext.Statement) (copies []Copy) {
+	for _, s := range statements {
+		if !strings.Contains(strings.ToLower(s.SQL), "select") {
+			continue
+		}
+		w := words(&s, 8)
+		if into := slices.Index(w, "into") + 1; into > 0 && into < len(w)-2 {
+			if w[into+1] == "." {
+				into += 2
+			}
+			parts := cutSelect(s.SQL)
+			copies = append(copies, Copy{w[into], parts[1], parts[2]})
+		}
+	}
+	return copies
+}
+
 // cutSelect returns what a statement names before its first SELECT, in the results of that,
 // after FROM, and after WHERE or ON.
 func cutSelect(sql string) [4]map[string]bool {

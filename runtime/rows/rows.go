@@ -39,10 +39,11 @@ type Options struct {
 // More is what is known of a database that was filled before, and is filled again when its
 // schema has changed. Its triggers do not fire.
 type More struct {
-	Objects []sqltext.Object   // its schema
-	Keep    map[string]bool    // tables, in lower case, that have rows and get no more
-	last    int                // the number that the last value was made of
-	narrow  map[string]*column // that have their candidates, by what these come of
+	Objects []sqltext.Object          // its schema
+	Holders map[string]sqltext.Object // what has the rowids of a table, by its name in lower case
+	Keep    map[string]bool           // tables, in lower case, that have rows and get no more
+	last    int                       // the number that the last value was made of
+	narrow  map[string]*column        // that have their candidates, by what these come of
 }
 
 // A Filling is what was put into a database.

@@ -37,7 +37,7 @@ func (t *table) content() (name string, own bool) {
 // feeds reports whether rows of a table are also in a virtual table: it is its content, or
 // a trigger copies them.
 func (f *filler) feeds(t, virtual *table) bool {
-	if name, _ := virtual.content(); sqltext.Equal(name, t.name) {
+	if name, _ := virtual.content(); sqltext.Equal(name, t.name) || f.more.Holders[sqltext.Fold(t.name)] == virtual.Object {
 		return true
 	}
 	for _, o := range f.objects {
