@@ -1,9 +1,7 @@
 package lockstep
 
 import (
-	"cmp"
 	"context"
-	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -41,21 +39,23 @@ func (u *upgrade) sealForeignKeys(ctx context.Context, s *segment, objects []sql
 	}
 	var violations []Violation
 	assumed := ""
-	for i, o := range fresh {
+	for i := range fresh {
+		o := &fresh[i]
 		if o.Count > 0 {
 			violations = append(violations, Violation{o.Table, o.Parent, o.Count, old[i], o.Rows, o.Mismatch})
-			for _, m := range s.migrations {
-				assumed = cmp.Or(assumed, sqltext.Assumed(m.statements, o.Table, o.Parent))
-			}
+		}
+		for j := 0; j < len(s.migrations) && o.Count > 0 && assumed == ""; j++ {
+			assumed = sqltext.Assumed(s.migrations[j].statements, o.Table, o.Parent)
 		}
 	}
 	if len(violations) > 0 {
 		return u.rolledBack(&Error{Kind: ErrForeignKey, DB: u.conn.file, Expected: u.schema.Expected, Violations: violations, Detail: wording.Though(assumed)})
 	}
-	var known []string
-	for _, o := range found {
-		known = append(known, Violation{Table: o.Table, Parent: o.Parent, Mismatch: o.Mismatch, Count: o.Count}.String())
+	known := ""
+	for i := range found {
+		o := &found[i]
+		known += "; " + Violation{o.Table, o.Parent, o.Count, 0, nil, o.Mismatch}.String()
 	}
-	u.log.Warn("foreign keys are violated, as before the upgrade", "database", u.conn.file, "violations", strings.Join(known, "; "))
+	u.log.Warn("foreign keys are violated, as before the upgrade", "database", u.conn.file, "violations", known[2:])
 	return nil
 }

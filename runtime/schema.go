@@ -94,8 +94,8 @@ func (s *Schema) stale() error {
 			return stale(name, "embedded, but not in lockstep_gen.go; generate before building")
 		}
 	}
-	if len(missing) > 0 {
-		return stale(missing[0], "in lockstep_gen.go, but not embedded; generate before building")
+	if missing != "" {
+		return stale(missing, "in lockstep_gen.go, but not embedded; generate before building")
 	}
 	return nil
 }

@@ -101,19 +101,20 @@ func digest(path string) (sum [sha256.Size]byte, err error) {
 }
 
 // Compare compares the names of what is in a folder, where nil has nothing, with n known ones,
-// and returns those that it has more, and those that are missing, in order. (They are sorted
-// as all else is that every program has: each type brings a sort of its own from package slices.)
-func Compare(folder fs.FS, n int, known func(i int) string) (more, missing []string, err error) {
+// and returns those that it has more, in order, and the first that is missing, or "". (They are
+// sorted as all else is that every program has: each type brings a sort of its own from
+// package slices.)
+func Compare(folder fs.FS, n int, known func(i int) string) (more []string, missing string, err error) {
 	var entries []fs.DirEntry
 	if folder != nil {
 		dir, err := folder.Open(".")
 		if err != nil {
-			return nil, nil, err
+			return nil, "", err
 		}
 		defer dir.Close()
 		if dir, ok := dir.(fs.ReadDirFile); ok {
 			if entries, err = dir.ReadDir(-1); err != nil {
-				return nil, nil, err
+				return nil, "", err
 			}
 		}
 	}
@@ -126,9 +127,9 @@ func Compare(folder fs.FS, n int, known func(i int) string) (more, missing []str
 	}
 	for ; same < n; same++ {
 		if i := slices.Index(more, known(same)); i >= 0 {
-			more = slices.Delete(more, i, i+1)
-		} else {
-			missing = append(missing, known(same))
+			more = append(more[:i], more[i+1:]...)
+		} else if missing == "" {
+			missing = known(same)
 		}
 	}
 	sort.Stable(sort.StringSlice(more))

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -29,9 +28,12 @@ const namedRows = 5
 //
 // https://sqlite.org/pragma.html#pragma_foreign_key_check
 func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object, after *sqltext.Effects) (found []Orphans, err error) {
-	children := slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool {
-		return !o.MayRefer() || after != nil && !after.Reaches(&o)
-	})
+	var children []string
+	for i := range objects {
+		if o := &objects[i]; o.MayRefer() && (after == nil || after.Reaches(o)) {
+			children = append(children, o.Name)
+		}
+	}
 	if len(children) == 0 {
 		return nil, nil
 	}
@@ -53,12 +55,12 @@ func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object, after *sq
 		only := ""
 		if after != nil {
 			var suspect bool
-			if only, suspect, err = suspects(ctx, db, child.Name, keys, after); !suspect {
+			if only, suspect, err = suspects(ctx, db, child, keys, after); !suspect {
 				continue
 			}
 		}
 		var more []Orphans
-		more, err = check(ctx, db, sqltext.Fill("('$1', 'main')", child.Name), only)
+		more, err = check(ctx, db, sqltext.Fill("('$1', 'main')", child), only)
 		if isMismatch(err) {
 			more, err = []Orphans{mismatched(err)}, nil
 		}

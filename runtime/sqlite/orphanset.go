@@ -134,7 +134,7 @@ type foreignKey struct {
 }
 
 // foreignKeys returns the foreign keys of the tables, or all that the database has.
-func foreignKeys(ctx context.Context, db DB, of []sqltext.Object) (keys []*foreignKey, err error) {
+func foreignKeys(ctx context.Context, db DB, of []string) (keys []*foreignKey, err error) {
 	// REFERENCES parent without columns means its primary key.
 	q := `SELECT m.name, m.rootpage, f.id, f."table", f."from",
 	coalesce(f."to", (SELECT name FROM pragma_table_info(f."table") WHERE pk = f.seq + 1)),
@@ -143,8 +143,8 @@ FROM main.sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f
 WHERE m.type = 'table' AND m.rootpage > 0`
 	if of != nil {
 		names := ""
-		for _, o := range of {
-			names += sqltext.Fill(", '$1'", o.Name)
+		for _, name := range of {
+			names += sqltext.Fill(", '$1'", name)
 		}
 		q += " AND m.name IN (" + names[2:] + ")"
 	}

@@ -24,15 +24,15 @@ type Difference struct {
 // strings are spelled.
 func Diff(want, found []Object) (changed []Difference, extra []Object) {
 	have := make(map[string]int, len(found))
-	for i, f := range found {
-		have[f.identity()] = i
+	for i := range found {
+		have[found[i].identity()] = i
 	}
-	wanted := make(map[string]bool, len(want))
-	for _, w := range want {
-		wanted[w.identity()] = true
+	for i := range want {
+		w := &want[i]
 		d := Difference{Type: w.Type, Name: w.Name, Want: w.SQL}
-		var lines []string
+		how := "missing"
 		if i, ok := have[w.identity()]; ok {
+			delete(have, w.identity())
 			if d.Found = found[i].SQL; d.Found == w.SQL {
 				continue
 			}
@@ -40,19 +40,18 @@ func Diff(want, found []Object) (changed []Difference, extra []Object) {
 			if ws.same(&fs) {
 				continue
 			}
-			lines = ws.differences(&fs)
+			how = ws.differences(&fs)
 			if w.Type != found[i].Type {
-				lines = []string{strings.ReplaceAll("want a "+w.Type+", found a "+found[i].Type, "a index", "an index")}
+				how = strings.ReplaceAll("want a "+w.Type+", found a "+found[i].Type, "a index", "an index")
 			}
-		} else {
-			lines = []string{"missing"}
 		}
-		d.Detail = w.Type + " " + w.Name + ": " + strings.Join(lines, "; ")
+		d.Detail = w.Type + " " + w.Name + ": " + how
 		changed = append(changed, d)
 	}
-	for _, f := range found {
-		if !wanted[f.identity()] && !isInternal(f.Name) {
-			extra = append(extra, f)
+	for i := range found {
+		f := &found[i]
+		if _, ok := have[f.identity()]; ok && !isInternal(f.Name) {
+			extra = append(extra, *f)
 		}
 	}
 	return changed, extra

@@ -24,18 +24,19 @@ const (
 // Strays returns the strays among the tables of a schema. Where what is wanted does not say,
 // known does: whether a name is one of the migrations'.
 func Strays(want, found []Object, known func(name string) bool) (strays []Stray) {
-	for _, f := range found {
+	for i := range found {
+		f := &found[i]
 		if f.Type != "table" || isInternal(f.Name) {
 			continue
 		}
 		should, made := structure{kind: "table"}, known(f.Name)
-		for _, w := range want {
-			if w.identity() == f.identity() {
+		for i := range want {
+			if w := &want[i]; w.identity() == f.identity() {
 				should, made = w.structure(want), true
 			}
 		}
 		if !made {
-			strays = append(strays, Stray{f, "", "1", false})
+			strays = append(strays, Stray{*f, "", "1", false})
 		}
 		if !made || should.kind != "table" { // or it is not understood
 			continue
@@ -50,7 +51,7 @@ func Strays(want, found []Object, known func(name string) bool) (strays []Stray)
 				values = []string{`c."$1"`}
 			}
 			for _, v := range values {
-				strays = append(strays, Stray{f, c.name, Fill(v, c.name), w != nil})
+				strays = append(strays, Stray{*f, c.name, Fill(v, c.name), w != nil})
 			}
 		}
 	}

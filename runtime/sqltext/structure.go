@@ -155,46 +155,47 @@ func findTable(objects []Object, name string) *table {
 }
 
 // differences says how found differs from s, in the words of the clauses.
-func (s *structure) differences(found *structure) (lines []string) {
+func (s *structure) differences(found *structure) string {
 	if s.kind != "table" || found.kind != "table" {
-		return []string{wantFound(s.text, found.text)}
+		return wantFound(s.text, found.text)
 	}
-	var wantOrder, foundOrder []string // of the columns that both have
+	lines, wantOrder, foundOrder := "", "", "" // of the columns that both have
 	for _, w := range s.columns {
-		f := found.column(w.name)
-		if f == nil {
-			lines = append(lines, "column "+w.name+": missing")
+		switch f := found.column(w.name); {
+		case f == nil:
+			lines += "; column " + w.name + ": missing"
 			continue
+		case f.form != w.form:
+			lines += "; column " + w.name + ": " + wantFound(cmp.Or(w.text, "no type"), cmp.Or(f.text, "no type"))
 		}
-		wantOrder = append(wantOrder, w.name)
-		if f.form != w.form {
-			lines = append(lines, "column "+w.name+": "+wantFound(cmp.Or(w.text, "no type"), cmp.Or(f.text, "no type")))
-		}
+		wantOrder += ", " + w.name
 	}
 	for _, f := range found.columns {
 		if s.column(f.name) == nil {
-			lines = append(lines, "column "+f.name+": not expected")
+			lines += "; column " + f.name + ": not expected"
 		} else {
-			foundOrder = append(foundOrder, f.name)
+			foundOrder += ", " + f.name
 		}
 	}
-	if !slices.EqualFunc(wantOrder, foundOrder, Equal) {
-		lines = append(lines, "columns: want "+strings.Join(wantOrder, ", ")+", found "+strings.Join(foundOrder, ", "))
+	if !Equal(wantOrder, foundOrder) {
+		lines += "; columns: want " + wantOrder[2:] + ", found " + foundOrder[2:]
 	}
 	unexpected := without(found.parts, s.parts)
 	for _, missing := range without(s.parts, found.parts) {
-		i := slices.IndexFunc(unexpected, func(u part) bool { return u.name == missing.name })
-		if i < 0 {
-			lines = append(lines, "want "+missing.text+", found none")
+		instead := slices.IndexFunc(unexpected, func(u part) bool { return u.name == missing.name })
+		if instead < 0 {
+			lines += "; want " + missing.text + ", found none"
 			continue
 		}
-		lines = append(lines, wantFound(missing.text, unexpected[i].text))
-		unexpected = slices.Delete(unexpected, i, i+1)
+		lines += "; " + wantFound(missing.text, unexpected[instead].text)
+		unexpected[instead].name = "" // has been said
 	}
 	for _, u := range unexpected {
-		lines = append(lines, u.text+": not expected")
+		if u.name != "" {
+			lines += "; " + u.text + ": not expected"
+		}
 	}
-	return lines
+	return strings.TrimPrefix(lines, "; ")
 }
 
 // column returns the column of that name, or nil.
