@@ -177,8 +177,15 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 	m.parse(text)
 	m.checksum = m.script.Checksum()
 	problems := append(m.directives(), m.annotations()...)
-	if len(m.script.Cut()) == 0 && (m.alone || !explained(text)) {
-		problems = append(problems, whole(noStatement)...)
+	if !m.script.IsIdle() {
+		return problems
+	}
+	fact := noStatement
+	for _, s := range m.script.Cut() {
+		text, fact = strings.Replace(text, s.SQL, "", 1), "nothing that an upgrade does not skip; want a statement, or a comment that says why there is none"
+	}
+	if m.alone || !explained(text) {
+		problems = append(problems, whole(fact)...)
 	}
 	return problems
 }

@@ -199,7 +199,27 @@ func flagError(fs *flag.FlagSet, err error) error {
 	}
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, hyphened(f.Name)) })
-	return usage("no flag " + name + didYouMean(name, names))
+	if hint := didYouMean(name, names); hint != "" {
+		return usage("no flag " + name + hint)
+	}
+	return usage("no flag " + name + elsewhere(name))
+}
+
+// elsewhere says which commands have the flag, or the one that others call so.
+func elsewhere(name string) string {
+	name = strings.TrimLeft(name, "-")
+	name = cmp.Or(strings.TrimLeft(otherNames[name], "-"), name)
+	var have []string
+	for _, c := range commands() {
+		fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
+		if c.define(fs); fs.Lookup(name) != nil {
+			have = append(have, c.name)
+		}
+	}
+	if len(have) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s is a flag of %s", hyphened(name), strings.Join(have, ", "))
 }
 
 // hyphened returns the flag as the user writes it.

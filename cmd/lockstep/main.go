@@ -219,7 +219,7 @@ var otherNames = map[string]string{
 	"fix": "renumber", "rebase": "renumber", "rename": "renumber",
 	"diff": "schema", "dump": "schema", "fill": "rows", "seed": "rows",
 	"database": "--db", "dsn": "--db", "url": "--db", "path": "--migrations", "dir": "--migrations", "source": "--migrations",
-	"target": "--to", "config_path": "--config", "verbose": "-v --json", "v": "--json",
+	"target": "--to", "config_path": "--config", "verbose": "-v",
 }
 
 // didYouMean returns "; did you mean X?" if name is another one for X, one of names, or

@@ -42,7 +42,7 @@ func (e *enrollment) initialize(ctx context.Context, objects []sqltext.Object) (
 		return nil, e.db.Named(err)
 	}
 	e.out.File = filepath.Join(e.Dir, initialFile)
-	remove, err := scaffold.WriteNew(e.out.File, text)
+	remove, err := scaffold.WriteNew(scaffold.File{Path: e.out.File, Text: text})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,6 +93,9 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 		}
 	}
 	t := e.From
+	if found && len(e.origins) > 0 && t.Key(e.origins[0]) == "" && path.Base(e.origins[0].Path) == "migration.sql" {
+		return gen.Refuse("differs", "%s: its %s is of %s before 1.0, and these migrations are of 1.0; migrate it with %[3]s 1.0 first; not enrolled", e.Path, t.Table, t.Name)
+	}
 	if !found && t.Table != "" {
 		return gen.Refuse("missing", "%s: no table %s as %s makes it; not enrolled", e.Path, t.Table, t.Name)
 	}

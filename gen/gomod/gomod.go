@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/mod/modfile"
 )
@@ -64,7 +65,7 @@ func Find(dir string) (*Module, error) {
 		switch {
 		case err == nil:
 			return parse(name, text)
-		case !errors.Is(err, fs.ErrNotExist):
+		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
 			return nil, err
 		case root == filepath.Dir(root):
 			return nil, nil

@@ -116,7 +116,7 @@ func (c *Conversion) text(i int) string {
 	switch {
 	case m.IsCode():
 		return begin(name, "")
-	case m.Ext == ".sql" && len(sqltext.Parse(m.Text).Cut()) == 0:
+	case m.Ext == ".sql" && sqltext.Parse(m.Text).IsIdle():
 		return fmt.Sprintf("-- %s has no statement: what it was for, if anything, was done elsewhere.\n%s", m.Path, strings.TrimLeft(m.Text, "\n"))
 	case m.Alone:
 		return "-- lockstep: no-transaction\n" + m.Text
@@ -199,22 +199,8 @@ func (c *Conversion) learn(problems gen.Problems) (learned bool) {
 var elsewhere = regexp.MustCompile(`whose first line is "-- lockstep: no-transaction"$`)
 
 // write writes the package.
-func (c *Conversion) write() (err error) {
-	var made []func()
-	defer func() {
-		for _, remove := range slices.Backward(made) {
-			if err != nil {
-				remove()
-			}
-		}
-	}()
-	keep := func(path, text string) error {
-		remove, err := WriteNew(path, text)
-		if err == nil {
-			made = append(made, remove)
-		}
-		return err
-	}
+func (c *Conversion) write() error {
+	var files []File
 	generate := "go tool lockstep generate"
 	if c.gaps {
 		generate += " --gaps"
@@ -225,16 +211,17 @@ func (c *Conversion) write() (err error) {
 	if len(c.Functions)+len(c.Collations) > 0 {
 		generate = "go run ./generate"
 		c.Generator = filepath.Join(c.dir, "generate", "main.go")
-		if err := keep(c.Generator, c.generator()); err != nil {
-			return err
-		}
+		files = append(files, File{c.Generator, c.generator()})
 	}
 	for i, o := range c.Origins {
-		if err := keep(filepath.Join(c.dir, o.File), c.text(i)); err != nil {
-			return err
-		}
+		files = append(files, File{filepath.Join(c.dir, o.File), c.text(i)})
 	}
-	c.Package, err = initWith(c.dir, generate, othertool.Comment(c.directory.Tool, c.Origins)+"\n")
+	made, its, err := design(c.dir, generate, othertool.Comment(c.directory.Tool, c.Origins)+"\n")
+	if err == nil {
+		made.Empty = false
+		c.Package = made
+		_, err = WriteNew(append(files, its...)...)
+	}
 	return err
 }
 

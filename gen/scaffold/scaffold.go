@@ -68,7 +68,7 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 		return name, fmt.Errorf("%s: %w", name, err)
 	}
 	pkg, _ := gen.PackageName(dir)
-	_, err = WriteNew(filepath.Join(dir, name.String()), begin(name, pkg))
+	_, err = WriteNew(File{filepath.Join(dir, name.String()), begin(name, pkg)})
 	return name, err
 }
 
@@ -115,47 +115,34 @@ func Init(dir string) (*Package, error) {
 	if fact, command := othertool.Whose(dir); fact != "" {
 		return nil, gen.Refuse("exists", "%s: %s; nothing was written\n\t%s", dir, fact, command)
 	}
-	return initWith(dir, "go tool lockstep generate", "")
+	p, files, err := design(dir, "go tool lockstep generate", "")
+	if err == nil {
+		_, err = WriteNew(files...)
+	}
+	return p, err
 }
 
-// initWith is Init with the command that go generate runs, and a comment before it.
-func initWith(dir, generate, comment string) (_ *Package, err error) {
+// design returns the package that is to be in dir, and its files: with the command that go
+// generate runs, and a comment before it.
+func design(dir, generate, comment string) (p *Package, files []File, err error) {
 	pkg, problem := gen.PackageName(dir)
 	if problem != nil {
-		return nil, gen.Problems{*problem}
+		return nil, nil, gen.Problems{*problem}
 	}
-	files, _ := gen.Files(dir) // none yet, if there is no such directory
-	p := &Package{
-		File:  filepath.Join(dir, "migrations.go"),
-		Test:  filepath.Join(dir, "migrations_test.go"),
-		Name:  pkg,
-		Empty: len(files) == 0,
-	}
-	remove, err := WriteNew(p.File, text("migrations.go.txt", "{PACKAGE}", p.Name, "{GENERATE}", generate, "{COMMENT}", comment))
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			remove()
-		}
-	}()
+	migrations, _ := gen.Files(dir) // none yet, if there is no such directory
+	p = &Package{File: filepath.Join(dir, "migrations.go"), Name: pkg, Empty: len(migrations) == 0}
 	module, err := gomod.Find(dir)
-	if err != nil {
-		return nil, err
-	}
-	if module != nil {
+	if module != nil && err == nil {
 		p.Tool = module.Tool
-		if p.ImportPath, err = module.ImportPath(dir); err != nil {
-			return nil, err
-		}
+		p.ImportPath, err = module.ImportPath(dir)
 	}
-	if _, err := os.Lstat(p.Test); err == nil {
-		p.Test = ""
-		return p, nil
+	files = []File{{p.File, text("migrations.go.txt", "{PACKAGE}", p.Name, "{GENERATE}", generate, "{COMMENT}", comment)}}
+	test := filepath.Join(dir, "migrations_test.go")
+	if _, missing := os.Lstat(test); missing != nil {
+		p.Test = test
+		files = append(files, File{test, text("migrations_test.go.txt", "{PACKAGE}", p.Name, "{DRIVER}", driver(module))})
 	}
-	_, err = WriteNew(p.Test, text("migrations_test.go.txt", "{PACKAGE}", p.Name, "{DRIVER}", driver(module)))
-	return p, err
+	return p, files, err
 }
 
 // driver returns the import that registers the module's SQLite driver, or else that of
@@ -169,37 +156,46 @@ func driver(m *gomod.Module) string {
 	return gomod.Ncruces + "/driver"
 }
 
-// WriteNew writes a file that must not exist, and the folders above it. remove removes
-// what it made.
-func WriteNew(path, text string) (remove func(), err error) {
-	made := []string{path} // the innermost first
-	dir := filepath.Dir(path)
-	for above := dir; ; above = filepath.Dir(above) {
-		if _, err := os.Lstat(above); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		made = append(made, above)
-	}
-	remove = func() {
-		for _, path := range made {
+// A File is one to write.
+type File struct{ Path, Text string }
+
+// WriteNew writes files that must not exist, and the folders above them: all or, with an
+// error, none. What it returns removes what it made.
+func WriteNew(files ...File) (_ func(), err error) {
+	var made []string
+	remove := func() {
+		for _, path := range slices.Backward(made) {
 			os.Remove(path)
 		}
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		remove()
-		return nil, gen.FileError(dir, err)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, gen.Refuse("exists", "%s: exists; nothing was written", path)
-	}
-	if err == nil {
-		_, err = f.WriteString(text)
-		err = cmp.Or(err, f.Close())
-	}
-	if err != nil {
-		remove() // part of a file is worse than none
-		return nil, gen.FileError(path, err)
+	defer func() {
+		if err != nil {
+			remove()
+		}
+	}()
+	for _, file := range files {
+		dir, outermost := filepath.Dir(file.Path), len(made)
+		for above := dir; ; above = filepath.Dir(above) {
+			if _, err := os.Lstat(above); !errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+			made = slices.Insert(made, outermost, above)
+		}
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return nil, gen.FileError(dir, err)
+		}
+		f, err := os.OpenFile(file.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) {
+			return nil, gen.Refuse("exists", "%s: exists; nothing was written", file.Path)
+		}
+		if err == nil {
+			made = append(made, file.Path) // part of a file is worse than none
+			_, err = f.WriteString(file.Text)
+			err = cmp.Or(err, f.Close())
+		}
+		if err != nil {
+			return nil, gen.FileError(file.Path, err)
+		}
 	}
 	return remove, nil
 }

@@ -2,6 +2,7 @@ package sqltext
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 )
 
@@ -82,6 +83,11 @@ func (s *Script) Directive(i int) (words string, ok bool) {
 func (s *Script) NoTransaction() bool {
 	words, ok := s.Directive(0)
 	return ok && words == "no-transaction"
+}
+
+// IsIdle reports whether an upgrade executes none of the statements.
+func (s *Script) IsIdle() bool {
+	return !slices.ContainsFunc(s.Cut(), func(stmt Statement) bool { return !stmt.Skipped(!s.NoTransaction()) })
 }
 
 // Line returns the number of the line of offset pos, from 1.
