@@ -42,29 +42,32 @@ func FormatSchema(objects []Object) string {
 // inOrder returns the objects that are part of a written schema, in its order. (It sorts
 // strings, because a sort of structs would be one more in every program.)
 func inOrder(objects []Object) []Object {
-	views := map[string]string{}
-	for _, o := range objects {
-		if o.Type == "view" {
-			views[Fold(o.Table)] = "view"
+	isView := map[string]bool{}
+	for i := range objects {
+		if o := &objects[i]; o.Type == "view" {
+			isView[Fold(o.Table)] = true
 		}
 	}
-	keys, of := make([]string, 0, len(objects)), make(map[string]Object, len(objects))
-	for i, o := range objects {
+	keys, of := make([]string, 0, len(objects)), make(map[string]int, len(objects))
+	for i := range objects {
+		o := &objects[i]
 		if o.SQL == "" || isInternal(o.Name) {
 			continue
 		}
-		kind := ""
+		view, kind, table := "", "", Fold(o.Table)
+		if isView[table] {
+			view = "view"
+		}
 		if o.Type == "index" || o.Type == "trigger" {
 			kind = o.Type
 		}
-		table := Fold(o.Table)
-		key := strings.Join([]string{views[table], table, kind, Fold(o.Name), o.Name, strconv.Itoa(i)}, "\x00")
-		keys, of[key] = append(keys, key), o
+		key := strings.Join([]string{view, table, kind, Fold(o.Name), o.Name, strconv.Itoa(i)}, "\x00")
+		keys, of[key] = append(keys, key), i
 	}
 	sort.Stable(sort.StringSlice(keys))
 	written := make([]Object, len(keys))
 	for i, key := range keys {
-		written[i] = of[key]
+		written[i] = objects[of[key]]
 	}
 	return written
 }
