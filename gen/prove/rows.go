@@ -184,9 +184,9 @@ func (o *observation) compareColumns(name string, statement int, old, now *table
 				from[old.rows.columns[at[1]]]++
 			case v != is && isDefault && !o.selects(statement, column) && !(known && slices.Contains(now.rows.rows[after].cells, v)):
 				from[""]++
-			case !known && byPosition && j < len(cells) && j != was && cells[j] == is:
+			case (!known || is == null) && byPosition && j < len(cells) && j != was && cells[j] == is:
 				from[old.rows.columns[j]]++
-			case !known && (v != is || isDefault): // which does not tell
+			case !known && (v != is || isDefault), v != is && is == null && slices.Contains(cells, null): // which does not tell
 				n--
 			}
 			if v != is {

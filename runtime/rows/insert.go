@@ -166,11 +166,18 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 		if err := f.readTuples(t, k); err != nil {
 			return nil, err
 		}
-		if r.picks[k] = t.made; v == nulls {
+		const ofNulls = 2 // the row of the parent that is like that
+		own := sqltext.Equal(k.parent, t.name)
+		switch r.picks[k] = t.made; {
+		case v == nulls:
 			r.picks[k] = ^t.made // that one if it has to be one
+		case v == full && t.made == 1 && !own, v == zero && own:
+			r.picks[k] = ofNulls
+		case v == zero:
+			r.picks[k] = 0
 		}
 	}
-	if v <= uneven || v >= odd { // others have those of the first row
+	if v <= uneven || v == zero || v >= odd { // others have those of the first row
 		f.refer(r)
 	}
 	return r, nil
@@ -246,7 +253,11 @@ func (f *filler) readTuples(t *table, k *key) error {
 		quoted = append(quoted, "quote("+sqltext.Quote(name)+")")
 		set = append(set, sqltext.Quote(name)+" IS NOT NULL")
 	}
-	found, err := f.query(len(quoted), fmt.Sprintf("SELECT DISTINCT %s FROM %s WHERE %s LIMIT 20", strings.Join(quoted, ", "), sqltext.Quote(k.parent), strings.Join(set, " AND ")))
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s", strings.Join(quoted, ", "), sqltext.Quote(k.parent), strings.Join(set, " AND "))
+	found, err := f.query(len(quoted), query+" ORDER BY rowid LIMIT 20")
+	if err != nil { // WITHOUT ROWID
+		found, err = f.query(len(quoted), query+" LIMIT 20")
+	}
 	if err != nil {
 		return f.ctx.Err() // such as a parent that does not exist
 	}
