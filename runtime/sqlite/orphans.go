@@ -74,6 +74,13 @@ func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object, after *sq
 	}
 	for i := range found {
 		o := &found[i]
+		if o.Rows != nil { // they have names, unless the table has none for its rowid
+			var row string
+			if row, err = rowName(ctx, db, o.Table, "c"); err == nil && strings.HasPrefix(row, "'rowid ") {
+				continue
+			}
+			o.Rows = nil
+		}
 		for _, k := range keys {
 			if unlessLogic(err) != nil {
 				return nil, err
@@ -112,12 +119,19 @@ func suspects(ctx context.Context, db DB, table string, all []*foreignKey, after
 	return "WHERE fkid IN (" + strings.Join(ids, ", ") + ")", suspect, err
 }
 
-// check runs a foreign_key_check of all tables, or of the one that the arguments name.
+// check runs a foreign_key_check of all tables, or of the one that the arguments name. Of one
+// row or two it says which they are: to look for more than there are takes a scan of the table.
 func check(ctx context.Context, db DB, arguments, only string) (found []Orphans, err error) {
-	q := `SELECT "table", parent, count(*) FROM pragma_foreign_key_check` + arguments + only + " GROUP BY 1, 2 ORDER BY min(rowid)"
+	q := `SELECT "table", parent, count(*), coalesce(CASE WHEN count(*) = 1 THEN 'rowid ' || min(rowid)
+	WHEN count(*) = 2 AND min(fkid) = max(fkid) THEN 'rowid ' || min(rowid) || ', rowid ' || max(rowid) END, '')
+FROM pragma_foreign_key_check` + arguments + only + " GROUP BY 1, 2 ORDER BY min(rowid)"
 	err = Each(ctx, db, q, func(scan Scan) error {
 		var o Orphans
-		err := scan(&o.Table, &o.Parent, &o.Count)
+		var rows string
+		err := scan(&o.Table, &o.Parent, &o.Count, &rows)
+		if rows != "" {
+			o.Rows = strings.Split(rows, ", ")
+		}
 		found = append(found, o)
 		return err
 	})

@@ -148,6 +148,10 @@ func TestFindOrphans(t *testing.T) {
 			"c to gone: 1: key (1)"},
 		{"TellsParentsApart", []string{parent, "CREATE TABLE q (id INTEGER PRIMARY KEY)", "CREATE TABLE c (p REFERENCES p, q REFERENCES q)", "INSERT INTO c VALUES (1, NULL), (NULL, 2), (3, 4)"},
 			"c to p: 2: rowid 1, rowid 3; c to q: 2: rowid 2, rowid 3"},
+		{"NamesRowsOfTwoForeignKeys", []string{parent, "CREATE TABLE c (p REFERENCES p, q REFERENCES p)", "INSERT INTO c VALUES (3, NULL), (NULL, 4)"},
+			"c to p: 2: rowid 2, rowid 1"},
+		{"NamesAKeyWhereRowidsHaveNoName", []string{parent, "CREATE TABLE c (rowid, oid, _rowid_, p REFERENCES p, PRIMARY KEY (oid))", "INSERT INTO c VALUES (1, 2, 3, 4)"},
+			"c to p: 1: key (2)"},
 		{"GoesOnAfterAMismatch", []string{"CREATE TABLE p (id)", "CREATE TABLE c (p REFERENCES p (id))", "CREATE TABLE d (p REFERENCES gone)", "INSERT INTO c VALUES (1)", "INSERT INTO d VALUES (2)"},
 			"c to p: mismatch; d to gone: 1: rowid 1"},
 	} {
