@@ -52,13 +52,15 @@ func (d *directory) lacking() (warnings Problems) {
 		for _, s := range m.statements() {
 			for i := s.First; i < s.End; i++ {
 				name := s.uses(i)
-				for _, a := range additions {
-					ours := a.tags[gomod.Mattn] == "" && d.opts.Conn != nil // it may be the program's own
-					if name == "" || said[name] || ours || !slices.Contains(strings.Fields(a.names), name) {
-						continue
+				a := slices.IndexFunc(additions, func(a addition) bool { return slices.Contains(strings.Fields(a.names), name) })
+				if name == "" || said[name] || a < 0 {
+					continue
+				}
+				said[name] = true
+				for _, driver := range drivers {
+					if unless := additions[a].lackedBy(driver, d.opts.Conn != nil); unless != "" {
+						warnings = append(warnings, m.at(m.script.Tokens[i].Pos, "%s is not in %s, unless %s", name, driver, unless))
 					}
-					said[name] = true
-					warnings = append(warnings, a.lackedBy(drivers, m, i, name)...)
 				}
 			}
 		}
@@ -66,20 +68,17 @@ func (d *directory) lacking() (warnings Problems) {
 	return warnings
 }
 
-// lackedBy returns the warnings about a name at token i of a migration.
-func (a *addition) lackedBy(drivers []string, m *migration, i int, name string) (warnings Problems) {
-	for _, driver := range drivers {
-		tag, lacks := a.tags[driver]
-		if !lacks || tag != "" && strings.Contains(os.Getenv("GOFLAGS"), tag) {
-			continue
-		}
-		unless := "the program registers it"
-		if tag != "" {
-			unless = "it is built with -tags " + tag
-		}
-		warnings = append(warnings, m.at(m.script.Tokens[i].Pos, "%s is not in %s, unless %s", name, driver, unless))
+// lackedBy returns what a program with the driver needs to have it, or "" if it has it. It may
+// be the program's own.
+func (a *addition) lackedBy(driver string, own bool) (unless string) {
+	tag, lacks := a.tags[driver]
+	switch {
+	case !lacks || tag != "" && strings.Contains(os.Getenv("GOFLAGS"), tag), own && a.tags[gomod.Mattn] == "":
+		return ""
+	case tag != "":
+		return "it is built with -tags " + tag
 	}
-	return warnings
+	return "the program registers it"
 }
 
 // uses returns the function or, in CREATE VIRTUAL TABLE, the module that token i names, or

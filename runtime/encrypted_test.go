@@ -56,7 +56,7 @@ func TestBackupOfAnEncryptedDatabase(t *testing.T) {
 		t.Run("IsNotMadeWithoutItsKey/"+name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "data.db")
 			err := w.upgrade(t, path, parameters, lockstep.WithBackup(1))
-			if want := path + ": backup failed, still at 0003: unable to open database file"; err == nil || err.Error() != want || len(w.seen) > 0 {
+			if want := path + ": backup failed, still at 0003: if the database is encrypted, give WithBackup the parameters of its URI: unable to open database file"; err == nil || err.Error() != want || len(w.seen) > 0 {
 				t.Errorf("got %v, want %s", err, want)
 			}
 		})

@@ -86,9 +86,13 @@ type Reworded struct {
 func (e *Reworded) Error() string   { return e.Text }
 func (e *Reworded) Unwrap() []error { return []error{e.Cause, e.Err} }
 
-// Without returns an error without the query of a URI, which may have a key in it.
+// Without returns an error of a copy without the query of the copy's URI, which may have a key
+// in it. Without one, the copy of an encrypted database cannot be opened.
 func Without(query string, err error) error {
-	if query == "" || err == nil {
+	switch {
+	case err != nil && query == "" && Code(err)&0xff == codeCantOpen:
+		return &Reworded{Text: "if the database is encrypted, give WithBackup the parameters of its URI: " + Sentence(err), Cause: err}
+	case err == nil || query == "":
 		return err
 	}
 	return &Reworded{Text: strings.ReplaceAll(err.Error(), "?"+query, ""), Cause: err}
