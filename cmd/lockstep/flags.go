@@ -199,16 +199,13 @@ func flagError(fs *flag.FlagSet, err error) error {
 	}
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, hyphened(f.Name)) })
-	if hint := didYouMean(name, names); hint != "" {
-		return usage("no flag " + name + hint)
-	}
-	return usage("no flag " + name + elsewhere(name))
+	bare := strings.TrimLeft(name, "-")
+	hint := cmp.Or(elsewhere(bare), didYouMean(name, names), elsewhere(strings.TrimLeft(otherNames[bare], "-")))
+	return usage("no flag " + name + hint)
 }
 
-// elsewhere says which commands have the flag, or the one that others call so.
+// elsewhere says which commands have the flag, or "".
 func elsewhere(name string) string {
-	name = strings.TrimLeft(name, "-")
-	name = cmp.Or(strings.TrimLeft(otherNames[name], "-"), name)
 	var have []string
 	for _, c := range commands() {
 		fs := flag.NewFlagSet(c.name, flag.ContinueOnError)

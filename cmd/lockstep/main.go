@@ -226,14 +226,15 @@ var otherNames = map[string]string{
 // begins it or is close to it.
 func didYouMean(name string, names []string) string {
 	name = strings.ToLower(name)
-	for _, n := range strings.Fields(otherNames[strings.TrimLeft(name, "-")]) {
+	bare := strings.TrimLeft(name, "-")
+	for _, n := range strings.Fields(otherNames[bare]) {
 		if slices.Contains(names, n) {
 			return "; did you mean " + n + "?"
 		}
 	}
-	best, least := "", min(2, len(name)/2)+1
+	best, least := "", min(2, len(bare)/2)+1
 	for _, n := range names {
-		d := distance(name, n)
+		d := distance(bare, strings.TrimLeft(n, "-"))
 		if len(name) > 2 && strings.HasPrefix(n, name) {
 			d = 0
 		}
