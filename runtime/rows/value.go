@@ -94,7 +94,7 @@ func (c *column) fits(value string) bool {
 	case "TEXT":
 		return text || value == "NULL"
 	}
-	return true
+	return bytes || c.checked || !strings.Contains(c.kind, "BLOB")
 }
 
 // affinity returns the affinity of the column, but "" where its type says that it is a
