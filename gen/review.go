@@ -69,8 +69,8 @@ func (r *replay) begin(ctx context.Context, migrations []*migration) error {
 	const long = 20
 	first := migrations
 	if len(reviewed) > long {
-		// There are more tables in the second half, which takes longer.
-		second := slices.Index(migrations, reviewed[len(reviewed)*2/3])
+		// The second part waits for the replay to come there, and takes as long as what is left of the first.
+		second := slices.Index(migrations, reviewed[len(reviewed)*7/12])
 		rv.states[migrations[second].Version] = make(chan []byte, 1)
 		first = migrations[:second]
 		rv.parts = append(rv.parts, &part{migrations: migrations[second:]})
