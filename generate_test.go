@@ -444,8 +444,7 @@ func newModule(t *testing.T) *module {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &module{t: t, dir: dir, root: root, env: append(os.Environ(), "GOFLAGS=-mod=mod -ldflags=-s", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "LC_ALL=C",
-		"GOGC=off", "GOMEMLIMIT=1GiB")} // of the compiler and the linker, which are most of what this costs, as are symbols for a debugger
+	m := &module{t: t, dir: dir, root: root, env: append(os.Environ(), samedir.GoEnv()...)}
 	m.write("go.mod", strings.Replace(read(t, "go.mod"), "module github.com/lockstep-db/lockstep\n", "module example.com/app\n", 1)+
 		"\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
 	m.write("go.sum", read(t, "go.sum"))

@@ -200,18 +200,17 @@ func goVet(t *testing.T, module string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "vet", "./...")
 	cmd.Dir = module
-	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=mod", "GOWORK=off")
+	cmd.Env = append(os.Environ(), samedir.GoEnv()...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
 // offline has the go command find what it needs in this checkout.
 func offline(t testing.TB) {
-	t.Setenv("GOPROXY", "off")
-	t.Setenv("GOFLAGS", "-mod=mod")
-	t.Setenv("GOWORK", "off")
-	t.Setenv("GOGC", "off") // linking takes most of the time here, and less of it without collections
-	t.Setenv("GOMEMLIMIT", "1GiB")
+	for _, variable := range samedir.GoEnv() {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
+	}
 }
 
 func writeFile(t testing.TB, path, text string) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,11 +28,12 @@ func TestPrograms(t *testing.T) {
 	runScripts(t, "programs", samedir.TempDir(t), func(e *testscript.Env) error {
 		// Nothing is to be left there.
 		temp := filepath.Join(e.WorkDir, ".tmp", "of programs")
-		e.Setenv("TMPDIR", temp)
-		if err := os.MkdirAll(temp, 0o777); err != nil {
+		if err := errors.Join(os.MkdirAll(temp, 0o777), setup(e)); err != nil {
 			return err
 		}
-		return setup(e)
+		e.Setenv("TMPDIR", temp)
+		e.Setenv("GOTMPDIR", temp)
+		return nil
 	})
 }
 

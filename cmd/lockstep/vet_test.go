@@ -88,15 +88,13 @@ var realPython = sync.OnceValue(func() string {
 	return string(out)
 })
 
-// moduleEnv returns variables for the go command in such a module. Linking costs less
-// without symbols for a debugger, and compiling and linking without collecting
-// garbage. The command is that of a module like the one in the test of README.md: linked
-// once, it is one tool in go vet's cache.
+// moduleEnv returns variables for the go command in such a module. The command is that of a
+// module like the one in the test of README.md: linked once, it is one tool in go vet's cache.
 var moduleEnv = sync.OnceValues(func() (env []string, err error) {
 	if env, err = goEnv("GOCACHE", "GOMODCACHE", "GOPATH"); err != nil {
 		return nil, err
 	}
-	env = append(env, "GOFLAGS=-mod=mod -modcacherw -ldflags=-s", "GOGC=off", "GOMEMLIMIT=1GiB", "GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C")
+	env = append(env, samedir.GoEnv()...)
 	dir, err := os.MkdirTemp("", "lockstep-")
 	if err != nil {
 		return nil, err
