@@ -182,7 +182,7 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 	}
 	fact := noStatement
 	for _, s := range m.script.Cut() {
-		text, fact = strings.Replace(text, s.SQL, "", 1), "nothing that an upgrade does not skip; want a statement, or a comment that says why there is none"
+		text, fact = strings.Replace(text, s.SQL, "", 1), "only statements that an upgrade skips; want a statement, or a comment that says why there is none"
 	}
 	if m.alone || !explained(text) {
 		problems = append(problems, whole(fact)...)
