@@ -117,8 +117,6 @@ func scan(dest []any, values []driver.Value) error {
 		return fmt.Errorf("%d destinations for %d columns", len(dest), len(values))
 	}
 	for i, value := range values {
-		var text sql.NullString
-		var number sql.NullInt64
 		err, known := error(nil), true
 		switch to := dest[i].(type) {
 		case sql.Scanner:
@@ -130,13 +128,16 @@ func scan(dest []any, values []driver.Value) error {
 			}
 		case *string:
 			if *to, known = value.(string); !known {
+				var text sql.NullString
 				err = text.Scan(value)
 				*to, known = text.String, text.Valid
 			}
 		case *int:
+			var number sql.NullInt64
 			err = number.Scan(value)
 			*to, known = int(number.Int64), number.Valid
 		case *int64:
+			var number sql.NullInt64
 			err = number.Scan(value)
 			*to, known = number.Int64, number.Valid
 		default:
