@@ -94,7 +94,7 @@ var moduleEnv = sync.OnceValues(func() (env []string, err error) {
 	if env, err = goEnv("GOCACHE", "GOMODCACHE", "GOPATH"); err != nil {
 		return nil, err
 	}
-	env = append(env, samedir.GoEnv()...)
+	env = append(append(env, samedir.GoEnv()...), "GOMAXPROCS=1") // scripts run beside each other
 	dir, err := os.MkdirTemp("", "lockstep-")
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TempDir is like t.TempDir, but returns the same folder each time that the test runs in
@@ -25,6 +26,9 @@ func TempDir(t testing.TB) string {
 	}
 	name := fmt.Sprintf("lockstep-%s-%08x", strings.ReplaceAll(t.Name(), "/", "-"), crc32.ChecksumIEEE([]byte(here)))
 	dir := filepath.Join(temp(), name)
+	if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
+		os.RemoveAll(dir) // of a run that was killed
+	}
 	if os.Mkdir(dir, 0o700) != nil {
 		return t.TempDir()
 	}
