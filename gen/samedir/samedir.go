@@ -3,11 +3,9 @@
 package samedir
 
 import (
-	"cmp"
 	"fmt"
 	"hash/crc32"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -48,22 +46,18 @@ func GoEnv() []string {
 		"GOWORK=off", "GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "LC_ALL=C"}
 }
 
-// temp is where temporary folders are: in memory, if programs can run there. The go command
-// makes a folder for each package that it looks at, which is a quarter of what it costs.
+// temp is where temporary folders are: in memory, if there is room, and programs can run
+// there. The go command makes a folder for each package that it looks at, which is a quarter
+// of what it costs.
 var temp = sync.OnceValue(func() string {
-	const memory = "/dev/shm"
-	f, err := os.CreateTemp(memory, "lockstep-")
-	if err == nil {
-		defer os.Remove(f.Name())
-		_, err = f.WriteString("#!/bin/sh\n")
-		err = cmp.Or(err, f.Chmod(0o700), f.Close(), exec.Command(f.Name()).Run())
+	dir, err := memory, error(nil)
+	if !hasRoom(memory) {
+		dir, err = filepath.EvalSymlinks(os.TempDir())
 	}
-	if err == nil {
-		return memory
-	}
-	dir, err := filepath.EvalSymlinks(os.TempDir())
 	if err != nil {
 		panic(err)
 	}
 	return dir
 })
+
+const memory = "/dev/shm"

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package samedir
+
+func hasRoom(string) bool { return false }
