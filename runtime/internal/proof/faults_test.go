@@ -34,9 +34,9 @@ var fates = []fate{
 	{"fails", systemcalls.Reads, systemcalls.Fate{Error: syscall.EIO}, false, 3},
 	{"fails, and so do all later ones", systemcalls.Reads, systemcalls.Fate{Error: syscall.EIO}, true, 9},
 	{"fails", systemcalls.Locks, systemcalls.Fate{Error: syscall.EIO}, false, 4},
-	{"fails, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.EIO}, true, 8},
+	{"fails, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.EIO}, true, 24},
 	{"finds no lock", systemcalls.Locks, systemcalls.Fate{Error: syscall.ENOLCK}, false, 4},
-	{"finds no lock, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.ENOLCK}, true, 8},
+	{"finds no lock, and so do all later ones", systemcalls.Locks, systemcalls.Fate{Error: syscall.ENOLCK}, true, 24},
 	{"kills the program", systemcalls.Locks, systemcalls.Fate{Kill: true}, false, 8},
 }
 
