@@ -35,11 +35,8 @@ func startProgress(stderr io.Writer) *progress {
 	return newProgress(f, width, time.Now(), time.NewTicker(200*time.Millisecond).C)
 }
 
-// isTerminal reports whether f has a window: /dev/null, for instance, is a device, too.
-func isTerminal(f *os.File) bool {
-	_, _, err := term.GetSize(int(f.Fd()))
-	return err == nil
-}
+// isTerminal reports whether f is a terminal: /dev/null, for instance, is a device, too.
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // newProgress shows progress at each tick that is a second or more after begun. A width
 // of 0 is unknown.
