@@ -69,9 +69,9 @@ func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault
 		}
 		if len(o.Rows) > 0 {
 			fact += ": " + strings.Join(o.Rows, ", ")
-		}
-		if o.Count > len(o.Rows) {
-			fact += ", …"
+			if more := o.Count - len(o.Rows); more > 0 {
+				fact += fmt.Sprintf(" and %d more", more)
+			}
 		}
 		found = append(found, fault{fact, o.Table + " to " + o.Parent})
 	}

@@ -194,12 +194,10 @@ func (v *Vet) list(ctx context.Context, flags, patterns []string) (all []listed)
 // reads, which may also be imports. Its error has all that the go command said.
 //
 // When the flags of an analyzer differ from last time, go vet runs it on all imports
-// again, with those of the standard library. So -why is always among them.
+// again, with those of the standard library. So it always has the same.
 func (v *Vet) goVet(ctx context.Context, tests bool, flags, packages []string, named map[string]bool) ([]Finding, error) {
-	args := append([]string{"vet", "-vettool=" + v.Tool, "-json", "-" + sqlcheck.Analyzer.Name + ".why"}, flags...)
-	if tests {
-		args = append(args, "-"+sqlcheck.Analyzer.Name+".tests")
-	}
+	name := sqlcheck.Analyzer.Name
+	args := append([]string{"vet", "-vettool=" + v.Tool, "-json", "-" + name + ".why", "-" + name + ".tests"}, flags...)
 	cmd := gomod.Command(ctx, append(args, packages...)...)
 	cmd.Dir = v.dir
 	cmd.Env = append(cmd.Environ(), v.env...)
@@ -213,6 +211,9 @@ func (v *Vet) goVet(ctx context.Context, tests bool, flags, packages []string, n
 		}
 	}
 	found, err := findings(stdout, named)
+	if !tests {
+		found = slices.DeleteFunc(found, func(f Finding) bool { return strings.HasSuffix(f.File, "_test.go") })
+	}
 	return found, cmp.Or(err, ctx.Err(), failure)
 }
 

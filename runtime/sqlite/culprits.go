@@ -45,7 +45,7 @@ func FindCulprits(ctx context.Context, db DB, stmt *sqltext.Statement, sentence 
 		}
 	}
 	if err == nil && row != "'a row'" {
-		err = Each(ctx, db, query+" LIMIT 3", func(scan Scan) error {
+		err = Each(ctx, db, query+" LIMIT "+strconv.Itoa(namedRows), func(scan Scan) error {
 			var first, row string
 			err := scan(&first, &row, &found.More)
 			if found.Pairs = first != ""; found.Pairs {

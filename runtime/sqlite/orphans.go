@@ -12,7 +12,7 @@ import (
 type Orphans struct {
 	Table, Parent string
 	Count         int
-	// Rows names the first five, as "rowid 7", or as "key ('a', 7)" in a table WITHOUT
+	// Rows names the first three, as "rowid 7", or as "key ('a', 7)" in a table WITHOUT
 	// ROWID. What cannot be found out is left out.
 	Rows []string
 	// Mismatch says that the foreign key itself is wrong: no unique key of Parent matches
@@ -20,7 +20,8 @@ type Orphans struct {
 	Mismatch bool
 }
 
-const namedRows = 5
+// namedRows is how many rows an error names.
+const namedRows = 3
 
 // FindOrphans checks the foreign keys of the tables among objects, which are those of the
 // whole database: of those that can be broken after the effects. Without any, it checks all

@@ -139,7 +139,7 @@ func TestFindOrphans(t *testing.T) {
 	}{
 		{"FindsNone", []string{parent, "CREATE TABLE c (p REFERENCES p)", "INSERT INTO p VALUES (1, 'a')", "INSERT INTO c VALUES (1), (NULL)"}, ""},
 		{"NamesRowids", []string{parent, "CREATE TABLE c (p REFERENCES p)", "INSERT INTO c VALUES (1), (2), (3), (4), (5), (6)"},
-			"c to p: 6: rowid 1, rowid 2, rowid 3, rowid 4, rowid 5"},
+			"c to p: 6: rowid 1, rowid 2, rowid 3"},
 		{"NamesPrimaryKeys", []string{parent, "CREATE TABLE c (a, p REFERENCES p (name), PRIMARY KEY (p, a)) WITHOUT ROWID", "INSERT INTO c VALUES (1, 'b'), (2, 'a''c')"},
 			"c to p: 2: key ('a''c', 2), key ('b', 1)"},
 		{"NamesKeysOfSeveralColumns", []string{"CREATE TABLE p (a, b, PRIMARY KEY (b, a)) WITHOUT ROWID", `CREATE TABLE "c's" (x, y, id PRIMARY KEY, FOREIGN KEY (x, y) REFERENCES p) WITHOUT ROWID`,

@@ -124,7 +124,7 @@ func namesOrphans(t *test) {
 	})
 	t.claim("NamesTheFirstOfManyOrphans", func(t *test) {
 		t.orphaned("WITH RECURSIVE n(i) AS (SELECT id + 30 FROM inbox WHERE id = 70 UNION ALL SELECT i + 1 FROM n WHERE i < 199) INSERT INTO child SELECT i, i FROM n;",
-			"table child, parent parent: rowid 100, rowid 101, rowid 102, rowid 103, rowid 104 and 95 more")
+			"table child, parent parent: rowid 100, rowid 101, rowid 102 and 97 more")
 	})
 	t.claim("NamesOrphansOfEveryTable", func(t *test) {
 		t.orphaned("-- lockstep: no-cascade\nDELETE FROM parent WHERE id = 2;",
