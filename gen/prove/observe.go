@@ -198,6 +198,9 @@ func (o *observation) drop(i int, name string) (err error) {
 	if t.dropped = i; t.origin != "" {
 		if t.rows, err = o.contents(name); err == nil {
 			o.gone[t.origin] = t
+			var made [][]string
+			made, err = o.query("SELECT lower(name) FROM pragma_table_xinfo(?) WHERE hidden > 1", name)
+			t.rows.made = slices.Concat(made...)
 		}
 	}
 	delete(o.tables, name)

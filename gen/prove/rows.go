@@ -18,7 +18,8 @@ import (
 type contents struct {
 	columns []string
 	rows    []record
-	broken  bool // they cannot be read
+	made    []string // the columns that are generated, where that matters
+	broken  bool     // they cannot be read
 }
 
 // A record is a row. A number is the same cell whatever its type is.
@@ -77,12 +78,15 @@ func (c *contents) values(name string) (values []string) {
 	return values
 }
 
-// unique returns where each value is that is in one cell only: in the rows of a counterexample
-// nearly all are.
+// unique returns where each value is that is in one cell only, but for generated columns: in the
+// rows of a counterexample nearly all are.
 func (c *contents) unique() map[string][2]int {
 	at, twice := map[string][2]int{}, map[string]bool{}
 	for i, r := range c.rows {
 		for j, v := range r.cells {
+			if slices.Contains(c.made, c.columns[j]) {
+				continue
+			}
 			if _, ok := at[v]; ok || v == "" || v == "0" || v == "1" || v == null {
 				twice[v] = true
 			}
