@@ -11,8 +11,10 @@ package prove
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -139,6 +141,11 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 			found, err = t.search(made, found)
 		}
 	}
+	if near := t.near(); err == nil && len(near) > 0 && t.m.Run == nil {
+		if made, err = t.fill(rows.Options{Near: near}); err == nil {
+			found, err = t.search(made, found)
+		}
+	}
 	for _, opts := range []rows.Options{{Odd: true}, {Bytes: true}} {
 		if err != nil || !t.odd && !t.minds() {
 			break
@@ -208,6 +215,42 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 		}
 	}
 	return found, nil
+}
+
+// near returns values for which the migration may do something else than for all others: those
+// that it has, the numbers before and after, and texts that are longer by one. It has at most so
+// many, those that the migration has first.
+func (t *trial) near() (values []string) {
+	const most = 40
+	script := t.m.Script
+	add := func(value string) {
+		if len(values) < most && !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	measures := t.namesIn(script.Text)["length"]
+	for i, token := range script.Tokens {
+		text := script.Token(i)
+		switch token.Kind {
+		case sqltext.String:
+			add(text)
+		case sqltext.Number:
+			n, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				continue // hexadecimal
+			}
+			if i > 0 && script.Token(i-1) == "-" {
+				n = -n
+			}
+			for _, n := range []float64{n - 1, n, n + 1} {
+				add(strconv.FormatFloat(n, 'f', -1, 64))
+			}
+			if longer := int(n) + 1; measures && longer > 0 && longer <= 1e6 {
+				add(fmt.Sprintf("printf('%%0%dd', 0)", longer))
+			}
+		}
+	}
+	return values
 }
 
 // minds reports whether the migration may fail on values of types that columns allow and

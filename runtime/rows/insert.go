@@ -24,6 +24,7 @@ const (
 	other                 // like the first row, with the other truth values, and without what may be missing, such as a date
 	odd                   // everything is set, to values of types that nobody writes
 	bytes                 // everything is set, and texts are bytes
+	near                  // everything is set, to the same value where that fits
 )
 
 // fillOrdinary fills a table that is not virtual. It returns why it is empty, or "".
@@ -48,6 +49,13 @@ func (f *filler) fillOrdinary(t *table, opts Options) (reason string, err error)
 		variants = []variant{odd}
 	case opts.Bytes:
 		variants = []variant{bytes}
+	case opts.Near != nil:
+		variants = []variant{full, full}
+		for i, value := range opts.Near {
+			if slices.ContainsFunc(t.columns, func(c *column) bool { return t.takes(c, value) }) {
+				variants = append(variants, near+variant(i))
+			}
+		}
 	}
 	for i := 0; i < len(variants); i++ {
 		v, turn := variants[i], t.turn
@@ -188,9 +196,11 @@ func (f *filler) vary(r *row, c *column, value string) string {
 	v, text := r.variant, strings.HasPrefix(value, "'")
 	switch {
 	case c.key != nil || sqltext.Equal(c.name, r.rowid) || value == "NULL":
+	case v >= near && r.takes(c, f.near[v-near]):
+		return f.near[v-near]
 	case v == bytes && text && c.affinity() == "TEXT":
 		return fmt.Sprintf("x'%x'", sqltext.Unquote(value))
-	case v == bytes, v == odd && (r.strict || c.affinity() == "TEXT" && !c.holdsJSON()):
+	case v >= bytes, v == odd && (r.strict || c.affinity() == "TEXT" && !c.holdsJSON()):
 	case v == odd && c.affinity() == "TEXT": // as a program has it that writes bytes
 		return fmt.Sprintf("x'%x'", fmt.Sprintf(`{"n":%d}`, f.n))
 	case v == odd && c.kind != "" && !strings.HasPrefix(value, "x"):
@@ -212,6 +222,11 @@ func (f *filler) vary(r *row, c *column, value string) string {
 		return "0"
 	}
 	return value
+}
+
+// takes reports whether a program may have written that value into the column.
+func (t *table) takes(c *column, value string) bool {
+	return c.free && c.key == nil && !sqltext.Equal(c.name, t.rowid) && c.fits(value)
 }
 
 // choose gives column i a new value of a candidate.

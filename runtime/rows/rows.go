@@ -32,6 +32,7 @@ type Options struct {
 	Tables []string // these, and those whose rows they need; nil is all
 	Odd    bool     // instead, a row of what types allow and programs do not write: text in numbers and times, text that is not JSON, JSON in bytes
 	Bytes  bool     // instead, a row whose texts are bytes
+	Near   []string // instead, two rows with everything set, and one for each of these values, as SQL, in all columns that could as well hold it
 	From   int      // values are made of numbers above it
 	More   *More    // add to the rows of a filling before; nil is that there was none
 }
@@ -163,12 +164,14 @@ type filler struct {
 	tables   map[string]*table // by name, in lower case
 	order    []*table          // in which they were made
 	n        int               // the last number that a value was made of
+	near     []string          // see Options
 	done     map[*table]bool
 	promised map[*table][]map[string]string // values, by column, of rows that it has to get
 }
 
 // run fills the tables, parents first.
 func (f *filler) run(opts Options) error {
+	f.near = opts.Near
 	state := f.done
 	var again []*table // they have a foreign key to a table that came later
 	var visit func(t *table) error

@@ -85,7 +85,8 @@ func (c *column) holdsJSON() bool {
 
 // fits reports whether a program would write the value into a column of this type.
 func (c *column) fits(value string) bool {
-	text, bytes := value[0] == '\'' || value[0] == '"', value[0] == 'x' || value[0] == 'X'
+	bytes := value[0] == 'x' || value[0] == 'X'
+	text := !bytes && strings.ContainsAny(value, "'\"") // also as a call
 	switch c.affinity() {
 	case "INTEGER":
 		return !text && !bytes && !strings.ContainsAny(value, ".eE") || value == "NULL"
