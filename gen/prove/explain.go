@@ -31,7 +31,10 @@ func (t *trial) explain(f *Finding, all []Row) error {
 		return nil
 	}
 	which := fmt.Sprintf("on rows of %s such as these", table)
-	if of == 1 {
+	switch others := otherThan(f.Rows, table); {
+	case slices.ContainsFunc(others, func(row Row) bool { return t.writes(f.Statement, row.Table) }):
+		which = "on rows such as these"
+	case of == 1:
 		which = fmt.Sprintf("on a row of %s such as this", table)
 	}
 	c := f.cells
@@ -63,6 +66,15 @@ func (t *trial) subject(f *Finding) (table string, rows int) {
 		}
 	}
 	return table, len(f.Rows) - len(otherThan(f.Rows, table))
+}
+
+// writes reports whether the statement is one that writes rows, and names the table.
+func (t *trial) writes(statement int, table string) bool {
+	if statement < 0 {
+		return false
+	}
+	s := &t.m.Statements[statement]
+	return t.namesIn(s.SQL)[sqltext.Fold(table)] && s.Keyword() != "create" && s.Keyword() != "alter"
 }
 
 // advice says how to add a column for which SQLite refuses to fill in what the rows lack.

@@ -141,7 +141,7 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 			found, err = t.search(made, found)
 		}
 	}
-	if near := t.near(); err == nil && len(near) > 0 && t.m.Run == nil {
+	if near := t.near(); err == nil && t.m.Run == nil && (len(near) > 0 || t.merges()) {
 		if made, err = t.fill(rows.Options{Near: near}); err == nil {
 			found, err = t.search(made, found)
 		}
@@ -173,14 +173,23 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 		}
 		again := false
 		for _, f := range seen {
-			if slices.ContainsFunc(found, func(g Finding) bool { return g.key == f.key }) || t.odd && !t.odds(&f, found) {
+			known := slices.ContainsFunc(found, func(g Finding) bool { return g.key == f.key })
+			if known && (!f.stops || t.m.Run != nil) || t.odd && !t.odds(&f, found) {
 				continue
 			}
-			if f.stops && t.Tries != nil {
+			if f.stops && !known && t.Tries != nil {
 				*t.tries += 40 // or what is behind it is not seen
 			}
 			if err := t.shrink(&f, made); err != nil {
 				return nil, err
+			}
+			if known { // it fails on other rows, too
+				if again = *t.tries > 0 && len(f.Rows) > 0; again {
+					if made, err = t.without(made, f.Rows[len(f.Rows)-1]); err != nil {
+						return nil, err
+					}
+				}
+				continue
 			}
 			if t.Tries != nil && *t.tries == 0 {
 				f.Rows = nil
@@ -217,11 +226,26 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 	return found, nil
 }
 
+// merges reports whether the migration may copy rows of two tables into one, in which they have
+// the same keys.
+func (t *trial) merges() bool {
+	in := map[string]bool{}
+	for _, c := range CopiesIn(t.m.Statements) {
+		for _, o := range t.objects {
+			if name := sqltext.Fold(o.Name); o.Type == "table" && (name == c.into || c.from[name]) {
+				in[name] = true
+			}
+		}
+	}
+	return len(in) > 1
+}
+
 // near returns values for which the migration may do something else than for all others: those
 // that it has, the numbers before and after, and texts that are longer by one. It has at most so
 // many, those that the migration has first.
 func (t *trial) near() (values []string) {
 	const most = 40
+	values = []string{}
 	script := t.m.Script
 	add := func(value string) {
 		if len(values) < most && !slices.Contains(values, value) {

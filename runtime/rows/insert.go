@@ -50,6 +50,7 @@ func (f *filler) fillOrdinary(t *table, opts Options) (reason string, err error)
 	case opts.Bytes:
 		variants = []variant{bytes}
 	case opts.Near != nil:
+		f.n = opts.From
 		variants = []variant{full, full}
 		for i, value := range opts.Near {
 			if slices.ContainsFunc(t.columns, func(c *column) bool { return t.takes(c, value) }) {
