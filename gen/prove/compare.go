@@ -178,13 +178,12 @@ func (o *observation) compareConstraints(name string, now *table) {
 	}
 }
 
-// compareObjects reports the indexes and triggers that a table had, and that the table which
+// compareObjects reports the indexes and triggers that a table or a view had, and that what
 // replaced it could have, but has not.
 func (o *observation) compareObjects() error {
 	lost := map[string][]string{}
 	for _, obj := range o.objects {
-		old := o.gone[sqltext.Fold(obj.Table)]
-		if obj.Type != "index" && obj.Type != "trigger" || old == nil || o.tables[sqltext.Fold(obj.Table)] == nil || o.droppedByName(obj) {
+		if obj.Type != "index" && obj.Type != "trigger" || !o.replaced(obj.Table) || o.droppedByName(obj) {
 			continue
 		}
 		again := false
@@ -204,11 +203,32 @@ func (o *observation) compareObjects() error {
 		}
 	}
 	for table, names := range lost {
-		name := sqltext.Fold(table)
-		o.report(o.gone[name].dropped, "objects "+name, "DROP TABLE %s takes %s with it, and nothing makes %s again", table,
+		name, kind, dropped := sqltext.Fold(table), "VIEW", -1
+		if old := o.gone[name]; old != nil {
+			kind, dropped = "TABLE", old.dropped
+		} else {
+			dropped = o.dropOf("view", table)
+		}
+		o.report(dropped, "objects "+name, "DROP %s %s takes %s with it, and nothing makes %s again", kind, table,
 			strings.Join(names, " and "), map[bool]string{true: "it", false: "them"}[len(names) == 1]).free = true
 	}
 	return nil
+}
+
+// replaced reports whether a table or a view was dropped and made again.
+func (o *observation) replaced(name string) bool {
+	if o.gone[sqltext.Fold(name)] != nil {
+		return o.tables[sqltext.Fold(name)] != nil
+	}
+	return o.dropOf("view", name) >= 0 && o.object("view", name).Name != ""
+}
+
+// dropOf returns the statement that drops an object, or -1.
+func (o *observation) dropOf(kind, name string) int {
+	return slices.IndexFunc(o.m.Statements, func(s sqltext.Statement) bool {
+		d, ok := o.definition(&s)
+		return ok && s.Keyword() == "drop" && d.Kind == kind && sqltext.Equal(d.Name, name)
+	})
 }
 
 func tablesOf(objects []sqltext.Object) []sqltext.Object {
@@ -220,10 +240,7 @@ func (o *observation) droppedByName(obj sqltext.Object) bool {
 	if o.m.Run != nil {
 		return o.namesIn(o.m.Script.Text)[sqltext.Fold(obj.Name)]
 	}
-	return slices.ContainsFunc(o.m.Statements, func(s sqltext.Statement) bool {
-		d, ok := o.definition(&s)
-		return ok && s.Keyword() == "drop" && d.Kind == obj.Type && sqltext.Equal(d.Name, obj.Name)
-	})
+	return o.dropOf(obj.Type, obj.Name) >= 0
 }
 
 // canMake reports whether the object could be made after the migration, too, and would work.

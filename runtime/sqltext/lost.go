@@ -68,8 +68,20 @@ func Lost(name string, before, after []Object) (lost []string) {
 			})
 		}
 		parent := slices.ContainsFunc(after, func(o Object) bool { return o.Type == "table" && Equal(o.Name, fk.parent) })
-		if parent && kept(fk.columns...) && !slices.ContainsFunc(is.foreign, same) {
-			lost = append(lost, "REFERENCES "+fk.parent+" of "+strings.Join(fk.columns, ", "))
+		if !parent || !kept(fk.columns...) {
+			continue
+		}
+		of := " of " + strings.Join(fk.columns, ", ")
+		i := slices.IndexFunc(is.foreign, same)
+		if i < 0 {
+			lost = append(lost, "REFERENCES "+fk.parent+of)
+			continue
+		}
+		other := is.foreign[i]
+		for _, clause := range [][2]string{{fk.actions[0], other.actions[0]}, {fk.actions[1], other.actions[1]}, {fk.end, other.end}} {
+			if clause[0] != "" && clause[1] == "" {
+				lost = append(lost, strings.TrimSpace(clause[0])+of)
+			}
 		}
 	}
 	return lost
