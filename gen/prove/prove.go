@@ -141,8 +141,8 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 			found, err = t.search(made, found)
 		}
 	}
-	if near := t.near(); err == nil && t.m.Run == nil && (len(near) > 0 || t.merges()) {
-		if made, err = t.fill(rows.Options{Near: near}); err == nil {
+	if err == nil && t.m.Run == nil && len(t.tables) > 0 {
+		if made, err = t.fill(rows.Options{Near: t.near()}); err == nil {
 			found, err = t.search(made, found)
 		}
 	}
@@ -224,20 +224,6 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 		}
 	}
 	return found, nil
-}
-
-// merges reports whether the migration may copy rows of two tables into one, in which they have
-// the same keys.
-func (t *trial) merges() bool {
-	in := map[string]bool{}
-	for _, c := range CopiesIn(t.m.Statements) {
-		for _, o := range t.objects {
-			if name := sqltext.Fold(o.Name); o.Type == "table" && (name == c.into || c.from[name]) {
-				in[name] = true
-			}
-		}
-	}
-	return len(in) > 1
 }
 
 // near returns values for which the migration may do something else than for all others: those

@@ -24,7 +24,9 @@ const (
 	other                 // like the first row, with the other truth values, and without what may be missing, such as a date
 	odd                   // everything is set, to values of types that nobody writes
 	bytes                 // everything is set, and texts are bytes
-	near                  // everything is set, to the same value where that fits
+	near                  // everything is set, to the first of the values near where that fits; to the others in those after it
+
+	alike variant = 1000 // everything is set, and the first column is that of the first row; in the next variant all but that; then so on for each column
 )
 
 // fillOrdinary fills a table that is not virtual. It returns why it is empty, or "".
@@ -56,6 +58,10 @@ func (f *filler) fillOrdinary(t *table, opts Options) (reason string, err error)
 			if slices.ContainsFunc(t.columns, func(c *column) bool { return t.takes(c, value) }) {
 				variants = append(variants, near+variant(i))
 			}
+		}
+		const most = 20
+		for i := range t.columns[:min(most, len(t.columns))] {
+			variants = append(variants, alike+variant(2*i), alike+variant(2*i+1))
 		}
 	}
 	for i := 0; i < len(variants); i++ {
@@ -178,6 +184,11 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 		const ofNulls = 2 // the row of the parent that is like that
 		own := sqltext.Equal(k.parent, t.name)
 		switch r.picks[k] = t.made; {
+		case v >= alike:
+			r.picks[k] = 1
+			if slices.ContainsFunc(t.columns, func(c *column) bool { return c.key == k && r.isAlike(c) }) {
+				r.picks[k] = 0
+			}
 		case v == nulls:
 			r.picks[k] = ^t.made // that one if it has to be one
 		case v == full && t.made == 1 && !own, v == zero && own:
@@ -197,6 +208,10 @@ func (f *filler) vary(r *row, c *column, value string) string {
 	v, text := r.variant, strings.HasPrefix(value, "'")
 	switch {
 	case c.key != nil || sqltext.Equal(c.name, r.rowid) || value == "NULL":
+	case v >= alike:
+		if r.isAlike(c) {
+			return r.first[slices.Index(r.columns, c)]
+		}
 	case v >= near && r.takes(c, f.near[v-near]):
 		return f.near[v-near]
 	case v == bytes && text && c.affinity() == "TEXT":
@@ -223,6 +238,12 @@ func (f *filler) vary(r *row, c *column, value string) string {
 		return "0"
 	}
 	return value
+}
+
+// isAlike reports whether the column is to be that of the first row.
+func (r *row) isAlike(c *column) bool {
+	v := int(r.variant - alike)
+	return (slices.Index(r.columns, c) == v/2) == (v%2 == 0)
 }
 
 // takes reports whether a program may have written that value into the column.
