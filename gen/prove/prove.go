@@ -141,7 +141,7 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 			found, err = t.search(made, found)
 		}
 	}
-	if err == nil && t.m.Run == nil && len(t.tables) > 0 {
+	if err == nil && !t.m.Slow && len(t.tables) > 0 {
 		if made, err = t.fill(rows.Options{Near: t.near()}); err == nil {
 			found, err = t.search(made, found)
 		}
