@@ -139,6 +139,7 @@ func TestProofFailingDisk(t *testing.T) {
 					continue
 				}
 				t.Run(of.name, func(t *testing.T) {
+					t.Parallel()
 					u := of.begin(t, "")
 					for fault := range u.suffers(t, f, every) {
 						t.Error(fault)
@@ -156,6 +157,7 @@ func TestProofFullDisk(t *testing.T) {
 				continue
 			}
 			t.Run(of.name, func(t *testing.T) {
+				t.Parallel()
 				u := of.begin(t, "")
 				const unit = 1000
 				for n := range sample(u.peak/unit, 0) {

@@ -243,6 +243,7 @@ func TestProofLossOfPower(t *testing.T) {
 			continue
 		}
 		t.Run("LeavesOldOrNew/"+u.name, func(t *testing.T) {
+			t.Parallel()
 			l := u.record(t, "")
 			var n powerdisk.Tried
 			for _, fault := range l.faults(t, sampling(2, 0), &n, 10) {
