@@ -61,11 +61,9 @@ func (c *conn) checkVersion(ctx context.Context, on Querier, s *Schema) error {
 	case ctx.Err() != nil:
 		return c.interrupted(ctx, err)
 	}
-	unread := err
-	if all, ok := on.(sqlite.DB); ok {
-		if st.objects, unread = sqlite.Objects(ctx, all); unread == nil && !st.ours() {
-			return judge(s, st, nil).refusal
-		}
+	var unread error
+	if st.objects, unread = sqlite.Objects(ctx, on); unread == nil && !st.ours() {
+		return judge(s, st, nil).refusal
 	}
 	if unread != nil && sqlite.Code(err) == 0 { // the transaction has ended, or the connection is lost
 		return err

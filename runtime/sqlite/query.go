@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 )
 
-// A DB is a *sql.DB, *sql.Conn or *sql.Tx.
+// A DB is a *sql.DB, *sql.Conn or *sql.Tx, or what can read one row at a time as they do.
 type DB interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // Scan is [sql.Rows.Scan], for the types that are read here.
@@ -25,7 +26,13 @@ func Each(ctx context.Context, db DB, query string, row func(scan Scan) error) e
 			return err
 		}
 	}
-	rows, err := db.QueryContext(ctx, query)
+	all, ok := db.(interface {
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	})
+	if !ok {
+		return oneByOne(ctx, db, query, row)
+	}
+	rows, err := all.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -39,6 +46,17 @@ func Each(ctx context.Context, db DB, query string, row func(scan Scan) error) e
 		return err
 	}
 	return rows.Close()
+}
+
+// oneByOne is Each for a SELECT without a limit, in a transaction.
+func oneByOne(ctx context.Context, db DB, query string, row func(scan Scan) error) (err error) {
+	for n := 0; err == nil; n++ {
+		err = row(db.QueryRowContext(ctx, query+" LIMIT 1 OFFSET "+strconv.Itoa(n)).Scan)
+	}
+	if err == sql.ErrNoRows {
+		return nil
+	}
+	return err
 }
 
 // Read reads the first row that a query returns.

@@ -14,7 +14,7 @@ func checksTransactions(t *test) {
 		t.migrate(upTo(2, notes))
 		s := t.schema(upTo(2, notes))
 		tx, conn := t.begun(t.open(Settings{}))
-		for _, on := range []lockstep.Querier{tx, conn, struct{ *sql.Tx }{tx}} {
+		for _, on := range []lockstep.Querier{tx, conn, rowByRow{tx}} {
 			if err := lockstep.CheckTx(t.Context(), on, s); err != nil {
 				t.Errorf("%T: %v", on, err)
 			}
@@ -97,11 +97,18 @@ func refusesTransactions(t *test) {
 			}
 			t.exec(c.damage)
 			tx, conn := t.begun(t.open(Settings{}))
-			for _, on := range []lockstep.Querier{tx, conn} {
+			for _, on := range []lockstep.Querier{tx, conn, rowByRow{tx}} {
 				t.isRefusal(lockstep.CheckTx(t.Context(), on, t.schema(upTo(2, notes))), c.kind, c.want)
 			}
 		})
 	}
+}
+
+// rowByRow is what another package may make of a transaction.
+type rowByRow struct{ tx *sql.Tx }
+
+func (r rowByRow) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return r.tx.QueryRowContext(ctx, query, args...)
 }
 
 // begun returns a transaction, and a connection on which another one has begun.
