@@ -41,10 +41,10 @@ func WithPerMigration() Option { return func(c *config) { c.perMigration = true 
 // how long Watch goes on without an answer; the default is one minute. The wait also ends with
 // the context. The busy timeout of the application's connections does not change; if it is
 // longer, and the driver does not interrupt it, the wait may be longer.
-func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
+func WithTimeout(d time.Duration) Option { return func(c *config) { c.timeout = max(d, 0) } }
 
-// WithInterval sets how often Watch looks; the default is once a second.
-func WithInterval(d time.Duration) Option { return func(c *config) { c.interval = d } }
+// WithInterval sets how long Watch waits between two looks; the default is one second.
+func WithInterval(d time.Duration) Option { return func(c *config) { c.interval = max(d, 0) } }
 
 // WithLogger logs at level Info each migration applied, a backup made, what a script wrote,
 // and objects in the database that no migration made; at level Warn such an object that a

@@ -88,16 +88,12 @@ func Watch(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
 	w := watch{config: configure(opts), schema: s}
 	w.at = sqlite.Lookout{DB: db, Timeout: w.timeout}
 	defer w.at.Leave()
-	ticker := time.NewTicker(max(cmp.Or(w.interval, time.Second), time.Millisecond))
-	defer ticker.Stop()
 	for {
-		if err := w.look(ctx); ctx.Err() != nil || err != nil {
+		if err := w.look(ctx); err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !sqlite.Pause(ctx, max(cmp.Or(w.interval, time.Second), time.Millisecond)) {
 			return nil
-		case <-ticker.C:
 		}
 	}
 }
@@ -119,21 +115,18 @@ func (w *watch) look(ctx context.Context) error {
 		return nil
 	}
 	e := (*Error)(nil)
-	known, unreadable := errors.As(err, &e), (&conn{file: w.at.File, expected: w.schema.Expected}).unreadable
-	switch lasts := sqlite.Code(err) != 0 && !sqlite.IsOfFile(err); {
+	if !errors.As(err, &e) {
+		e = (&conn{file: w.at.File, expected: w.schema.Expected}).unreadable(err, "")
+	}
+	switch {
 	case errors.Is(err, sqlite.ErrReplaced):
 		return &Error{Kind: ErrReplaced, DB: w.at.File, Expected: w.schema.Expected,
 			Detail: "deleted, or replaced by another file, while this program had it open; start again to use what is there"}
 	case errors.Is(err, sqlite.ErrClosed):
 		return err
-	case known && (lasts || e.Err == nil):
-		return err
-	case lasts:
-		return unreadable(err, "")
+	case e.Err == nil || sqlite.Code(err) != 0 && !sqlite.IsOfFile(err): // which does not pass
+		return e
 	case time.Since(w.at.Lost) > w.timeout:
-		if !known {
-			e = unreadable(err, "")
-		}
 		if e.Detail = "no answer for " + w.timeout.String(); sqlite.IsLost(err) {
 			e.Kind = ErrUnreachable
 		}

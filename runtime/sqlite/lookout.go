@@ -66,7 +66,8 @@ func (l *Lookout) Look(ctx context.Context, f func(context.Context, *sql.Conn) e
 	if _, err := l.DB.Conn(ended); !errors.Is(err, context.Canceled) {
 		return ErrClosed // a connection that was taken before would still work
 	}
-	if l.replaced() {
+	replaced, written := l.file()
+	if replaced {
 		return ErrReplaced
 	}
 	limited := l.DB.Stats().MaxOpenConnections > 0
@@ -76,7 +77,7 @@ func (l *Lookout) Look(ctx context.Context, f func(context.Context, *sql.Conn) e
 	}
 	silent, err := l.connect(ctx, !limited)
 	if err == nil {
-		silent, err = within(ctx, patience, func(ctx context.Context) error { return l.ask(ctx, f) })
+		silent, err = within(ctx, patience, func(ctx context.Context) error { return l.ask(ctx, written, f) })
 		if err != nil && limited && Code(err) == 0 && ctx.Err() == nil {
 			Answers(ctx, l.conn) // or the pool must not get it back
 		}
@@ -95,8 +96,8 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 	return IsInterrupt(err) && ctx.Err() == nil, err
 }
 
-// ask calls f, unless nothing was written.
-func (l *Lookout) ask(ctx context.Context, f func(context.Context, *sql.Conn) error) (err error) {
+// ask calls f, unless nothing was written. If only the file was, SQLite does not know of it.
+func (l *Lookout) ask(ctx context.Context, written bool, f func(context.Context, *sql.Conn) error) (err error) {
 	if l.own && l.seen == "" { // It is not to wait: drivers do not interrupt that.
 		Drain(ctx, l.conn, "PRAGMA busy_timeout = 0")
 	}
@@ -108,8 +109,12 @@ func (l *Lookout) ask(ctx context.Context, f func(context.Context, *sql.Conn) er
 	}
 	var now string
 	if l.own {
-		if err := Read(ctx, l.conn, "PRAGMA data_version", &now); err != nil || now == l.seen {
+		if err := Read(ctx, l.conn, "PRAGMA data_version", &now); err != nil || now == l.seen && !written {
 			return err
+		}
+		if now == l.seen { // by somebody who copied a file over it, or by a checkpoint
+			l.Leave()
+			return nil // the next look connects
 		}
 	}
 	if err = f(ctx, l.conn); err == nil {
@@ -118,13 +123,19 @@ func (l *Lookout) ask(ctx context.Context, f func(context.Context, *sql.Conn) er
 	return err
 }
 
-// replaced reports whether the file has another, or none, in its place.
-func (l *Lookout) replaced() bool {
+// file reports whether the file has another, or none, in its place, or else whether it was
+// written to since it was last asked.
+func (l *Lookout) file() (replaced, written bool) {
 	if l.info == nil {
-		return false
+		return false, false
 	}
 	now, err := os.Stat(l.File)
-	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(l.info, now)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist), false
+	}
+	was := l.info
+	l.info = now
+	return !os.SameFile(was, now), now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime())
 }
 
 // connect takes a connection, if there is none.

@@ -101,6 +101,25 @@ func watches(t *test) {
 }
 
 func watchesPools(t *test) {
+	t.claim("WatchLooksOnceASecondUnlessToldOtherwise", func(t *test) {
+		t.migrate(upTo(2, notes))
+		s := t.schema(upTo(2, notes))
+		for _, interval := range []time.Duration{0, -time.Second} {
+			_, tr := t.trace(Settings{})
+			synctest.Test(t.T, func(tt *testing.T) { // in which time passes when all wait
+				db := sql.OpenDB(tr)
+				defer db.Close()
+				ctx, cancel := context.WithTimeout(tt.Context(), 3500*time.Millisecond)
+				defer cancel()
+				if err := lockstep.Watch(ctx, db, s, lockstep.WithInterval(interval)); err != nil {
+					t.Error(err)
+				}
+			})
+			if looks := strings.Count(tr.take(), "PRAGMA data_version"); looks != 4 {
+				t.Errorf("interval %v: %d looks in 3.5 seconds", interval, looks)
+			}
+		}
+	})
 	t.claim("WatchTellsOfAnUpgradeByTheSamePool", func(t *test) {
 		for _, limit := range []int{0, 1, 2} {
 			t := newTest(t.T, t.driver)
@@ -181,6 +200,26 @@ func watchesFiles(t *test) {
 		}
 		t.isRefusal(said(), lockstep.ErrReplaced, replacedText)
 	})
+	t.claim("WatchTellsOfAFileThatIsWrittenOverWithoutSQLite", func(t *test) {
+		t.migrate(upTo(2, notes))
+		other := newTest(t.T, t.driver)
+		other.migrate(upTo(2, notes))
+		other.exec("UPDATE _meta SET version = 3")
+		t.exec("UPDATE notes SET title = 'one' WHERE id = 1") // the other was written to as often
+		db, tr := t.trace(Settings{})
+		said, _ := t.watch(db)
+		t.lookedAtVersion(tr)
+		f, err := os.OpenFile(t.path, os.O_WRONLY, 0)
+		if err == nil {
+			_, err = f.WriteString(other.bytes())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		os.Chtimes(t.path, time.Time{}, time.Now().Add(time.Second)) // the clock of files may be coarse
+		t.isRefusal(said(), lockstep.ErrAhead, upgradedText)
+	})
 	t.claim("WatchTellsOfAFileThatIsNoDatabaseAnyLonger", func(t *test) {
 		t.migrate(upTo(2, notes))
 		db, tr := t.trace(Settings{})
@@ -234,9 +273,13 @@ func watchesOn(t *test) {
 		t.migrate(upTo(3, notes))
 		t.isRefusal(said(), lockstep.ErrAhead, upgradedText)
 	})
-	for _, c := range []struct{ claim, begin, answer string }{
-		{"WatchGivesUpWhenThereIsNoAnswer", "", "connection reset by peer"},
-		{"WatchGivesUpWhenItCannotRead", "SELECT count(*)", "disk I/O error"},
+	for _, c := range []struct {
+		claim, begin, answer string
+		kind                 error
+		want                 string
+	}{
+		{"WatchGivesUpWhenThereIsNoAnswer", "", "connection reset by peer", lockstep.ErrUnreachable, ""},
+		{"WatchGivesUpWhenItCannotRead", "SELECT count(*)", "disk I/O error", lockstep.ErrUnreadable, "cannot read the version: "},
 	} {
 		t.claim(c.claim, func(t *test) {
 			t.migrate(upTo(2, notes))
@@ -250,7 +293,7 @@ func watchesOn(t *test) {
 				return errors.New(c.answer)
 			})
 			t.execOn(t.open(Settings{BusyTimeout: 10 * time.Second}), "INSERT INTO notes (title) VALUES ('third')")
-			t.isRefusal(said(), lockstep.ErrUnreadable, "data.db: cannot read the version: no answer for …: "+c.answer)
+			t.isRefusal(said(), c.kind, "data.db: "+c.want+"no answer for …: "+c.answer)
 		})
 	}
 	t.claim("WatchEndsWithThePool", func(t *test) {
