@@ -11,8 +11,9 @@ import (
 // WithWait has [Check], and [Migrate] on a database that cannot be written to, wait until
 // somebody else has upgraded the database, or made it: for programs on a replica, or on a
 // mount that is read-only. They wait for as long as [WithTimeout] says, one minute by default,
-// and then return what they would have returned at once, mostly [ErrBehind]. A Migrate that
-// can write, as after its machine has become the primary, upgrades.
+// and then return what they would have returned at once, mostly [ErrBehind]. They connect anew
+// each time, for another file may take the place of the database. A Migrate that can write, as
+// after its machine has become the primary, upgrades.
 func WithWait() Option { return func(c *config) { c.await = await } }
 
 // await calls try until the database is not behind.

@@ -127,8 +127,14 @@ func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, again bool, f 
 	defer func() { sqlite.DiscardAfter(g.conn.Conn, err); g.conn.Close() }()
 	err = f(g, ctx)
 	defer func(begun time.Time) { c.waited += time.Since(begun) }(time.Now()) // for an answer
+	failed := (*MigrationError)(nil)
+	elsewhere := errors.As(err, &failed) && failed.File != "" && failed.Line == 0 // perhaps, in a program
 	// A database in memory is lost, too, and what took effect without a transaction is not known.
-	return sqlite.IsLost(err) && !sqlite.Answers(ctx, g.conn.Conn) && g.conn.file != ":memory:" && !c.partial, err
+	lost = sqlite.Lost(ctx, g.conn.Conn, err, elsewhere) && g.conn.file != ":memory:" && !c.partial
+	if err != nil && c.await != nil && sqlite.IsFile(g.conn.file) {
+		sqlite.Discard(g.conn.Conn) // another file may take the place of this one
+	}
+	return lost, err
 }
 
 // note keeps what is known of the database when the connection is lost, and why it is.

@@ -105,8 +105,7 @@ func InTransaction(ctx context.Context, c *sql.Conn) error {
 }
 
 // IsLost reports whether err may say that the connection to the database is lost, or that
-// the server at its other end no longer leads. For certain says only another statement: a
-// migration in Go may have an error from elsewhere.
+// the server at its other end no longer leads. For certain says only [Lost].
 func IsLost(err error) bool {
 	// A *net.OpError, without linking package net. Errors of a driver that have SQLite's codes
 	// may have the same methods.
@@ -123,9 +122,25 @@ func IsLost(err error) bool {
 			return true
 		}
 	}
-	// It has no code that drivers share. A path may have "leader" in it.
-	return err != nil && Code(err) == 0 && slices.ContainsFunc([]string{"not leader", "not the leader", "leadership lost", "no leader", "no available dqlite leader"},
-		func(says string) bool { return strings.Contains(err.Error(), says) })
+	return isUnled(err) || says(err, "connection reset")
+}
+
+// isUnled reports whether a server says that it does not lead, or cannot find who does.
+func isUnled(err error) bool {
+	return says(err, "not leader", "not the leader", "leadership lost", "no leader", "no available leader", "no available dqlite leader")
+}
+
+// says reports whether an error of a driver has one of these texts, for which drivers share no
+// code. A path in an error of SQLite may have them, too.
+func says(err error, texts ...string) bool {
+	return err != nil && Code(err) == 0 && slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(err.Error(), text) })
+}
+
+// Lost reports whether err says that the connection is lost: it no longer answers, or its server
+// does not lead, which may change from one moment to the next. An error that may be from
+// elsewhere, as of a migration in Go, says nothing of the kind.
+func Lost(ctx context.Context, conn *sql.Conn, err error, elsewhere bool) bool {
+	return IsLost(err) && (isUnled(err) && !elsewhere || !Answers(ctx, conn))
 }
 
 // Answers reports whether a connection is there. One that is not, the pool closes.

@@ -35,7 +35,7 @@ var skipped = map[string][]string{
 		"MigrateRefusesReadOnlyDatabaseThatIsBehind", "AnotherDatabaseThatIsReadOnlyIsTheMigrations",
 		"ReadsTheVersionOfNoOtherDatabase", "RefusesReadOnlyDatabase", "NamesTheFirstOfSeveralEditedMigrations",
 		"DivergenceQuotesFiles", "WatchTellsOfAFileThatIsNoDatabaseAnyLonger", "WatchTellsOfAFileThatIsReplaced",
-		"WatchTellsOfAFileThatIsDeleted", "WatchSharesADatabaseInMemory", "NamesChangesWithoutRunningOtherStatementsAgain",
+		"WatchTellsOfAFileThatIsDeleted", "WatchTellsOfAFileThatIsWrittenOverWithoutSQLite", "CheckWaitsForAFileThatTakesThePlaceOfAnother", "MigrateWaitsForAFileThatTakesThePlaceOfAnother", "WatchSharesADatabaseInMemory", "NamesChangesWithoutRunningOtherStatementsAgain",
 		"TimeoutDoesNotBoundTheRollbackOfAKilledProgram", "SucceedsAtHeadOnReadOnlyFile", "MigrateWaitsForAsLongAsTheTimeout", "FastmigrateReadsTheVersion",
 	},
 	"other journal modes, which end a node": {

@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"time"
 
@@ -24,15 +25,6 @@ func waitsForOthers(t *test) {
 			if out, err := t.upgrader(notes).CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, out)
 			}
-			if err := <-answer; err != nil {
-				t.Error(err)
-			}
-		})
-		t.claim(name+"WaitsForAFileThatIsNotThereYet", func(t *test) {
-			answer := make(chan error)
-			db, s := t.open(readOnly), t.schema(upTo(2, notes))
-			go func() { answer <- call(t.Context(), db, s, lockstep.WithWait()) }()
-			t.migrate(upTo(2, notes))
 			if err := <-answer; err != nil {
 				t.Error(err)
 			}
@@ -74,6 +66,39 @@ func waitsForOthers(t *test) {
 		t.migrate(upTo(2, notes), lockstep.WithWait())
 		t.atHead(t.schema(upTo(2, notes)))
 	})
+}
+
+// waitsForFiles has programs wait for a file that somebody else puts there.
+func waitsForFiles(t *test) {
+	readOnly := Settings{ReadOnly: true}
+	for i, name := range []string{"Check", "Migrate"} {
+		call := calls()[i]
+		t.claim(name+"WaitsForAFileThatIsNotThereYet", func(t *test) {
+			answer := make(chan error)
+			db, s := t.open(readOnly), t.schema(upTo(2, notes))
+			go func() { answer <- call(t.Context(), db, s, lockstep.WithWait()) }()
+			t.migrate(upTo(2, notes))
+			if err := <-answer; err != nil {
+				t.Error(err)
+			}
+		})
+		t.claim(name+"WaitsForAFileThatTakesThePlaceOfAnother", func(t *test) {
+			t.migrate(upTo(1, notes))
+			db, tr := t.trace(readOnly)
+			answer := make(chan error)
+			s := t.schema(upTo(2, notes))
+			go func() { answer <- call(t.Context(), db, s, lockstep.WithWait(), lockstep.WithTimeout(10*time.Second)) }()
+			t.executed(tr, "SELECT type, name")
+			upgraded := newTest(t.T, t.driver)
+			upgraded.migrate(upTo(2, notes))
+			if err := os.Rename(upgraded.path, t.path); err != nil {
+				t.Skip(err) // Windows does not do that
+			}
+			if err := <-answer; err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // executed waits for a statement that begins so.

@@ -85,17 +85,6 @@ func losesConnections(t *test) {
 			t.same(tt.from, got, tt.want+"read tcp: connection reset by peer")
 		}
 	})
-	t.claim("LetsAMigrationFailWithAnErrorFromElsewhere", func(t *test) {
-		calls := 0
-		s := t.goSchema(slugs, map[lockstep.Version]goFunc{3: func(context.Context, lockstep.Tx) error {
-			calls++
-			return io.ErrUnexpectedEOF
-		}})
-		err := lockstep.Migrate(t.Context(), t.open(Settings{}), s)
-		if failed := (*lockstep.MigrationError)(nil); !errors.As(err, &failed) || calls != 1 {
-			t.Errorf("got %v after %d calls; want a MigrationError after one", err, calls)
-		}
-	})
 }
 
 // boundsLosses is about how long a lost connection is waited for.
@@ -150,6 +139,37 @@ func boundsLosses(t *test) {
 			})
 		})
 	}
+}
+
+// suspectsLosses is about errors that look like a lost connection's.
+func suspectsLosses(t *test) {
+	t.claim("GoesOnThoughTheServerLeadsAgainAtOnce", func(t *test) {
+		s := t.schema(with(strings.ReplaceAll(slugs, ".go --", ".sql --"), "0003-slugs.sql", "UPDATE notes SET slug = coalesce(slug, '') || lower(title);\n"))
+		for at, more := 1, true; more; at += 7 {
+			tr := upgradesThough(newTest(t.T, t.driver), s, fmt.Sprintf("statement %d", at), nil, func(tr *tracer) {
+				tr.before = func(n int) error {
+					if n == at {
+						return errors.New("no available leader")
+					}
+					return nil
+				}
+			})
+			more = len(tr.statements) > at
+		}
+	})
+	t.claim("LetsAMigrationFailWithAnErrorFromElsewhere", func(t *test) {
+		for _, elsewhere := range []error{io.ErrUnexpectedEOF, driver.ErrBadConn, errors.New("not leader")} {
+			calls := 0
+			s := t.goSchema(slugs, map[lockstep.Version]goFunc{3: func(context.Context, lockstep.Tx) error {
+				calls++
+				return elsewhere
+			}})
+			err := lockstep.Migrate(t.Context(), t.open(Settings{}), s)
+			if failed := (*lockstep.MigrationError)(nil); !errors.As(err, &failed) || calls != 1 {
+				t.Errorf("got %v after %d calls; want a MigrationError after one", err, calls)
+			}
+		}
+	})
 }
 
 // losesMore is about what a lost connection must not do twice.
