@@ -63,7 +63,7 @@ func FindOrphans(ctx context.Context, db DB, objects []sqltext.Object, after *sq
 		var more []Orphans
 		more, err = check(ctx, db, sqltext.Fill("('$1', 'main')", child), only)
 		if isMismatch(err) {
-			more, err = []Orphans{mismatched(err)}, nil
+			more, err = []Orphans{mismatched(err, child)}, nil
 		}
 		found = append(found, more...)
 	}
@@ -143,10 +143,9 @@ const mismatchText = "foreign key mismatch"
 
 func isMismatch(err error) bool { return err != nil && strings.Contains(err.Error(), mismatchText) }
 
-// mismatched reads the tables out of SQLite's sentence, which has them in no other
-// way: foreign key mismatch - "child" referencing "parent".
-func mismatched(err error) Orphans {
-	_, text, _ := strings.Cut(Sentence(err), mismatchText)
-	child, parent, _ := strings.Cut(strings.TrimPrefix(text, " - "), " referencing ")
-	return Orphans{Table: strings.Trim(child, `"`), Parent: strings.Trim(parent, `"`), Count: 1, Mismatch: true}
+// mismatched reads the parent out of SQLite's sentence, which has it in no other way: foreign
+// key mismatch - "child" referencing "parent".
+func mismatched(err error, child string) Orphans {
+	_, parent, _ := strings.Cut(Sentence(err), sqltext.Quote(child)+" referencing ")
+	return Orphans{Table: child, Parent: sqltext.Unquote(parent), Count: 1, Mismatch: true}
 }

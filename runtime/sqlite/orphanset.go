@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"sort"
 	"strconv"
@@ -23,9 +22,9 @@ type OrphanSet struct {
 }
 
 type orphan struct {
-	value uint64
-	key   *string // one of OrphanSet.keys
-	still bool    // found again
+	value        uint64
+	key          *string // one of OrphanSet.keys
+	count, still int32   // rows that nothing tells apart, and those found again
 }
 
 // NewOrphanSet reads the rows that [FindOrphans] finds. Where it finds a foreign key that is
@@ -47,7 +46,8 @@ func NewOrphanSet(ctx context.Context, db DB, objects []sqltext.Object, before *
 		s.keys[place] = true
 		if err == nil {
 			err = k.orphans(ctx, db, found, s.effects, func(row, exact, value string) {
-				s.rows[k.row(row, exact)] = orphan{value: hash(value), key: &place}
+				id := k.row(row, exact)
+				s.rows[id] = orphan{hash(value), &place, s.rows[id].count + 1, 0}
 			})
 		}
 	}
@@ -67,19 +67,25 @@ func (k *foreignKey) row(row, exact string) uint64 {
 // New returns those of the rows that [FindOrphans] has found after the effects that are not in the set,
 // and how many of each table's are. A row is the same if table, row, foreign key and values
 // are. Where there was no such foreign key, because something was renamed or its table was
-// made anew, a row that has gone from another such place is the same if its values are.
+// made anew, or where SQLite has numbered the rows anew, a row that has gone from another such
+// place is the same if its values are.
 func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Orphans, old []int, err error) {
 	keys, err := foreignKeys(ctx, db, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	now := make(map[string]bool)
-	for _, k := range keys {
-		now[k.place()] = true
+	places := make([]string, len(keys))
+	for i, k := range keys {
+		if places[i] = k.place(); s.effects != nil && s.effects.Renews(k.child) {
+			places[i] = "anew"
+		}
+		now[places[i]] = true
 		err := k.orphans(ctx, db, found, s.effects, func(row, exact, _ string) {
-			if o, ok := s.rows[k.row(row, exact)]; ok {
-				o.still = true
-				s.rows[k.row(row, exact)] = o
+			id := k.row(row, exact)
+			if o := s.rows[id]; o.still < o.count {
+				o.still++
+				s.rows[id] = o
 			}
 		})
 		if err != nil {
@@ -88,20 +94,25 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 	}
 	moved := make(map[uint64]int)
 	for _, o := range s.rows {
-		if !o.still && !now[*o.key] {
-			moved[o.value]++
+		if !now[*o.key] {
+			moved[o.value] += int(o.count - o.still)
 		}
 	}
-	for _, k := range keys {
+	for n, k := range keys {
 		i := slices.IndexFunc(fresh, func(o Orphans) bool { return o.Table == k.child && o.Parent == k.parent })
 		if i < 0 {
 			i = len(fresh)
 			fresh, old = append(fresh, Orphans{Table: k.child, Parent: k.parent}), append(old, 0)
 		}
-		o, place := &fresh[i], k.place()
+		o := &fresh[i]
 		err := k.orphans(ctx, db, found, s.effects, func(row, exact, value string) {
-			_, known := s.rows[k.row(row, exact)]
-			if !known && !s.keys[place] && moved[hash(value)] > 0 {
+			id := k.row(row, exact)
+			was := s.rows[id]
+			known := was.still > 0
+			if known {
+				was.still--
+				s.rows[id] = was
+			} else if !s.keys[places[n]] && moved[hash(value)] > 0 {
 				moved[hash(value)]--
 				known = true
 			}
@@ -126,9 +137,10 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 // A foreignKey is one of a table.
 type foreignKey struct {
 	child, parent string
-	root          int64 // page of the child: another after it was made anew
+	made          string // where the child and its schema are: elsewhere after it was made anew
 	id            int
 	orphaned      bool     // the parent does not exist
+	implicit      bool     // the parent's columns are not named
 	from          []string // columns
 	to            []sql.NullString
 }
@@ -136,10 +148,10 @@ type foreignKey struct {
 // foreignKeys returns the foreign keys of the tables, or all that the database has.
 func foreignKeys(ctx context.Context, db DB, of []string) (keys []*foreignKey, err error) {
 	// REFERENCES parent without columns means its primary key.
-	q := `SELECT m.name, m.rootpage, f.id, f."table", f."from",
-	coalesce(f."to", (SELECT name FROM pragma_table_info(f."table") WHERE pk = f.seq + 1)),
-	NOT EXISTS (SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND lower(name) = lower(f."table"))
-FROM main.sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f
+	q := `SELECT m.name, m.rootpage || ' ' || m.rowid, f.id, f."table", f."from",
+	coalesce(f."to", (SELECT name FROM pragma_table_info(f."table", 'main') WHERE pk = f.seq + 1)), f."to" IS NULL,
+	NOT EXISTS (SELECT 1 FROM main.sqlite_master WHERE type IN ('table', 'view') AND lower(name) = lower(f."table"))
+FROM main.sqlite_master AS m JOIN pragma_foreign_key_list(m.name, 'main') AS f
 WHERE m.type = 'table' AND m.rootpage > 0`
 	if of != nil {
 		names := ""
@@ -151,11 +163,11 @@ WHERE m.type = 'table' AND m.rootpage > 0`
 	q += " ORDER BY m.rowid, f.id, f.seq"
 	err = Each(ctx, db, q, func(scan Scan) error {
 		k := &foreignKey{}
-		var orphaned int
+		var implicit, orphaned int
 		var from string
 		var to sql.NullString
-		err := scan(&k.child, &k.root, &k.id, &k.parent, &from, &to, &orphaned)
-		k.orphaned = orphaned == 1
+		err := scan(&k.child, &k.made, &k.id, &k.parent, &from, &to, &implicit, &orphaned)
+		k.implicit, k.orphaned = implicit == 1, orphaned == 1
 		if n := len(keys); n > 0 && keys[n-1].child == k.child && keys[n-1].id == k.id {
 			k = keys[n-1]
 		} else {
@@ -174,7 +186,7 @@ func (k *foreignKey) name() string {
 // after reports whether rows of the foreign key may have lost their parent by the effects.
 func (k *foreignKey) after(e *sqltext.Effects) bool { return e == nil || e.Rows(k.child, k.parent) }
 
-func (k *foreignKey) place() string { return fmt.Sprint(k.root, " ", k.name()) }
+func (k *foreignKey) place() string { return k.made + " " + k.name() }
 
 // orphans calls f for each row of the foreign key without parent, if its table is among
 // those found; once, with "" for the row, if the foreign key is itself wrong.
@@ -186,7 +198,7 @@ func (k *foreignKey) orphans(ctx context.Context, db DB, found []Orphans, after 
 		return o.Mismatch && sqltext.Equal(o.Table, k.child)
 	}) {
 		if ok, err := k.matches(ctx, db); !ok || err != nil {
-			f("", mismatchText, mismatchText)
+			f("", mismatchText, k.made+" "+strconv.Itoa(k.id)) // renaming does not change where it is
 			return err
 		}
 	}
@@ -213,7 +225,7 @@ func (k *foreignKey) suspect(ctx context.Context, db DB) (may bool, err error) {
 		q += sqltext.Fill(` WHERE NOT EXISTS (SELECT 1 FROM main."$1" AS p WHERE true$2)`, k.parent, match)
 	}
 	// To a parent that is TEXT, 1 and 1.0 are different values. To DISTINCT they are one.
-	types := sqltext.Fill(`SELECT 1 FROM pragma_table_xinfo('$1') AS c, pragma_table_xinfo('$2') AS p
+	types := sqltext.Fill(`SELECT 1 FROM pragma_table_xinfo('$1', 'main') AS c, pragma_table_xinfo('$2', 'main') AS p
 WHERE (lower(c.name), lower(p.name)) IN (VALUES $3) AND p.type NOT LIKE '%int%' AND lower(p.type) <> lower(c.type)`, k.child, k.parent, pairs[2:])
 	note := func(Scan) error { may = true; return nil }
 	if err = Each(ctx, db, types, note); err != nil || may {
@@ -231,16 +243,29 @@ WHERE (lower(c.name), lower(p.name)) IN (VALUES $3) AND p.type NOT LIKE '%int%' 
 	return may, err
 }
 
-// matches reports whether the foreign key has the columns of a unique key of its parent.
+// matches reports whether the foreign key has the columns of a unique key of its parent, with
+// their own collations. https://sqlite.org/foreignkeys.html#fk_indexes
 func (k *foreignKey) matches(ctx context.Context, db DB) (ok bool, err error) {
+	var parent sqltext.Object
+	q := sqltext.Fill("SELECT coalesce(max(sql), '') FROM main.sqlite_master WHERE type = 'table' AND lower(name) = lower('$1')", k.parent)
+	if err = Read(ctx, db, q, &parent.SQL); err != nil {
+		return false, err
+	}
 	var to []string
+	collated, implicit := "", "false"
 	for _, column := range k.to {
-		to = append(to, sqltext.Fold(column.String))
+		name := sqltext.Fold(column.String)
+		to, collated = append(to, name), collated+sqltext.Fill(", ('$1', '$2')", name, parent.Collation(name))
+	}
+	if k.implicit {
+		implicit = "true"
 	}
 	sort.Stable(sort.StringSlice(to))
-	q := sqltext.Fill(`SELECT group_concat(name, char(0)) FROM (SELECT '' AS key, lower(name) AS name FROM pragma_table_xinfo('$1') WHERE pk > 0
-UNION ALL SELECT l.name, coalesce(lower(i.name), '') FROM pragma_index_list('$1') AS l JOIN pragma_index_info(l.name) AS i
-WHERE l."unique" AND NOT l.partial ORDER BY 1, 2) GROUP BY key`, k.parent)
+	q = sqltext.Fill(`SELECT group_concat(name, char(0)) FROM (SELECT '' AS key, lower(name) AS name FROM pragma_table_xinfo('$1', 'main')
+WHERE pk > 0 AND ($3 OR NOT EXISTS (SELECT 1 FROM pragma_index_list('$1', 'main') WHERE origin = 'pk'))
+UNION ALL SELECT l.name, iif((lower(i.name), lower(i.coll)) IN (VALUES $2), lower(i.name), '')
+FROM pragma_index_list('$1', 'main') AS l JOIN pragma_index_xinfo(l.name, 'main') AS i
+WHERE i.key AND l."unique" AND NOT l.partial AND NOT $3 ORDER BY 1, 2) GROUP BY key`, k.parent, collated[2:], implicit)
 	err = Each(ctx, db, q, func(scan Scan) error {
 		var unique string
 		err := scan(&unique)
@@ -257,7 +282,7 @@ func (k *foreignKey) each(ctx context.Context, db DB, limit int, f func(row, exa
 	if err != nil {
 		return err
 	}
-	where, match, exact, value := "true", "true", "''", "''"
+	where, match, exact, value := "true", "true", "''", "''" // as numbers, 1.0 is the same value as 1
 	matches := !k.orphaned
 	for i, from := range k.from {
 		where += sqltext.Fill(` AND c."$1" IS NOT NULL`, from)
@@ -271,7 +296,7 @@ func (k *foreignKey) each(ctx context.Context, db DB, limit int, f func(row, exa
 	if matches {
 		where += sqltext.Fill(` AND NOT EXISTS (SELECT 1 FROM main."$1" AS p WHERE $2)`, k.parent, match)
 	}
-	q := sqltext.Fill(`SELECT $1, $2, $3 FROM main."$4" AS c NOT INDEXED WHERE $5 LIMIT $6`, row, exact, value, k.child, where, strconv.Itoa(limit))
+	q := sqltext.Fill(`SELECT $1, $2, replace($3 || ',', '.0,', ',') FROM main."$4" AS c NOT INDEXED WHERE $5 LIMIT $6`, row, exact, value, k.child, where, strconv.Itoa(limit))
 	return Each(ctx, db, q, func(scan Scan) error {
 		var row, exact, value string
 		err := scan(&row, &exact, &value)

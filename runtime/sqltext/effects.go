@@ -14,6 +14,7 @@ type Effects struct {
 	of      map[string]*effect // by each name that a table has had
 	written map[string]bool    // writes whose triggers were followed
 	legacy  bool               // RENAME leaves the names in foreign keys as they are
+	vacuum  bool               // it may number rows anew
 	any     bool               // everything
 }
 
@@ -24,6 +25,7 @@ const (
 	removes                      // rows are gone that others may refer to
 	redefines                    // its keys are others
 	replaces                     // of a write: a conflict removes rows, also in what triggers write to
+	drops                        // a table of this name may be another, with the same rows
 	all       = adds | removes | redefines
 )
 
@@ -64,6 +66,10 @@ func (e *Effects) Rows(child, parent string) bool {
 func (e *Effects) Keys(child, parent string) bool {
 	return e.any || (e.on(child)|e.on(parent))&redefines != 0
 }
+
+// Renews reports whether rows of the table may have other rowids, though nothing has changed
+// them.
+func (e *Effects) Renews(table string) bool { return e.vacuum || e.on(table)&drops != 0 }
 
 // Reaches reports whether [Effects.Rows] or [Effects.Keys] may be true for a foreign key of
 // the table: it has an effect, or mentions a table that has.
@@ -117,7 +123,9 @@ func (e *Effects) Add(s *Statement) {
 		case "legacy_alter_table":
 			e.legacy = true
 		}
-	case "select", "values", "begin", "commit", "end", "savepoint", "release", "rollback", "analyze", "reindex", "vacuum":
+	case "vacuum":
+		e.vacuum = true
+	case "select", "values", "begin", "commit", "end", "savepoint", "release", "rollback", "analyze", "reindex":
 	default:
 		e.any = true
 	}
@@ -140,7 +148,7 @@ func (e *Effects) define(s *Statement) {
 			}
 		}
 	case keyword == "drop" && d.Kind != "trigger":
-		e.add(d.Name, all)
+		e.add(d.Name, all|drops)
 	case keyword == "alter":
 		e.alter(s, d)
 	}
@@ -165,14 +173,10 @@ func (e *Effects) alter(s *Statement, d Definition) {
 			}
 		}
 		*now |= *was
-		for _, o := range e.objects {
-			if Equal(o.Table, d.Name) {
-				if o.Table = d.NewName; o.Type == "table" {
-					o.Name = d.NewName
-				}
-				e.create(o)
-			}
+		if own, ok := e.virtual[Fold(d.Name)]; ok {
+			e.virtual[Fold(d.NewName)] = own
 		}
+		e.written = map[string]bool{}
 	case "add":
 		if s.has("references") {
 			e.add(d.Name, redefines)
@@ -236,7 +240,7 @@ func (e *Effects) writeTo(table string, f effect) {
 	var triggers []Object
 	for _, o := range e.objects {
 		switch {
-		case !Equal(o.Table, table):
+		case e.at(o.Table) != e.at(table):
 		case o.Type == "trigger":
 			triggers = append(triggers, o)
 		case o.Type == "table" && strings.Contains(Fold(o.SQL), "replace"): // ON CONFLICT REPLACE

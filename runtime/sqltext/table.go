@@ -247,6 +247,12 @@ func (t *table) column(name string) *column {
 	return &t.columns[i]
 }
 
+// Collation returns the collation of a column of the table, in lower case.
+func (o *Object) Collation(column string) string {
+	t, _ := parseTable(lex(o.SQL))
+	return t.columnCollation(column)
+}
+
 func (t *table) columnCollation(name string) string {
 	if c := t.column(name); c != nil && c.collation != "" {
 		return Fold(c.collation)
