@@ -37,24 +37,103 @@ func (t *trial) explain(f *Finding, all []Row) error {
 	case of == 1:
 		which = fmt.Sprintf("on a row of %s such as this", table)
 	}
-	c := f.cells
-	if c.columns == nil { // it is about a copy
-		if _, err := t.apply(f.Rows); err != nil {
-			return err
-		}
-		c = t.cellsIn(sentence, table)
-	}
-	names := wording.List(len(c.columns), " and ", func(i int) string { return c.columns[i] })
-	switch {
-	case strings.HasPrefix(sentence, "UNIQUE") && c.same && of == 2:
-		which = fmt.Sprintf("if two rows of %s have the same %s", table, names)
-	case strings.HasPrefix(sentence, "UNIQUE") && c.alike && of == 2:
-		which = fmt.Sprintf("if two rows of %s differ only in the case of %s", table, names)
-	case strings.HasPrefix(sentence, "NOT NULL") && c.null && of == 1:
-		which = fmt.Sprintf("if %s of a row of %s is NULL", names, table)
+	why, err := t.because(f, all, table, sentence)
+	if why != "" {
+		which = why
 	}
 	f.Fact = "fails " + which + ": " + sentence
-	return nil
+	return err
+}
+
+// because says what it is in the rows of the table that the statement fails on, if that is a NULL, or
+// what two of them have alike.
+func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, error) {
+	kind, _, _ := strings.Cut(sentence, " constraint failed: ")
+	of := len(f.Rows) - len(otherThan(f.Rows, table))
+	if kind != "NOT NULL" && kind != "UNIQUE" || of != map[string]int{"NOT NULL": 1, "UNIQUE": 2}[kind] {
+		return "", nil
+	}
+	says := func(c cells) string {
+		names := wording.List(len(c.columns), " and ", func(i int) string { return c.columns[i] })
+		switch {
+		case kind == "UNIQUE" && c.same:
+			return fmt.Sprintf("if two rows of %s have the same %s", table, names)
+		case kind == "UNIQUE" && c.alike:
+			return fmt.Sprintf("if two rows of %s differ only in the case of %s", table, names)
+		case kind == "NOT NULL" && c.null:
+			return fmt.Sprintf("if %s of a row of %s is NULL", names, table)
+		}
+		return ""
+	}
+	if f.Statement >= 0 && slices.Contains([]string{"create", "alter"}, t.m.Statements[f.Statement].Keyword()) {
+		return says(f.cells), nil
+	}
+	// It may copy crosswise. So a cause is what rows fail with that do not fail without it.
+	passing, err := t.passing(f, all, table)
+	if err != nil || passing == nil {
+		return "", err
+	}
+	for _, c := range t.candidates(f, table, sentence) {
+		if says(c) == "" {
+			continue
+		}
+		var set []string
+		for _, column := range c.columns {
+			column = sqltext.Plain(column)
+			least := fmt.Sprintf("(SELECT min(%s) FROM %s)", column, sqltext.Plain(table))
+			switch {
+			case kind == "NOT NULL":
+				least = "NULL"
+			case !c.same:
+				least = fmt.Sprintf("iif(%s = %s, %[1]s, upper(%[2]s))", column, least)
+			}
+			set = append(set, column+" = "+least)
+		}
+		update := Row{Table: table, SQL: "UPDATE " + sqltext.Plain(table) + " SET " + strings.Join(set, ", ")}
+		seen, ok, err := t.try(append(slices.Clone(passing), update))
+		if err != nil || ok && slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key }) {
+			return says(c), err
+		}
+	}
+	return "", nil
+}
+
+// passing returns rows that do not fail, of which one is of the table, or two if the failure is that of two.
+func (t *trial) passing(f *Finding, all []Row, table string) ([]Row, error) {
+	few := otherThan(f.Rows, table)
+	var one []Row
+	if len(f.Rows)-len(few) == 2 {
+		one = slices.DeleteFunc(slices.Clone(f.Rows), func(r Row) bool { return !sqltext.Equal(r.Table, table) })[:1]
+	}
+	for _, row := range all {
+		if !sqltext.Equal(row.Table, table) || slices.Contains(f.Rows, row) || !strings.HasPrefix(row.SQL, "INSERT") {
+			continue
+		}
+		for _, others := range [][]Row{few, otherThan(all, table)} {
+			rows := slices.Concat(others, one, []Row{row})
+			seen, ok, err := t.try(rows)
+			if err != nil || ok && !slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key }) {
+				return rows, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+// candidates returns the columns that the failure may come of, and what its rows have in them: those
+// that the sentence names, and each that the statement names.
+func (t *trial) candidates(f *Finding, table, sentence string) []cells {
+	if ok, err := t.apply(f.Rows); err != nil || !ok {
+		return nil
+	}
+	all := []cells{t.cellsIn(sentence, table)}
+	columns, err := t.query("SELECT name FROM pragma_table_xinfo(?)", table)
+	for _, c := range columns {
+		if err == nil && f.Statement >= 0 && t.namesIn(t.m.Statements[f.Statement].SQL)[sqltext.Fold(c[0])] {
+			all = append(all, t.cellsIn("failed: ."+c[0], table))
+		}
+	}
+	return all
 }
 
 // subject returns the table whose rows a failure is about, and how many of them show it: one
