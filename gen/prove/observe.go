@@ -63,7 +63,7 @@ func (t *trial) observe(rows []Row) (found []Finding, ok bool, err error) {
 	if !t.Conn.GetAutocommit() {
 		err = errors.Join(err, t.Conn.Exec("ROLLBACK"))
 	}
-	if o.orphaned && !t.tracks && !t.follows && err == nil {
+	if o.orphaned && !t.tracks && !t.follows && !t.shrinks && err == nil {
 		t.tracks = true
 		return t.observe(rows)
 	}

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -19,6 +20,7 @@ func (t *trial) shrink(f *Finding, rows []Row) error {
 		return nil
 	}
 	f.Rows = rows
+	t.tracks = strings.HasSuffix(f.key, " orphans")
 	in := t.related(f, rows)
 	if t.skip = t.others(in); t.skip != nil {
 		part := *f
@@ -44,6 +46,9 @@ func (t *trial) leaveOut(f *Finding, in map[string]bool) (bool, error) {
 	all := len(f.Rows)
 	fewer := slices.DeleteFunc(slices.Clone(f.Rows), func(row Row) bool { return !in[sqltext.Fold(row.Table)] })
 	if shows, err := t.shows(f, fewer); err != nil || !shows && t.skip != nil && len(fewer) < all {
+		return false, err
+	}
+	if _, err := t.shows(f, t.fewParents(f)); err != nil {
 		return false, err
 	}
 	rows := f.Rows
@@ -75,6 +80,22 @@ func (t *trial) leaveOut(f *Finding, in map[string]bool) (bool, error) {
 		}
 	}
 	return len(f.Rows) < all, nil
+}
+
+// fewParents returns the rows of what the finding is about, and the first of each other table: those
+// that others refer to first.
+func (t *trial) fewParents(f *Finding) []Row {
+	about := map[string]bool{f.about: true}
+	if f.Failure && f.Statement >= 0 {
+		about = t.namesIn(t.m.Statements[f.Statement].SQL)
+	}
+	had := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(f.Rows), func(row Row) bool {
+		name := sqltext.Fold(row.Table)
+		again := had[name]
+		had[name] = true
+		return again && !about[name]
+	})
 }
 
 // shows reports whether fewer rows show the finding, which then has them.
@@ -151,7 +172,7 @@ func (t *trial) others(names map[string]bool) []bool {
 // all tries have been used.
 func (t *trial) try(rows []Row) (found []Finding, ok bool, err error) {
 	sum := fnv.New64()
-	fmt.Fprint(sum, t.skip)
+	fmt.Fprint(sum, t.skip, t.tracks)
 	for _, row := range rows {
 		sum.Write([]byte(row.SQL))
 	}
