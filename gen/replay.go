@@ -252,7 +252,7 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 		problem := s.m.at(s.Pos+len(s.SQL)-len(tail), "SQLite ends a statement here and lockstep does not; please report this bug")
 		return nil, &problem, stmt.Close()
 	}
-	if r.opts.DQS && s.quoted {
+	if isHistory := r.scope.Rows && !slices.Contains(slices.Concat(r.scope.New, r.scope.Notes), s.m.Version); r.opts.DQS && s.quoted && !isHistory {
 		r.warn(s)
 	}
 	return stmt, nil, nil
