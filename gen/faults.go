@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockstep-db/lockstep/gen/prove"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -102,7 +103,22 @@ func (d *directory) blame(ctx context.Context, faults []fault) (problems Problem
 		return err
 	})
 	for _, f := range faults {
-		problems = append(problems, Problem{File: since[f.key], Fact: f.fact})
+		problems = append(problems, d.problem(since[f.key], f.fact))
 	}
 	return problems, err
+}
+
+// problem returns the problem of a fault that a migration has made: in a file, or at the statement
+// that takes the parent of foreign keys away.
+func (d *directory) problem(file, fact string) Problem {
+	_, parent, _ := strings.Cut(fact, ": no such table: main.")
+	for _, m := range d.migrations {
+		if m.name == file && m.sql() && parent != "" {
+			statements := m.script.Cut()
+			if i, advice := prove.KeysFollow(statements, parent); i >= 0 {
+				return m.at(statements[i].Pos, "%s%s", fact, advice)
+			}
+		}
+	}
+	return Problem{File: file, Fact: fact}
 }

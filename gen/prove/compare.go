@@ -119,12 +119,14 @@ func (o *observation) compare() (err error) {
 		if !o.shrinks {
 			o.compareConstraints(obj.Name, now)
 		}
-		if err := o.compareRows(obj.Name, old, now); err != nil {
+		others, err := o.compareRows(obj.Name, old, now)
+		if err != nil {
 			return err
 		}
-		if names := o.namesIn(o.object("table", name).SQL); names["autoincrement"] && o.sequences()[name] < o.was.sequences[name] {
-			o.report(old.dropped, "counter "+name, "ids of deleted rows of %s will be used again: its number in sqlite_sequence was %d, and is %d; copy that row of sqlite_sequence, too",
-				obj.Name, o.was.sequences[name], o.sequences()[name])
+		// Where the rows that there are have other ids, or go, nobody asks for those of deleted rows.
+		if names := o.namesIn(o.object("table", name).SQL); names["autoincrement"] && !others && o.sequences()[name] < o.was.sequences[name] {
+			o.report(old.dropped, "counter "+name, "ids of deleted rows of %s will be used again: its number in sqlite_sequence was %d, and is %d; %s",
+				obj.Name, o.was.sequences[name], o.sequences()[name], o.keepCounter(old, now))
 		}
 	}
 	if !o.shrinks {
@@ -137,6 +139,24 @@ func (o *observation) compare() (err error) {
 		return err
 	}
 	return o.compareOrphans()
+}
+
+// keepCounter says how the number of a table goes to the one that replaces it.
+//
+// https://sqlite.org/autoinc.html
+func (o *observation) keepCounter(old, now *table) string {
+	if now.made < 0 || old.dropped < now.made {
+		return "copy that row of sqlite_sequence, too"
+	}
+	made, _ := o.definition(&o.m.Statements[now.made])
+	was, _ := o.definition(&o.m.Statements[old.dropped])
+	name := was.Name // when the other is made
+	for _, s := range slices.Backward(o.m.Statements[now.made:old.dropped]) {
+		if d, ok := o.definition(&s); ok && sqltext.Equal(d.NewName, name) {
+			name = d.Name
+		}
+	}
+	return fmt.Sprintf("after CREATE TABLE %s: INSERT INTO sqlite_sequence SELECT '%[1]s', seq FROM sqlite_sequence WHERE name = '%[2]s'", made.Name, name)
 }
 
 // defines reports whether the migration may have changed the schema.
@@ -428,6 +448,8 @@ func (o *observation) useAll() {
 		}
 		switch {
 		case err == nil:
+		case isFTS5(obj) && errors.Is(err, sqlite3.ERROR):
+			o.report(o.lastAbout(obj), "fts "+name, "%s cannot be read: %s; make it again, with content that is there", obj.Name, sqlite.Sentence(err))
 		case isFTS5(obj):
 			o.report(o.lastAbout(obj), "fts "+name, "%s no longer fits its content: %s; at the end: INSERT INTO %s(%s) VALUES ('rebuild')", obj.Name, sqlite.Sentence(err), obj.Name, obj.Name)
 		case obj.Type != "trigger":
@@ -438,13 +460,23 @@ func (o *observation) useAll() {
 	}
 }
 
-// lastAbout returns the last statement that names the object, or what the object names.
+// lastAbout returns the statement that makes the object or replaces what it names, or the last that
+// names one of them.
 func (o *observation) lastAbout(obj sqltext.Object) int {
 	names := o.namesIn(obj.SQL)
+	last := -1
+	for i, s := range o.m.Statements {
+		if d, ok := o.definition(&s); ok && s.Keyword() == "create" && d.Kind == obj.Type && sqltext.Equal(d.Name, obj.Name) {
+			last = i
+		}
+	}
 	for name := range names {
 		if o.gone[name] != nil && o.tables[name] != nil {
-			return o.tables[name].copied
+			last = max(last, o.tables[name].copied)
 		}
+	}
+	if last >= 0 || o.m.Run != nil {
+		return last
 	}
 	for i, s := range slices.Backward(o.m.Statements) {
 		for name := range o.namesIn(s.SQL) {
@@ -513,6 +545,25 @@ func (o *observation) compareOrphans() error {
 			advice = "insert that first, or leave the key NULL"
 		}
 	}
+	if o.object("table", orphans[0][1]).Name == "" {
+		_, advice := KeysFollow(o.m.Statements, orphans[0][1])
+		o.report(o.since, "orphans", "leaves rows of %s that refer to %s, which is not there, and an upgrade that does is refused%s", orphans[0][0], orphans[0][1],
+			advice).Failure = true
+		return nil
+	}
 	o.report(o.since, "orphans", "leaves rows of %s whose row of %s does not exist, and an upgrade that does is refused; %s", orphans[0][0], orphans[0][1], advice).Failure = true
 	return nil
+}
+
+// KeysFollow returns the last statement that renames a table to the name, or -1, and what to do
+// instead: the foreign keys of other tables have followed it.
+//
+// https://sqlite.org/lang_altertable.html#altertabrename
+func KeysFollow(statements []sqltext.Statement, name string) (statement int, advice string) {
+	for i, s := range slices.Backward(statements) {
+		if d, ok := s.Definition(); ok && sqltext.Equal(d.NewName, name) {
+			return i, fmt.Sprintf("; foreign keys have followed %s to that name: make the new table under another name, drop %[1]s, and rename the new one", d.Name)
+		}
+	}
+	return -1, ""
 }

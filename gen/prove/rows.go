@@ -123,35 +123,37 @@ func (c *contents) match(from *contents, ignore string) map[int]int {
 	return match
 }
 
-// compareRows reports what became of the rows of a table that another replaced.
-func (o *observation) compareRows(name string, old, now *table) error {
+// compareRows reports what became of the rows of a table that another replaced, and whether they
+// have other ids.
+func (o *observation) compareRows(name string, old, now *table) (others bool, err error) {
 	statement := now.copied
 	if statement < 0 {
 		statement = old.dropped
 	}
 	if old.rows.broken || now.rows.broken {
-		return nil
+		return false, nil
 	}
-	if n := len(old.rows.rows); len(now.rows.rows) < n {
+	n := len(old.rows.rows)
+	if len(now.rows.rows) < n {
 		f := o.report(statement, "loses "+name, "%s loses rows: %s before, %d after", name, wording.Count(n, "row"), len(now.rows.rows))
 		f.whose = o.whose(statement, old, now)
 	}
 	moved, err := o.compareColumns(name, statement, old, now)
 	if err != nil {
-		return err
+		return false, err
 	}
 	id := o.idOf(o.objects, name)
-	if id == "" || id != o.idOf(o.post, name) || moved[id] {
-		return nil
+	if id == "" || id != o.idOf(o.post, name) || moved[id] || n > 0 && len(now.rows.rows) == 0 {
+		return n > 0 && len(now.rows.rows) == 0, nil
 	}
 	was, is := old.rows.column(id), now.rows.column(id)
 	for from, to := range now.rows.match(&old.rows, id) {
 		if old.rows.rows[from].cells[was] != now.rows.rows[to].cells[is] {
 			o.report(statement, "ids "+name, "rows of %s have other ids afterwards; copy %s, too", name, id)
-			break
+			return true, nil
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // compareColumns reports columns that were not copied, or from others. It returns them.
