@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -85,9 +86,13 @@ func run(ctx context.Context, n, port int, dir string) error {
 	if err := migrations.Migrate(ctx, db); err != nil {
 		return err
 	}
-	server := &http.Server{Addr: address(port, n), Handler: counter{db}}
-	go server.ListenAndServe()
-	log.Printf("at version %v: http://%s, process %d", migrations.ExpectedVersion, server.Addr, os.Getpid())
+	listener, err := net.Listen("tcp", address(port, n))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: counter{db}}
+	go server.Serve(listener)
+	log.Printf("at version %v: http://%s, process %d", migrations.ExpectedVersion, listener.Addr(), os.Getpid())
 	err = migrations.Watch(ctx, db) // nil when ctx ends
 	server.Shutdown(context.Background())
 	return err // whoever supervises the node starts the newer release

@@ -15,7 +15,7 @@ import (
 )
 
 // upgraded is what a newer release leaves.
-const upgraded = `ALTER TABLE revisions ADD COLUMN reason TEXT; UPDATE _meta SET version = version + 1`
+const upgraded = `DROP VIEW tag_counts; UPDATE _meta SET version = version + 1`
 
 func TestNewerRelease(t *testing.T) {
 	t.Run("IsNotWrittenUnder", func(t *testing.T) {
@@ -23,9 +23,8 @@ func TestNewerRelease(t *testing.T) {
 		store := openStore(t, path)
 		site := httptest.NewServer(Handler(store))
 		defer site.Close()
-		post := func(path string) string {
+		said := func(res *http.Response, err error) string {
 			t.Helper()
-			res, err := http.PostForm(site.URL+path, url.Values{"title": {"Bread"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,12 +36,22 @@ func TestNewerRelease(t *testing.T) {
 			_, body, _ := strings.Cut(page.String(), "\r\n\r\n")
 			return res.Status + ": " + text(body)
 		}
+		post := func(path string) string {
+			t.Helper()
+			return said(http.PostForm(site.URL+path, url.Values{"title": {"Bread"}}))
+		}
 		if got, want := post("/notes/new"), "200 OK: [Bread] / [] / Save / Archive"; got != want {
 			t.Fatalf("got %s, want %s", got, want)
 		}
 		execute(t, path, upgraded)
+		const want = "503 Service Unavailable: a newer version is running; reload"
 		for _, path := range []string{"/notes/new", "/notes/1", "/notes/1/archive", "/notes/1/restore", "/notes/1/delete"} {
-			if got, want := post(path), "503 Service Unavailable: a newer version is running; reload"; got != want {
+			if got := post(path); got != want {
+				t.Errorf("%s: got %s, want %s", path, got, want)
+			}
+		}
+		for _, path := range []string{"/", "/archive", "/search?q=bread", "/notes/new", "/notes/1"} {
+			if got := said(http.Get(site.URL + path)); got != want {
 				t.Errorf("%s: got %s, want %s", path, got, want)
 			}
 		}

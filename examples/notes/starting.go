@@ -34,7 +34,9 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "ok")
 	case pages == nil:
 		w.Header().Set("Retry-After", "1")
-		w.Header().Set("Refresh", "1")
+		if r.Method == http.MethodGet { // else what was typed would be lost
+			w.Header().Set("Refresh", "1")
+		}
 		http.Error(w, s.status(), http.StatusServiceUnavailable)
 	default:
 		(*pages).ServeHTTP(w, r)

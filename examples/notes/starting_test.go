@@ -84,6 +84,17 @@ func TestStarting(t *testing.T) {
 	until("/?tag=weekend", "", "200 OK: Notes tagged weekend / Bread / Flour, water, salt; 18 hours / TIME / Kitchen / weekend")
 }
 
+// TestReloads has a page reloaded only where nothing that was typed is lost with it.
+func TestReloads(t *testing.T) {
+	for method, want := range map[string]string{"GET": "1", "POST": ""} {
+		page := httptest.NewRecorder()
+		new(site).ServeHTTP(page, httptest.NewRequest(method, "/notes/1", nil))
+		if got := page.Header().Get("Refresh"); got != want {
+			t.Errorf("%s: got %q, want %q", method, got, want)
+		}
+	}
+}
+
 func TestStatus(t *testing.T) {
 	for _, test := range []struct {
 		claim    string

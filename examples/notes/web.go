@@ -230,12 +230,15 @@ func write(w http.ResponseWriter, code int, name string, v any) error {
 	return err
 }
 
-// answer answers for a handler that finds no note.
+// answer answers for a handler that finds no note, or a database that is no longer its own.
 func (s server) answer(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := h(w, r)
+		if err == nil {
+			return nil
+		}
 		if !errors.Is(err, ErrNoNote) {
-			return err
+			return errors.Join(err, s.store.Check(r.Context()))
 		}
 		v := view{Title: "There is no such note", Missing: true}
 		if r.FormValue("title") != "" || r.FormValue("body") != "" {
