@@ -494,6 +494,7 @@ func (m *module) run(name string, args ...string) string {
 }
 
 func (m *module) try(name string, args ...string) (string, error) {
+	defer samedir.Lock(name == "go" && m.tool == "" || strings.Contains(strings.Join(args, " "), " vet"))() // links or vets it
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = m.dir, m.env
 	out, err := cmd.CombinedOutput()

@@ -17,6 +17,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
+func TestMain(m *testing.M) { samedir.Main(m) }
+
 var update = flag.Bool("update", false, "record what is generated as what is wanted")
 
 // TestGenerate compares what Generate returns for the directory in each archive

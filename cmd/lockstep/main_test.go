@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lockstep-db/lockstep/gen/database"
+	"github.com/lockstep-db/lockstep/gen/samedir"
 )
 
 var update = flag.Bool("update", false, "write the outputs found into the scripts")
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 // hand, unpack its files into an empty folder and type its commands; in place of
 // "sqlite FILE SQL..." use SQLite's own shell.
 func TestScript(t *testing.T) {
-	runScripts(t, "script", t.TempDir(), func(*testscript.Env) error { return nil })
+	runScripts(t, "script", samedir.TempDir(t), func(*testscript.Env) error { return nil })
 }
 
 // runScripts runs the scripts in a folder of testdata, each after setup, below work.

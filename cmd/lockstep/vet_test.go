@@ -52,6 +52,7 @@ func vetStandard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer samedir.Lock(true)()
 	tool := strings.TrimPrefix(env[len(env)-1], "LOCKSTEP=")
 	for _, args := range [][]string{{"go", "vet", "-vettool=" + tool}, {tool, "vet"}} {
 		cmd := exec.Command(args[0], append(args[1:], "../../examples/notes/migrations")...)
@@ -91,6 +92,7 @@ var realPython = sync.OnceValue(func() string {
 // moduleEnv returns variables for the go command in such a module. The command is that of a
 // module like the one in the test of README.md: linked once, it is one tool in go vet's cache.
 var moduleEnv = sync.OnceValues(func() (env []string, err error) {
+	defer samedir.Lock(true)()
 	if env, err = goEnv("GOCACHE", "GOMODCACHE", "GOPATH"); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 package samedir
 
 import (
+	"flag"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -36,6 +37,32 @@ func TempDir(t testing.TB) string {
 		}
 	})
 	return dir
+}
+
+// Main runs the tests of a package. All their temporary folders are where ours are, but those
+// of benchmarks.
+func Main(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() == "" {
+		os.Setenv("TMPDIR", temp())
+	}
+	m.Run()
+}
+
+// Lock waits for other tests that have called it, if the caller takes part, and returns what lets
+// them go on: what two go commands do at the same time, each does in full.
+func Lock(takesPart bool) (unlock func()) {
+	if !takesPart {
+		return func() {}
+	}
+	dir := filepath.Join(temp(), "lockstep-lock")
+	for os.Mkdir(dir, 0o700) != nil {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > 2*time.Minute {
+			os.Remove(dir) // of a run that was killed
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return func() { os.Remove(dir) }
 }
 
 // GoEnv returns variables for a go command that downloads nothing. It compiles and links
