@@ -319,8 +319,17 @@ func (p Problem) wrong(was, is look) error {
 	}
 	if m := notCopied.FindStringSubmatch(p.Fact); m != nil {
 		for name := range strings.SplitSeq(m[1], ", ") {
-			if err := column(name, func(id string) bool { return is.rows[id][name] == "" || is.rows[id][name] == "x" }); err != nil {
-				return err
+			left, lost := map[string]bool{"": true, "x": true}, false // the rows may have other ids
+			for id, cells := range is.rows {
+				if !left[cells[name]] {
+					return fmt.Errorf("%s of row %s is %q", name, id, cells[name])
+				}
+			}
+			for _, cells := range was.rows {
+				lost = lost || !left[cells[name]]
+			}
+			if !lost {
+				return fmt.Errorf("nothing was in %s", name)
 			}
 		}
 		return nil

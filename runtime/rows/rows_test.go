@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -271,10 +272,21 @@ func TestFillIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzFill makes a schema of bytes, each a choice.
+var (
+	long = flag.Bool("long", false, "fill a thousand schemas")
+	seed = flag.Uint64("seed", 1, "of what is random")
+)
+
+// FuzzFill makes a schema of bytes, each a choice. (What Go's fuzzing adds to SQLite makes it
+// so slow that a long run tries more without it.)
 func FuzzFill(f *testing.F) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 10 {
+	random := rand.New(rand.NewPCG(*seed, 2))
+	n := 10
+	if *long {
+		n = 1000
+		fmt.Printf("proof: seed %d of runtime/rows\nproof: %d executions of FuzzFill\n", *seed, n)
+	}
+	for range n {
 		choices := make([]byte, 200)
 		for i := range choices {
 			choices[i] = byte(random.Uint32())

@@ -40,7 +40,8 @@ func TestProofNames(t *testing.T) {
 	}
 }
 
-var oddNames = []string{"a?b#c%41&d.db", "it's \"quoted\".db", "-x=1;.db", "ü\u202e\x1b.db", "a\nb.db", "[0-9]*.db", ":memory:", "data.db.v0001.20200101T000000Z.backup"}
+var oddNames = []string{"a?b#c%41&d.db", "it's \"quoted\".db", "-x=1;.db", "ü\u202e\x1b.db", "a\nb.db", "[0-9]*.db", ":memory:", "data.db.v0001.20200101T000000Z.backup",
+	"file:a.db", " a\xff\xfe ", "~", "data.db-wal"}
 
 // named does the work on a database of that name, and returns what is wrong afterwards.
 func (w *work) named(t testing.TB, base string, do func(*program) error) error {
