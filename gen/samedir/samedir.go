@@ -55,14 +55,7 @@ func Lock(takesPart bool) (unlock func()) {
 	if !takesPart {
 		return func() {}
 	}
-	dir := filepath.Join(temp(), "lockstep-lock")
-	for os.Mkdir(dir, 0o700) != nil {
-		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > 2*time.Minute {
-			os.Remove(dir) // of a run that was killed
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	return func() { os.Remove(dir) }
+	return lock(filepath.Join(temp(), "lockstep-lock"))
 }
 
 // GoEnv returns variables for a go command that downloads nothing. It compiles and links
