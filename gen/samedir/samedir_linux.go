@@ -17,11 +17,10 @@ func hasRoom(dir string) bool {
 // lock takes the lock of a file, or none if there can be none. Whoever dies gives it back.
 func lock(path string) (unlock func()) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err == nil {
-		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
-	}
 	if err != nil {
 		return func() {}
+	}
+	for syscall.Flock(int(file.Fd()), syscall.LOCK_EX) == syscall.EINTR {
 	}
 	return func() { file.Close() }
 }
