@@ -548,12 +548,15 @@ func (o *observation) compareOrphans() error {
 	if o.object("table", orphans[0][1]).Name == "" {
 		_, advice := KeysFollow(o.m.Statements, orphans[0][1])
 		o.report(o.since, "orphans", "leaves rows of %s that refer to %s, which is not there, and an upgrade that does is refused%s", orphans[0][0], orphans[0][1],
-			advice).Failure = true
+			advice).orphans(orphans[0][0])
 		return nil
 	}
-	o.report(o.since, "orphans", "leaves rows of %s whose row of %s does not exist, and an upgrade that does is refused; %s", orphans[0][0], orphans[0][1], advice).Failure = true
+	o.report(o.since, "orphans", "leaves rows of %s whose row of %s does not exist, and an upgrade that does is refused; %s", orphans[0][0], orphans[0][1], advice).orphans(orphans[0][0])
 	return nil
 }
+
+// orphans says that the finding is about rows of a table that have no parent.
+func (f *Finding) orphans(table string) { f.Failure, f.about = true, table }
 
 // KeysFollow returns the last statement that renames a table to the name, or -1, and what to do
 // instead: the foreign keys of other tables have followed it.

@@ -100,21 +100,22 @@ func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, 
 
 // passing returns rows that do not fail, of which one is of the table, or two if the failure is that of two.
 func (t *trial) passing(f *Finding, all []Row, table string) ([]Row, error) {
-	few := otherThan(f.Rows, table)
-	var one []Row
-	if len(f.Rows)-len(few) == 2 {
-		one = slices.DeleteFunc(slices.Clone(f.Rows), func(r Row) bool { return !sqltext.Equal(r.Table, table) })[:1]
+	with, parents, at := map[int]bool{}, t.parents(all), places(all, f.Rows)
+	left := len(f.Rows) - len(otherThan(f.Rows, table)) - 1 // of the table, to which another comes
+	for _, i := range at {
+		isOther := !sqltext.Equal(all[i].Table, table)
+		if with[i] = isOther || left > 0; !isOther {
+			left--
+		}
 	}
-	for _, row := range all {
-		if !sqltext.Equal(row.Table, table) || slices.Contains(f.Rows, row) || !strings.HasPrefix(row.SQL, "INSERT") {
+	for i, row := range all {
+		if !sqltext.Equal(row.Table, table) || slices.Contains(at, i) || !strings.HasPrefix(row.SQL, "INSERT") {
 			continue
 		}
-		for _, others := range [][]Row{few, otherThan(all, table)} {
-			rows := slices.Concat(others, one, []Row{row})
-			seen, ok, err := t.try(rows)
-			if err != nil || ok && !slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key }) {
-				return rows, err
-			}
+		rows := closed(all, parents, func(j int) bool { return j == i || with[j] })
+		seen, ok, err := t.try(rows)
+		if err != nil || ok && !slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key }) {
+			return rows, err
 		}
 	}
 	return nil, nil

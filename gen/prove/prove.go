@@ -94,6 +94,7 @@ type trial struct {
 	types    bool                      // the migration asks for types or JSON
 	tries    *int                      // that are left
 	shrinks  bool                      // what rows have nothing to do with is known
+	known    bool                      // it shrinks to know which row comes last
 	skip     []bool                    // statements that do not run
 	seen     map[uint64]seen           // what was observed, by the rows, while it shrinks
 
@@ -173,19 +174,22 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 		}
 		again := false
 		for _, f := range seen {
-			known := slices.ContainsFunc(found, func(g Finding) bool { return g.key == f.key })
+			at := slices.IndexFunc(found, func(g Finding) bool { return g.key == f.key })
+			known := at >= 0
 			if known && (!f.stops || t.m.Run != nil) || t.odd && !t.odds(&f, found) {
 				continue
 			}
 			if f.stops && !known && t.Tries != nil {
 				*t.tries += 40 // or what is behind it is not seen
 			}
-			if err := t.shrink(&f, made); err != nil {
+			if t.known = known; known && found[at].Always {
+				f = found[at]
+			} else if err := t.shrink(&f, made); err != nil {
 				return nil, err
 			}
 			if known { // it fails on other rows, too
-				if again = *t.tries > 0 && len(f.Rows) > 0; again {
-					if made, err = t.without(made, f.Rows[len(f.Rows)-1]); err != nil {
+				if again = (*t.tries > 0 || f.Always) && len(f.Rows) > 0; again {
+					if made, err = t.withoutFailing(&f, made); err != nil {
 						return nil, err
 					}
 				}
@@ -214,7 +218,7 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 			found = append(found, f)
 			if f.stops && t.m.Run == nil {
 				again = true
-				if made, err = t.without(made, f.Rows[len(f.Rows)-1]); err != nil {
+				if made, err = t.withoutFailing(&f, made); err != nil {
 					return nil, err
 				}
 			}

@@ -22,7 +22,7 @@ func (t *trial) shrink(f *Finding, rows []Row) error {
 	f.Rows = rows
 	t.tracks = strings.HasSuffix(f.key, " orphans")
 	in := t.related(f, rows)
-	if t.skip = t.others(in); t.skip != nil {
+	if t.skip = t.others(t.subjects(f, rows)); t.skip != nil {
 		part := *f
 		shows, err := t.leaveOut(&part, in)
 		t.skip = nil
@@ -44,11 +44,11 @@ func (t *trial) shrink(f *Finding, rows []Row) error {
 // the finding.
 func (t *trial) leaveOut(f *Finding, in map[string]bool) (bool, error) {
 	all := len(f.Rows)
+	if ok, err := t.families(f); ok || err != nil {
+		return len(f.Rows) < all, err
+	}
 	fewer := slices.DeleteFunc(slices.Clone(f.Rows), func(row Row) bool { return !in[sqltext.Fold(row.Table)] })
 	if shows, err := t.shows(f, fewer); err != nil || !shows && t.skip != nil && len(fewer) < all {
-		return false, err
-	}
-	if _, err := t.shows(f, t.fewParents(f)); err != nil {
 		return false, err
 	}
 	rows := f.Rows
@@ -75,27 +75,176 @@ func (t *trial) leaveOut(f *Finding, in map[string]bool) (bool, error) {
 		return false, err
 	}
 	for i := len(f.Rows) - 1; i >= 0; i-- { // what belonged to others is alone now
-		if _, err := t.shows(f, slices.Delete(slices.Clone(f.Rows), i, i+1)); err != nil {
+		shows, err := t.shows(f, slices.Delete(slices.Clone(f.Rows), i, i+1))
+		if err != nil {
 			return false, err
+		}
+		if t.known && !shows {
+			break
 		}
 	}
 	return len(f.Rows) < all, nil
 }
 
-// fewParents returns the rows of what the finding is about, and the first of each other table: those
-// that others refer to first.
-func (t *trial) fewParents(f *Finding) []Row {
-	about := map[string]bool{f.about: true}
-	if f.Failure && f.Statement >= 0 {
-		about = t.namesIn(t.m.Statements[f.Statement].SQL)
+// families tries fewer and fewer of the rows that the finding is about, each with those that it
+// refers to. It returns false if these do not show the finding.
+func (t *trial) families(f *Finding) (bool, error) {
+	rows, parents, about := f.Rows, t.parents(f.Rows), t.subjects(f, f.Rows)
+	out := make([]bool, len(rows)) // of those that it is about
+	shows := func() (bool, error) {
+		some := closed(rows, parents, func(i int) bool { return about[sqltext.Fold(rows[i].Table)] && !out[i] })
+		if len(some) == len(f.Rows) {
+			return true, nil
+		}
+		return t.shows(f, some)
 	}
-	had := map[string]bool{}
-	return slices.DeleteFunc(slices.Clone(f.Rows), func(row Row) bool {
-		name := sqltext.Fold(row.Table)
-		again := had[name]
-		had[name] = true
-		return again && !about[name]
-	})
+	if ok, err := shows(); !ok || err != nil {
+		return false, err
+	}
+	var subjects []int
+	for i, row := range rows {
+		if about[sqltext.Fold(row.Table)] {
+			subjects = append(subjects, i)
+		}
+	}
+	// Those that need the most others go first, from the end.
+	slices.SortStableFunc(subjects, func(a, b int) int { return len(parents[a]) - len(parents[b]) })
+	var leaveOut func(some []int) error
+	leaveOut = func(some []int) error {
+		for _, i := range some {
+			out[i] = true
+		}
+		ok, err := shows()
+		if ok || err != nil {
+			return err
+		}
+		for _, i := range some {
+			out[i] = false
+		}
+		if len(some) < 2 {
+			return nil
+		}
+		return cmp.Or(leaveOut(some[len(some)/2:]), leaveOut(some[:len(some)/2]))
+	}
+	if err := leaveOut(subjects); err != nil {
+		return true, err
+	}
+	for _, i := range slices.Backward(subjects) { // what belonged to others is alone now
+		if !out[i] && !t.known {
+			if err := leaveOut([]int{i}); err != nil {
+				return true, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// closed returns some rows, and those that they refer to.
+func closed(rows []Row, parents [][]int, some func(i int) bool) (in []Row) {
+	is := make([]bool, len(rows))
+	var add func(i int)
+	add = func(i int) {
+		if !is[i] {
+			is[i] = true
+			for _, parent := range parents[i] {
+				add(parent)
+			}
+		}
+	}
+	for i := range rows {
+		if some(i) {
+			add(i)
+		}
+	}
+	for i, row := range rows {
+		if is[i] {
+			in = append(in, row)
+		}
+	}
+	return in
+}
+
+// parents returns to which rows each row refers.
+func (t *trial) parents(rows []Row) [][]int {
+	cells := make([]map[string]string, len(rows))
+	for i, row := range rows {
+		cells[i] = cellsOf(row)
+	}
+	type key struct{ table, columns string }
+	known := map[key]map[string]int{} // rows, by what they have in these columns
+	find := func(table string, columns []string) map[string]int {
+		k := key{sqltext.Fold(table), strings.Join(columns, ",")}
+		if known[k] == nil {
+			known[k] = map[string]int{}
+			for i, row := range rows {
+				if sqltext.Fold(row.Table) == k.table && len(cells[i]) > 0 {
+					known[k][valuesOf(cells[i], columns)] = i
+				}
+			}
+		}
+		return known[k]
+	}
+	references := map[string][]sqltext.Reference{}
+	for _, o := range t.objects {
+		if t.refers(o) {
+			references[sqltext.Fold(o.Name)] = sqltext.References(o, t.objects)
+		}
+	}
+	all := make([][]int, len(rows))
+	for i, row := range rows {
+		for _, r := range references[sqltext.Fold(row.Table)] {
+			if parent, ok := find(r.Parent, r.To)[valuesOf(cells[i], r.Columns)]; ok {
+				all[i] = append(all[i], parent)
+			}
+		}
+	}
+	return all
+}
+
+// cellsOf returns what an INSERT writes, as SQL, by column in lower case.
+func cellsOf(row Row) map[string]string {
+	s, depth, from := sqltext.Parse(row.SQL), 0, 0
+	var lists [][]string // the columns and the values
+	for i := range s.Tokens {
+		switch s.Token(i) {
+		case "(":
+			if depth++; depth == 1 {
+				lists, from = append(lists, nil), i+1
+			}
+		case ")", ",":
+			if last := len(lists) - 1; depth == 1 {
+				lists[last] = append(lists[last], s.Text[s.Tokens[from].Pos:s.Tokens[i-1].End])
+				from = i + 1
+			}
+			if s.Token(i) == ")" {
+				depth--
+			}
+		}
+	}
+	cells := map[string]string{}
+	if len(lists) == 2 && len(lists[0]) == len(lists[1]) {
+		for i, column := range lists[0] {
+			cells[sqltext.Fold(sqltext.Unquote(column))] = lists[1][i]
+		}
+	}
+	return cells
+}
+
+func valuesOf(cells map[string]string, columns []string) string {
+	var values []string
+	for _, c := range columns {
+		values = append(values, cells[sqltext.Fold(c)])
+	}
+	return strings.Join(values, ",")
+}
+
+// subjects returns the names, in lower case, of the table that the finding is about, or else of what
+// its statement names.
+func (t *trial) subjects(f *Finding, rows []Row) map[string]bool {
+	if f.Statement < 0 || slices.ContainsFunc(rows, func(row Row) bool { return sqltext.Fold(row.Table) == f.about }) {
+		return map[string]bool{f.about: true}
+	}
+	return t.namesIn(t.m.Statements[f.Statement].SQL)
 }
 
 // shows reports whether fewer rows show the finding, which then has them.
@@ -114,14 +263,9 @@ func (t *trial) shows(f *Finding, rows []Row) (bool, error) {
 	return true, nil
 }
 
-// related returns the names, in lower case, of the table that the finding is about, or else of
-// what its statement names, and of all that these may need.
+// related returns the names, in lower case, of what the finding is about, and of all that may need.
 func (t *trial) related(f *Finding, rows []Row) map[string]bool {
-	in := map[string]bool{f.about: true}
-	has := func(row Row) bool { return in[sqltext.Fold(row.Table)] }
-	if !slices.ContainsFunc(rows, has) && f.Statement >= 0 {
-		in = maps.Clone(t.namesIn(t.m.Statements[f.Statement].SQL))
-	}
+	in := maps.Clone(t.subjects(f, rows))
 	for grown := -1; grown != len(in); {
 		grown = len(in)
 		for _, o := range t.objects {
@@ -151,6 +295,9 @@ func (t *trial) others(names map[string]bool) []bool {
 		grown, left = len(in), 0
 		for i, s := range t.m.Statements {
 			named := t.namesIn(s.SQL)
+			if d, _ := t.definition(&s); d.Kind == "table" && s.Keyword() == "create" && !named["select"] {
+				named = map[string]bool{sqltext.Fold(d.Name): true} // whatever it refers to
+			}
 			if skip[i] = !intersect(named, in); skip[i] {
 				continue
 			}
@@ -194,45 +341,83 @@ type seen struct {
 	ok    bool
 }
 
-// without returns the rows without one of them, and without others that would then have no
-// parent.
-func (t *trial) without(rows []Row, row Row) ([]Row, error) {
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r == row })
-	orphaned := func(rows []Row) (int, map[string]bool, error) {
-		tables := map[string]bool{}
-		ok, err := t.apply(rows)
-		if err != nil || ok {
-			return 0, nil, err
+// withoutFailing returns the rows without the last of a failure, and without others of its table that
+// fail in its place, or beside those that do not.
+func (t *trial) withoutFailing(f *Finding, made []Row) ([]Row, error) {
+	table, parents := f.Rows[len(f.Rows)-1].Table, t.parents(made)
+	gone, with := make([]bool, len(made)), map[int]bool{}
+	for n, i := range places(made, f.Rows) {
+		with[i], gone[i] = n < len(f.Rows)-1, n == len(f.Rows)-1
+	}
+	t.skip = t.others(t.subjects(f, f.Rows))
+	defer func() { t.skip = nil }()
+	for i, row := range made {
+		if !sqltext.Equal(row.Table, table) || with[i] || gone[i] {
+			continue
 		}
-		orphans, err := t.findOrphans(t.objects)
-		for _, o := range orphans {
-			tables[o[0]] = true
+		if f.Always {
+			gone[i] = true
+			continue
 		}
-		return len(orphans) - t.orphans, tables, err
+		seen, ok, err := t.try(closed(made, parents, func(j int) bool { return j == i || with[j] }))
+		if err != nil {
+			return nil, err
+		}
+		gone[i] = slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key })
+		with[i] = ok && !gone[i]
+	}
+	return t.without(made, gone)
+}
+
+// places returns where some of the rows are, which are in their order.
+func places(rows, some []Row) (at []int) {
+	for i, row := range rows {
+		if len(at) < len(some) && row == some[len(at)] {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// without returns the rows but for those that are gone, those that refer to them, and a DELETE that
+// would then be of a parent.
+func (t *trial) without(rows []Row, gone []bool) ([]Row, error) {
+	parents := t.parents(rows)
+	for more := true; more; {
+		more = false
+		for i := range rows {
+			if !gone[i] && slices.ContainsFunc(parents[i], func(j int) bool { return gone[j] }) {
+				gone[i], more = true, true
+			}
+		}
+	}
+	isParent, last := map[int]bool{}, map[string]int{}
+	for i := range rows {
+		for _, parent := range parents[i] {
+			isParent[parent] = isParent[parent] || !gone[i] && parent != i
+		}
+	}
+	var left []Row
+	for i, row := range rows {
+		if made, ok := last[row.Table]; gone[i] || strings.HasPrefix(row.SQL, "DELETE") && (!ok || isParent[made]) {
+			continue
+		}
+		left, last[row.Table] = append(left, row), i
 	}
 	for {
-		n, tables, err := orphaned(rows)
-		if err != nil || n == 0 {
-			return rows, err
+		ok, err := t.apply(left)
+		if err != nil || ok {
+			return left, err
 		}
-		before := len(rows)
-		for i := len(rows) - 1; i >= 0 && n > 0; i-- {
-			fewer := slices.Delete(slices.Clone(rows), i, i+1)
-			if !tables[sqltext.Fold(rows[i].Table)] {
-				continue
-			}
-			if now, _, err := orphaned(fewer); err != nil {
-				return nil, err
-			} else if now < n {
-				rows, n = fewer, now
-			}
+		orphans, err := t.findOrphans(t.objects)
+		if err != nil || len(orphans) <= t.orphans {
+			return left, err
 		}
-		if len(rows) == before { // they have children of their own
-			for table := range tables {
-				rows = otherThan(rows, table)
-			}
+		before := len(left)
+		for _, o := range orphans { // its key is not written as that of its parent is
+			left = otherThan(left, o[0])
 		}
-		if len(rows) == before {
+		if len(left) == before {
 			return nil, nil
 		}
 	}

@@ -229,7 +229,8 @@ func (t *trial) setsKey(s *sqltext.Statement) bool {
 			continue
 		}
 		named := func(column string) bool { return names[sqltext.Fold(column)] }
-		if setsNumber(s.SQL, slices.ContainsFunc(sqltext.References(o), named)) {
+		keys := func(r sqltext.Reference) bool { return slices.ContainsFunc(r.Columns, named) }
+		if setsNumber(s.SQL, slices.ContainsFunc(sqltext.References(o, nil), keys)) {
 			return true
 		}
 	}

@@ -135,14 +135,32 @@ func RowidAlias(o Object) string {
 	return ""
 }
 
-// References returns the columns of a table that are in its foreign keys.
-func References(o Object) (columns []string) {
-	if t, ok := parseTable(lex(o.SQL)); ok {
-		for _, fk := range t.foreign {
-			columns = append(columns, fk.columns...)
-		}
+// A Reference is a foreign key: columns of a table refer to those of a parent.
+type Reference struct {
+	Columns []string
+	Parent  string
+	To      []string
+}
+
+// References returns the foreign keys of a table. Those that name no columns of the parent refer to
+// its primary key, if it is among the objects.
+func References(o Object, objects []Object) (references []Reference) {
+	t, ok := parseTable(lex(o.SQL))
+	if !ok {
+		return nil
 	}
-	return columns
+	for _, fk := range t.foreign {
+		r := Reference{fk.columns, fk.parent, fk.to}
+		if len(r.To) == 0 {
+			for _, other := range objects {
+				if parent, ok := parseTable(lex(other.SQL)); other.Type == "table" && Equal(other.Name, fk.parent) && ok && parent.primary != nil {
+					r.To = parent.primary.names()
+				}
+			}
+		}
+		references = append(references, r)
+	}
+	return references
 }
 
 // TriggerColumns returns the columns after UPDATE OF in a CREATE TRIGGER statement.
