@@ -164,18 +164,19 @@ func (m *Module) GoFiles(ctx context.Context, f func(path string, text []byte)) 
 }
 
 // Names calls f with the name of each file of the module. It leaves out the folders that
-// it cannot read, those that the go command ignores, and node_modules, where another
-// package manager keeps thousands.
+// it cannot read, what the go command ignores, and node_modules, where another package
+// manager keeps thousands.
 //
 // https://pkg.go.dev/cmd/go#hdr-Package_lists_and_patterns
 func (m *Module) Names(ctx context.Context, f func(path string)) error {
-	return filepath.WalkDir(m.Root, func(path string, entry fs.DirEntry, err error) error {
+	root := m.Root + string(filepath.Separator) // which may be a link
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil || ctx.Err() != nil:
 			return ctx.Err()
-		case entry.IsDir() && path != m.Root && m.ignored(path, entry.Name()):
+		case entry.IsDir() && path != root && m.ignored(path, entry.Name()):
 			return fs.SkipDir
-		case !entry.IsDir():
+		case entry.Type()&^fs.ModeSymlink == 0 && !strings.ContainsRune("._", rune(entry.Name()[0])):
 			f(path)
 		}
 		return nil

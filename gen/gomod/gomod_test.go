@@ -1,6 +1,7 @@
 package gomod
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -37,7 +38,7 @@ func TestGoFiles(t *testing.T) {
 	for _, name := range []string{
 		"a.go", "store/a.go", "store/vendored/a.go", "web/static/a.go", "web/dist/b/a.go", "a.txt",
 		"vendor/x/a.go", "store/vendor/x/a.go", "node_modules/x/a.go", "web/node_modules/@x/y/a.go", ".git/a.go", "store/.cache/a.go",
-		"_old/a.go", "testdata/a.go", "tools/go.mod", "tools/a.go", "tools/x/a.go", "static/a.go", "dist/a.go", "web/dist/a.go", "out/bin/a.go", "web/out/bin/a.go",
+		"_a.go", ".#a.go", "_old/a.go", "testdata/a.go", "tools/go.mod", "tools/a.go", "tools/x/a.go", "static/a.go", "dist/a.go", "web/dist/a.go", "out/bin/a.go", "web/out/bin/a.go",
 	} {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
@@ -67,6 +68,16 @@ func TestGoFiles(t *testing.T) {
 		want := []string{"a.go", "dist/a.go", "out/bin/a.go", "static/a.go", "store/a.go", "store/vendored/a.go", "web/dist/a.go", "web/dist/b/a.go", "web/out/bin/a.go", "web/static/a.go"}
 		if got := files("module a\n"); !slices.Equal(got, want) {
 			t.Errorf("got %q; want %q", got, want)
+		}
+	})
+	t.Run("AreThoseOfAModuleBehindALink", func(t *testing.T) {
+		link, got := filepath.Join(t.TempDir(), "link"), ""
+		if err := os.Symlink(root, link); err != nil {
+			t.Skip(err)
+		}
+		err := (&Module{Root: link}).GoFiles(t.Context(), func(path string, _ []byte) { got = cmp.Or(got, path) })
+		if want := filepath.Join(link, "a.go"); got != want || err != nil {
+			t.Errorf("got %q, %v; want %q", got, err, want)
 		}
 	})
 	t.Run("AreNotThoseThatGoModIgnores", func(t *testing.T) {

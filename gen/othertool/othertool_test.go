@@ -20,6 +20,9 @@ func read(t *testing.T, files map[string]string) (*Directory, error) {
 			t.Fatal(err)
 		}
 	}
+	if link := filepath.Join(t.TempDir(), "link"); os.Symlink(dir, link) == nil { // as deployments have them
+		dir = link
+	}
 	return Read(dir)
 }
 

@@ -44,6 +44,7 @@ var ignored = re(`(^|[./])down\.[^/]*sql$|^README|_test\.go$`)
 
 // list returns the paths in dir and in its folders, with slashes.
 func list(dir string) (paths []string, err error) {
+	dir += string(filepath.Separator) // it may be a link
 	err = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
 		rel, e := filepath.Rel(dir, name)
 		rel = filepath.ToSlash(rel)
