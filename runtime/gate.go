@@ -37,7 +37,10 @@ import (
 // pragmas that can change what a migration does have SQLite's defaults during an
 // upgrade, and synchronous is at least FULL; the connection gets its own back.
 func Migrate(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
-	return pass(ctx, db, s, opts, (*gate).migrate)
+	c := configure(opts)
+	c.progress = reporter{f: c.onProgress, begun: time.Now(), last: Progress{Doing: waiting}}
+	defer c.repeat(&c.progress)()
+	return c.pass(ctx, db, s, (*gate).migrate)
 }
 
 func (g *gate) migrate(ctx context.Context) error {
@@ -65,7 +68,7 @@ func (g *gate) migrate(ctx context.Context) error {
 // otherwise the error with which [Migrate] would refuse it, or [ErrBehind] where
 // Migrate would upgrade it. It never writes.
 func Check(ctx context.Context, db *sql.DB, s *Schema, opts ...Option) error {
-	return pass(ctx, db, s, opts, (*gate).check)
+	return configure(opts).pass(ctx, db, s, (*gate).check)
 }
 
 func (g *gate) check(ctx context.Context) error {
@@ -85,8 +88,7 @@ type gate struct {
 }
 
 // pass opens the gate and calls f: with [WithWait], again and again.
-func pass(ctx context.Context, db *sql.DB, s *Schema, opts []Option, f func(*gate, context.Context) error) error {
-	c := configure(opts)
+func (c *config) pass(ctx context.Context, db *sql.DB, s *Schema, f func(*gate, context.Context) error) error {
 	try := func() error { return c.persist(ctx, db, s, f) }
 	if c.await != nil {
 		return c.await(ctx, c, try)
@@ -108,6 +110,7 @@ func (c *config) persist(ctx context.Context, db *sql.DB, s *Schema, f func(*gat
 		}
 		known.note(err)
 		c.log.Warn("connection lost", "database", known.DB, "error", err)
+		c.progress.does(waiting)
 		c.timeout = timeout - c.waited
 		if c.timeout <= 0 || !sqlite.Pause(ctx, min(pause, c.timeout)) {
 			known.Detail = "no connection for " + c.waited.Round(time.Millisecond).String() + "; " + cmp.Or(known.Detail, "its version was not read")

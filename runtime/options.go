@@ -15,6 +15,7 @@ type config struct {
 	interval            time.Duration // 0 is a second
 	allow               []string
 	onProgress          func(Progress)
+	progress            reporter // of Migrate
 	repeat              func(*reporter) (stop func())
 	log                 Logger
 	partial, unanswered bool                                                         // a migration without a transaction has begun; a COMMIT of Enroll's had no answer

@@ -13,11 +13,10 @@ import (
 // the statement. Nothing that is reported as done is committed before Migrate returns,
 // except with [WithPerMigration].
 //
-// The backup of [WithBackup] comes first, and is reported before and after, with
-// Version 0. What else is no migration's is reported before, with Version 0: waiting, the
-// copy that scripts run on, and the checks before and after the migrations.
-//
-// What takes long is reported again, once a second at least, with a new Elapsed.
+// The backup of [WithBackup] comes first, and is reported before and after, with Version 0.
+// What else is no migration's is reported before, with Version 0: waiting, the copy that
+// scripts run on, and the checks before and after the migrations. What takes long is reported
+// again, once a second at least, with a new Elapsed.
 type Progress struct {
 	Doing                 string // "waiting" for locks, "copying", "running" or "checking"
 	Version               Version
@@ -29,12 +28,12 @@ type Progress struct {
 	Rows                  int64         // inserted, updated and deleted so far, also by triggers
 	Done                  bool          // reported after, not before
 	Took                  time.Duration // of the statement or migration that is done
-	Elapsed               time.Duration // since the upgrade began
+	Elapsed               time.Duration // since Migrate was called
 }
 
-// WithProgress has f called while an upgrade runs: on the goroutine of Migrate or, while
-// that waits for SQLite, on another. Two calls never overlap, and none comes after Migrate
-// has returned.
+// WithProgress has f called while Migrate upgrades the database, or waits to: on the goroutine
+// of Migrate or, while that waits for SQLite, on another. Two calls never overlap, and none
+// comes after Migrate has returned.
 func WithProgress(f func(Progress)) Option {
 	return func(c *config) { c.onProgress, c.repeat = f, (*reporter).repeat }
 }
@@ -61,19 +60,20 @@ func (r *reporter) repeat() (stop func()) {
 	over := make(chan struct{})
 	var repeating sync.WaitGroup
 	repeating.Go(func() {
-		ticker := time.NewTicker(often)
-		defer ticker.Stop()
+		ticks := time.Tick(often)
 		for {
 			select {
 			case <-over:
 				return
-			case now := <-ticker.C:
-				r.mu.Lock()
-				if p := r.last; !p.Done && now.Sub(r.reported) >= often {
-					p.Elapsed = now.Sub(r.begun)
-					r.f(p)
-				}
-				r.mu.Unlock()
+			case now := <-ticks:
+				func() {
+					r.mu.Lock()
+					defer r.mu.Unlock() // also if f ends the goroutine
+					if p := r.last; !p.Done && now.Sub(r.reported) >= often {
+						p.Elapsed = now.Sub(r.begun)
+						r.f(p)
+					}
+				}()
 			}
 		}
 	})

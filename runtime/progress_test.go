@@ -1,6 +1,7 @@
 package lockstep
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -34,6 +35,24 @@ func TestRepeat(t *testing.T) {
 			}
 			if last < 11*time.Second {
 				t.Errorf("the last report came after %v", last)
+			}
+		})
+	})
+	t.Run("GoesOnWithoutACallbackThatEndsItsGoroutine", func(t *testing.T) { // as t.Fatal does
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			r := &reporter{begun: time.Now()}
+			r.f = func(Progress) {
+				if calls++; calls == 1 {
+					runtime.Goexit()
+				}
+			}
+			stop := r.repeat()
+			time.Sleep(5 * time.Second)
+			r.does(checking)
+			stop()
+			if calls != 2 {
+				t.Errorf("called %d times", calls)
 			}
 		})
 	})

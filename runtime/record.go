@@ -145,8 +145,7 @@ func (c *conn) readOwn(ctx context.Context) (string, error) {
 	if err == nil {
 		err = c.read(ctx, "SELECT coalesce(group_concat(name), '') FROM sqlite_temp_master WHERE lower(tbl_name) IN ('_meta', '_lockstep_history')", &temporary)
 	}
-	objects := slices.DeleteFunc(st.objects, func(o sqltext.Object) bool { return !sqltext.IsOurs(o.Table) })
-	return fmt.Sprint(temporary, objects, st.managed, st.version, st.history), err
+	return fmt.Sprint(temporary, sqlite.Of(st.objects, sqltext.IsOurs), st.managed, st.version, st.history), err
 }
 
 // runningProgram names the running program for the history: the path and version of its main

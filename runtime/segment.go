@@ -108,6 +108,7 @@ func (u *upgrade) runAlone(ctx context.Context, s *segment) (again bool, err err
 		}
 		return false, err
 	}
+	u.progress.does(waiting)
 	now, err := u.lock(ctx)
 	if err != nil {
 		return false, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/program"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -18,7 +17,6 @@ type upgrade struct {
 	ran      int        // of them, committed
 	rows     int64      // that those have changed
 	writable bool       // SQLite can write to the database
-	progress reporter
 
 	alone  *segment // that runs outside of a transaction, or nil
 	strays []*stray // that migrations could lose
@@ -28,7 +26,7 @@ type upgrade struct {
 // of it before: the lock is taken now, and everything is decided on what is read under
 // the lock.
 func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
-	u := &upgrade{gate: g, at: seen, progress: reporter{f: g.onProgress, begun: time.Now(), last: Progress{Doing: waiting}}}
+	u := &upgrade{gate: g, at: seen}
 	// Stale contents must stop the program before it waits for anybody.
 	if u.planned, err = g.schema.prepare(seen.version); err != nil {
 		return err
@@ -51,7 +49,6 @@ func (g *gate) upgrade(ctx context.Context, seen *state) (err error) {
 		return unstarted("", err)
 	}
 
-	defer g.repeat(&u.progress)()
 	defer g.conn.restore(ctx)
 	if err = g.conn.protect(ctx); err != nil {
 		return unstarted("", err)

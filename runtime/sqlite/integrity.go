@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -88,8 +86,10 @@ func count(faults []string) Faults {
 }
 
 // List returns the faults in order.
-func (f Faults) List() []string {
-	list := slices.Collect(maps.Keys(f))
+func (f Faults) List() (list []string) {
+	for fault := range f {
+		list = append(list, fault)
+	}
 	sort.Stable(sort.StringSlice(list))
 	for i, fault := range list {
 		list[i] = strings.ReplaceAll(fault, "\n", " ")

@@ -29,6 +29,8 @@ const (
 // IsBusy reports whether err says that another connection holds a lock, so that the same
 // call can succeed later. LOCKED is the same within a shared cache, and PROTOCOL ends a
 // race for the locks of a WAL.
+//
+//go:noinline
 func IsBusy(err error) bool {
 	switch Code(err) & 0xff {
 	case codeBusy, codeLocked, codeProtocol:

@@ -42,12 +42,11 @@ func NewOrphanSet(ctx context.Context, db DB, objects []sqltext.Object, before *
 	}
 	keys, err := foreignKeys(ctx, db, nil)
 	for _, k := range keys {
-		place := k.place()
-		s.keys[place] = true
+		s.keys[k.place] = true
 		if err == nil {
 			err = k.orphans(ctx, db, found, s.effects, func(row, exact, value string) {
 				id := k.row(row, exact)
-				s.rows[id] = orphan{hash(value), &place, s.rows[id].count + 1, 0}
+				s.rows[id] = orphan{hash(value), &k.place, s.rows[id].count + 1, 0}
 			})
 		}
 	}
@@ -75,12 +74,11 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 		return nil, nil, err
 	}
 	now := make(map[string]bool)
-	places := make([]string, len(keys))
-	for i, k := range keys {
-		if places[i] = k.place(); s.effects != nil && s.effects.Renews(k.child) {
-			places[i] = "anew"
+	for _, k := range keys {
+		if s.effects != nil && s.effects.Renews(k.child) {
+			k.place = "anew"
 		}
-		now[places[i]] = true
+		now[k.place] = true
 		err := k.orphans(ctx, db, found, s.effects, func(row, exact, _ string) {
 			id := k.row(row, exact)
 			if o := s.rows[id]; o.still < o.count {
@@ -98,7 +96,7 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 			moved[o.value] += int(o.count - o.still)
 		}
 	}
-	for n, k := range keys {
+	for _, k := range keys {
 		i := slices.IndexFunc(fresh, func(o Orphans) bool { return o.Table == k.child && o.Parent == k.parent })
 		if i < 0 {
 			i = len(fresh)
@@ -112,7 +110,7 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 			if known {
 				was.still--
 				s.rows[id] = was
-			} else if !s.keys[places[n]] && moved[hash(value)] > 0 {
+			} else if !s.keys[k.place] && moved[hash(value)] > 0 {
 				moved[hash(value)]--
 				known = true
 			}
@@ -137,7 +135,7 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 // A foreignKey is one of a table.
 type foreignKey struct {
 	child, parent string
-	made          string // where the child and its schema are: elsewhere after it was made anew
+	made, place   string // where the child is: elsewhere after it was made anew; and its name
 	id            int
 	orphaned      bool     // the parent does not exist
 	implicit      bool     // the parent's columns are not named
@@ -176,6 +174,9 @@ WHERE m.type = 'table' AND m.rootpage > 0`
 		k.from, k.to = append(k.from, from), append(k.to, to)
 		return err
 	})
+	for _, k := range keys {
+		k.place = k.made + " " + k.name()
+	}
 	return keys, err
 }
 
@@ -185,8 +186,6 @@ func (k *foreignKey) name() string {
 
 // after reports whether rows of the foreign key may have lost their parent by the effects.
 func (k *foreignKey) after(e *sqltext.Effects) bool { return e == nil || e.Rows(k.child, k.parent) }
-
-func (k *foreignKey) place() string { return k.made + " " + k.name() }
 
 // orphans calls f for each row of the foreign key without parent, if its table is among
 // those found; once, with "" for the row, if the foreign key is itself wrong.

@@ -184,6 +184,8 @@ func (x *Settings) set(ctx context.Context, c *sql.Conn, s *setting) error {
 }
 
 // note notes the value of a setting for Restore.
+//
+//go:noinline
 func (x *Settings) note(s *setting, value string) {
 	if !slices.ContainsFunc(x.changed, func(n changedSetting) bool { return n.pragma == s.pragma }) {
 		x.changed = append(x.changed, changedSetting{s, value})

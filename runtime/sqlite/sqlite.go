@@ -10,7 +10,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -54,7 +53,17 @@ func Objects(ctx context.Context, db DB) ([]sqltext.Object, error) {
 		shadows[sqltext.Fold(name)] = true
 		return err
 	})
-	return slices.DeleteFunc(objects, func(o sqltext.Object) bool { return shadows[sqltext.Fold(o.Table)] }), err
+	return Of(objects, func(table string) bool { return !shadows[sqltext.Fold(table)] }), err
+}
+
+// Of returns the objects of the tables that are so.
+func Of(objects []sqltext.Object, so func(table string) bool) (these []sqltext.Object) {
+	for _, o := range objects {
+		if so(o.Table) {
+			these = append(these, o)
+		}
+	}
+	return these
 }
 
 // Made returns the objects that people made: those that are not lockstep's.

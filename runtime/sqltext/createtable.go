@@ -6,6 +6,8 @@ import "strings"
 // the statement.
 //
 // https://sqlite.org/lang_createtable.html
+//
+//go:noinline
 func parseTable(lexemes []lexeme) (t *table, ok bool) {
 	p := &tableParser{parser: parser{lexemes: lexemes}, t: &table{}}
 	p.table()

@@ -172,6 +172,8 @@ func (e *expression) expr(least int) string {
 }
 
 // flat takes the operator and its parentheses off: a AND (b AND c) is (a AND b) AND c.
+//
+//go:noinline
 func flat(op, operand string) string {
 	if inner, ok := strings.CutPrefix(operand, "("+op+" "); ok {
 		return inner[:len(inner)-1]

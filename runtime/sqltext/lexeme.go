@@ -75,6 +75,8 @@ func isValue(word string) bool {
 }
 
 // exact returns the lexemes as they are written, one space between them.
+//
+//go:noinline
 func exact(lexemes []lexeme) string { return join(lexemes, true) }
 
 // show returns the lexemes on one line, for people.

@@ -92,6 +92,8 @@ func isBare(name string) bool {
 // TRUE and FALSE have one without being in SQLite's own list.
 //
 // https://sqlite.org/lang_keywords.html
+//
+//go:noinline
 func isKeyword(word string) bool { return strings.Contains(keywords, " "+word+" ") }
 
 // isOneOf reports whether a word, which is in lower case, is one of words, with blanks between.

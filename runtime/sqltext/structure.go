@@ -210,10 +210,15 @@ func (s *structure) column(name string) *part {
 }
 
 // without returns the parts that are not among others.
-func without(parts, others []part) []part {
-	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool {
-		return slices.ContainsFunc(others, func(o part) bool { return samePart(p, o) })
-	})
+//
+//go:noinline
+func without(parts, others []part) (rest []part) {
+	for _, p := range parts {
+		if !slices.ContainsFunc(others, func(o part) bool { return samePart(p, o) }) {
+			rest = append(rest, p)
+		}
+	}
+	return rest
 }
 
 // wantFound shows two texts. Of long ones it cuts the words that both have at their

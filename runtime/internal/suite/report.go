@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
 )
@@ -101,6 +102,42 @@ func reportsProgress(t *test) {
 		t.says(lockstep.Migrate(t.Context(), db, t.schema(pending), progress(&got)), "data.db: 0002-tags.sql:1: table tags already exists; rolled back, still at 0001; tables were changed since 0001: table tags was added")
 		t.same("progress", strings.Join(got, "\n"), "waiting 0/0\nchecking 0/0\n0002 0002-tags.sql 1/2 0/4\n0002 0002-tags.sql 1/2 1/4")
 	})
+}
+
+func reportsWaiting(t *test) {
+	t.claim("ReportsThatItWaitsToRead", func(t *test) {
+		t.journal("delete")
+		t.migrate(upTo(1, pending))
+		t.waits(pending, t.hold("BEGIN EXCLUSIVE"), func(lockstep.Progress) func() { return nil })
+	})
+	t.claim("ReportsThatItWaitsToRecordWhatRanAlone", func(t *test) {
+		archive := pending + "-- 0004-alone.sql --\n-- lockstep: no-transaction\nVACUUM;\n"
+		t.migrate(pending)
+		t.waits(archive, nil, func(p lockstep.Progress) func() {
+			if p.Version == 4 && p.Done && p.Statement == 0 {
+				return t.hold("BEGIN IMMEDIATE")
+			}
+			return nil
+		})
+	})
+}
+
+// waits fails the test unless Migrate, while somebody holds a lock, reports that it waits.
+// release, or what hold returns, releases the lock.
+func (t *test) waits(archive string, release func(), hold func(p lockstep.Progress) func()) {
+	t.Helper()
+	err := lockstep.Migrate(t.Context(), t.open(Settings{}), t.schema(archive), lockstep.WithProgress(func(p lockstep.Progress) {
+		if release != nil && p.Doing == "waiting" {
+			release()
+			release = nil
+		}
+		if held := hold(p); held != nil {
+			release = held
+		}
+	}), lockstep.WithTimeout(5*time.Second))
+	if err != nil || release != nil {
+		t.Errorf("got %v; want a report that Migrate waits", err)
+	}
 }
 
 func logs(t *test) {

@@ -74,7 +74,7 @@ func Run(t *testing.T, d Driver) {
 		{"GoMigration", claims{goMigration}},
 		{"NoTransaction", claims{runsAlone, waitsAlone, runsAloneAgain}},
 		{"Backup", claims{backsUp, backsUpFewer, namesBackups, keepsBackups, interruptsBackups, backsUpAgain, backsUpOnAnyConnection, backsUpOnce, backsUpFaults, backsUpBesideOthers, removesParts}},
-		{"Report", claims{reportsProgress, logs, quotesNames}},
+		{"Report", claims{reportsProgress, reportsWaiting, logs, quotesNames}},
 		{"Allow", claims{allowsDrift, allowsDivergence}},
 		{"Inspect", claims{inspectsManaged, inspectsOthers}},
 		{"Enroll", claims{enrolls, refusesToEnroll, enrollsOnce}},
