@@ -117,6 +117,9 @@ func TestOldOrphans(t *testing.T) {
 		{"OfARebuiltTableThatTakesThePage", "PRAGMA auto_vacuum = FULL; VACUUM; " + gap, "CREATE TABLE n (p REFERENCES p); INSERT INTO n SELECT * FROM c; DROP TABLE c; ALTER TABLE n RENAME TO c", "[]"},
 		{"AfterVACUUM", gap, "UPDATE c SET p = 1 WHERE p = 2; VACUUM", "[]"},
 		{"AfterVACUUMWithOneMore", gap, "INSERT INTO c VALUES (9); VACUUM", "[{c p 1 [rowid 4] false} 2]"},
+		{"AfterVACUUMOfOneWithItsParent", "CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES p); INSERT INTO c VALUES (5, 9)", "DELETE FROM c; INSERT INTO c VALUES (7, 9); VACUUM", "[{c p 1 [rowid 7] false} 0]"},
+		{"AfterVACUUMOfAnotherTable", gap + "; CREATE TABLE d (p REFERENCES p)", "DELETE FROM c WHERE p = 9; INSERT INTO d VALUES (9); VACUUM", "[{d p 1 [rowid 1] false} 0]"},
+		{"OfATableMadeAnewBesideOneOfAnother", gap + "; CREATE TABLE d (p REFERENCES p)", "DELETE FROM d; DROP TABLE c; INSERT INTO d VALUES (9), (9)", "[{d p 2 [rowid 1 rowid 2] false} 0]"},
 		{"OfAColumnOfAnotherType", "CREATE TABLE c (p INTEGER REFERENCES p); INSERT INTO c VALUES (9)", "CREATE TABLE n (p REAL REFERENCES p); INSERT INTO n SELECT * FROM c; DROP TABLE c; ALTER TABLE n RENAME TO c", "[]"},
 		{"DoublesThatNothingTellsApart", "CREATE TABLE c (rowid, oid, _rowid_, p REFERENCES p); INSERT INTO c VALUES (1, 1, 1, 9)", "INSERT INTO c SELECT * FROM c", "[{c p 1 [a row] false} 1]"},
 		{"HiddenByATemporaryTable", "CREATE TABLE c (p REFERENCES p); INSERT INTO c VALUES (1)", "CREATE TEMP TABLE c (p); DELETE FROM p", "[{c p 1 [rowid 1] false} 0]"},
@@ -208,7 +211,7 @@ func (c *change) compare() (want []string, found int) {
 	everything.Anything()
 	want, _ = c.violations(everything, nil)
 	got, found := c.violations(e, e)
-	if !strings.Contains(text, "RENAME") && !strings.Contains(text, "VACUUM") {
+	if !strings.Contains(text, "RENAME") {
 		for _, w := range strings.Fields("a b c d n") {
 			now := c.mismatch(c.after, w) && !c.mismatch(c.before, w)
 			if told := slices.ContainsFunc(want, func(o string) bool { return strings.HasPrefix(o, "{"+w+" ") && strings.Contains(o, "true") }); now && !told || told && !c.mismatch(c.after, w) {

@@ -23,8 +23,8 @@ type OrphanSet struct {
 
 type orphan struct {
 	value        uint64
-	key          *string // one of OrphanSet.keys
-	count, still int32   // rows that nothing tells apart, and those found again
+	key          *foreignKey
+	count, still int32 // rows that nothing tells apart, and those found again
 }
 
 // NewOrphanSet reads the rows that [FindOrphans] finds. Where it finds a foreign key that is
@@ -42,11 +42,11 @@ func NewOrphanSet(ctx context.Context, db DB, objects []sqltext.Object, before *
 	}
 	keys, err := foreignKeys(ctx, db, nil)
 	for _, k := range keys {
-		s.keys[k.place] = true
+		s.keys[s.place(k)] = true
 		if err == nil {
 			err = k.orphans(ctx, db, found, s.effects, func(row, exact, value string) {
 				id := k.row(row, exact)
-				s.rows[id] = orphan{hash(value), &k.place, s.rows[id].count + 1, 0}
+				s.rows[id] = orphan{hash(value), k, s.rows[id].count + 1, 0}
 			})
 		}
 	}
@@ -57,6 +57,20 @@ func NewOrphanSet(ctx context.Context, db DB, objects []sqltext.Object, before *
 func hash(text string) uint64 {
 	sum := sha256.Sum256([]byte(text))
 	return binary.LittleEndian.Uint64(sum[:])
+}
+
+// place returns where the foreign key is, and its name. VACUUM changes the former.
+func (s *OrphanSet) place(k *foreignKey) string {
+	if s.effects != nil && s.effects.Vacuums() {
+		return k.name()
+	}
+	return k.made + " " + k.name()
+}
+
+// renews reports whether rows of the foreign key may have other rowids, though nothing has
+// changed them.
+func (s *OrphanSet) renews(k *foreignKey) bool {
+	return s.effects != nil && (s.effects.Drops(k.child) || s.effects.Vacuums() && k.numbered)
 }
 
 func (k *foreignKey) row(row, exact string) uint64 {
@@ -75,10 +89,7 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 	}
 	now := make(map[string]bool)
 	for _, k := range keys {
-		if s.effects != nil && s.effects.Renews(k.child) {
-			k.place = "anew"
-		}
-		now[k.place] = true
+		now[s.place(k)] = true
 		err := k.orphans(ctx, db, found, s.effects, func(row, exact, _ string) {
 			id := k.row(row, exact)
 			if o := s.rows[id]; o.still < o.count {
@@ -92,8 +103,10 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 	}
 	moved := make(map[uint64]int)
 	for _, o := range s.rows {
-		if !now[*o.key] {
+		if place := s.place(o.key); !now[place] {
 			moved[o.value] += int(o.count - o.still)
+		} else if s.renews(o.key) {
+			moved[o.value^hash(place)] += int(o.count - o.still)
 		}
 	}
 	for _, k := range keys {
@@ -102,7 +115,7 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 			i = len(fresh)
 			fresh, old = append(fresh, Orphans{Table: k.child, Parent: k.parent}), append(old, 0)
 		}
-		o := &fresh[i]
+		o, place, renewed := &fresh[i], s.place(k), s.renews(k)
 		err := k.orphans(ctx, db, found, s.effects, func(row, exact, value string) {
 			id := k.row(row, exact)
 			was := s.rows[id]
@@ -110,9 +123,14 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 			if known {
 				was.still--
 				s.rows[id] = was
-			} else if !s.keys[k.place] && moved[hash(value)] > 0 {
-				moved[hash(value)]--
-				known = true
+			} else if renewed || !s.keys[place] {
+				from := hash(value)
+				if s.keys[place] {
+					from ^= hash(place)
+				}
+				if known = moved[from] > 0; known {
+					moved[from]--
+				}
 			}
 			switch {
 			case known && row != "":
@@ -135,7 +153,8 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 // A foreignKey is one of a table.
 type foreignKey struct {
 	child, parent string
-	made, place   string // where the child is: elsewhere after it was made anew; and its name
+	made          string // where the child is: elsewhere after it was made anew
+	numbered      bool   // its rows have nothing but a number
 	id            int
 	orphaned      bool     // the parent does not exist
 	implicit      bool     // the parent's columns are not named
@@ -148,7 +167,8 @@ func foreignKeys(ctx context.Context, db DB, of []string) (keys []*foreignKey, e
 	// REFERENCES parent without columns means its primary key.
 	q := `SELECT m.name, m.rootpage || ' ' || m.rowid, f.id, f."table", f."from",
 	coalesce(f."to", (SELECT name FROM pragma_table_info(f."table", 'main') WHERE pk = f.seq + 1)), f."to" IS NULL,
-	NOT EXISTS (SELECT 1 FROM main.sqlite_master WHERE type IN ('table', 'view') AND lower(name) = lower(f."table"))
+	NOT EXISTS (SELECT 1 FROM main.sqlite_master WHERE type IN ('table', 'view') AND lower(name) = lower(f."table")),
+	NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name, 'main') WHERE pk > 0)
 FROM main.sqlite_master AS m JOIN pragma_foreign_key_list(m.name, 'main') AS f
 WHERE m.type = 'table' AND m.rootpage > 0`
 	if of != nil {
@@ -161,11 +181,11 @@ WHERE m.type = 'table' AND m.rootpage > 0`
 	q += " ORDER BY m.rowid, f.id, f.seq"
 	err = Each(ctx, db, q, func(scan Scan) error {
 		k := &foreignKey{}
-		var implicit, orphaned int
+		var implicit, orphaned, numbered int
 		var from string
 		var to sql.NullString
-		err := scan(&k.child, &k.made, &k.id, &k.parent, &from, &to, &implicit, &orphaned)
-		k.implicit, k.orphaned = implicit == 1, orphaned == 1
+		err := scan(&k.child, &k.made, &k.id, &k.parent, &from, &to, &implicit, &orphaned, &numbered)
+		k.implicit, k.orphaned, k.numbered = implicit == 1, orphaned == 1, numbered == 1
 		if n := len(keys); n > 0 && keys[n-1].child == k.child && keys[n-1].id == k.id {
 			k = keys[n-1]
 		} else {
@@ -174,9 +194,6 @@ WHERE m.type = 'table' AND m.rootpage > 0`
 		k.from, k.to = append(k.from, from), append(k.to, to)
 		return err
 	})
-	for _, k := range keys {
-		k.place = k.made + " " + k.name()
-	}
 	return keys, err
 }
 

@@ -14,8 +14,8 @@ type Effects struct {
 	of      map[string]*effect // by each name that a table has had
 	written map[string]bool    // writes whose triggers were followed
 	legacy  bool               // RENAME leaves the names in foreign keys as they are
-	vacuum  bool               // it may number rows anew
-	any     bool               // everything
+	vacuum  bool
+	any     bool // everything
 }
 
 type effect uint8
@@ -25,7 +25,7 @@ const (
 	removes                      // rows are gone that others may refer to
 	redefines                    // its keys are others
 	replaces                     // of a write: a conflict removes rows, also in what triggers write to
-	drops                        // a table of this name may be another, with the same rows
+	drops                        // it is dropped, and may be made anew
 	all       = adds | removes | redefines
 )
 
@@ -67,9 +67,12 @@ func (e *Effects) Keys(child, parent string) bool {
 	return e.any || (e.on(child)|e.on(parent))&redefines != 0
 }
 
-// Renews reports whether rows of the table may have other rowids, though nothing has changed
-// them.
-func (e *Effects) Renews(table string) bool { return e.vacuum || e.on(table)&drops != 0 }
+// Drops reports whether a table of this name may be another, with the same rows.
+func (e *Effects) Drops(table string) bool { return e.on(table)&drops != 0 }
+
+// Vacuums reports whether tables may be elsewhere in the file, with other rowids where the
+// primary key does not give them.
+func (e *Effects) Vacuums() bool { return e.vacuum }
 
 // Reaches reports whether [Effects.Rows] or [Effects.Keys] may be true for a foreign key of
 // the table: it has an effect, or mentions a table that has.
