@@ -48,20 +48,28 @@ func (t *trial) explain(f *Finding, all []Row) error {
 // because says what it is in the rows of the table that the statement fails on, if that is a NULL, or
 // what two of them have alike.
 func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, error) {
-	kind, _, _ := strings.Cut(sentence, " constraint failed: ")
+	kind, named, _ := strings.Cut(sentence, " constraint failed: ")
 	of := len(f.Rows) - len(otherThan(f.Rows, table))
+	if target, _, _ := strings.Cut(named, "."); kind == "UNIQUE" && of == 1 && sqltext.Equal(target, table) && f.Statement >= 0 && t.m.Statements[f.Statement].Keyword() == "insert" {
+		return fmt.Sprintf("if %s already has a row with that %s", table, strings.ReplaceAll(strings.ReplaceAll(named, target+".", ""), ", ", " and ")), nil
+	}
 	if kind != "NOT NULL" && kind != "UNIQUE" || of != map[string]int{"NOT NULL": 1, "UNIQUE": 2}[kind] {
 		return "", nil
 	}
 	says := func(c cells) string {
-		names := wording.List(len(c.columns), " and ", func(i int) string { return c.columns[i] })
+		list := func(names []string) string {
+			return wording.List(len(names), " and ", func(i int) string { return names[i] })
+		}
 		switch {
-		case kind == "UNIQUE" && c.same:
-			return fmt.Sprintf("if two rows of %s have the same %s", table, names)
+		case kind == "UNIQUE" && c.alike && len(c.cased) == 0:
+			return fmt.Sprintf("if two rows of %s have the same %s", table, list(c.columns))
+		case kind == "UNIQUE" && c.alike && len(c.cased) == len(c.columns):
+			return fmt.Sprintf("if two rows of %s differ only in the case of %s", table, list(c.cased))
 		case kind == "UNIQUE" && c.alike:
-			return fmt.Sprintf("if two rows of %s differ only in the case of %s", table, names)
+			isCased := func(name string) bool { return slices.Contains(c.cased, name) }
+			return fmt.Sprintf("if two rows of %s have the same %s, and differ only in the case of %s", table, list(slices.DeleteFunc(slices.Clone(c.columns), isCased)), list(c.cased))
 		case kind == "NOT NULL" && c.null:
-			return fmt.Sprintf("if %s of a row of %s is NULL", names, table)
+			return fmt.Sprintf("if %s of a row of %s is NULL", list(c.columns), table)
 		}
 		return ""
 	}
@@ -78,13 +86,13 @@ func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, 
 			continue
 		}
 		var set []string
-		for _, column := range c.columns {
-			column = sqltext.Plain(column)
+		for _, name := range c.columns {
+			column := sqltext.Plain(name)
 			least := fmt.Sprintf("(SELECT min(%s) FROM %s)", column, sqltext.Plain(table))
 			switch {
 			case kind == "NOT NULL":
 				least = "NULL"
-			case !c.same:
+			case slices.Contains(c.cased, name):
 				least = fmt.Sprintf("iif(%s = %s, %[1]s, upper(%[2]s))", column, least)
 			}
 			set = append(set, column+" = "+least)
@@ -212,14 +220,14 @@ func (t *trial) failsOnAny(f *Finding, all []Row, table string) (bool, error) {
 // these columns.
 type cells struct {
 	columns []string
-	same    bool // in all rows
-	alike   bool // in all rows, but for case
+	alike   bool     // in all rows, but for case
+	cased   []string // those in which that differs
 	null    bool
 }
 
 // cellsIn looks at the table, or if that is "" at the one in the sentence.
 func (d *Database) cellsIn(sentence, table string) cells {
-	c := cells{same: true, alike: true, null: true}
+	c := cells{alike: true, null: true}
 	_, list, _ := strings.Cut(sentence, "failed: ")
 	for _, name := range strings.Split(list, ", ") {
 		of, column, _ := strings.Cut(name, ".")
@@ -229,9 +237,12 @@ func (d *Database) cellsIn(sentence, table string) cells {
 			return cells{}
 		}
 		c.columns = append(c.columns, column)
+		same, first := true, found.rows[0].cells[at]
 		for _, r := range found.rows {
-			first := found.rows[0].cells[at]
-			c.same, c.alike, c.null = c.same && r.cells[at] == first, c.alike && sqltext.Equal(r.cells[at], first), c.null && r.cells[at] == null
+			same, c.alike, c.null = same && r.cells[at] == first, c.alike && sqltext.Equal(r.cells[at], first), c.null && r.cells[at] == null
+		}
+		if !same {
+			c.cased = append(c.cased, column)
 		}
 	}
 	return c

@@ -57,7 +57,7 @@ func Lost(name string, before, after []Object) (lost []string) {
 		another := func(form string) bool { // about the same columns
 			return !slices.Contains(missing, form) && slices.ContainsFunc(columns, func(c string) bool { return strings.Contains(form, quoteFolded(c)) })
 		}
-		if kept(columns...) && !slices.Contains(more, missing[i]) && !slices.ContainsFunc(more, another) {
+		if kept(columns...) && !slices.Contains(more, missing[i]) && !slices.ContainsFunc(more, another) && !is.refersAnew(was, columns) {
 			lost = append(lost, "CHECK ("+show(check)+")")
 		}
 	}
@@ -85,6 +85,17 @@ func Lost(name string, before, after []Object) (lost []string) {
 		}
 	}
 	return lost
+}
+
+// refersAnew reports whether columns are a foreign key that they were not in another table: what is
+// allowed in them may be in the rows of the parent.
+func (t *table) refersAnew(was *table, columns []string) bool {
+	refers := func(t *table) bool {
+		return slices.ContainsFunc(t.foreign, func(fk foreignKey) bool {
+			return slices.EqualFunc(fk.columns, slices.Compact(slices.Clone(columns)), Equal)
+		})
+	}
+	return refers(t) && !refers(was)
 }
 
 // hasKey reports whether a constraint or an index makes columns of the key unique, or all of
