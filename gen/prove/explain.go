@@ -74,7 +74,11 @@ func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, 
 		return ""
 	}
 	if f.Statement >= 0 && slices.Contains([]string{"create", "alter"}, t.m.Statements[f.Statement].Keyword()) {
-		return says(f.cells), nil
+		is := says(f.cells)
+		if kind == "UNIQUE" && is != "" {
+			is += whereOf(t.m.Statements[f.Statement].SQL)
+		}
+		return is, nil
 	}
 	// It may copy crosswise. So a cause is what rows fail with that do not fail without it.
 	passing, err := t.passing(f, all, table)
@@ -104,6 +108,24 @@ func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, 
 		}
 	}
 	return "", nil
+}
+
+// whereOf returns the WHERE of a partial index.
+func whereOf(sql string) string {
+	s, depth := sqltext.Parse(sql), 0
+	for i, token := range s.Tokens {
+		switch s.Name(i) {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		case "where":
+			if depth == 0 && token.Kind == sqltext.Word {
+				return " " + strings.TrimRight(strings.Join(strings.Fields(s.Text[token.Pos:s.Tokens[len(s.Tokens)-1].End]), " "), ";")
+			}
+		}
+	}
+	return ""
 }
 
 // passing returns rows that do not fail, of which one is of the table, or two if the failure is that of two.

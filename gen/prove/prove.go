@@ -143,7 +143,8 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 		}
 	}
 	if err == nil && !t.m.Slow && len(t.tables) > 0 {
-		if made, err = t.fill(rows.Options{Near: t.near()}); err == nil {
+		near, own := t.near()
+		if made, err = t.fill(rows.Options{Near: near, Twice: own}); err == nil {
 			found, err = t.search(made, found)
 		}
 	}
@@ -231,10 +232,10 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 }
 
 // near returns values for which the migration may do something else than for all others: those
-// that it has, the numbers before and after, and texts that are longer by one. It has at most so
-// many, those that the migration has first.
-func (t *trial) near() (values []string) {
-	const most = 40
+// that it has, which are the first ones, the numbers before and after, and texts that are longer by
+// one. It has at most so many, those that the migration has first.
+func (t *trial) near() (values []string, own int) {
+	const most, twice = 40, 10
 	values = []string{}
 	script := t.m.Script
 	add := func(value string) {
@@ -242,7 +243,7 @@ func (t *trial) near() (values []string) {
 			values = append(values, value)
 		}
 	}
-	measures := t.namesIn(script.Text)["length"]
+	var numbers []float64
 	for i, token := range script.Tokens {
 		text := script.Token(i)
 		switch token.Kind {
@@ -256,15 +257,20 @@ func (t *trial) near() (values []string) {
 			if i > 0 && script.Token(i-1) == "-" {
 				n = -n
 			}
-			for _, n := range []float64{n - 1, n, n + 1} {
-				add(strconv.FormatFloat(n, 'f', -1, 64))
-			}
-			if longer := int(n) + 1; measures && longer > 0 && longer <= 1e6 {
-				add(fmt.Sprintf("printf('%%0%dd', 0)", longer))
-			}
+			numbers = append(numbers, n)
+			add(strconv.FormatFloat(n, 'f', -1, 64))
 		}
 	}
-	return values
+	own = min(len(values), twice)
+	measures := t.namesIn(script.Text)["length"]
+	for _, n := range numbers {
+		add(strconv.FormatFloat(n-1, 'f', -1, 64))
+		add(strconv.FormatFloat(n+1, 'f', -1, 64))
+		if longer := int(n) + 1; measures && longer > 0 && longer <= 1e6 {
+			add(fmt.Sprintf("printf('%%0%dd', 0)", longer))
+		}
+	}
+	return values, own
 }
 
 // minds reports whether the migration may fail on values of types that columns allow and

@@ -22,6 +22,8 @@ const (
 	blank                 // like the first row, with a trailing blank in texts
 	zero                  // like the first row, with empty texts and zeros
 	other                 // like the first row, with the other truth values, and without what may be missing, such as a date
+	again                 // like the row before
+	bare                  // like the row before, without what may be missing, such as a date
 	odd                   // everything is set, to values of types that nobody writes
 	bytes                 // everything is set, and texts are bytes
 	near                  // everything is set, to the first of the values near where that fits; to the others in those after it
@@ -56,7 +58,9 @@ func (f *filler) fillOrdinary(t *table, opts Options) (reason string, err error)
 		variants = []variant{full, full}
 		for i, value := range opts.Near {
 			if slices.ContainsFunc(t.columns, func(c *column) bool { return t.takes(c, value) }) {
-				variants = append(variants, near+variant(i))
+				if variants = append(variants, near+variant(i)); i < opts.Twice {
+					variants = append(variants, again, bare, again) // WHERE status = 'new' AND deleted_at IS NULL
+				}
 			}
 		}
 		const most = 20
@@ -142,6 +146,7 @@ func (f *filler) keep(r *row) {
 			c.chosen = r.chosen[i]
 		}
 	}
+	r.last = r.values
 	r.made++
 	for _, k := range r.keys {
 		if k.pending == nil {
@@ -171,6 +176,8 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 		case v >= odd:
 			f.choose(r, i, c.chosen)
 			r.values[i] = f.vary(r, c, r.values[i])
+		case v == again, v == bare:
+			r.values[i], r.chosen[i] = f.vary(r, c, t.last[i]), c.chosen
 		case v > uneven:
 			r.values[i], r.chosen[i] = f.vary(r, c, t.first[i]), c.chosen
 		default:
@@ -227,7 +234,7 @@ func (f *filler) vary(r *row, c *column, value string) string {
 		return "0"
 	case v == upper && text:
 		return strings.ToUpper(value)
-	case v == other && !c.free && c.nullable:
+	case (v == other || v == bare) && !c.free && c.nullable:
 		return "NULL"
 	case !c.free:
 	case v == blank && text:

@@ -33,6 +33,7 @@ type table struct {
 
 	random   *rand.Rand
 	first    []string // the values of the first row, as SQL
+	last     []string // those of the last
 	made     int      // rows
 	nullable int      // columns
 	turn     int      // twins that differ in one column of a key
