@@ -131,7 +131,7 @@ func (c *config) once(ctx context.Context, db *sql.DB, s *Schema, again bool, f 
 	err = f(g, ctx)
 	defer func(begun time.Time) { c.waited += time.Since(begun) }(time.Now()) // for an answer
 	failed := (*MigrationError)(nil)
-	elsewhere := errors.As(err, &failed) && failed.File != "" && failed.Line == 0 // perhaps, in a program
+	elsewhere := errors.As(err, &failed) && failed.File != "" && failed.Line == 0 || errors.Is(err, ErrBackup) // perhaps
 	// A database in memory is lost, too, and what took effect without a transaction is not known.
 	lost = sqlite.Lost(ctx, g.conn.Conn, err, elsewhere) && g.conn.file != ":memory:" && !c.partial
 	if err != nil && c.await != nil && sqlite.IsFile(g.conn.file) {

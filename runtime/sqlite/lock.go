@@ -124,25 +124,21 @@ func IsLost(err error) bool {
 			return true
 		}
 	}
-	return isUnled(err) || says(err, "connection reset")
+	// Drivers share no code for the rest. A path in an error of SQLite may have these words, too.
+	return err != nil && Code(err) == 0 && slices.ContainsFunc([]string{
+		"not leader", "not the leader", "leadership lost", "no leader", "no available leader", "no available dqlite leader",
+		"connection reset", "connection refused", "broken pipe", "use of closed network connection", "unexpected EOF", "i/o timeout",
+	}, func(says string) bool { return strings.Contains(err.Error(), says) })
 }
 
-// isUnled reports whether a server says that it does not lead, or cannot find who does.
-func isUnled(err error) bool {
-	return says(err, "not leader", "not the leader", "leadership lost", "no leader", "no available leader", "no available dqlite leader")
-}
-
-// says reports whether an error of a driver has one of these texts, for which drivers share no
-// code. A path in an error of SQLite may have them, too.
-func says(err error, texts ...string) bool {
-	return err != nil && Code(err) == 0 && slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(err.Error(), text) })
-}
-
-// Lost reports whether err says that the connection is lost: it no longer answers, or its server
-// does not lead, which may change from one moment to the next. An error that may be from
-// elsewhere, as of a migration in Go, says nothing of the kind.
+// Lost reports whether err says that the connection is lost, and discards it then. An error that
+// may be from elsewhere, as of a migration in Go, says so only if the connection does not answer.
 func Lost(ctx context.Context, conn *sql.Conn, err error, elsewhere bool) bool {
-	return IsLost(err) && (isUnled(err) && !elsewhere || !Answers(ctx, conn))
+	if !IsLost(err) || elsewhere && Answers(ctx, conn) {
+		return false
+	}
+	Discard(conn)
+	return true
 }
 
 // Answers reports whether a connection is there. One that is not, the pool closes.

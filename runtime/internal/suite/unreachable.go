@@ -143,15 +143,20 @@ func boundsLosses(t *test) {
 
 // suspectsLosses is about errors that look like a lost connection's.
 func suspectsLosses(t *test) {
-	t.claim("GoesOnThoughTheServerLeadsAgainAtOnce", func(t *test) {
+	t.claim("GoesOnThoughTheConnectionAnswersAgain", func(t *test) {
 		s := t.schema(with(strings.ReplaceAll(slugs, ".go --", ".sql --"), "0003-slugs.sql", "UPDATE notes SET slug = coalesce(slug, '') || lower(title);\n"))
-		for at, more := 1, true; more; at += 7 {
-			tr := upgradesThough(newTest(t.T, t.driver), s, fmt.Sprintf("statement %d", at), nil, func(tr *tracer) {
-				tr.before = func(n int) error {
+		all := []error{errors.New("no available leader"), io.EOF, errors.New("write: broken pipe"), fmt.Errorf("driver: %w", driver.ErrBadConn), syscall.EPIPE}
+		for at, more := 1, true; more; at += 4 {
+			lost := all[at%len(all)]
+			tr := upgradesThough(newTest(t.T, t.driver), s, fmt.Sprintf("%v at statement %d", lost, at), nil, func(tr *tracer) {
+				once := func(n int) error {
 					if n == at {
-						return errors.New("no available leader")
+						return lost
 					}
 					return nil
+				}
+				if tr.before = once; at%8 == 1 {
+					tr.before, tr.after = nil, once
 				}
 			})
 			more = len(tr.statements) > at
