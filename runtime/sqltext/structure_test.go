@@ -367,14 +367,15 @@ func FuzzCreate(f *testing.F) {
 			for i := range table.columns {
 				got = append(got, table.info(&table.columns[i]))
 			}
-			want := rows(t, conn, `SELECT name, lower(replace(type, ' ', '')), "notnull" <> 0, pk > 0, hidden FROM pragma_table_xinfo(?)`, o.Name)
-			if got, want := strings.Join(got, "\n"), strings.Join(want, "\n"); got != want {
+			want := rows(t, conn, `SELECT name, lower(type), "notnull" <> 0, pk > 0, hidden FROM pragma_table_xinfo(?, 'main')`, o.Name)
+			blanks := strings.NewReplacer(" ", "", "\t", "", "\n", "", "\v", "", "\f", "", "\r", "") // SQLite keeps them in a type, and comments
+			if got, want := blanks.Replace(strings.Join(got, "; ")), blanks.Replace(strings.Join(want, "; ")); got != want && !strings.Contains(want, "--") && !strings.Contains(want, "/*") {
 				t.Fatalf("%q: got\n%s\nSQLite says\n%s", o.SQL, got, want)
 			}
-			if got, want := fmt.Sprintf("%v|%v", b2i(table.withoutRowid), b2i(table.strict)), rows(t, conn, "SELECT wr, strict FROM pragma_table_list(?)", o.Name)[0]; got != want {
+			if got, want := fmt.Sprintf("%v|%v", b2i(table.withoutRowid), b2i(table.strict)), rows(t, conn, "SELECT wr, strict FROM pragma_table_list(?) WHERE schema = 'main'", o.Name)[0]; got != want {
 				t.Fatalf("%q: got %s, SQLite says %s", o.SQL, got, want)
 			}
-			if got, want := len(table.foreign), len(rows(t, conn, "SELECT DISTINCT id FROM pragma_foreign_key_list(?)", o.Name)); got != want {
+			if got, want := len(table.foreign), len(rows(t, conn, "SELECT DISTINCT id FROM pragma_foreign_key_list(?, 'main')", o.Name)); got != want {
 				t.Fatalf("%q: got %d foreign keys, SQLite has %d", o.SQL, got, want)
 			}
 		}
@@ -391,7 +392,6 @@ func (t *table) info(c *column) string {
 		typ = strings.TrimSuffix(typ, "always")
 		typ = strings.TrimSuffix(strings.TrimSpace(typ), "generated")
 	}
-	typ = strings.ReplaceAll(typ, " ", "")
 	hidden := 0
 	if c.generated != nil {
 		hidden = 2 + b2i(c.stored)
