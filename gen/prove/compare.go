@@ -203,14 +203,14 @@ func (o *observation) compareConstraints(name string, now *table) {
 func (o *observation) compareObjects() error {
 	lost := map[string][]string{}
 	for _, obj := range o.objects {
-		if obj.Type != "index" && obj.Type != "trigger" || !o.replaced(obj.Table) || o.droppedByName(obj) {
+		if obj.Type != "index" && obj.Type != "trigger" || !o.replaced(obj.Table) || o.droppedByName(obj) || o.object(obj.Type, obj.Name).Name != "" {
 			continue
 		}
 		again := false
 		for _, other := range o.post {
 			if other.Type == obj.Type && sqltext.Equal(other.Table, obj.Table) {
 				other.Name = obj.Name
-				changed, _ := sqltext.Diff(append(tablesOf(o.objects), obj), append(tablesOf(o.post), other))
+				changed, _ := sqltext.Diff(append(tableOf(obj, o.objects), obj), append(tableOf(obj, o.post), other))
 				again = again || !slices.ContainsFunc(changed, func(d sqltext.Difference) bool { return d.Type == obj.Type })
 			}
 		}
@@ -218,7 +218,7 @@ func (o *observation) compareObjects() error {
 		if err != nil {
 			return err
 		}
-		if can && !again && o.object(obj.Type, obj.Name).Name == "" {
+		if can && !again {
 			lost[obj.Table] = append(lost[obj.Table], obj.Type+" "+obj.Name)
 		}
 	}
@@ -251,8 +251,9 @@ func (o *observation) dropOf(kind, name string) int {
 	})
 }
 
-func tablesOf(objects []sqltext.Object) []sqltext.Object {
-	return slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool { return o.Type != "table" })
+// tableOf returns the table of an index or a trigger, if it has one.
+func tableOf(obj sqltext.Object, objects []sqltext.Object) []sqltext.Object {
+	return slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool { return o.Type != "table" || !sqltext.Equal(o.Name, obj.Table) })
 }
 
 // droppedByName reports whether a statement drops the object and nothing else.

@@ -73,6 +73,13 @@ func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, 
 		}
 		return ""
 	}
+	passing, tried, err := t.passing(f, all, table)
+	switch {
+	case err != nil:
+		return "", err
+	case passing == nil && tried > 1 && kind == "UNIQUE":
+		return fmt.Sprintf("as soon as %s has two rows", table), nil
+	}
 	if f.Statement >= 0 && slices.Contains([]string{"create", "alter"}, t.m.Statements[f.Statement].Keyword()) {
 		is := says(f.cells)
 		if kind == "UNIQUE" && is != "" {
@@ -81,9 +88,8 @@ func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, 
 		return is, nil
 	}
 	// It may copy crosswise. So a cause is what rows fail with that do not fail without it.
-	passing, err := t.passing(f, all, table)
-	if err != nil || passing == nil {
-		return "", err
+	if passing == nil {
+		return "", nil
 	}
 	for _, c := range t.candidates(f, table, sentence) {
 		if says(c) == "" {
@@ -128,8 +134,9 @@ func whereOf(sql string) string {
 	return ""
 }
 
-// passing returns rows that do not fail, of which one is of the table, or two if the failure is that of two.
-func (t *trial) passing(f *Finding, all []Row, table string) ([]Row, error) {
+// passing returns rows that do not fail, of which one is of the table, or two if the failure is that of
+// two, and how many it has tried.
+func (t *trial) passing(f *Finding, all []Row, table string) (_ []Row, tried int, err error) {
 	with, parents, at := map[int]bool{}, t.parents(all), places(all, f.Rows)
 	left := len(f.Rows) - len(otherThan(f.Rows, table)) - 1 // of the table, to which another comes
 	for _, i := range at {
@@ -145,10 +152,13 @@ func (t *trial) passing(f *Finding, all []Row, table string) ([]Row, error) {
 		rows := closed(all, parents, func(j int) bool { return j == i || with[j] })
 		seen, ok, err := t.try(rows)
 		if err != nil || ok && !slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key }) {
-			return rows, err
+			return rows, tried, err
+		}
+		if ok {
+			tried++
 		}
 	}
-	return nil, nil
+	return nil, tried, nil
 }
 
 // candidates returns the columns that the failure may come of, and what its rows have in them: those
