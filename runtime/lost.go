@@ -18,6 +18,8 @@ type lostObject struct {
 }
 
 // mayDrop reports whether the migration drops something, as far as is known.
+//
+//go:noinline
 func (m *pending) mayDrop() bool {
 	return m.Program != nil || slices.ContainsFunc(m.statements, func(stmt sqltext.Statement) bool { return stmt.Keyword() == "drop" })
 }

@@ -133,8 +133,7 @@ func (r *reporter) report(ctx context.Context, p *Progress, began time.Time, don
 
 // again reports the last progress again, if that was a while ago.
 func (r *reporter) again(ctx context.Context) {
-	const often = 100 * time.Millisecond
-	if r.f != nil && time.Since(r.reported) >= often {
+	if r.f != nil && time.Since(r.reported) >= time.Second/10 {
 		last := r.last
 		r.report(ctx, &last, r.reported, false)
 	}
