@@ -48,6 +48,7 @@ type Lookout struct {
 	own  bool        // conn is nobody else's
 	seen string      // PRAGMA data_version of it, when f last returned nil
 	info os.FileInfo // of File; nil if there is none
+	wal  os.FileInfo // beside it; nil if there is none
 }
 
 // Look calls f, unless it is sure that no other connection has written to the database since f
@@ -112,7 +113,7 @@ func (l *Lookout) ask(ctx context.Context, written bool, f func(context.Context,
 		if err := Read(ctx, l.conn, "PRAGMA data_version", &now); err != nil || now == l.seen && !written {
 			return err
 		}
-		if now == l.seen { // by somebody who copied a file over it, or by a checkpoint
+		if now == l.seen { // by somebody who copied a file over it or removed its WAL, or by a checkpoint
 			l.Leave()
 			return nil // the next look connects
 		}
@@ -124,7 +125,7 @@ func (l *Lookout) ask(ctx context.Context, written bool, f func(context.Context,
 }
 
 // file reports whether the file has another, or none, in its place, or else whether it was
-// written to since it was last asked.
+// written to, or its WAL replaced, since it was last asked.
 func (l *Lookout) file() (replaced, written bool) {
 	if l.info == nil {
 		return false, false
@@ -133,9 +134,11 @@ func (l *Lookout) file() (replaced, written bool) {
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist), false
 	}
-	was := l.info
+	was, wal := l.info, l.wal
 	l.info = now
-	return !os.SameFile(was, now), now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime())
+	l.wal, _ = os.Stat(l.File + "-wal")
+	another := wal != nil && (l.wal == nil || !os.SameFile(wal, l.wal)) // which a connection does not notice
+	return !os.SameFile(was, now), another || now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime())
 }
 
 // connect takes a connection, if there is none.

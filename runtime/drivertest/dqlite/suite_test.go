@@ -35,7 +35,8 @@ var skipped = map[string][]string{
 		"MigrateRefusesReadOnlyDatabaseThatIsBehind", "AnotherDatabaseThatIsReadOnlyIsTheMigrations",
 		"ReadsTheVersionOfNoOtherDatabase", "RefusesReadOnlyDatabase", "NamesTheFirstOfSeveralEditedMigrations",
 		"DivergenceQuotesFiles", "WatchTellsOfAFileThatIsNoDatabaseAnyLonger", "WatchTellsOfAFileThatIsReplaced",
-		"WatchTellsOfAFileThatIsDeleted", "WatchTellsOfAFileThatIsWrittenOverWithoutSQLite", "CheckWaitsForAFileThatTakesThePlaceOfAnother", "MigrateWaitsForAFileThatTakesThePlaceOfAnother", "WatchSharesADatabaseInMemory", "NamesChangesWithoutRunningOtherStatementsAgain",
+		"WatchTellsOfAFileThatIsDeleted", "WatchTellsOfAFileThatIsWrittenOverWithoutSQLite", "WatchTellsOfAnUpgradeInAnotherWAL",
+		"CheckWaitsForAFileThatTakesThePlaceOfAnother", "MigrateWaitsForAFileThatTakesThePlaceOfAnother", "WatchSharesADatabaseInMemory", "NamesChangesWithoutRunningOtherStatementsAgain",
 		"TimeoutDoesNotBoundTheRollbackOfAKilledProgram", "SucceedsAtHeadOnReadOnlyFile", "MigrateWaitsForAsLongAsTheTimeout", "FastmigrateReadsTheVersion",
 	},
 	"other journal modes, which end a node": {

@@ -220,6 +220,23 @@ func watchesFiles(t *test) {
 		os.Chtimes(t.path, time.Time{}, time.Now().Add(time.Second)) // the clock of files may be coarse
 		t.isRefusal(said(), lockstep.ErrAhead, upgradedText)
 	})
+	t.claim("WatchTellsOfAnUpgradeInAnotherWAL", func(t *test) {
+		t.journal("wal")
+		t.migrate(upTo(2, notes))
+		db, tr := t.trace(Settings{})
+		said, _ := t.watch(db)
+		t.lookedAtVersion(tr)
+		for _, side := range []string{"-wal", "-shm"} { // of which this program's connections know nothing
+			if err := os.Remove(t.path + side); err != nil {
+				t.Skip(err)
+			}
+		}
+		newer := t.open(Settings{}) // which goes on, so that nobody writes to the file
+		if err := lockstep.Migrate(t.Context(), newer, t.schema(upTo(3, notes))); err != nil {
+			t.Fatal(err)
+		}
+		t.isRefusal(said(), lockstep.ErrAhead, upgradedText)
+	})
 	t.claim("WatchTellsOfAFileThatIsNoDatabaseAnyLonger", func(t *test) {
 		t.migrate(upTo(2, notes))
 		db, tr := t.trace(Settings{})
