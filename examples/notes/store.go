@@ -60,6 +60,9 @@ func open(path string) (*sql.DB, error) {
 // database, and nil when ctx ends.
 func (s *Store) Watch(ctx context.Context) error { return migrations.Watch(ctx, s.db) }
 
+// Check returns lockstep.ErrAhead if a newer release has upgraded the database.
+func (s *Store) Check(ctx context.Context) error { return migrations.Check(ctx, s.db) }
+
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
@@ -290,6 +293,3 @@ func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	return tx.Commit()
 }
-
-// Check returns lockstep.ErrAhead if a newer release has upgraded the database.
-func (s *Store) Check(ctx context.Context) error { return migrations.Check(ctx, s.db) }
