@@ -193,7 +193,7 @@ func (o *observation) compareColumns(name string, statement int, old, now *table
 			case (!known || is == null) && byPosition && j < len(cells) && j != was && cells[j] == is:
 				from[old.rows.columns[j]]++
 			case !known && (v != is || isDefault || slices.Index(cells, v) != was || slices.Contains(cells[was+1:], v)),
-				v != is && is == null && slices.Contains(cells, null): // which does not tell
+				v != is && !ok && slices.Contains(cells, is): // which does not tell
 				n--
 			}
 			if v != is {

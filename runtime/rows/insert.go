@@ -54,8 +54,10 @@ func (f *filler) fillOrdinary(t *table, opts Options) (reason string, err error)
 	case opts.Bytes:
 		variants = []variant{bytes}
 	case opts.Near != nil:
-		f.n = opts.From
-		variants = []variant{full, full}
+		if !opts.All {
+			f.n = opts.From
+			variants = []variant{full, full}
+		}
 		for i, value := range opts.Near {
 			if slices.ContainsFunc(t.columns, func(c *column) bool { return t.takes(c, value) }) {
 				if variants = append(variants, near+variant(i)); i < opts.Twice {

@@ -33,6 +33,7 @@ type Options struct {
 	Odd    bool     // instead, a row of what types allow and programs do not write: text in numbers and times, text that is not JSON, JSON in bytes
 	Bytes  bool     // instead, a row whose texts are bytes
 	Near   []string // instead, rows that tables of the same columns have alike: one for each of these values, as SQL, in all columns that could as well hold it, and such as agree in one column, or in all but one; nil is not so
+	All    bool     // Near is not instead, and numbers differ between tables
 	Twice  int      // so many of Near: rows that are like those, too
 	From   int      // values are made of numbers above it
 	More   *More    // add to the rows of a filling before; nil is that there was none
