@@ -70,7 +70,7 @@ func (r *replay) begin(ctx context.Context, migrations []*migration) error {
 	first := migrations
 	if len(reviewed) > long {
 		// The second part waits for the replay to come there, and takes as long as what is left of the first.
-		second := slices.Index(migrations, reviewed[len(reviewed)*7/12])
+		second := slices.Index(migrations, reviewed[len(reviewed)*3/4])
 		rv.states[migrations[second].Version] = make(chan []byte, 1)
 		first = migrations[:second]
 		rv.parts = append(rv.parts, &part{migrations: migrations[second:]})
