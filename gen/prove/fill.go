@@ -41,7 +41,7 @@ func (d *Database) Suspect(ctx context.Context, m *Migration, before func() ([]b
 	}
 	found, _, err := t.observe(nil)
 	d.follows = err == nil && len(found) == 0
-	return len(found) > 0 || t.setsKeys(false), err
+	return len(found) > 0 || t.numbersKeys(), err
 }
 
 // Forget says that the migration which Suspect gets next does not follow the last one.

@@ -140,7 +140,7 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 		}
 	}
 	empty = t.empty
-	if err == nil && t.setsKeys(false) {
+	if err == nil && t.numbersKeys() {
 		if made, err = t.fill(rows.Options{From: 10_000}); err == nil {
 			found, err = t.search(made, found)
 		}
@@ -174,16 +174,34 @@ func (t *trial) quick() bool { return t.m.Slow || t.Tries != nil }
 // silent reports whether there is nothing to find on rows of all kinds at once, which costs half
 // of what it costs to try them one after the other.
 func (t *trial) silent() (bool, error) {
-	if t.quick() {
+	if t.quick() || t.m.Run != nil {
 		return false, nil
 	}
 	near, own := t.near()
 	made, err := t.fill(rows.Options{Near: near, Twice: own, All: true})
-	if err != nil || t.merges() || t.setsKeys(true) {
+	if err != nil || t.merges() {
 		return false, err
 	}
 	found, _, err := t.observe(made)
-	return len(found) == 0, err
+	return len(found) == 0 && !t.refersToNear(), err
+}
+
+// refersToNear reports whether a foreign key may refer to a value that a migration has itself: with
+// a row that has it, there is a parent. No row has such a value for its rowid.
+func (t *trial) refersToNear() bool {
+	all := slices.Concat(t.objects, t.schema)
+	for _, o := range all {
+		if !t.refers(o) || !t.concerns[sqltext.Fold(o.Name)] && slices.Contains(t.objects, o) {
+			continue
+		}
+		for _, r := range sqltext.References(o, all) {
+			i := slices.IndexFunc(all, func(p sqltext.Object) bool { return p.Type == "table" && sqltext.Equal(p.Name, r.Parent) })
+			if i < 0 || len(r.To) != 1 || !sqltext.Equal(sqltext.RowidAlias(all[i]), r.To[0]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // merges reports whether the migration may copy rows of two tables into one, in which they have
@@ -197,7 +215,7 @@ func (t *trial) merges() bool {
 			}
 		}
 	}
-	return len(in) > 1 || t.m.Run != nil
+	return len(in) > 1
 }
 
 // search adds what the migration does to the rows to what has been found. It looks for more
@@ -287,8 +305,8 @@ func (t *trial) near() (values []string, own int) {
 			add(text)
 		case sqltext.Number:
 			n, err := strconv.ParseFloat(text, 64)
-			if err != nil {
-				continue // hexadecimal
+			if err != nil || n >= 1<<53 {
+				continue // hexadecimal, or with neighbors that are no integers
 			}
 			if i > 0 && script.Token(i-1) == "-" {
 				n = -n

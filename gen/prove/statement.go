@@ -207,22 +207,22 @@ func readsClock(names map[string]bool) bool {
 		func(name string) bool { return names[name] })
 }
 
-// setsKeys reports whether a statement gives a foreign key a number, or with texts a literal: a row
-// may have it here by chance.
-func (t *trial) setsKeys(texts bool) bool {
+// numbersKeys reports whether a statement gives a foreign key a number: a row may have it here by
+// chance.
+func (t *trial) numbersKeys() bool {
 	return slices.ContainsFunc(t.m.Statements, func(s sqltext.Statement) bool {
 		switch s.Keyword() {
 		case "create", "alter":
-			return t.namesIn(s.SQL)["references"] && defaultsKey(s.SQL, texts)
+			return t.namesIn(s.SQL)["references"] && defaultsKey(s.SQL)
 		case "insert", "replace", "update":
-			return setsLiteral(s.SQL, true, texts) && t.setsKey(&s, texts)
+			return setsNumber(s.SQL, true) && t.setsKey(&s)
 		}
 		return false
 	})
 }
 
-// setsKey reports whether a statement that writes a literal may write it into a foreign key.
-func (t *trial) setsKey(s *sqltext.Statement, texts bool) bool {
+// setsKey reports whether a statement that writes a number may write it into a foreign key.
+func (t *trial) setsKey(s *sqltext.Statement) bool {
 	names := t.namesIn(s.SQL)
 	for _, o := range slices.Concat(t.objects, t.schema) {
 		if !names[sqltext.Fold(o.Name)] || !t.refers(o) {
@@ -230,44 +230,40 @@ func (t *trial) setsKey(s *sqltext.Statement, texts bool) bool {
 		}
 		named := func(column string) bool { return names[sqltext.Fold(column)] }
 		keys := func(r sqltext.Reference) bool { return slices.ContainsFunc(r.Columns, named) }
-		if setsLiteral(s.SQL, slices.ContainsFunc(sqltext.References(o, nil), keys), texts) {
+		if setsNumber(s.SQL, slices.ContainsFunc(sqltext.References(o, nil), keys)) {
 			return true
 		}
 	}
 	return false
 }
 
-// defaultsKey reports whether a column has a literal as its default and is a foreign key.
-func defaultsKey(sql string, texts bool) bool {
-	script, literal, refers := sqltext.Parse(sql), false, false
+// defaultsKey reports whether a column has a number as its default and is a foreign key.
+func defaultsKey(sql string) bool {
+	script, number, refers := sqltext.Parse(sql), false, false
 	for i := range script.Tokens {
 		switch script.Name(i) {
 		case ",":
-			literal, refers = false, false
+			number, refers = false, false
 		case "references":
 			refers = true
 		case "default":
-			literal = literal || i+1 < len(script.Tokens) && isLiteral(script.Tokens[i+1].Kind, texts)
+			number = number || i+1 < len(script.Tokens) && script.Tokens[i+1].Kind == sqltext.Number
 		}
-		if literal && refers {
+		if number && refers {
 			return true
 		}
 	}
 	return false
 }
 
-func isLiteral(kind sqltext.Kind, texts bool) bool {
-	return kind == sqltext.Number || texts && kind == sqltext.String
-}
-
-// setsLiteral reports whether an INSERT or UPDATE writes a literal that is not computed from rows.
-// An INSERT that names no columns writes all; another one must have named what matters.
-func setsLiteral(sql string, named, texts bool) bool {
-	script, literal := sqltext.Parse(sql), false
+// setsNumber reports whether an INSERT or UPDATE writes a number that is not computed from rows. An
+// INSERT that names no columns writes all; another one must have named what matters.
+func setsNumber(sql string, named bool) bool {
+	script, number := sqltext.Parse(sql), false
 	for i := range script.Tokens {
 		switch script.Name(i) {
 		case "from", "where", "on":
-			return literal && named
+			return number && named
 		case "into":
 			table := i + 1
 			for script.Name(table+1) == "." {
@@ -275,7 +271,7 @@ func setsLiteral(sql string, named, texts bool) bool {
 			}
 			named = named || script.Name(table+1) != "("
 		}
-		literal = literal || isLiteral(script.Tokens[i].Kind, texts)
+		number = number || script.Tokens[i].Kind == sqltext.Number
 	}
-	return literal && named
+	return number && named
 }

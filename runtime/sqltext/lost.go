@@ -164,7 +164,10 @@ func References(o Object, objects []Object) (references []Reference) {
 		r := Reference{fk.columns, fk.parent, fk.to}
 		if len(r.To) == 0 {
 			for _, other := range objects {
-				if parent, ok := parseTable(lex(other.SQL)); other.Type == "table" && Equal(other.Name, fk.parent) && ok && parent.primary != nil {
+				if other.Type != "table" || !Equal(other.Name, fk.parent) {
+					continue
+				}
+				if parent, ok := parseTable(lex(other.SQL)); ok && parent.primary != nil {
 					r.To = parent.primary.names()
 				}
 			}
