@@ -58,7 +58,8 @@ func IsInterrupt(err error) bool {
 }
 
 // Wait calls f until it no longer finds the database locked. When ctx ends, it returns the
-// last error that said so. (SQLite's own busy handler does not wait where waiting could
+// last error that said so, for f may say then that it was interrupted, or of a server that the
+// connection is lost. (SQLite's own busy handler does not wait where waiting could
 // deadlock, and drivers do not interrupt it. https://sqlite.org/c3ref/busy_handler.html)
 func Wait(ctx context.Context, f func() error) error {
 	var busy error
@@ -67,7 +68,7 @@ func Wait(ctx context.Context, f func() error) error {
 		switch {
 		case IsBusy(err):
 			busy = err
-		case busy != nil && ctx.Err() != nil && IsInterrupt(err):
+		case busy != nil && over(ctx) && (IsInterrupt(err) || IsLost(err)):
 			return busy
 		default:
 			return err
@@ -77,6 +78,12 @@ func Wait(ctx context.Context, f func() error) error {
 			return busy
 		}
 	}
+}
+
+// over reports whether ctx has ended. A connection may obey its deadline a little earlier.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // Pause waits, and reports whether ctx lasted as long.

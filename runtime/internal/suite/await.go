@@ -32,7 +32,7 @@ func waitsForOthers(t *test) {
 		t.claim(name+"WaitsForAsLongAsTheTimeout", func(t *test) {
 			t.migrate(upTo(1, notes))
 			before, begun := t.bytes(), time.Now()
-			err := call(t.Context(), t.open(readOnly), t.schema(upTo(2, notes)), lockstep.WithWait(), lockstep.WithTimeout(wait))
+			err := call(t.Context(), t.open(readOnly), t.schema(upTo(2, notes)), lockstep.WithWait(), lockstep.WithTimeout(t.wait()))
 			want := "data.db: at version 0001, this program expects 0002: pending 0002-tags.sql; nobody else upgraded it for …"
 			if name == "Check" {
 				want += "\n\tlockstep migrate --db data.db"

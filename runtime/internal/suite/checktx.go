@@ -162,7 +162,7 @@ func holdsVersions(t *test) {
 			upgrade := func(timeout time.Duration) error {
 				return lockstep.Migrate(t.Context(), t.open(Settings{}), t.schema(upTo(3, notes)), lockstep.WithTimeout(timeout))
 			}
-			err := upgrade(wait)
+			err := upgrade(t.wait())
 			if c.upgrades && err != nil || !c.upgrades && !errors.Is(err, lockstep.ErrBusy) {
 				t.Errorf("an upgrade in between: %v", err)
 			}

@@ -3,7 +3,6 @@ package suite
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/lockstep-db/lockstep/runtime"
 )
@@ -96,7 +95,7 @@ func refusesToEnroll(t *test) {
 		t.exec(unmanaged...)
 		for begin, want := range map[string]string{"BEGIN IMMEDIATE": busyText, "BEGIN EXCLUSIVE": t.unnamed(busyText)} {
 			release := t.hold(begin)
-			t.notEnrolled(s, lockstep.ErrBusy, want, Settings{}, lockstep.WithTimeout(50*time.Millisecond))
+			t.notEnrolled(s, lockstep.ErrBusy, want, Settings{}, lockstep.WithTimeout(t.wait()))
 			release()
 		}
 	})

@@ -78,7 +78,7 @@ func (t *test) writesUnderUpgrade(journal, begin string, check func(context.Cont
 			}()
 			select { // without a fence it gets done here
 			case <-upgraded:
-			case <-time.After(2 * wait):
+			case <-time.After(2 * t.wait()):
 			}
 		})
 		for _, q := range []string{"INSERT INTO written SELECT version FROM _meta", "COMMIT"} {

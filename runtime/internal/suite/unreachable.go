@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -103,35 +104,36 @@ func boundsLosses(t *test) {
 		claim  string
 		begins int // where a lock is waited for, until the connection is lost
 		kind   error
-		lose   func(tr *tracer)
+		lose   func(tr *tracer, until time.Time) error
 	}{
-		{"TimeoutBoundsAllWaitsForAServer", 0, lockstep.ErrUnreachable, func(tr *tracer) { tr.silent.Store(true) }},
-		{"TimeoutBoundsTheWaitForALockBeforeAndAfter", 300, lockstep.ErrBusy, func(*tracer) {}},
-		{"TimeoutBoundsTheWaitForALockAndForAServer", 300, lockstep.ErrUnreachable, func(tr *tracer) { tr.silent.Store(true) }},
+		{"TimeoutBoundsAllWaitsForAServer", 0, lockstep.ErrUnreachable, func(tr *tracer, _ time.Time) error { tr.silent.Store(true); return nil }},
+		{"TimeoutBoundsTheWaitForALockBeforeAndAfter", 300, lockstep.ErrBusy, func(tr *tracer, _ time.Time) error { return tr.lost }},
+		{"TimeoutBoundsTheWaitForALockAndForAServer", 300, lockstep.ErrUnreachable, func(tr *tracer, _ time.Time) error { tr.silent.Store(true); return tr.lost }},
+		{"AConnectionThatIsLostWithTheTimeoutWaitedForALock", 300, lockstep.ErrBusy, func(tr *tracer, until time.Time) error { time.Sleep(time.Until(until)); return tr.lost }},
 	} {
 		t.claim(c.claim, func(t *test) {
 			t.migrate(upTo(1, slugs))
 			_, tr := t.trace(Settings{})
 			tr.lost = errors.New("no available dqlite leader server found")
-			begins := 0
+			begins, locked, end := 0, errors.New("database is locked"), time.Time{}
 			tr.before = func(n int) error {
 				if tr.statements[n-1] != "BEGIN IMMEDIATE" {
 					return nil
 				}
 				if begins++; begins == c.begins {
-					c.lose(tr)
-					return tr.lost
+					return cmp.Or(c.lose(tr, end), locked)
 				}
-				return errors.New("database is locked")
+				return locked
 			}
 			if c.begins == 0 {
-				c.lose(tr)
+				c.lose(tr, end)
 			}
 			s := t.slugsBy(lowers)
 			synctest.Test(t.T, func(tt *testing.T) { // in which time passes when all wait
 				db := sql.OpenDB(tr)
 				defer db.Close()
 				begun := time.Now()
+				end = begun.Add(time.Minute)
 				err := lockstep.Migrate(tt.Context(), db, s)
 				if took := time.Since(begun).Round(time.Second); !errors.Is(err, c.kind) || took != time.Minute {
 					t.Errorf("after %v: got %v; want %v after a minute", took, err, c.kind)

@@ -301,7 +301,7 @@ func watchesOn(t *test) {
 		t.claim(c.claim, func(t *test) {
 			t.migrate(upTo(2, notes))
 			db, tr := t.trace(Settings{})
-			said, _ := t.watch(db, lockstep.WithTimeout(wait))
+			said, _ := t.watch(db, lockstep.WithTimeout(t.wait()))
 			t.lookedAtVersion(tr)
 			tr.interfere(func(n int) error {
 				if !strings.HasPrefix(tr.statements[n-1], c.begin) {
@@ -318,7 +318,7 @@ func watchesOn(t *test) {
 		for _, limit := range []int{0, 1} {
 			db, tr := t.trace(Settings{})
 			db.SetMaxOpenConns(limit)
-			said, _ := t.watch(db, lockstep.WithTimeout(wait))
+			said, _ := t.watch(db, lockstep.WithTimeout(t.wait()))
 			t.lookedAtVersion(tr)
 			db.Close()
 			if err := said(); err == nil {
