@@ -498,27 +498,22 @@ func (o *observation) fire(trigger sqltext.Object) error {
 	if err != nil || o.object("table", trigger.Table).Name == "" && !isView {
 		return err
 	}
-	prepare, event := "SELECT 1", update
+	event := update
 	if strings.HasPrefix(about, "INSERT") {
 		columns, err := o.query(`SELECT group_concat(printf('"%w"', name), ', ') FROM pragma_table_xinfo(?) WHERE hidden = 0`, trigger.Table)
 		if err != nil {
 			return err
 		}
-		prepare = fmt.Sprintf("CREATE TEMP TABLE lockstep AS SELECT %s FROM %s", columns[0][0], table)
-		if !isView {
-			prepare += "; DELETE FROM " + table
-		}
-		event = fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM temp.lockstep", table, columns[0][0])
+		// Which only the trigger can fail at: the rows are there.
+		event = fmt.Sprintf("INSERT OR REPLACE INTO %s (%s) SELECT %[2]s FROM %[1]s", table, columns[0][0])
 	}
 	run := func(before string) (failed error) {
 		err := o.rolledBack(func() error {
-			if err := cmp.Or(o.triggers(false), o.Conn.Exec(prepare), o.triggers(true), o.Conn.Exec(before)); err != nil {
-				return err
-			}
+			err := o.Conn.Exec(before)
 			failed = o.Conn.Exec(event)
-			return nil
+			return err
 		})
-		return cmp.Or(failed, err, o.triggers(true))
+		return cmp.Or(failed, err)
 	}
 	err = run("SELECT 1")
 	if (errors.Is(err, sqlite3.ERROR) || errors.Is(err, sqlite3.MISMATCH)) && (isView || run("DROP TRIGGER main."+sqltext.Quote(trigger.Name)) == nil) {

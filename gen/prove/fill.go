@@ -230,7 +230,10 @@ func (t *trial) named() map[string]bool {
 	all := map[string]bool{}
 	for i := range t.m.Statements {
 		s := &t.m.Statements[i]
-		names := t.namesIn(s.SQL)
+		names, known := t.names[s.SQL]
+		if !known {
+			names = t.keep(s.SQL, t.m.Script, s.First, s.End)
+		}
 		d, ok := t.definition(s)
 		isPlain := d.Kind == "table" && !names["select"] && !names["virtual"] ||
 			d.Kind == "index" && !names["unique"] && !names["where"] && strings.Count(s.SQL, "(") == 1
@@ -246,8 +249,14 @@ func (d *Database) namesIn(sql string) map[string]bool {
 	if names, ok := d.names[sql]; ok {
 		return names
 	}
+	script := sqltext.Parse(sql)
+	return d.keep(sql, script, 0, len(script.Tokens))
+}
+
+// keep notes what [Database.namesIn] returns for SQL that is those tokens of a script.
+func (d *Database) keep(sql string, script *sqltext.Script, first, end int) map[string]bool {
 	names := map[string]bool{}
-	for script, i := sqltext.Parse(sql), 0; i < len(script.Tokens); i++ {
+	for i := first; i < end; i++ {
 		switch script.Tokens[i].Kind {
 		case sqltext.Word, sqltext.Quoted, sqltext.String:
 			names[script.Name(i)] = true

@@ -267,19 +267,7 @@ func (o *observation) targets(sql string) (inserts, others []string, err error) 
 	return slices.Compact(inserts), slices.Compact(others), errors.Join(stmt.Close(), o.Conn.SetAuthorizer(nil))
 }
 
-// words returns the first names and keywords of a statement, in lower case.
-func words(s *sqltext.Statement, n int) (words []string) {
-	script := sqltext.Parse(s.SQL)
-	for i := range script.Tokens {
-		if len(words) == n {
-			break
-		}
-		words = append(words, script.Name(i))
-	}
-	return words
-}
-
 func isTemporary(s *sqltext.Statement) bool {
-	w := words(s, 2)
+	w := s.Words(2)
 	return len(w) > 1 && strings.HasPrefix(w[1], "temp")
 }

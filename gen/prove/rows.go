@@ -248,7 +248,7 @@ func CopiesIn(statements []sqltext.Statement) (copies []Copy) {
 		if !strings.Contains(strings.ToLower(s.SQL), "select") {
 			continue
 		}
-		w := words(&s, 8)
+		w := s.Words(8)
 		if into := slices.Index(w, "into") + 1; into > 0 && into < len(w)-2 {
 			if w[into+1] == "." {
 				into += 2

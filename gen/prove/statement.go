@@ -21,7 +21,7 @@ func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Defi
 			}
 		}
 	}
-	if w := words(s, 6); !slices.Contains(w, "exists") || !slices.Contains(w, "if") {
+	if w := s.Words(6); !slices.Contains(w, "exists") || !slices.Contains(w, "if") {
 		return nil
 	}
 	objects, err := sqlite.Objects(o.ctx, o.DB)
@@ -90,7 +90,7 @@ func (o *observation) lookAtUpdate(i int, s *sqltext.Statement, targets []string
 	if err != nil {
 		return nil, err
 	}
-	for column, text := range literals(s) {
+	for column, text := range o.literals(s) {
 		if !o.shrinks && slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], text) }) {
 			o.report(i, "literal "+column, "sets %s of every row to the text '%s', which is also the name of a column; for the column, leave out the quotes", column, text).free = true
 		}
@@ -102,10 +102,9 @@ func (o *observation) lookAtUpdate(i int, s *sqltext.Statement, targets []string
 }
 
 // literals returns the columns that an UPDATE of all rows sets to a text.
-func literals(s *sqltext.Statement) map[string]string {
-	script := sqltext.Parse(s.SQL)
-	set := map[string]string{}
-	for i := range script.Tokens {
+func (t *trial) literals(s *sqltext.Statement) map[string]string {
+	script, set := t.m.Script, map[string]string{}
+	for i := s.First; i < s.End; i++ {
 		switch before, after := script.Name(i-3), script.Name(i+1); {
 		case script.Tokens[i].Kind == sqltext.Word && script.Name(i) == "where":
 			return nil
@@ -213,9 +212,9 @@ func (t *trial) numbersKeys() bool {
 	return slices.ContainsFunc(t.m.Statements, func(s sqltext.Statement) bool {
 		switch s.Keyword() {
 		case "create", "alter":
-			return t.namesIn(s.SQL)["references"] && defaultsKey(s.SQL)
+			return t.namesIn(s.SQL)["references"] && t.defaultsKey(&s)
 		case "insert", "replace", "update":
-			return setsNumber(s.SQL, true) && t.setsKey(&s)
+			return t.setsNumber(&s, true) && t.setsKey(&s)
 		}
 		return false
 	})
@@ -230,7 +229,7 @@ func (t *trial) setsKey(s *sqltext.Statement) bool {
 		}
 		named := func(column string) bool { return names[sqltext.Fold(column)] }
 		keys := func(r sqltext.Reference) bool { return slices.ContainsFunc(r.Columns, named) }
-		if setsNumber(s.SQL, slices.ContainsFunc(sqltext.References(o, nil), keys)) {
+		if t.setsNumber(s, slices.ContainsFunc(sqltext.References(o, nil), keys)) {
 			return true
 		}
 	}
@@ -238,16 +237,16 @@ func (t *trial) setsKey(s *sqltext.Statement) bool {
 }
 
 // defaultsKey reports whether a column has a number as its default and is a foreign key.
-func defaultsKey(sql string) bool {
-	script, number, refers := sqltext.Parse(sql), false, false
-	for i := range script.Tokens {
+func (t *trial) defaultsKey(s *sqltext.Statement) bool {
+	script, number, refers := t.m.Script, false, false
+	for i := s.First; i < s.End; i++ {
 		switch script.Name(i) {
 		case ",":
 			number, refers = false, false
 		case "references":
 			refers = true
 		case "default":
-			number = number || i+1 < len(script.Tokens) && script.Tokens[i+1].Kind == sqltext.Number
+			number = number || i+1 < s.End && script.Tokens[i+1].Kind == sqltext.Number
 		}
 		if number && refers {
 			return true
@@ -258,9 +257,9 @@ func defaultsKey(sql string) bool {
 
 // setsNumber reports whether an INSERT or UPDATE writes a number that is not computed from rows. An
 // INSERT that names no columns writes all; another one must have named what matters.
-func setsNumber(sql string, named bool) bool {
-	script, number := sqltext.Parse(sql), false
-	for i := range script.Tokens {
+func (t *trial) setsNumber(s *sqltext.Statement, named bool) bool {
+	script, number := t.m.Script, false
+	for i := s.First; i < s.End; i++ {
 		switch script.Name(i) {
 		case "from", "where", "on":
 			return number && named

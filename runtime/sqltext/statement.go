@@ -192,6 +192,14 @@ func Assumed(stmts []Statement, tables ...string) string {
 // Keyword returns the statement's first word in lower case.
 func (s *Statement) Keyword() string { return Fold(s.script.Token(s.First)) }
 
+// Words returns the first n names and keywords of the statement, in lower case.
+func (s *Statement) Words(n int) (words []string) {
+	for i := s.First; i < min(s.First+n, s.End); i++ {
+		words = append(words, s.script.Name(i))
+	}
+	return words
+}
+
 // ReturnsRows reports whether the statement may return rows, which must be read to
 // the end for the statement to have its whole effect.
 func (s *Statement) ReturnsRows() bool {
