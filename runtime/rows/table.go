@@ -216,32 +216,12 @@ func (f *filler) readKeys(t *table) error {
 	if !t.MayRefer() {
 		return nil
 	}
-	found, err := f.query(4, `SELECT id, "table", "from", ifnull("to", '') FROM pragma_foreign_key_list(`+literal(t.name)+") ORDER BY id, seq")
-	if err != nil {
-		return err
-	}
-	last := ""
-	for _, k := range found {
-		if k[0] != last {
-			t.keys = append(t.keys, &key{parent: k[1]})
-			last = k[0]
-		}
-		at := t.keys[len(t.keys)-1]
-		at.from, at.to = append(at.from, k[2]), append(at.to, k[3])
+	for _, r := range slices.Backward(sqltext.References(t.Object, f.objects)) { // as SQLite numbers them
+		t.keys = append(t.keys, &key{parent: r.Parent, from: r.Columns, to: r.To})
 	}
 	// Those of many columns decide for those of few.
 	slices.SortStableFunc(t.keys, func(a, b *key) int { return len(b.from) - len(a.from) })
 	for _, k := range t.keys {
-		if k.to[0] == "" {
-			k.to = nil
-			primary, err := f.query(1, "SELECT name FROM pragma_table_info("+literal(k.parent)+") WHERE pk > 0 ORDER BY pk")
-			if err != nil {
-				return err
-			}
-			for _, p := range primary {
-				k.to = append(k.to, p[0])
-			}
-		}
 		for _, name := range k.from {
 			if c := t.column(name); c != nil && c.key == nil {
 				c.key = k

@@ -36,7 +36,7 @@ func Drain(ctx context.Context, db *sql.Conn, query string) error {
 func Objects(ctx context.Context, db DB) ([]sqltext.Object, error) {
 	var objects []sqltext.Object
 	virtual := false
-	err := Each(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`, func(scan Scan) error {
+	err := Each(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_'`, func(scan Scan) error {
 		var o sqltext.Object
 		err := scan(&o.Type, &o.Name, &o.Table, &o.SQL)
 		objects = append(objects, o)
