@@ -202,6 +202,10 @@ func (o *observation) compareConstraints(name string, now *table) {
 // replaced it could have, but has not.
 func (o *observation) compareObjects() error {
 	lost := map[string][]string{}
+	drops := func(s sqltext.Statement) bool { return s.Keyword() == "drop" }
+	if o.m.Run == nil && !slices.ContainsFunc(o.m.Statements, drops) {
+		return nil
+	}
 	for _, obj := range o.objects {
 		if obj.Type != "index" && obj.Type != "trigger" || !o.replaced(obj.Table) || o.droppedByName(obj) || o.object(obj.Type, obj.Name).Name != "" {
 			continue
