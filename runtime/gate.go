@@ -20,8 +20,8 @@ import (
 // (Migrations that begin with "-- lockstep: no-transaction", and [WithPerMigration],
 // split the upgrade into several.) Any number of processes may call Migrate at
 // once: one upgrades, the others wait for it. If the driver says that a connection is lost
-// (driver.ErrBadConn, a reset, a server that no longer leads), Migrate takes another, reads
-// the version again and goes on.
+// (driver.ErrBadConn, a reset, a server that no longer leads or, before a migration runs, does
+// not answer for five seconds), Migrate takes another, reads the version again and goes on.
 //
 // If the database is at the version, Migrate reads one row. It does not write, takes
 // no lock that a writer would wait for, and works on a read-only file.
@@ -177,26 +177,18 @@ func open(ctx context.Context, db *sql.DB, s *Schema, c *config) (*gate, error) 
 }
 
 // wait calls f until it no longer finds the database locked, for as long as the options
-// and the context allow. f takes long only if it waits for a lock, so an f that is
-// interrupted twice was waiting: once may be because SQLite rolled back what a killed
-// program has left, which nothing interrupts.
+// and the context allow: see [sqlite.WaitFor].
 func (g *gate) wait(ctx context.Context, f func(limited context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	try := func(limit time.Duration) (err error, interrupted bool) {
-		limited, cancel := context.WithTimeout(ctx, max(limit, time.Millisecond))
-		defer cancel()
-		err = sqlite.Wait(limited, func() error { return f(limited) })
-		return err, limited.Err() != nil && sqlite.IsInterrupt(err)
-	}
-	begun := time.Now()
+	begun, silence := time.Now(), g.timeout
 	defer func() { g.waited += time.Since(begun) }()
-	err, interrupted := try(g.timeout)
-	if interrupted && ctx.Err() == nil {
-		err, interrupted = try(200 * time.Millisecond)
+	if g.conn.Conn != nil { // connecting may take longer
+		silence = sqlite.Patience
 	}
-	if interrupted || sqlite.IsBusy(err) {
+	locked, err := sqlite.WaitFor(ctx, g.timeout, silence, f)
+	if locked {
 		return g.busy(ctx, time.Since(begun), err)
 	}
 	return err

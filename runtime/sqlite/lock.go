@@ -80,6 +80,34 @@ func Wait(ctx context.Context, f func() error) error {
 	}
 }
 
+// WaitFor calls f as [Wait] does, for as long as the timeout. It reports whether f found the
+// database locked to the end. f takes long only if it waits for a lock, so an f that is
+// interrupted at the end, and once more, was waiting: once may be because SQLite rolled back what
+// a killed program has left, which nothing interrupts. After each silence f is interrupted and
+// called again: the driver of a server that does not answer says then that the connection is lost.
+func WaitFor(ctx context.Context, timeout, silence time.Duration, f func(context.Context) error) (locked bool, err error) {
+	try := func(limit time.Duration) (interrupted bool) {
+		limited, cancel := context.WithTimeout(ctx, max(limit, time.Millisecond))
+		defer cancel()
+		err = Wait(limited, func() error { return f(limited) })
+		return limited.Err() != nil && IsInterrupt(err)
+	}
+	end, interrupted := time.Now().Add(timeout), false
+	for {
+		interrupted = try(min(time.Until(end), silence))
+		if !interrupted && !IsBusy(err) {
+			return false, err
+		}
+		if ctx.Err() != nil || time.Until(end) <= 0 {
+			break
+		}
+	}
+	if interrupted && ctx.Err() == nil {
+		interrupted = try(200 * time.Millisecond)
+	}
+	return interrupted || IsBusy(err), err
+}
+
 // over reports whether ctx has ended. A connection may obey its deadline a little earlier.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
@@ -150,7 +178,7 @@ func Lost(ctx context.Context, conn *sql.Conn, err error, elsewhere bool) bool {
 
 // Answers reports whether a connection is there. One that is not, the pool closes.
 func Answers(ctx context.Context, conn *sql.Conn) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Patience)
 	defer cancel()
 	var n int
 	err := Read(ctx, conn, "SELECT 1", &n)

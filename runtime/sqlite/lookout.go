@@ -33,9 +33,9 @@ var (
 	ErrClosed = errors.New("sql: database is closed")
 )
 
-// patience is how long statements that read a number may take. A server that is paused answers
+// Patience is how long statements that read a number may take. A server that is paused answers
 // later.
-const patience = 5 * time.Second
+const Patience = 5 * time.Second
 
 // A Lookout looks for what other connections write to a database.
 type Lookout struct {
@@ -78,7 +78,7 @@ func (l *Lookout) Look(ctx context.Context, f func(context.Context, *sql.Conn) e
 	}
 	silent, err := l.connect(ctx, !limited)
 	if err == nil {
-		silent, err = within(ctx, patience, func(ctx context.Context) error { return l.ask(ctx, written, f) })
+		silent, err = within(ctx, Patience, func(ctx context.Context) error { return l.ask(ctx, written, f) })
 		if err != nil && limited && Code(err) == 0 && ctx.Err() == nil {
 			Answers(ctx, l.conn) // or the pool must not get it back
 		}

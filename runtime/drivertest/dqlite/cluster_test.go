@@ -84,8 +84,8 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// watches pauses the node that Watch asks, upgrades the database on the others, and waits for
-// what Watch says.
+// watches pauses the node that Watch asks, upgrades the database on the others by a pool that
+// has a connection to that node, and waits for what Watch says.
 func (c *cluster) watches(t *testing.T) {
 	files := fstest.MapFS{"0001-one.sql": {Data: []byte("CREATE TABLE one (a);\n")}}
 	db, err := open("watched.db", c.addresses[:])
@@ -97,6 +97,14 @@ func (c *cluster) watches(t *testing.T) {
 	if err := lockstep.Migrate(t.Context(), db, s); err != nil {
 		t.Fatal(err)
 	}
+	other, err := open("watched.db", c.addresses[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := lockstep.Check(t.Context(), other, s); err != nil {
+		t.Fatal(err)
+	}
 	said := make(chan error, 1)
 	go func() { said <- lockstep.Watch(t.Context(), db, s) }()
 	for db.Stats().InUse == 0 {
@@ -105,11 +113,6 @@ func (c *cluster) watches(t *testing.T) {
 	leader := c.nodes[c.leader()].Process
 	leader.Signal(syscall.SIGSTOP)
 	defer leader.Signal(syscall.SIGCONT)
-	other, err := open("watched.db", c.addresses[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
 	files = fstest.MapFS{"0001-one.sql": files["0001-one.sql"], "0002-two.sql": {Data: []byte("CREATE TABLE two (a);\n")}}
 	if err := lockstep.Migrate(t.Context(), other, fixture.Schema(t, "sqlite3", files)); err != nil {
 		t.Fatal(err)
