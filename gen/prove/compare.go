@@ -101,7 +101,7 @@ func isFTS5(o sqltext.Object) bool {
 // compare reports what the migration has done to the database.
 func (o *observation) compare() (err error) {
 	if o.post = o.objects; o.defines() {
-		if o.post, err = sqlite.Objects(o.ctx, o.DB); err != nil {
+		if o.post, err = o.readObjects(o.ctx); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,7 @@ func (d *Database) Forget() { d.follows = false }
 // have changed since rows were made.
 func (t *trial) fillMore() (err error) {
 	if t.objects = t.schema; t.objects == nil {
-		if t.objects, err = sqlite.Objects(t.ctx, t.DB); err != nil {
+		if t.objects, err = t.readObjects(t.ctx); err != nil {
 			return err
 		}
 	}
@@ -109,7 +109,7 @@ func (t *trial) fill(opts rows.Options) (made []Row, err error) {
 	if err := serdes.Deserialize(t.Conn, "main", t.before); err != nil {
 		return nil, err
 	}
-	if t.objects, err = sqlite.Objects(t.ctx, t.DB); err != nil {
+	if t.objects, err = t.readObjects(t.ctx); err != nil {
 		return nil, err
 	}
 	t.held = t.holders()

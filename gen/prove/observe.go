@@ -115,7 +115,7 @@ func (o *observation) run() (done bool, err error) {
 			return false, err
 		}
 		if o.tracks {
-			objects, err := sqlite.Objects(o.ctx, o.DB)
+			objects, err := o.readObjects(o.ctx)
 			if err != nil {
 				return false, err
 			}

@@ -1,6 +1,8 @@
 package prove
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/lockstep-db/lockstep/gen/engine"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
@@ -348,6 +351,31 @@ func (o *observation) idOf(objects []sqltext.Object, name string) string {
 		}
 	}
 	return ""
+}
+
+// readObjects is [sqlite.Objects]. What has not changed since the last call is not copied again.
+func (d *Database) readObjects(ctx context.Context) ([]sqltext.Object, error) {
+	objects, virtual := make([]sqltext.Object, 0, len(d.read)+8), false
+	same := func(was string, is []byte) string {
+		if was == string(is) {
+			return was
+		}
+		return string(is)
+	}
+	err := engine.Each(d.Conn, func(row *sqlite3.Stmt) {
+		var o sqltext.Object
+		if n := len(objects); n < len(d.read) {
+			o = d.read[n]
+		}
+		o.Type, o.Name = same(o.Type, row.ColumnRawText(0)), same(o.Name, row.ColumnRawText(1))
+		o.Table, o.SQL = same(o.Table, row.ColumnRawText(2)), same(o.SQL, row.ColumnRawText(3))
+		objects = append(objects, o)
+		virtual = virtual || sqlite.IsVirtual(o)
+	}, sqlite.ObjectsQuery)
+	if d.read = objects; virtual {
+		return sqlite.Objects(ctx, d.DB)
+	}
+	return objects, cmp.Or(err, ctx.Err())
 }
 
 // query returns all rows of a query.

@@ -24,7 +24,7 @@ func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Defi
 	if w := s.Words(6); !slices.Contains(w, "exists") || !slices.Contains(w, "if") {
 		return nil
 	}
-	objects, err := sqlite.Objects(o.ctx, o.DB)
+	objects, err := o.readObjects(o.ctx)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (o *observation) lookAtTriggers(i int, s *sqltext.Statement, target string)
 	if some, err := o.query("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = ?", target); err != nil || len(some) == 0 {
 		return after, err
 	}
-	now, err := sqlite.Objects(o.ctx, o.DB)
+	now, err := o.readObjects(o.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -222,18 +222,13 @@ func (t *trial) numbersKeys() bool {
 
 // setsKey reports whether a statement that writes a number may write it into a foreign key.
 func (t *trial) setsKey(s *sqltext.Statement) bool {
-	names := t.namesIn(s.SQL)
-	for _, o := range slices.Concat(t.objects, t.schema) {
-		if !names[sqltext.Fold(o.Name)] || !t.refers(o) {
-			continue
-		}
-		named := func(column string) bool { return names[sqltext.Fold(column)] }
-		keys := func(r sqltext.Reference) bool { return slices.ContainsFunc(r.Columns, named) }
-		if t.setsNumber(s, slices.ContainsFunc(sqltext.References(o, nil), keys)) {
-			return true
-		}
+	names, all := t.namesIn(s.SQL), t.setsNumber(s, false)
+	named := func(column string) bool { return names[sqltext.Fold(column)] }
+	keys := func(r sqltext.Reference) bool { return slices.ContainsFunc(r.Columns, named) }
+	sets := func(o sqltext.Object) bool {
+		return named(o.Name) && t.refers(o) && (all || slices.ContainsFunc(sqltext.References(o, nil), keys))
 	}
-	return false
+	return slices.ContainsFunc(t.objects, sets) || slices.ContainsFunc(t.schema, sets)
 }
 
 // defaultsKey reports whether a column has a number as its default and is a foreign key.

@@ -25,18 +25,20 @@ func Drain(ctx context.Context, db *sql.Conn, query string) error {
 	return err
 }
 
-// Objects returns the schema of the database in the order in which it was made: the rows
-// of sqlite_schema that have SQL and are not SQLite's own. It leaves out the shadow
-// tables, in which virtual tables keep their content, with their indexes and triggers.
-// Only SQLite knows which they are: an ordinary table may have such a name. Where the
-// module of a virtual table is missing, SQLite does not know either, and all tables are
-// returned.
+// ObjectsQuery returns the rows of sqlite_schema that have SQL and are not SQLite's own.
+const ObjectsQuery = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_'"
+
+// Objects returns the schema of the database in the order in which it was made: what
+// ObjectsQuery returns. It leaves out the shadow tables, in which virtual tables keep their
+// content, with their indexes and triggers. Only SQLite knows which they are: an ordinary
+// table may have such a name. Where the module of a virtual table is missing, SQLite does not
+// know either, and all tables are returned.
 //
 // https://sqlite.org/vtab.html#the_xshadowname_method
 func Objects(ctx context.Context, db DB) ([]sqltext.Object, error) {
 	var objects []sqltext.Object
 	virtual := false
-	err := Each(ctx, db, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_'`, func(scan Scan) error {
+	err := Each(ctx, db, ObjectsQuery, func(scan Scan) error {
 		var o sqltext.Object
 		err := scan(&o.Type, &o.Name, &o.Table, &o.SQL)
 		objects = append(objects, o)
