@@ -94,10 +94,6 @@ func (o *observation) use(obj sqltext.Object) error {
 	return nil
 }
 
-func isFTS5(o sqltext.Object) bool {
-	return sqlite.IsVirtual(o) && strings.Contains(sqltext.Fold(o.SQL), "using fts5")
-}
-
 // compare reports what the migration has done to the database.
 func (o *observation) compare() (err error) {
 	if o.post = o.objects; o.defines() {
@@ -134,7 +130,9 @@ func (o *observation) compare() (err error) {
 			return err
 		}
 	}
-	o.useAll()
+	if err := o.useAll(); err != nil {
+		return err
+	}
 	if err := o.compareRowids(); err != nil {
 		return err
 	}
@@ -356,22 +354,6 @@ func (o *observation) holds(holder sqltext.Object, rowid string) bool {
 		slices.EqualFunc(was.rows, is.rows, func(a, b record) bool { return a.rowid == b.rowid && slices.Equal(a.cells, b.cells) })
 }
 
-// external reports whether an FTS5 table has its content in another.
-//
-// https://sqlite.org/fts5.html#external_content_and_contentless_tables
-func external(o sqltext.Object) bool {
-	if !isFTS5(o) {
-		return false
-	}
-	s := sqltext.Parse(o.SQL)
-	for i := range s.Tokens {
-		if s.Name(i) == "content" && s.Name(i+1) == "=" {
-			return sqltext.Unquote(s.Token(i+2)) != ""
-		}
-	}
-	return false
-}
-
 // holders returns what holds the rowids of each table for which SQLite may choose others: a
 // view that reads them, a full-text table that has its content there, or a virtual table into
 // which a trigger writes them, or a migration has done so.
@@ -440,10 +422,15 @@ func writesRowid(trigger string) bool {
 
 // useAll reports the tables and views that cannot be read, the FTS5 tables that do not fit and the
 // triggers that fail, with these rows.
-func (o *observation) useAll() {
+func (o *observation) useAll() error {
 	for _, obj := range o.post {
 		name := sqltext.Fold(obj.Name)
 		isNew := !slices.Contains(o.objects, obj)
+		if isFTS5(obj) {
+			if err := o.lookAtSync(obj); err != nil {
+				return err
+			}
+		}
 		if o.was.broken[name] || !o.concerns[name] && !isNew {
 			continue
 		}
@@ -463,6 +450,7 @@ func (o *observation) useAll() {
 			o.report(o.lastAbout(obj), "trigger "+name, "trigger %s fails on a row of %s: %s", obj.Name, obj.Table, sqlite.Sentence(err)).Failure = true
 		}
 	}
+	return nil
 }
 
 // lastAbout returns the statement that makes the object or replaces what it names, or the last that

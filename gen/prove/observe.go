@@ -162,7 +162,7 @@ func (o *observation) look(i int, s *sqltext.Statement) (after func() error, err
 			if o.tables[name] == nil {
 				o.tables[name] = &table{made: i, copied: -1, dropped: -1}
 				if _, _, as := strings.Cut(sqltext.Fold(s.SQL), "select"); as { // CREATE TABLE … AS SELECT
-					return func() error { return o.copied(i, name) }, nil
+					return func() error { return o.copied(i, name, contents{}) }, nil
 				}
 			}
 		case "alter":
@@ -208,12 +208,27 @@ func (o *observation) drop(i int, name string) (err error) {
 	return err
 }
 
-// copied notes what was inserted into a table.
-func (o *observation) copied(i int, name string) (err error) {
-	if t := o.tables[name]; t != nil && t.made >= 0 && !(t.edited && t.copied >= 0) {
-		t.copied = i
-		t.rows, err = o.contents(name)
+// copied notes what was inserted into a table. Where others have changed what was there, it is what
+// the table has not had before.
+func (o *observation) copied(i int, name string, before contents) error {
+	t := o.tables[name]
+	if t == nil || t.made < 0 {
+		return nil
 	}
+	now, err := o.contents(name)
+	if t.edited && t.copied >= 0 {
+		had := map[string]int{}
+		for _, r := range before.rows {
+			had[fmt.Sprint(r)]++
+		}
+		for _, r := range now.rows {
+			if had[fmt.Sprint(r)]--; had[fmt.Sprint(r)] < 0 {
+				t.rows.rows = append(t.rows.rows, r)
+			}
+		}
+		now = t.rows
+	}
+	t.copied, t.rows = i, now
 	return err
 }
 
@@ -224,8 +239,19 @@ func (o *observation) lookAtWrite(i int, s *sqltext.Statement) (after func() err
 		return nil, err
 	}
 	updated, err := o.lookAtUpdate(i, s, others)
+	if err == nil && s.Keyword() == "insert" && len(inserts) > 0 && o.replaces(inserts[0]) {
+		updated, err = o.lookAtTriggers(i, s, inserts[0])
+	}
 	if err != nil {
 		return nil, err
+	}
+	before := map[string]contents{}
+	for _, name := range inserts {
+		if t := o.tables[name]; t != nil && t.edited && t.copied >= 0 {
+			if before[name], err = o.contents(name); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return func() error {
 		if err := updated(); err != nil {
@@ -238,12 +264,21 @@ func (o *observation) lookAtWrite(i int, s *sqltext.Statement) (after func() err
 			delete(o.filled, name)
 		}
 		for _, name := range inserts {
-			if err := o.copied(i, name); err != nil {
+			if err := o.copied(i, name, before[name]); err != nil {
 				return err
 			}
 		}
 		return nil
 	}, nil
+}
+
+// replaces reports whether the table was made by the migration, under the name of another.
+func (o *observation) replaces(name string) bool {
+	t, replaces := o.tables[name], o.gone[name] != nil
+	for _, other := range o.tables {
+		replaces = replaces || other != t && other.origin == name
+	}
+	return replaces && t != nil && t.made >= 0
 }
 
 // targets returns the tables that a statement itself inserts into, and those in which it

@@ -180,7 +180,7 @@ func (t *trial) silent() (bool, error) {
 	}
 	near, own := t.near()
 	made, err := t.fill(rows.Options{Near: near, Twice: own, All: true})
-	if err != nil || t.merges() {
+	if err != nil || t.merges() || t.chooses() {
 		return false, err
 	}
 	found, _, err := t.observe(made)
@@ -217,6 +217,25 @@ func (t *trial) merges() bool {
 		}
 	}
 	return len(in) > 1
+}
+
+// chooses reports whether a statement may do something to a row because of others of its table: some
+// rows then hide what becomes of others.
+func (t *trial) chooses() bool {
+	return slices.ContainsFunc(t.m.Statements, func(s sqltext.Statement) bool {
+		script, read := sqltext.Parse(s.SQL), map[string]bool{}
+		for i := range script.Tokens {
+			switch script.Name(i) {
+			case "update", "from", "join":
+				name := script.Name(i + 1)
+				if read[name] && t.concerns[name] {
+					return true
+				}
+				read[name] = true
+			}
+		}
+		return false
+	})
 }
 
 // search adds what the migration does to the rows to what has been found. It looks for more

@@ -132,6 +132,9 @@ func (o *observation) compareRows(name string, old, now *table) (others bool, er
 	statement := now.copied
 	if statement < 0 {
 		statement = old.dropped
+		if now.rows, err = o.contents(name); err != nil { // INSERT … VALUES, and UPDATE … FROM
+			return false, err
+		}
 	}
 	if old.rows.broken || now.rows.broken {
 		return false, nil
@@ -231,7 +234,7 @@ func (o *observation) compareColumns(name string, statement int, old, now *table
 // selects reports whether the statement has something to do with what was in a column: it may
 // have made another value of it.
 func (o *observation) selects(statement int, column string) bool {
-	if statement < 0 {
+	if statement < 0 || o.m.Statements[statement].Keyword() == "drop" {
 		return o.namesIn(o.m.Script.Text)[column]
 	}
 	parts := cutSelect(o.m.Statements[statement].SQL)

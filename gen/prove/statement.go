@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -148,16 +149,22 @@ func (o *observation) lookAtTriggers(i int, s *sqltext.Statement, target string)
 	if err != nil || without == nil {
 		return after, err
 	}
+	own := o.namesIn(s.SQL)
+	sets := !readsClock(own) && !own["random"] && !own["randomblob"] // again the same
 	return func() error {
 		with, err := o.all(now)
 		for name, rows := range with {
 			for _, trigger := range triggers {
 				names := o.namesIn(trigger.SQL)
-				switch columns := overwritten(before[name], without[name], rows); {
+				columns := overwritten(before[name], without[name], rows, sets)
+				switch copies := s.Keyword() == "insert"; {
+				case copies && name != target && (o.tables[name].origin == "" || len(before[name].rows) == 0): // the trigger fills it
 				case name == target && len(columns) > 0 && readsClock(names):
 					o.report(i, "trigger "+name, "trigger %s fires and overwrites %s of all rows; drop it before this statement and create it again after it", trigger.Name, strings.Join(columns, ", "))
 				case name != target && names[name] && len(without[name].rows) < len(rows.rows) && len(without[name].rows) == len(before[name].rows):
 					o.report(i, "trigger "+name, "trigger %s fires and adds rows to %s; drop it before this statement and create it again after it", trigger.Name, name)
+				case copies && name != target && names[name] && fmt.Sprint(without[name].rows) != fmt.Sprint(rows.rows):
+					o.report(i, "trigger "+name, "trigger %s fires and changes rows of %s, as it did when the rows were new; create it after this statement", trigger.Name, name)
 				}
 			}
 		}
@@ -180,15 +187,16 @@ func (o *observation) all(objects []sqltext.Object) (map[string]contents, error)
 	return all, nil
 }
 
-// overwritten returns the columns that triggers alone have changed.
-func overwritten(before, without, with contents) (columns []string) {
-	if len(before.rows) != len(without.rows) || len(without.rows) != len(with.rows) {
+// overwritten returns the columns that triggers have changed, those that the statement has set only if
+// sets is true.
+func overwritten(before, without, with contents, sets bool) (columns []string) {
+	if len(without.rows) != len(with.rows) || !sets && len(before.rows) != len(without.rows) {
 		return nil
 	}
 	for j, column := range with.columns {
 		alone, changed := true, false
 		for i := range with.rows {
-			alone = alone && before.rows[i].cells[j] == without.rows[i].cells[j]
+			alone = alone && (sets || before.rows[i].cells[j] == without.rows[i].cells[j])
 			changed = changed || without.rows[i].cells[j] != with.rows[i].cells[j]
 		}
 		if alone && changed {
