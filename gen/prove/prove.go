@@ -146,6 +146,14 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 			found, err = t.search(made, found)
 		}
 	}
+	if in := t.chooses(); err == nil && !silent && !t.quick() && len(in) > 0 {
+		if made, err = t.fill(rows.Options{}); err == nil {
+			made, err = t.withoutFirst(made, in)
+		}
+		if err == nil {
+			found, err = t.search(made, found)
+		}
+	}
 	if err == nil && !silent && !t.quick() && len(t.tables) > 0 {
 		near, own := t.near()
 		if made, err = t.fill(rows.Options{Near: near, Twice: own}); err == nil {
@@ -180,7 +188,7 @@ func (t *trial) silent() (bool, error) {
 	}
 	near, own := t.near()
 	made, err := t.fill(rows.Options{Near: near, Twice: own, All: true})
-	if err != nil || t.merges() || t.chooses() {
+	if err != nil || t.merges() || len(t.chooses()) > 0 {
 		return false, err
 	}
 	found, _, err := t.observe(made)
@@ -219,23 +227,34 @@ func (t *trial) merges() bool {
 	return len(in) > 1
 }
 
-// chooses reports whether a statement may do something to a row because of others of its table: some
-// rows then hide what becomes of others.
-func (t *trial) chooses() bool {
-	return slices.ContainsFunc(t.m.Statements, func(s sqltext.Statement) bool {
+// chooses returns the tables, in lower case, for which a statement may do something to a row because of
+// others of them: some rows then hide what becomes of others.
+func (t *trial) chooses() map[string]bool {
+	in := map[string]bool{}
+	for _, s := range t.m.Statements {
 		script, read := sqltext.Parse(s.SQL), map[string]bool{}
 		for i := range script.Tokens {
 			switch script.Name(i) {
 			case "update", "from", "join":
-				name := script.Name(i + 1)
-				if read[name] && t.concerns[name] {
-					return true
+				if name := script.Name(i + 1); read[name] && t.concerns[name] {
+					in[name] = true
 				}
-				read[name] = true
+				read[script.Name(i+1)] = true
 			}
 		}
-		return false
-	})
+	}
+	return in
+}
+
+// withoutFirst returns the rows without those of the tables that others are like in everything but case
+// or blanks.
+func (t *trial) withoutFirst(made []Row, in map[string]bool) ([]Row, error) {
+	gone, known := make([]bool, len(made)), map[string]bool{}
+	for i, row := range made {
+		gone[i] = in[sqltext.Fold(row.Table)] && !known[row.Table]
+		known[row.Table] = true
+	}
+	return t.without(made, gone)
 }
 
 // search adds what the migration does to the rows to what has been found. It looks for more
