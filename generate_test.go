@@ -446,7 +446,7 @@ func newModule(t *testing.T) *module {
 	}
 	m := &module{t: t, dir: dir, root: root, env: append(os.Environ(), samedir.GoEnv()...)}
 	m.write("go.mod", strings.Replace(read(t, "go.mod"), "module github.com/lockstep-db/lockstep\n", "module example.com/app\n", 1)+
-		"\nrequire github.com/lockstep-db/lockstep v0.0.0\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
+		"\nrequire github.com/lockstep-db/lockstep v0.0.0-00010101000000-000000000000\n\nreplace github.com/lockstep-db/lockstep => "+m.root+"\n")
 	m.write("go.sum", read(t, "go.sum"))
 	return m
 }

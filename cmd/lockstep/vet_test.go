@@ -153,7 +153,7 @@ func addRuntime(dir, root string) error {
 		if err != nil {
 			return err
 		}
-		mod = fmt.Appendf(mod, "\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]s\n", modulePath, filepath.ToSlash(root))
+		mod = fmt.Appendf(mod, "\nrequire %[1]s v0.0.0-00010101000000-000000000000\n\nreplace %[1]s => %[2]s\n", modulePath, filepath.ToSlash(root))
 		if err := os.WriteFile(file, mod, 0o666); err != nil {
 			return err
 		}
