@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockstep-db/lockstep/gen/samedir"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/barrier"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	samedir.Main(m)
 }
 
 const programVar = "LOCKSTEP_TEST_PROGRAM"

@@ -63,6 +63,7 @@ func runScripts(t *testing.T, dir, work string, setup func(*testscript.Env) erro
 				"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_EDITOR=true",
 				"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com",
 				"GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com",
+				"GOGC=400", // commands end soon
 			} {
 				name, value, _ := strings.Cut(v, "=")
 				env.Setenv(name, value)

@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen/database"
+	"github.com/lockstep-db/lockstep/gen/samedir"
 )
+
+func TestMain(m *testing.M) { samedir.Main(m) }
 
 // TestTidy has a killed program leave a copy that scripts ran on, and takes the room that a
 // backup needs.

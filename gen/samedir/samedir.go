@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -39,12 +40,13 @@ func TempDir(t testing.TB) string {
 	return dir
 }
 
-// Main runs the tests of a package. All their temporary folders are where ours are, but those
-// of benchmarks.
+// Main runs the tests of a package. All their temporary folders are where ours are, and garbage
+// is collected less often, but not for benchmarks.
 func Main(m *testing.M) {
 	flag.Parse()
 	if flag.Lookup("test.bench").Value.String() == "" {
 		os.Setenv("TMPDIR", temp())
+		debug.SetGCPercent(400)
 	}
 	m.Run()
 }

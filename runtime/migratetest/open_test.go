@@ -5,7 +5,11 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/lockstep-db/lockstep/gen/samedir"
 )
+
+func TestMain(m *testing.M) { samedir.Main(m) }
 
 func TestDriver(t *testing.T) {
 	for _, test := range []struct {

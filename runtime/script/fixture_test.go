@@ -21,6 +21,7 @@ import (
 	_ "github.com/ncruces/go-sqlite3/driver"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/lockstep-db/lockstep/gen/samedir"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/barrier"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
@@ -44,9 +45,8 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		os.Setenv("PATH", filepath.Join(python, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	}
-	code := m.Run()
+	samedir.Main(m)
 	os.RemoveAll(python)
-	os.Exit(code)
 }
 
 // newPython returns a folder with a python3 that starts in a fraction of the time: it is no

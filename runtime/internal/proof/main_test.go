@@ -15,6 +15,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
+	"github.com/lockstep-db/lockstep/gen/samedir"
 	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
@@ -32,9 +33,8 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	fmt.Printf("proof: seed %d of runtime/internal/proof\n", *seed)
-	code := m.Run()
+	samedir.Main(m)
 	tried.print()
-	os.Exit(code)
 }
 
 const programVar = "LOCKSTEP_TEST_PROGRAM"
