@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A Tool is another migration tool.
@@ -24,12 +25,12 @@ type Tool struct {
 	key     func(o Origin) string
 
 	// Of the directory:
-	sign       *regexp.Regexp // the path of a file that no other tool has; nil if any of files
-	mark       *regexp.Regexp // what is in the text of such a file, or nil
-	files      *regexp.Regexp // paths of migrations, with their number and words; nil if it has none
-	annotation *regexp.Regexp // a line that splits a file, with what it says, or nil
-	byText     bool           // they run in the order of their paths
-	plain      bool           // files of other tools may have such names
+	sign       pattern // the path of a file that no other tool has; nil if any of files
+	mark       pattern // what is in the text of such a file, or nil
+	files      pattern // paths of migrations, with their number and words; nil if it has none
+	annotation pattern // a line that splits a file, with what it says, or nil
+	byText     bool    // they run in the order of their paths
+	plain      bool    // files of other tools may have such names
 }
 
 // Tools are those that are known, in the order in which a directory is looked at. Their
@@ -90,7 +91,12 @@ var Tools = []*Tool{
 		Query: "SELECT max(user_version, 0), 0 FROM pragma_user_version"},
 }
 
-var re = regexp.MustCompile
+// A pattern is compiled when it is first asked for: few commands need one.
+type pattern func() *regexp.Regexp
+
+func re(expr string) pattern {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // Named returns the tool of that name, or the first of its kinds.
 func Named(name string) (*Tool, error) {
@@ -122,7 +128,7 @@ func (t *Tool) Key(o Origin) string { return Key(t.key(o)) }
 
 // Key returns a key of a record without zeros before a number.
 func Key(s string) string {
-	if digits.FindString(s) == s && s != "" {
+	if digits().FindString(s) == s && s != "" {
 		return strings.TrimLeft(s[:len(s)-1], "0") + s[len(s)-1:]
 	}
 	return s
@@ -130,7 +136,7 @@ func Key(s string) string {
 
 var digits = re(`\d+`)
 
-func number(o Origin) string { return digits.FindString(path.Base(o.Path)) }
+func number(o Origin) string { return digits().FindString(path.Base(o.Path)) }
 func file(o Origin) string   { return o.Path }
 func folder(o Origin) string { return path.Dir(o.Path) }
 
@@ -157,7 +163,7 @@ var commentLine = re(`(?m)^//\t(\S.*?)(?: \((\d+)\))? -> (\d{4}-\S+)\r?$`)
 
 // Origins returns what a comment in the text of a Go file records, in its order.
 func Origins(text string) (origins []Origin) {
-	for _, m := range commentLine.FindAllStringSubmatch(text, -1) {
+	for _, m := range commentLine().FindAllStringSubmatch(text, -1) {
 		origins = append(origins, Origin{m[1], m[2], m[3]})
 	}
 	return origins

@@ -53,7 +53,7 @@ func list(dir string) (paths []string, err error) {
 			return cmp.Or(err, e)
 		case err != nil, name != dir && entry.Name()[0] == '.', entry.IsDir() && strings.Contains(rel, "/"):
 			return fs.SkipDir
-		case entry.Type().IsRegular() && !ignored.MatchString(rel):
+		case entry.Type().IsRegular() && !ignored().MatchString(rel):
 			paths = append(paths, rel)
 		}
 		return nil
@@ -67,14 +67,17 @@ func (t *Tool) is(dir, rel string) bool {
 		return true
 	}
 	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(rel)))
-	return err == nil && t.mark.Match(text)
+	return err == nil && t.mark().Match(text)
 }
 
 // recognize returns the tool whose migrations are among the paths, or nil.
 func recognize(dir string, paths []string) *Tool {
 	for _, t := range Tools {
-		if sign := cmp.Or(t.sign, t.files); sign != nil &&
-			slices.ContainsFunc(paths, func(rel string) bool { return sign.MatchString(rel) && t.is(dir, rel) }) {
+		sign := t.sign
+		if sign == nil {
+			sign = t.files
+		}
+		if sign != nil && slices.ContainsFunc(paths, func(rel string) bool { return sign().MatchString(rel) && t.is(dir, rel) }) {
 			return t
 		}
 	}
@@ -87,7 +90,7 @@ func Whose(dir string) (fact, command string) {
 	paths, err := list(dir)
 	t := recognize(dir, paths)
 	if err != nil || t == nil || t.plain || slices.ContainsFunc(paths, func(rel string) bool {
-		return path.Ext(rel) == ".sql" && !(t.files.MatchString(rel) && t.is(dir, rel))
+		return path.Ext(rel) == ".sql" && !(t.files().MatchString(rel) && t.is(dir, rel))
 	}) {
 		return "", ""
 	}
@@ -122,7 +125,7 @@ func Read(dir string) (*Directory, error) {
 		}
 	}
 	for _, rel := range paths {
-		m := d.Tool.files.FindStringSubmatch(rel)
+		m := d.Tool.files().FindStringSubmatch(rel)
 		place := slices.IndexFunc(journal, func(e entry) bool { return e.Tag+".sql" == rel })
 		switch {
 		case m != nil && (!inJournal || place >= 0):
@@ -138,10 +141,10 @@ func Read(dir string) (*Directory, error) {
 				d.Tool.up(migration, sqltext.Normalize(text))
 			}
 			if meta, err := os.ReadFile(filepath.Join(dir, path.Dir(rel), "metadata.toml")); err == nil && path.Dir(rel) != "." {
-				migration.Alone = migration.Alone || inNoTransaction.Match(meta)
+				migration.Alone = migration.Alone || inNoTransaction().Match(meta)
 			}
 			d.Migrations = append(d.Migrations, migration)
-		case path.Ext(rel) == ".sql" || digits.MatchString(rel) && slices.Contains([]string{".go", ".rs", ".py", ".sh"}, path.Ext(rel)):
+		case path.Ext(rel) == ".sql" || digits().MatchString(rel) && slices.Contains([]string{".go", ".rs", ".py", ".sh"}, path.Ext(rel)):
 			d.LeftOut = append(d.LeftOut, rel)
 		}
 	}
@@ -168,7 +171,7 @@ func (t *Tool) order(a, b *Migration) int {
 	if t.byText {
 		return strings.Compare(t.Key(Origin{Path: a.Path})+a.Path, t.Key(Origin{Path: b.Path})+b.Path)
 	}
-	number := func(m *Migration) string { return Key(t.files.FindStringSubmatch(m.Path)[1]) }
+	number := func(m *Migration) string { return Key(t.files().FindStringSubmatch(m.Path)[1]) }
 	x, y := number(a), number(b)
 	if x == "" || y == "" { // sql-migrate runs those without a number last
 		return cmp.Or(len(y)-len(x), strings.Compare(a.Path, b.Path))

@@ -24,7 +24,7 @@ func (t *Tool) up(m *Migration, text string) {
 		t.annotated(m)
 	case t.Name == "drizzle":
 		m.Text = ""
-		for _, statement := range breakpoint.Split(text, -1) {
+		for _, statement := range breakpoint().Split(text, -1) {
 			m.Text += strings.TrimRight(ended(statement), " \t\n") + "\n"
 		}
 	default:
@@ -32,7 +32,7 @@ func (t *Tool) up(m *Migration, text string) {
 		if strings.HasPrefix(first, "-- no-transaction") { // sqlx
 			m.Alone, m.Text = true, rest
 		}
-		m.Alone = m.Alone || outside.MatchString(text)
+		m.Alone = m.Alone || outside().MatchString(text)
 	}
 	m.Text = strings.Trim(m.Text, "\n") + "\n"
 }
@@ -42,7 +42,7 @@ func (t *Tool) annotated(m *Migration) {
 	var text, block strings.Builder // block is a statement that an annotation ends
 	up, begun, out := false, false, &text
 	for line := range strings.Lines(m.Text) {
-		says := t.annotation.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		says := t.annotation().FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 		if says == nil {
 			if up || !begun && strings.HasPrefix(strings.TrimSpace(line), "--") {
 				out.WriteString(line)
