@@ -233,13 +233,22 @@ func (t *trial) chooses() map[string]bool {
 	in := map[string]bool{}
 	for _, s := range t.m.Statements {
 		script, read := sqltext.Parse(s.SQL), map[string]bool{}
+		names := t.namesIn(s.SQL)
 		for i := range script.Tokens {
 			switch script.Name(i) {
 			case "update", "from", "join":
-				if name := script.Name(i + 1); read[name] && t.concerns[name] {
+				at := i + 1
+				if script.Name(at) == "or" { // UPDATE OR IGNORE
+					at += 2
+				}
+				if script.Name(at+1) == "." {
+					at += 2
+				}
+				name := script.Name(at)
+				if t.concerns[name] && (read[name] || names["over"] || names["group"]) {
 					in[name] = true
 				}
-				read[script.Name(i+1)] = true
+				read[name] = true
 			}
 		}
 	}
