@@ -12,6 +12,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 var long = flag.Bool("long", false, "test every failure point, every combination and large tables, where a plain run takes samples")
@@ -139,34 +140,11 @@ type querier interface {
 }
 
 // rows returns the rows of a query, the values separated by "|".
-func rows(t testing.TB, db querier, q string) (result []string) {
+func rows(t testing.TB, db querier, q string) []string {
 	t.Helper()
-	rows, err := db.Query(q)
+	rows, err := sqlite.Lines(db.Query(q))
 	if err != nil {
 		t.Fatalf("%s: %v", q, err)
 	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := make([]sql.NullString, len(columns))
-	pointers := make([]any, len(columns))
-	for i := range values {
-		pointers[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(pointers...); err != nil {
-			t.Fatal(err)
-		}
-		texts := make([]string, len(values))
-		for i, v := range values {
-			texts[i] = v.String
-		}
-		result = append(result, strings.Join(texts, "|"))
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatalf("%s: %v", q, err)
-	}
-	return result
+	return rows
 }

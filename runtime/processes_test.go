@@ -151,7 +151,8 @@ func TestProofKill(t *testing.T) {
 				for round := 0; round < rounds || killed == 0 && round < 10*rounds; round++ {
 					path := fileAt(t, archive, database.version)
 					p := newProgram(t, s, dsn(path, settings...))
-					stop := watch(t, path)
+					reader := connect(t, path, "_pragma=busy_timeout(5000)")
+					stop := fixture.Watch(func() string { return glance(t, reader) })
 					for range 3 {
 						started, release := p.start(t, 1)
 						release()
@@ -164,7 +165,9 @@ func TestProofKill(t *testing.T) {
 						}
 					}
 					runToEnd(t, p)
-					if seen := stop(); !slices.Equal(seen, []string{oldest, newest}) && !slices.Equal(seen, []string{newest}) {
+					seen := stop()
+					reader.Close()
+					if !slices.Equal(seen, []string{oldest, newest}) && !slices.Equal(seen, []string{newest}) {
 						t.Errorf("a reader saw\n%s\nwant\n%s\n%s", strings.Join(seen, "\n"), oldest, newest)
 					}
 					if got := contents(t, path); got != want {
@@ -191,34 +194,6 @@ func runToEnd(t *testing.T, p *program) time.Duration {
 		t.Fatalf("%v: %s", err, &started[0].Stderr)
 	}
 	return time.Since(begun)
-}
-
-// watch begins to look at a file. The function that it returns ends that, and
-// returns what was seen, without repetitions.
-func watch(t *testing.T, path string) (stop func() []string) {
-	t.Helper()
-	db := connect(t, path, "_pragma=busy_timeout(5000)")
-	var seen []string
-	ended, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for last := false; !last; {
-			select {
-			case <-ended:
-				last = true // but one look more
-			case <-time.After(time.Millisecond):
-			}
-			if now := glance(t, db); len(seen) == 0 || seen[len(seen)-1] != now {
-				seen = append(seen, now)
-			}
-		}
-	}()
-	return func() []string {
-		close(ended)
-		<-done
-		db.Close()
-		return seen
-	}
 }
 
 // glance returns what tells the versions of a shop's database from each other.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"flag"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/samedir"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 var update = flag.Bool("update", false, "write the outputs found into the scripts")
@@ -159,44 +159,14 @@ func runSQL(path string, stmts []string) error {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(1)
-	out := bufio.NewWriter(os.Stdout)
-	defer out.Flush()
 	for _, stmt := range stmts {
-		if err := query(db.DB, out, stmt); err != nil {
+		lines, err := sqlite.Lines(db.Query(stmt))
+		if err != nil {
 			return err
 		}
+		os.Stdout.WriteString(strings.Join(append(lines, ""), "\n"))
 	}
 	return nil
-}
-
-func query(db *sql.DB, out *bufio.Writer, stmt string) error {
-	rows, err := db.Query(stmt)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	values := make([]sql.NullString, len(columns))
-	dest := make([]any, len(columns))
-	for i := range values {
-		dest[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
-			return err
-		}
-		for i, v := range values {
-			if i > 0 {
-				out.WriteByte('|')
-			}
-			out.WriteString(v.String)
-		}
-		out.WriteByte('\n')
-	}
-	return rows.Err()
 }
 
 // holdMain is "hold FILE HELD" and "read FILE HELD": it locks the database, so that

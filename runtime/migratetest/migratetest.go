@@ -27,7 +27,6 @@ import (
 	"database/sql"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/lockstep-db/lockstep/runtime"
@@ -136,34 +135,7 @@ func (d *Database) Exec(query string, args ...any) *Database {
 // separated by "|", and nothing for NULL.
 func (d *Database) Rows(query string, args ...any) []string {
 	d.t.Helper()
-	lines := []string{}
-	err := func() error {
-		rows, err := d.DB.QueryContext(d.t.Context(), query, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		columns, err := rows.Columns()
-		if err != nil {
-			return err
-		}
-		values := make([]sql.NullString, len(columns))
-		dest := make([]any, len(columns))
-		for i := range values {
-			dest[i] = &values[i]
-		}
-		for rows.Next() {
-			if err := rows.Scan(dest...); err != nil {
-				return err
-			}
-			texts := make([]string, len(values))
-			for i, v := range values {
-				texts[i] = v.String
-			}
-			lines = append(lines, strings.Join(texts, "|"))
-		}
-		return rows.Err()
-	}()
+	lines, err := sqlite.Lines(d.DB.QueryContext(d.t.Context(), query, args...))
 	if err != nil {
 		d.t.Fatalf("at version %v: %v: %s", d.version, err, query)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
 )
 
 // TestProofProcesses has sixteen programs start at once on one file.
@@ -56,7 +58,8 @@ func TestProofKill(t *testing.T) {
 			for round := 0; round < rounds || killed == 0 && round < 10*rounds; round++ {
 				path := copyOf(t, original)
 				p := newProgram(t, s, path)
-				stop := watch(t, path)
+				reader := connect(t, path)
+				stop := fixture.Watch(func() string { return glance(t, reader) })
 				started, release := p.start(t, 1)
 				release()
 				time.Sleep(rand.N(took))
@@ -67,7 +70,9 @@ func TestProofKill(t *testing.T) {
 					took = max(took*3/4, time.Millisecond)
 				}
 				runToEnd(t, p)
-				if seen := stop(); !slices.Equal(seen, []string{oldShop, newShop}) && !slices.Equal(seen, []string{newShop}) {
+				seen := stop()
+				reader.Close()
+				if !slices.Equal(seen, []string{oldShop, newShop}) && !slices.Equal(seen, []string{newShop}) {
 					t.Errorf("a reader saw\n%s\nwant\n%s\n%s", strings.Join(seen, "\n"), oldShop, newShop)
 				}
 				if got := look(t, path); got != newShop {
@@ -82,33 +87,5 @@ func TestProofKill(t *testing.T) {
 				t.Error("no program was killed")
 			}
 		})
-	}
-}
-
-// watch begins to look at a file. The function that it returns ends that, and
-// returns what was seen, without repetitions.
-func watch(t *testing.T, path string) (stop func() []string) {
-	t.Helper()
-	db := connect(t, path)
-	var seen []string
-	ended, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for last := false; !last; {
-			select {
-			case <-ended:
-				last = true // but one look more
-			case <-time.After(time.Millisecond):
-			}
-			if now := glance(t, db); len(seen) == 0 || seen[len(seen)-1] != now {
-				seen = append(seen, now)
-			}
-		}
-	}()
-	return func() []string {
-		close(ended)
-		<-done
-		db.Close()
-		return seen
 	}
 }

@@ -75,6 +75,34 @@ func Read(ctx context.Context, db DB, query string, dest ...any) error {
 	return err
 }
 
+// Lines returns the rows of a query, each as SQLite's shell prints it: the values separated
+// by "|", and nothing for NULL. Its arguments are what the query returned.
+func Lines(rows *sql.Rows, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	lines, values, dest := []string{}, make([]sql.NullString, len(columns)), make([]any, len(columns))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return nil, err
+		}
+		line := values[0].String
+		for _, v := range values[1:] {
+			line += "|" + v.String
+		}
+		lines = append(lines, line)
+	}
+	return lines, rows.Err()
+}
+
 // eachOf is Each without package database/sql, which starts a goroutine for each query whose
 // context can end. That takes as long as a short query; the drivers look at the context
 // themselves. asked is false if this one lacks the methods.

@@ -107,7 +107,7 @@ func (t *table) hasKey(k *key, objects []Object) bool {
 		})
 	}
 	within := func(columns []string) bool { return in(columns, k.names()) || in(k.names(), columns) }
-	if t.primary != nil && within(t.primary.names()) || slices.ContainsFunc(t.unique, func(k *key) bool { return within(k.names()) }) {
+	if within(t.primary.names()) || slices.ContainsFunc(t.unique, func(k *key) bool { return within(k.names()) }) {
 		return true
 	}
 	return slices.ContainsFunc(objects, func(o Object) bool {
@@ -127,13 +127,6 @@ func (t *table) hasKey(k *key, objects []Object) bool {
 		}
 		return within(columns) && !p.peek("where")
 	})
-}
-
-func (k *key) names() (names []string) {
-	for _, c := range k.columns {
-		names = append(names, c.name)
-	}
-	return names
 }
 
 // RowidAlias returns the column of a table that is its rowid, or "".
@@ -161,18 +154,7 @@ func References(o Object, objects []Object) (references []Reference) {
 		return nil
 	}
 	for _, fk := range t.foreign {
-		r := Reference{fk.columns, fk.parent, fk.to}
-		if len(r.To) == 0 {
-			for _, other := range objects {
-				if other.Type != "table" || !Equal(other.Name, fk.parent) {
-					continue
-				}
-				if parent, ok := parseTable(lex(other.SQL)); ok && parent.primary != nil {
-					r.To = parent.primary.names()
-				}
-			}
-		}
-		references = append(references, r)
+		references = append(references, Reference{fk.columns, fk.parent, fk.target(objects)})
 	}
 	return references
 }

@@ -188,22 +188,37 @@ func (t *table) foreignPart(fk foreignKey, objects []Object) part {
 	text := "FOREIGN KEY (" + strings.Join(fk.columns, ", ") + ") REFERENCES " + fk.parent
 	if fk.to != nil {
 		text += " (" + strings.Join(fk.to, ", ") + ")"
-	} else if parent := findTable(objects, fk.parent); parent.primary != nil {
-		for _, c := range parent.primary.columns {
-			fk.to = append(fk.to, c.name)
-		}
 	}
-	pairs := make([]string, len(fk.columns))
+	to, pairs := fk.target(objects), make([]string, len(fk.columns))
 	for i, c := range fk.columns {
-		if pairs[i] = quoteFolded(c); len(fk.to) == len(pairs) {
-			pairs[i] += " " + quoteFolded(fk.to[i])
+		if pairs[i] = quoteFolded(c); len(to) == len(pairs) {
+			pairs[i] += " " + quoteFolded(to[i])
 		}
 	}
-	if len(fk.to) == len(pairs) {
+	if len(to) == len(pairs) {
 		sort.Stable(sort.StringSlice(pairs))
 	}
 	end := fk.actions[0] + fk.actions[1] + fk.end
 	return part{"FOREIGN KEY", quoteFolded(fk.parent) + " (" + strings.Join(pairs, ", ") + ")" + end, text + end}
+}
+
+// target returns the columns that the foreign key refers to: those that it names, or else the
+// primary key of its parent, if that is among the objects.
+func (fk *foreignKey) target(objects []Object) []string {
+	if fk.to != nil {
+		return fk.to
+	}
+	return findTable(objects, fk.parent).primary.names()
+}
+
+// names returns the names of the columns; none, if there is no key.
+func (k *key) names() (names []string) {
+	if k != nil {
+		for _, c := range k.columns {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
 
 // hasRowidAlias reports whether the primary key is the rowid. DESC after the column

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 var (
@@ -185,30 +186,11 @@ func holds(path string) (string, error) {
 
 // rows returns the rows of a query, a line each.
 func rows(db *sql.DB, q string) (string, error) {
-	rows, err := db.Query(q)
+	rows, err := sqlite.Lines(db.Query(q))
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", q, err)
 	}
-	defer rows.Close()
-	columns, _ := rows.Columns()
-	values := make([]any, len(columns))
-	for i := range values {
-		values[i] = new(sql.NullString)
-	}
-	var b strings.Builder
-	for rows.Next() {
-		if err := rows.Scan(values...); err != nil {
-			return "", err
-		}
-		for i, v := range values {
-			if i > 0 {
-				b.WriteString("|")
-			}
-			b.WriteString(v.(*sql.NullString).String)
-		}
-		b.WriteString("\n")
-	}
-	return b.String(), rows.Err()
+	return strings.Join(append(rows, ""), "\n"), nil
 }
 
 // beside returns the names in the folder of a database.

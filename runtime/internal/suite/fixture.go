@@ -19,6 +19,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // A test is a claim about a database file.
@@ -311,36 +312,13 @@ func (t *test) state() string {
 }
 
 // rows returns the rows of a query, the values separated by "|".
-func (t *test) rows(db *sql.DB, q string) (result []string) {
+func (t *test) rows(db *sql.DB, q string) []string {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), q)
+	rows, err := sqlite.Lines(db.QueryContext(t.Context(), q))
 	if err != nil {
 		t.Fatalf("%s: %v", q, err)
 	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for rows.Next() {
-		values := make([]sql.NullString, len(columns))
-		pointers := make([]any, len(columns))
-		for i := range values {
-			pointers[i] = &values[i]
-		}
-		if err := rows.Scan(pointers...); err != nil {
-			t.Fatal(err)
-		}
-		texts := make([]string, len(values))
-		for i, v := range values {
-			texts[i] = v.String
-		}
-		result = append(result, strings.Join(texts, "|"))
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatalf("%s: %v", q, err)
-	}
-	return result
+	return rows
 }
 
 // query returns the rows of a query on the file, one a line.
