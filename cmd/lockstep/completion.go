@@ -79,10 +79,7 @@ func candidates(ctx context.Context, before []string, word string) (lines []stri
 	if err != nil {
 		return nil
 	}
-	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	cmd.define(fs)
-	jsonFlag(fs)
+	fs, _, _ := cmd.flags()
 	last := before[len(before)-1]
 	f := fs.Lookup(strings.TrimLeft(last, "-"))
 	switch {

@@ -18,11 +18,6 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-// jsonFlag defines --json, which all commands have.
-func jsonFlag(fs *flag.FlagSet) *bool {
-	return fs.Bool("json", false, "print one JSON object: lockstep help json")
-}
-
 // A pathFlag is the path of a file or folder, or "".
 type pathFlag struct {
 	value string
@@ -208,8 +203,7 @@ func flagError(fs *flag.FlagSet, err error) error {
 func elsewhere(name string) string {
 	var have []string
 	for _, c := range commands() {
-		fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
-		if c.define(fs); fs.Lookup(name) != nil {
+		if fs, _, _ := c.flags(); fs.Lookup(name) != nil {
 			have = append(have, c.name)
 		}
 	}

@@ -63,9 +63,7 @@ func titles(folder string, names []string) string {
 
 // printManual prints what "lockstep help NAME" and "lockstep NAME -h" say.
 func printManual(w io.Writer, cmd command) {
-	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
-	cmd.define(fs)
-	jsonFlag(fs)
+	fs, _, _ := cmd.flags()
 	_, text, _ := page("commands/" + cmd.name)
 	fmt.Fprintln(w, "Usage:")
 	printTopic(w, text)

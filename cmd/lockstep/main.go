@@ -61,6 +61,14 @@ type command struct {
 	define func(*flag.FlagSet) action
 }
 
+// flags defines all flags of the command.
+func (c command) flags() (fs *flag.FlagSet, act action, asJSON *bool) {
+	fs = flag.NewFlagSet(c.name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // its errors are reworded, its usage is ours
+	act = c.define(fs)
+	return fs, act, fs.Bool("json", false, "print one JSON object: lockstep help json")
+}
+
 // commands returns the subcommands in the order in which a user meets them.
 func commands() []command {
 	return []command{
@@ -126,10 +134,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return complain(stderr, err, nil)
 	}
 
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // its errors are reworded, its usage is ours
-	act := cmd.define(fs)
-	asJSON := jsonFlag(fs)
+	fs, act, asJSON := cmd.flags()
 	args, err = parse(fs, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
