@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/tools/go/packages"
-
 	"github.com/lockstep-db/lockstep/gen/genfile"
 	"github.com/lockstep-db/lockstep/gen/gomod"
 )
@@ -73,27 +71,25 @@ type pinnedFile struct {
 
 // pinned returns the files of the packages that have broken pins, by absolute name.
 func (v *Vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
-	config := &packages.Config{Context: ctx, Tests: true, BuildFlags: v.buildFlags(),
-		Mode: packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedDeps}
-	loaded, err := packages.Load(config, v.Packages...)
-	if err != nil {
-		return nil, err
-	}
+	all := v.list(ctx, append([]string{"-deps", "-test"}, v.buildFlags()...), v.Packages)
 	latest := map[genfile.Package]string{}
-	packages.Visit(loaded, nil, func(p *packages.Package) {
-		for _, name := range p.GoFiles {
-			if filepath.Base(name) != genfile.Name {
-				continue
-			}
-			source, _ := os.ReadFile(name)
-			if file, _ := genfile.Parse(source); file != nil && file.Latest != "" {
-				latest[genfile.Package{Dir: filepath.Dir(name), Path: p.PkgPath, Name: file.Package}] = file.Latest
-			}
+	for _, p := range all {
+		if !slices.Contains(p.GoFiles, genfile.Name) {
+			continue
 		}
-	})
+		source, _ := os.ReadFile(filepath.Join(p.Dir, genfile.Name))
+		if file, _ := genfile.Parse(source); file != nil && file.Latest != "" {
+			path, _, _ := strings.Cut(p.ImportPath, " [") // as it is built for a test
+			latest[genfile.Package{Dir: p.Dir, Path: path, Name: file.Package}] = file.Latest
+		}
+	}
 	files := map[string]pinnedFile{}
-	for _, p := range loaded {
-		for _, name := range p.GoFiles {
+	for _, p := range all {
+		if p.DepOnly || p.ForTest != "" || strings.HasSuffix(p.ImportPath, ".test") {
+			continue
+		}
+		for _, name := range slices.Concat(p.GoFiles, p.CgoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			name = filepath.Join(p.Dir, name)
 			text, err := os.ReadFile(name)
 			if err != nil {
 				return nil, err

@@ -171,13 +171,15 @@ func (v *Vet) importers(ctx context.Context, flags []string, dirs, named map[str
 
 // A listed package is what go list says of one.
 type listed struct {
-	Dir, ImportPath, ForTest string
-	Deps                     []string
+	Dir, ImportPath, ForTest                     string
+	DepOnly                                      bool // it is there for another
+	Deps                                         []string
+	GoFiles, CgoFiles, TestGoFiles, XTestGoFiles []string // in Dir
 }
 
 // list runs go list. What is wrong with the packages is for go vet to say.
 func (v *Vet) list(ctx context.Context, flags, patterns []string) (all []listed) {
-	cmd := gomod.Command(ctx, slices.Concat([]string{"list", "-e", "-json=Dir,ImportPath,ForTest,Deps"}, flags, patterns)...)
+	cmd := gomod.Command(ctx, slices.Concat([]string{"list", "-e", "-json=Dir,ImportPath,ForTest,DepOnly,Deps,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles"}, flags, patterns)...)
 	cmd.Dir = v.dir
 	cmd.Env = append(cmd.Environ(), v.env...)
 	out, _ := cmd.Output()
