@@ -36,6 +36,10 @@ func isVettool(args []string) bool {
 // vettool answers go vet and ends the process. Go vet passes on what the tool says that
 // it has for flags, so the tool can say how they are written.
 func vettool() {
+	if os.Args[1] == "-flags" {
+		printFlags()
+		os.Exit(0)
+	}
 	sqlcheck.Analyzer.Flags.VisitAll(func(f *flag.Flag) {
 		written := "-" + sqlcheck.Analyzer.Name + "." + f.Name
 		flag.BoolFunc(f.Name, "write "+written, func(string) error {
@@ -51,6 +55,21 @@ func vettool() {
 	readWholly()
 	debug.SetGCPercent(400) // it checks one package and ends: collecting costs more than it frees
 	unitchecker.Main(sqlcheck.Analyzer)
+}
+
+// printFlags prints the flags that go vet may pass on. -tags, which unitchecker has and
+// ignores, is not among them: for other tags, go vet would read all imports again.
+func printFlags() {
+	type described struct {
+		Name string
+		Bool bool
+	}
+	name := sqlcheck.Analyzer.Name
+	flags := []described{{"json", true}, {name, true}}
+	sqlcheck.Analyzer.Flags.VisitAll(func(f *flag.Flag) {
+		flags = append(flags, described{f.Name, true}, described{name + "." + f.Name, true})
+	})
+	json.NewEncoder(os.Stdout).Encode(flags)
 }
 
 // readWholly has a package that is only imported by those that go vet was asked for read as
