@@ -313,6 +313,8 @@ func TestReadme(t *testing.T) {
 
 	// The topics use the same folder, because the go command caches by folder.
 	made := m.copy(t)
+	// They run the command without "go tool", which first looks at all that it is made of.
+	m.shortcut = `go() { case "$1 $2" in "tool lockstep") shift 2; ` + strings.TrimSpace(m.run("go", "tool", "-n", "lockstep")) + ` "$@";; *) command go "$@"; esac; }` + "\n"
 	topics, err := filepath.Glob("cmd/lockstep/help/*.md")
 	if err != nil || len(topics) == 0 {
 		t.Fatalf("got %d topics, %v", len(topics), err)
@@ -343,7 +345,7 @@ func (m *module) follow(file string) {
 			// The one is TestProgram of examples/notes, the other runs this.
 		case b.info == "sh" || b.info == "sh fails":
 			var err error
-			output, err = m.try("sh", "-e", "-c", strings.ReplaceAll(b.text, "/path/to/lockstep", m.root))
+			output, err = m.try("sh", "-e", "-c", m.shortcut+strings.ReplaceAll(b.text, "/path/to/lockstep", m.root))
 			if (err != nil) != (b.info == "sh fails") {
 				t.Fatalf("%s: %v\n%s", b.place, err, output)
 			}
@@ -430,6 +432,7 @@ type module struct {
 	dir, root string // its folder, and that of the module that is tested
 	env       []string
 	tool      string // the file that "go tool lockstep" runs, of a module from newApp
+	shortcut  string // begins each script
 }
 
 // newModule makes a module that requires the same versions as this one, so that nothing
@@ -571,10 +574,7 @@ func (m *module) remove(name string) {
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(text), 0o666)); err != nil {
 		t.Fatal(err)
 	}
 }
