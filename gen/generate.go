@@ -187,9 +187,10 @@ func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 }
 
 // Scan reports, as [Generate] does, the problems of dir that show without running
-// anything: names, numbers, and texts that cannot be migrations.
-func Scan(dir string, opts Options) error {
-	_, problems, err := scan(dir, opts.Gaps)
+// anything: names, numbers, and texts that cannot be migrations. With gaps, numbers may be
+// missing.
+func Scan(dir string, gaps bool) error {
+	_, problems, err := scan(dir, gaps)
 	return cmp.Or(err, problems.err())
 }
 

@@ -98,11 +98,8 @@ func vetCommand(fs *flag.FlagSet) action {
 	since := fs.String("since", "", "`REV`: report what the migrations since that git revision break of its program")
 	fs.StringVar(&v.Tags, "tags", "", "`LIST`: build tags, as for go build")
 	return func(ctx context.Context, s *streams, packages []string) (any, error) {
-		var err error
-		if v.Tool, err = os.Executable(); err != nil {
-			return nil, err
-		}
 		v.Packages = packages
+		var err error
 		var pins []genfile.Pin
 		var found []vet.Finding
 		switch {
@@ -185,11 +182,7 @@ func (b breaks) Places() string {
 
 // breaksOf returns what a new schema of dir breaks of the newest release.
 func breaksOf(ctx context.Context, dir string, schema *lockstep.Schema) (all []breaks) {
-	tool, err := os.Executable()
-	if err != nil {
-		return nil
-	}
-	release, found := vet.Release(ctx, tool, dir, schema)
+	release, found := vet.Release(ctx, dir, schema)
 	for _, f := range found {
 		_, f.File, _ = strings.Cut(f.File, ":")
 		i := slices.IndexFunc(all, func(b breaks) bool { return b.Version == f.Broken })

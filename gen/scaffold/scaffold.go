@@ -50,7 +50,7 @@ func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 		name.Version = max(name.Version, f.Version+1)
 	}
 	var problems gen.Problems
-	if err := gen.Scan(dir, gen.Options{Gaps: gaps}); err != nil && !errors.As(err, &problems) {
+	if err := gen.Scan(dir, gaps); err != nil && !errors.As(err, &problems) {
 		return name, err
 	}
 	problems = slices.DeleteFunc(problems, func(p gen.Problem) bool {

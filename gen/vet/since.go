@@ -62,7 +62,7 @@ func (v *Vet) Since(ctx context.Context, rev string) ([]Finding, error) {
 // Release returns the newest release before the commit that dir is at, if it is in a
 // clone that has its tag, and what a new schema of dir breaks of it. It looks only if a
 // table or view of that release is another now, and asks no network.
-func Release(ctx context.Context, tool, dir string, schema *lockstep.Schema) (tag string, found []Finding) {
+func Release(ctx context.Context, dir string, schema *lockstep.Schema) (tag string, found []Finding) {
 	module, err := gomod.Find(dir)
 	if err != nil || module == nil {
 		return "", nil
@@ -84,7 +84,7 @@ func Release(ctx context.Context, tool, dir string, schema *lockstep.Schema) (ta
 	if !slices.ContainsFunc(changed, func(d sqltext.Difference) bool { return d.Type == "table" || d.Type == "view" }) {
 		return "", nil
 	}
-	v := &Vet{Tool: tool, Packages: []string{"./..."}, dir: module.Root, env: []string{"GOPROXY=off"}}
+	v := &Vet{Packages: []string{"./..."}, dir: module.Root, env: []string{"GOPROXY=off"}}
 	found, _ = v.broken(ctx, top, tag, []change{c}) // what does not compile is no news here
 	return tag, found
 }

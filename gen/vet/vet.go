@@ -1,6 +1,7 @@
 // Package vet is not for programs and promises nothing: it may change in any release.
 //
-// It runs go vet with [sqlcheck.Analyzer], and moves pins in the files that are right.
+// It runs go vet with this program, which answers with [sqlcheck.Analyzer], and moves pins in
+// files whose SQL is right.
 package vet
 
 import (
@@ -11,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -26,7 +28,6 @@ import (
 
 // Vet says what to check.
 type Vet struct {
-	Tool     string   // a program that answers go vet with sqlcheck.Analyzer
 	Tests    bool     // also check _test.go files
 	Why      bool     // say why strings were not checked
 	Tags     string   // as for go build
@@ -198,8 +199,12 @@ func (v *Vet) list(ctx context.Context, flags, patterns []string) (all []listed)
 // When the flags of an analyzer differ from last time, go vet runs it on all imports
 // again, with those of the standard library. So it always has the same.
 func (v *Vet) goVet(ctx context.Context, tests bool, flags, packages []string, named map[string]bool) ([]Finding, error) {
+	tool, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
 	name := sqlcheck.Analyzer.Name
-	args := append([]string{"vet", "-vettool=" + v.Tool, "-json", "-" + name + ".why", "-" + name + ".tests"}, flags...)
+	args := append([]string{"vet", "-vettool=" + tool, "-json", "-" + name + ".why", "-" + name + ".tests"}, flags...)
 	cmd := gomod.Command(ctx, append(args, packages...)...)
 	cmd.Dir = v.dir
 	cmd.Env = append(cmd.Environ(), v.env...)
