@@ -109,7 +109,7 @@ func titled(folder string, names []string) (lines []string) {
 	return lines
 }
 
-// A choice is a flag that has one of some values.
+// A choice is a flag whose value is one of a list.
 type choice struct {
 	set  func(string) error
 	list func() []string // each may have a tab after it, and what it is

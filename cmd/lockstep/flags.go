@@ -36,8 +36,8 @@ func (p *pathFlag) Set(s string) error {
 // is in the group.
 var sourceName = regexp.MustCompile(`(?i)^(?:(?:file|sqlite3?):(?://)?|[a-z][a-z0-9+.-]+://)?([^?]*)(?:\?\w+=[^#]*)?$`)
 
-// checkPath returns an error for what was not meant for a path, and names the path. A file
-// may have any name.
+// checkPath returns an error if s was not meant as a path. The error names the path. A file
+// that exists may have any name.
 func checkPath(s string) error {
 	if s == "" {
 		return errors.New("path is empty") // such as a variable of the shell that is not set

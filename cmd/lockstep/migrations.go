@@ -19,7 +19,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-// migrations are what --migrations and the flags beside it say.
+// migrations are what --migrations and related flags say.
 type migrations struct {
 	*pathFlag
 	opts     gen.Options

@@ -16,7 +16,7 @@ import (
 
 func redoCommand(fs *flag.FlagSet) action {
 	u := &upgrade{migrationsFlags(fs, gapsFlag), dbFlag(fs), timeoutFlag(fs), allowFlag(fs)}
-	discard := fs.Bool("discard", false, "where there is no backup, make the database anew without asking")
+	discard := fs.Bool("discard", false, "if there is no backup, rebuild the database without asking")
 	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		schema, err := u.load(ctx, s)
 		if err != nil {
@@ -25,18 +25,18 @@ func redoCommand(fs *flag.FlagSet) action {
 		s.migrating.Store(true)
 		path := u.db.value
 		p := startProgress(s.stderr)
-		anew := func() error {
+		rebuild := func() error {
 			p.stop() // while a question is there
 			defer func() { p = startProgress(s.stderr) }()
 			const fact = "no backup beside it is of an earlier version"
-			if *discard || agreed(s.stderr, path+": "+fact+"; make it anew from the migrations? Its rows will be in a backup only. [y/N] ") {
+			if *discard || agreed(s.stderr, path+": "+fact+"; rebuild it from the migrations? Its rows will be only in a backup. [y/N] ") {
 				return nil
 			}
-			return gen.Refuse("diverged", "%s: %s; to make it anew from the migrations, with its rows in a backup only\n\t%s",
+			return gen.Refuse("diverged", "%s: %s; to rebuild it from the migrations, with its rows only in a backup\n\t%s",
 				path, fact, wording.CommandLine("lockstep", "redo", "--discard", "--db", path))
 		}
 		what := database.Restoration{DB: path, Timeout: *u.timeout, Report: func(doing string) { p.show(doing) }}
-		redone, err := database.Redo(ctx, what, schema, anew, append(u.runtimeOptions(s), lockstep.WithProgress(func(now lockstep.Progress) { p.report(now) }))...)
+		redone, err := database.Redo(ctx, what, schema, rebuild, append(u.runtimeOptions(s), lockstep.WithProgress(func(now lockstep.Progress) { p.report(now) }))...)
 		p.stop()
 		if err != nil {
 			return nil, err

@@ -46,7 +46,7 @@ func TestTerminal(t *testing.T) {
 		got += "\r" + text
 	}
 	<-stopped
-	// The line has gone, and where it was is the error.
+	// The line is erased, and the error is where it was.
 	if want := line + "\r\r" + failed + "\r\n"; got != want {
 		t.Errorf("the terminal got %q, want %q", got, want)
 	}

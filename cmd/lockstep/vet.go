@@ -92,10 +92,10 @@ func readWholly() {
 
 func vetCommand(fs *flag.FlagSet) action {
 	var v vet.Vet
-	fix := fs.Bool("fix", false, "move broken pins where all SQL of the file is right")
+	fix := fs.Bool("fix", false, "move broken pins in files whose SQL is right")
 	fs.BoolVar(&v.Tests, "tests", false, "also check _test.go files")
 	fs.BoolVar(&v.Why, "why", false, "report each string that was not checked, and why")
-	since := fs.String("since", "", "`REV`: report what the migrations since that git revision break of its program")
+	since := fs.String("since", "", "`REV`: report what later migrations break in the program of this git revision")
 	fs.StringVar(&v.Tags, "tags", "", "`LIST`: build tags, as for go build")
 	return func(ctx context.Context, s *streams, packages []string) (any, error) {
 		v.Packages = packages

@@ -25,10 +25,10 @@ type Redone struct {
 // of the schema make of the newest backup of an earlier version. It does nothing if the
 // database is at head, or can be upgraded to it.
 //
-// Where there is no such backup, anew decides whether to begin with an empty database. What
+// Where there is no such backup, rebuild decides whether to begin with an empty database. What
 // the database held is backed up first. After an error it is as it was, unless the error
 // says that this is not known.
-func Redo(ctx context.Context, what Restoration, schema *lockstep.Schema, anew func() error, opts ...lockstep.Option) (*Redone, error) {
+func Redo(ctx context.Context, what Restoration, schema *lockstep.Schema, rebuild func() error, opts ...lockstep.Option) (*Redone, error) {
 	db, err := OpenUnchanged(what.DB)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func Redo(ctx context.Context, what Restoration, schema *lockstep.Schema, anew f
 		return nil, refusal
 	}
 	if refusal.Backup == "" {
-		if err := anew(); err != nil {
+		if err := rebuild(); err != nil {
 			return nil, err
 		}
 	}

@@ -1,7 +1,7 @@
 // Package enroll is not for programs and promises nothing: it may change or go in any
-// release. It does what "lockstep enroll" does: it finds out which version a database is
-// at that existed before lockstep, writes the first migration where there are none, and
-// marks the database as being at the version.
+// release. It does what "lockstep enroll" does: it finds the version of a database that
+// existed before lockstep, writes the first migration where there are none, and marks the
+// database as being at that version.
 package enroll
 
 import (

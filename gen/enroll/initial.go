@@ -80,7 +80,7 @@ func readingOrder(objects []sqltext.Object) (ordered []sqltext.Object) {
 }
 
 // afterNamed returns the objects in their order, but each after those that its SQL names:
-// behind the keyword, or anywhere if that is "". Where they name each other in a circle,
+// after the keyword, or anywhere if that is "". Where they name each other in a circle,
 // the order stays.
 func afterNamed(objects []sqltext.Object, keyword string) (sorted []sqltext.Object) {
 	seen := make([]bool, len(objects))

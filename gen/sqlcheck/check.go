@@ -14,7 +14,7 @@ type finding struct {
 	check   string // the name of it, for directives
 	at      place
 	message string
-	surely  bool // it is as wrong in another text that has the place
+	surely  bool // it is wrong in every other text that has the place, too
 }
 
 // check reports what is wrong with a query. If it may be several texts, each must be

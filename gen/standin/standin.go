@@ -1,6 +1,6 @@
 // Package standin is not for programs and promises nothing: it may change or go in any
 // release. It loads migrations that use functions and collations of a program, without the
-// program: what stands for them makes the same schema.
+// program: stand-ins for these make the same schema.
 package standin
 
 import (

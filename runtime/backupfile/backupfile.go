@@ -31,7 +31,7 @@ type Name struct {
 	Auto      bool // removed when there are enough newer ones
 }
 
-// TimeLayout is how the time stands in a name.
+// TimeLayout is the layout of the time in a name.
 const TimeLayout = "20060102T150405Z"
 
 // Path returns the path of a backup of the database at db.

@@ -53,8 +53,8 @@ func mkdir(dir string) error {
 	return err
 }
 
-// openFolder opens the folder for copies of the database in file. What is behind a link, or
-// belongs to somebody who could not write to the database, is not that folder.
+// openFolder opens the folder for copies of the database in file. It refuses a link, and a
+// folder of somebody who could not write to the database.
 func openFolder(file string) (*os.Root, error) {
 	dir := file + folder
 	info, err := os.Lstat(dir)

@@ -186,7 +186,7 @@ func schema(t testing.TB, archive string, n int) *lockstep.Schema {
 
 var programs = map[string]lockstep.Program{".py": script.Python, ".sh": script.Shell}
 
-// with returns an archive in which a file has another text.
+// with returns an archive in which a file has a different text.
 func with(archive, name, text string) string {
 	a := txtar.Parse([]byte(archive))
 	for i := range a.Files {
@@ -197,7 +197,7 @@ func with(archive, name, text string) string {
 	return string(txtar.Format(a))
 }
 
-// withScript returns the schema of a shop in which migration 3 has another text.
+// withScript returns the schema of a shop in which migration 3 has a different text.
 func withScript(s *lockstep.Schema, text string) *lockstep.Schema {
 	s = withText(s, 2, text)
 	m := &s.Migrations[2]

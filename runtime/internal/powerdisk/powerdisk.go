@@ -204,7 +204,7 @@ func (l *Log) Without(leaves func(Op) bool) *Log {
 	return other
 }
 
-// String lists the operations, for who has to find out why something was lost.
+// String lists the operations, to find out why something was lost.
 func (l *Log) String() string {
 	var b strings.Builder
 	for i, op := range l.ops {

@@ -228,7 +228,7 @@ func (t *test) broken(archive, migration string) *lockstep.Schema {
 	return s
 }
 
-// setSQL gives a migration another text.
+// setSQL changes the text of a migration.
 func setSQL(s *lockstep.Schema, i int, text string) {
 	m := &s.Migrations[i]
 	m.Ends, m.Checksum = nil, sqltext.Parse(text).Checksum()

@@ -32,7 +32,7 @@ func (t *test) goSchema(archive string, funcs map[lockstep.Version]goFunc) *lock
 	return s
 }
 
-// setText gives a migration that is a program another text.
+// setText changes the text of a migration that is a program.
 func setText(s *lockstep.Schema, i int, text string) {
 	fixture.Replace(s, i, s.Migrations[i].File, s.Migrations[i].Program, text)
 }
