@@ -51,7 +51,7 @@ func TestProofFailingCalls(t *testing.T) {
 			}
 			w.begin(t)
 			for i := range fates {
-				if !*long && (i+n)%len(fates)%3 != 0 { // works take turns
+				if !*long && (i+n)%len(fates)%4 != 0 { // works take turns
 					continue
 				}
 				every := fates[i].every
