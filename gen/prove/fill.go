@@ -104,7 +104,8 @@ func (t *trial) rows(opts rows.Options) (*rows.Filling, error) {
 	return filling, cmp.Or(err, t.triggers(true))
 }
 
-// fill makes rows in the tables that the migration may have to do with.
+// fill makes rows in the tables that the migration may have to do with. Near is filled in, if it is
+// not nil.
 func (t *trial) fill(opts rows.Options) (made []Row, err error) {
 	if err := serdes.Deserialize(t.Conn, "main", t.before); err != nil {
 		return nil, err
@@ -120,6 +121,9 @@ func (t *trial) fill(opts rows.Options) (made []Row, err error) {
 	}
 	if opts.Tables = t.tables; len(opts.Tables) == 0 {
 		return nil, nil
+	}
+	if opts.Near != nil {
+		opts.Near, opts.Twice = t.near()
 	}
 	opts.More = &rows.More{}
 	filling, err := t.rows(opts)

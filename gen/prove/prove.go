@@ -155,8 +155,7 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 		}
 	}
 	if err == nil && !silent && !t.quick() && len(t.tables) > 0 {
-		near, own := t.near()
-		if made, err = t.fill(rows.Options{Near: near, Twice: own}); err == nil {
+		if made, err = t.fill(rows.Options{Near: []string{}}); err == nil {
 			found, err = t.search(made, found)
 		}
 	}
@@ -186,8 +185,7 @@ func (t *trial) silent() (bool, error) {
 	if t.quick() || t.m.Run != nil {
 		return false, nil
 	}
-	near, own := t.near()
-	made, err := t.fill(rows.Options{Near: near, Twice: own, All: true})
+	made, err := t.fill(rows.Options{Near: []string{}, All: true})
 	if err != nil || t.merges() || len(t.chooses()) > 0 {
 		return false, err
 	}
@@ -334,8 +332,8 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 }
 
 // near returns values for which the migration may do something else than for all others: those
-// that it has, which are the first ones, the numbers before and after, and texts that are longer by
-// one. It has at most so many, those that the migration has first.
+// that it has, which are the first ones, the numbers before and after, texts that are longer by
+// one, and what the CHECKs of the tables have. It has at most so many, those that the migration has first.
 func (t *trial) near() (values []string, own int) {
 	const most, twice = 40, 10
 	values = []string{}
@@ -372,7 +370,43 @@ func (t *trial) near() (values []string, own int) {
 			add(fmt.Sprintf("printf('%%0%dd', 0)", longer))
 		}
 	}
+	for _, o := range t.objects {
+		if o.Type == "table" && t.concerns[sqltext.Fold(o.Name)] && t.namesIn(o.SQL)["check"] {
+			for _, value := range allowed(o.SQL) {
+				add(value)
+			}
+		}
+	}
 	return values, own
+}
+
+// allowed returns the texts and numbers in the CHECKs of a table, and texts as long as these say.
+func allowed(table string) (values []string) {
+	s, depth, measures := sqltext.Parse(table), 0, false
+	for i, token := range s.Tokens {
+		name := s.Name(i)
+		switch {
+		case depth == 0:
+			measures = false
+			if name == "(" && s.Name(i-1) == "check" {
+				depth = 1
+			}
+		case name == "(":
+			depth++
+		case name == ")":
+			depth--
+		case name == "length":
+			measures = true
+		case token.Kind == sqltext.String:
+			values = append(values, s.Token(i))
+		case token.Kind == sqltext.Number:
+			if n, err := strconv.Atoi(s.Token(i)); err == nil && measures && n > 0 && n <= 1e6 {
+				values = append(values, fmt.Sprintf("printf('%%0%dd', 0)", n))
+			}
+			values = append(values, map[bool]string{true: "-"}[s.Name(i-1) == "-"]+s.Token(i))
+		}
+	}
+	return values
 }
 
 // minds reports whether the migration may fail on values of types that columns allow and
