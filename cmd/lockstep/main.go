@@ -227,7 +227,7 @@ var otherNames = map[string]string{
 	"target": "--to", "config_path": "--config", "verbose": "-v",
 }
 
-// didYouMean returns "; did you mean X?" if name is another one for X, one of names, or
+// didYouMean returns "; did you mean X?" if name is another name for X, one of names, or
 // begins it or is close to it.
 func didYouMean(name string, names []string) string {
 	name = strings.ToLower(name)

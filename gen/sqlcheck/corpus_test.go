@@ -15,6 +15,7 @@ import (
 	"github.com/ncruces/go-sqlite3/ext/fts5"
 	"github.com/ncruces/go-sqlite3/ext/rtree"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -34,7 +35,7 @@ func TestCorpus(t *testing.T) {
 	for _, column := range c.columns(t) {
 		t.Run("NoticesThat"+column.camelCase()+"HasAnotherName", func(t *testing.T) {
 			c.renamed(t, column, func(schema string) {
-				want := c.broken(t)
+				want := c.broken()
 				if len(want) == 0 {
 					t.Error("no statement in the corpus uses the column")
 				}
@@ -175,7 +176,7 @@ func (c *corpus) uses(t *testing.T) map[column][]string {
 }
 
 // broken returns the statements that SQLite no longer prepares.
-func (c *corpus) broken(t *testing.T) (broken []string) {
+func (c *corpus) broken() (broken []string) {
 	for _, statement := range c.statements {
 		if prepares(c.conn, statement) != nil {
 			broken = append(broken, statement)
@@ -275,19 +276,14 @@ func prepares(conn *sqlite3.Conn, statement string) error {
 // rows returns what a query gives, as text.
 func rows(t *testing.T, conn *sqlite3.Conn, query string) (rows [][]string) {
 	t.Helper()
-	stmt, _, err := conn.Prepare(query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stmt.Close()
-	for stmt.Step() {
+	err := engine.Each(conn, func(r *sqlite3.Stmt) {
 		var row []string
-		for i := range stmt.ColumnCount() {
-			row = append(row, stmt.ColumnText(i))
+		for i := range r.ColumnCount() {
+			row = append(row, r.ColumnText(i))
 		}
 		rows = append(rows, row)
-	}
-	if err := stmt.Err(); err != nil {
+	}, query)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return rows

@@ -65,7 +65,7 @@ func (d *database) isKey(table, column string) bool {
 }
 
 // mayLack reports whether the table is in sources by a LEFT JOIN that may find no row: no
-// foreign key and no trigger sees to one.
+// foreign key and no trigger ensures one.
 func (d *database) mayLack(sources []source, table string) bool {
 	i := slices.IndexFunc(sources, func(s source) bool { return s.table == table })
 	if i < 0 || sources[i].on == nil ||

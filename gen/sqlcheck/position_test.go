@@ -10,8 +10,6 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-const positionSchema = "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\n"
-
 // TestPosition checks where diagnostics are, to the column.
 func TestPosition(t *testing.T) {
 	for _, test := range []struct {
@@ -73,7 +71,7 @@ func TestPosition(t *testing.T) {
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			w := newWorkspace()
-			w.add(t, "example.com/app/migrations", "/migrations", migrationsSource(positionSchema))
+			w.add(t, "example.com/app/migrations", "/migrations", migrationsSource)
 			pkg := w.add(t, "example.com/app", "/app", `package app
 import (
 	"database/sql"
@@ -97,7 +95,7 @@ func TestEmbed(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorkspace()
-	w.add(t, "example.com/app/migrations", "/migrations", migrationsSource(positionSchema))
+	w.add(t, "example.com/app/migrations", "/migrations", migrationsSource)
 	pkg := w.add(t, "example.com/app", dir, `package app
 
 import (
@@ -132,7 +130,7 @@ func TestLateJoin(t *testing.T) {
 `
 	setup := func(t *testing.T) *workspace {
 		w := newWorkspace()
-		w.add(t, "example.com/app/migrations", "/migrations", migrationsSource(positionSchema))
+		w.add(t, "example.com/app/migrations", "/migrations", migrationsSource)
 		if got := w.said(t, w.add(t, "example.com/app/handlers", "/handlers", handlers)); got != "" {
 			t.Fatalf("without a schema:\n%s", got)
 		}
@@ -165,7 +163,7 @@ func TestLateJoin(t *testing.T) {
 
 	t.Run("LeavesOutWhatAsksForNoSchema", func(t *testing.T) {
 		w := newWorkspace()
-		w.add(t, "example.com/app/migrations", "/migrations", migrationsSource(positionSchema))
+		w.add(t, "example.com/app/migrations", "/migrations", migrationsSource)
 		cache := "package cache\n\nimport \"database/sql\"\n\n//lockstep:schema none\n\nfunc get(db *sql.DB) { db.Query(`SELECT v FROM cache`) }\n"
 		if got := w.said(t, w.add(t, "example.com/app/cache", "/cache", cache)); got != "" {
 			t.Error(got)
@@ -200,7 +198,7 @@ func TestLateJoin(t *testing.T) {
 func TestSchemaOfAnotherModule(t *testing.T) {
 	setup := func(t *testing.T) *workspace {
 		w := newWorkspace()
-		migrations := w.add(t, "example.com/lib/migrations", "/lib/migrations", migrationsSource(positionSchema))
+		migrations := w.add(t, "example.com/lib/migrations", "/lib/migrations", migrationsSource)
 		lib := w.add(t, "example.com/lib", "/lib", "package lib\nimport _ \"example.com/lib/migrations\"\n")
 		migrations.Module = &packages.Module{Path: "example.com/lib"}
 		lib.Module = migrations.Module
@@ -225,16 +223,14 @@ func TestSchemaOfAnotherModule(t *testing.T) {
 	})
 }
 
-func migrationsSource(schema string) string {
-	return fmt.Sprintf(`package migrations
+const migrationsSource = `package migrations
 
 import "github.com/lockstep-db/lockstep/runtime"
 
 const ExpectedVersion lockstep.Version = 1
 
-const SchemaSQL = %q
-`, schema)
-}
+const SchemaSQL = "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\n"
+`
 
 // said returns what the analyzer reports about a package, a line each.
 func (w *workspace) said(t *testing.T, pkg *packages.Package) string {

@@ -29,7 +29,7 @@ func list(db *sql.DB, all bool) {
 	const missing = "/store/file.go:11:5: call has 0 arguments for 1 parameter\n"
 	setup := func(t *testing.T) *workspace {
 		w := newWorkspace()
-		w.add(t, "example.com/app/migrations", "/migrations", migrationsSource(positionSchema))
+		w.add(t, "example.com/app/migrations", "/migrations", migrationsSource)
 		for _, driver := range []string{ncrucesPath + "/driver", "github.com/mattn/go-sqlite3", "modernc.org/sqlite", "github.com/mutecomm/go-sqlcipher/v4"} {
 			w.add(t, driver, "/"+driver, "package driver\n")
 		}

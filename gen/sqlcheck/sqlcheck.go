@@ -53,7 +53,7 @@
 //
 //   - max, min, sum, avg or group_concat of a table without GROUP BY
 //   - a column of the right side of a LEFT JOIN, unless a NOT NULL foreign key or a
-//     trigger sees to a row there
+//     trigger ensures a row there
 //   - a column that a migration added without a value to an older table, if no later
 //     migration changes rows of that table
 //

@@ -16,7 +16,7 @@ import (
 // folder, appended to the path of a database, is that of the folder for its copies. The name
 // is fixed, so that the next holder of the lock finds what a killed process left. In it, each
 // copy has a folder of its own: a script of the killed process may still run, and must not
-// get at the new copy. If somebody else has made the folder, what is theirs stays.
+// get at the new copy. If somebody else has made the folder, their files stay.
 const folder = ".lockstep"
 
 // MakeFolder makes a folder for a copy of the database in file, and in it the folder "copy".
