@@ -347,6 +347,10 @@ func (t *trial) near() (values []string, own int) {
 	for i, token := range script.Tokens {
 		text := script.Token(i)
 		switch token.Kind {
+		case sqltext.Word:
+			if script.Name(i) == "null" && script.Name(i-1) == "is" {
+				add("NULL")
+			}
 		case sqltext.String:
 			add(text)
 		case sqltext.Number:

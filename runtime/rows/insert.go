@@ -60,7 +60,9 @@ func (f *filler) fillOrdinary(t *table, opts Options) (reason string, err error)
 		}
 		for i, value := range opts.Near {
 			if slices.ContainsFunc(t.columns, func(c *column) bool { return t.takes(c, value) }) {
-				if variants = append(variants, near+variant(i)); i < opts.Twice {
+				if variants = append(variants, near+variant(i)); value == "NULL" {
+					variants = append(variants, again, nulls, again) // WHERE until IS NULL
+				} else if i < opts.Twice {
 					variants = append(variants, again, bare, again) // WHERE status = 'new' AND deleted_at IS NULL
 				}
 			}
@@ -257,6 +259,9 @@ func (r *row) isAlike(c *column) bool {
 
 // takes reports whether a program may have written that value into the column.
 func (t *table) takes(c *column, value string) bool {
+	if value == "NULL" {
+		return c.nullable && c.key == nil
+	}
 	return c.free && c.key == nil && !sqltext.Equal(c.name, t.rowid) && c.fits(value)
 }
 
@@ -400,8 +405,15 @@ func (f *filler) change(r *row, sentence string) {
 		return
 	}
 	differ := strings.HasPrefix(sentence, "UNIQUE")
+	free := slices.DeleteFunc(slices.Clone(involved), func(i int) bool { return r.columns[i].key != nil })
+	switch {
+	case differ && r.variant == again && len(free) > 0:
+		involved = free // of the same parent
+	case differ && r.variant == bare && len(free) < len(involved):
+		involved = slices.DeleteFunc(involved, func(i int) bool { return slices.Contains(free, i) }) // of another
+	}
 	i := involved[r.random.IntN(len(involved))]
-	if free := slices.DeleteFunc(slices.Clone(involved), func(i int) bool { return r.columns[i].key != nil }); differ && r.variant == twin && !r.turned && len(free) > 1 {
+	if differ && r.variant == twin && !r.turned && len(free) > 1 {
 		i, r.turned = free[r.turn%len(free)], true
 		r.turn, r.wide = r.turn+1, len(free)
 	}
