@@ -11,10 +11,13 @@ import (
 )
 
 func isFTS5(o sqltext.Object) bool {
+	if !sqlite.IsVirtual(o) {
+		return false
+	}
 	s := sqltext.Parse(o.SQL)
 	for i := range s.Tokens {
 		if s.Name(i) == "using" {
-			return sqlite.IsVirtual(o) && s.Name(i+1) == "fts5" // there is a module fts5vocab
+			return s.Name(i+1) == "fts5" // there is a module fts5vocab
 		}
 	}
 	return false
