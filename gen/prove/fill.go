@@ -93,7 +93,7 @@ func (t *trial) fillMore() (err error) {
 
 // rows fills tables.
 func (t *trial) rows(opts rows.Options) (*rows.Filling, error) {
-	opts.More.Objects, opts.More.Keep, opts.More.Holders = t.objects, map[string]bool{}, t.held
+	opts.More.Objects, opts.More.Keep, opts.More.Holders, opts.More.Clean = t.objects, map[string]bool{}, t.held, t.orphans == 0
 	for name := range t.filled {
 		opts.More.Keep[name] = true
 	}

@@ -282,11 +282,14 @@ func (r *row) statement() string {
 	if len(r.columns) == 0 { // all are generated
 		return "INSERT INTO " + sqltext.Plain(r.name) + " DEFAULT VALUES"
 	}
-	names := make([]string, len(r.columns))
-	for i, c := range r.columns {
-		names[i] = sqltext.Plain(c.name)
+	if r.into == "" {
+		names := make([]string, len(r.columns))
+		for i, c := range r.columns {
+			names[i] = sqltext.Plain(c.name)
+		}
+		r.into = fmt.Sprintf("INSERT INTO %s (%s) VALUES ", sqltext.Plain(r.name), strings.Join(names, ", "))
 	}
-	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", sqltext.Plain(r.name), strings.Join(names, ", "), strings.Join(r.values, ", "))
+	return r.into + "(" + strings.Join(r.values, ", ") + ")"
 }
 
 // readTuples reads to what rows a foreign key can refer.

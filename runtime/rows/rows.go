@@ -45,6 +45,7 @@ type More struct {
 	Objects []sqltext.Object          // its schema
 	Holders map[string]sqltext.Object // what has the rowids of a table, by its name in lower case
 	Keep    map[string]bool           // tables, in lower case, that have rows and get no more
+	Clean   bool                      // no row is without its parent
 	last    int                       // the number that the last value was made of
 	narrow  map[string]*column        // that have their candidates, by what these come of
 }

@@ -31,6 +31,7 @@ type table struct {
 
 	generated bool // it has a generated column
 
+	into     string // begins each INSERT, once there was one
 	random   *rand.Rand
 	first    []string // the values of the first row, as SQL
 	last     []string // those of the last
@@ -227,6 +228,9 @@ func (f *filler) readKeys(t *table) error {
 				c.key = k
 			}
 		}
+	}
+	if f.more.Clean {
+		return nil
 	}
 	violated, _ := f.query(1, "SELECT DISTINCT parent FROM pragma_foreign_key_check("+literal(t.name)+")")
 	for _, v := range violated {
