@@ -492,12 +492,12 @@ func (o *observation) fire(trigger sqltext.Object) error {
 	}
 	event := update
 	if strings.HasPrefix(about, "INSERT") {
-		columns, err := o.query(`SELECT group_concat(printf('"%w"', name), ', ') FROM pragma_table_xinfo(?) WHERE hidden = 0`, trigger.Table)
+		columns, err := o.writable(trigger.Table)
 		if err != nil {
 			return err
 		}
 		// Which only the trigger can fail at: the rows are there.
-		event = fmt.Sprintf("INSERT OR REPLACE INTO %s (%s) SELECT %[2]s FROM %[1]s", table, columns[0][0])
+		event = fmt.Sprintf("INSERT OR REPLACE INTO %s (%s) SELECT %[2]s FROM %[1]s", table, columns)
 	}
 	run := func(before string) (failed error) {
 		err := o.rolledBack(func() error {
@@ -512,6 +512,15 @@ func (o *observation) fire(trigger sqltext.Object) error {
 		return err
 	}
 	return nil
+}
+
+// writable returns the columns of a table or view that can be written, as a list.
+func (o *observation) writable(name string) (string, error) {
+	rows, err := o.query(`SELECT group_concat(printf('"%w"', name), ', ') FROM pragma_table_xinfo(?) WHERE hidden = 0`, name)
+	if err != nil {
+		return "", err
+	}
+	return rows[0][0], nil
 }
 
 // compareOrphans reports rows without a parent, for which an upgrade is refused.

@@ -58,12 +58,12 @@ func (o *observation) lookAtSync(fts sqltext.Object) error {
 		}
 		prepare := "SELECT 1"
 		if strings.HasPrefix(about, "INSERT") {
-			columns, err := o.query(`SELECT group_concat(printf('"%w"', name), ', ') FROM pragma_table_xinfo(?) WHERE hidden = 0`, trigger.Table)
+			columns, err := o.writable(trigger.Table)
 			if err != nil {
 				return err
 			}
-			prepare = fmt.Sprintf("CREATE TEMP TABLE lockstep_rows AS SELECT %s FROM main.%s; DELETE FROM main.%[2]s", columns[0][0], table)
-			event = fmt.Sprintf("INSERT INTO main.%s (%s) SELECT * FROM temp.lockstep_rows", table, columns[0][0])
+			prepare = fmt.Sprintf("CREATE TEMP TABLE lockstep_rows AS SELECT %s FROM main.%s; DELETE FROM main.%[2]s", columns, table)
+			event = fmt.Sprintf("INSERT INTO main.%s (%s) SELECT * FROM temp.lockstep_rows", table, columns)
 		}
 		err = o.rolledBack(func() error {
 			if err := cmp.Or(o.triggers(false), o.Conn.Exec(prepare), o.triggers(true)); err != nil {
