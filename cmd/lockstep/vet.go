@@ -57,15 +57,15 @@ func vettool() {
 	unitchecker.Main(sqlcheck.Analyzer)
 }
 
-// printFlags prints the flags that go vet may pass on. -tags, which unitchecker has and
-// ignores, is not among them: for other tags, go vet would read all imports again.
+// printFlags prints the flags that go vet may pass on. They are those of unitchecker, which
+// ignores some, but for -tags: for other tags, go vet would read all imports again.
 func printFlags() {
 	type described struct {
 		Name string
 		Bool bool
 	}
 	name := sqlcheck.Analyzer.Name
-	flags := []described{{"json", true}, {name, true}}
+	flags := []described{{"json", true}, {"source", true}, {"all", true}, {name, true}}
 	sqlcheck.Analyzer.Flags.VisitAll(func(f *flag.Flag) {
 		flags = append(flags, described{f.Name, true}, described{name + "." + f.Name, true})
 	})

@@ -426,10 +426,8 @@ func (o *observation) useAll() error {
 	for _, obj := range o.post {
 		name := sqltext.Fold(obj.Name)
 		isNew := !slices.Contains(o.objects, obj)
-		if isFTS5(obj) {
-			if err := o.lookAtSync(obj); err != nil {
-				return err
-			}
+		if err := o.lookAtSync(obj); err != nil {
+			return err
 		}
 		if o.was.broken[name] || !o.concerns[name] && !isNew {
 			continue

@@ -42,10 +42,10 @@ func external(o sqltext.Object) bool {
 // lookAtSync reports an FTS5 table that does not fit its content when a trigger has fired for all rows,
 // if one of the two is new. One that leaves out rows does so on purpose.
 func (o *observation) lookAtSync(fts sqltext.Object) error {
-	isOld := slices.Contains(o.objects, fts)
 	if !external(fts) || o.use(fts) != nil {
 		return nil
 	}
+	isOld := slices.Contains(o.objects, fts)
 	for _, trigger := range o.post {
 		names, table := o.namesIn(trigger.SQL), sqltext.Quote(trigger.Table)
 		if trigger.Type != "trigger" || isOld && slices.Contains(o.objects, trigger) || names["select"] || names["when"] || names["where"] ||

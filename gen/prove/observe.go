@@ -222,7 +222,8 @@ func (o *observation) copied(i int, name string, before contents) error {
 			had[fmt.Sprint(r)]++
 		}
 		for _, r := range now.rows {
-			if had[fmt.Sprint(r)]--; had[fmt.Sprint(r)] < 0 {
+			key := fmt.Sprint(r)
+			if had[key]--; had[key] < 0 {
 				t.rows.rows = append(t.rows.rows, r)
 			}
 		}

@@ -230,9 +230,8 @@ func (t *trial) merges() bool {
 func (t *trial) chooses() map[string]bool {
 	in := map[string]bool{}
 	for _, s := range t.m.Statements {
-		script, read := sqltext.Parse(s.SQL), map[string]bool{}
-		names := t.namesIn(s.SQL)
-		for i := range script.Tokens {
+		script, names, read := t.m.Script, t.namesIn(s.SQL), map[string]bool{}
+		for i := s.First; i < s.End; i++ {
 			switch script.Name(i) {
 			case "update", "from", "join":
 				at := i + 1
