@@ -184,8 +184,8 @@ func (g *gate) wait(ctx context.Context, f func(limited context.Context) error) 
 	}
 	begun, silence := time.Now(), g.timeout
 	defer func() { g.waited += time.Since(begun) }()
-	if g.conn.Conn != nil { // connecting may take longer
-		silence = sqlite.Patience
+	if file := g.conn.file; g.conn.Conn != nil && (file == "" || sqlite.OnServer(file)) {
+		silence = sqlite.Patience // an f about a file may keep others out while it waits
 	}
 	locked, err := sqlite.WaitFor(ctx, g.timeout, silence, f)
 	if locked {
