@@ -30,6 +30,7 @@ func TestSuite(t *testing.T) {
 // skipped are groups and claims that do not apply, by what they are about.
 var skipped = map[string][]string{
 	"files, which dqlite does not have": {
+		"WaitsForTheLockOfAFileInOneGo",
 		"File", "Memory", "Backup", "KeepsTheBackupOfWhatItBeganWith",
 		"RefusesCorruptFile", "APathThatNamesALeaderIsNoServer", "RefusesFileThatIsNotADatabase", "RefusesFileThatCannotBeOpened",
 		"MigrateRefusesReadOnlyDatabaseThatIsBehind", "AnotherDatabaseThatIsReadOnlyIsTheMigrations",

@@ -124,6 +124,15 @@ func ignoresWriters(t *test) {
 }
 
 func boundsWaits(t *test) {
+	t.claim("WaitsForTheLockOfAFileInOneGo", func(t *test) { // so that nobody comes in between
+		db, tr := t.trace(Settings{})
+		if err := lockstep.Migrate(t.Context(), db, t.schema(notes)); err != nil {
+			t.Fatal(err)
+		}
+		if tr.given < 30*time.Second {
+			t.Errorf("the lock is waited for again after %v", tr.given)
+		}
+	})
 	t.claim("TimeoutBoundsTheWaitOfAShorterBusyTimeout", func(t *test) {
 		t.migrate(upTo(2, notes))
 		release := t.hold("BEGIN EXCLUSIVE")

@@ -29,6 +29,7 @@ type tracer struct {
 	swallow    string            // errors of statements that contain this are not passed on
 	version    string            // that SQLite is to say it has, unless ""
 	ignore     string            // a statement that is not executed, as if it had been
+	given      time.Duration     // for how long the last BEGIN IMMEDIATE might wait
 }
 
 // trace opens a pool on the file and records its statements.
@@ -182,6 +183,9 @@ func (c *tracedConn) ExecContext(ctx context.Context, q string, args []driver.Na
 	}
 	if err := c.note(q); err != nil {
 		return nil, err
+	}
+	if end, ok := ctx.Deadline(); ok && q == "BEGIN IMMEDIATE" {
+		c.tr.given = time.Until(end)
 	}
 	if q == c.tr.ignore {
 		return driver.ResultNoRows, nil
