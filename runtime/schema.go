@@ -31,7 +31,6 @@ type Migration struct {
 	Version  Version
 	File     string   // "0011-one-more-thing.sql"
 	Checksum string   // of the file's substance: "t1:…"
-	Ends     []int    // where each statement ends, in tokens; nil: at its semicolon
 	Program  Program  // what runs if the file is not SQL, else nil
 	Accepted []string // checksums of earlier contents that databases have been through
 }
@@ -136,12 +135,7 @@ func (s *Schema) prepare(v Version) (migrations []*pending, err error) {
 				return nil, stale(m.File, edited)
 			}
 			p.noTransaction = parsed.NoTransaction()
-			if p.statements = parsed.Cut(); m.Ends != nil {
-				p.statements, err = parsed.Statements(m.Ends)
-			}
-			if err != nil {
-				return nil, stale(m.File, err.Error())
-			}
+			p.statements = parsed.Cut()
 		}
 		migrations = append(migrations, p)
 	}

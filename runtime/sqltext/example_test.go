@@ -16,7 +16,7 @@ func ExampleScript_Checksum() {
 	// true
 }
 
-func ExampleScript_Statements() {
+func ExampleScript_Cut() {
 	script := sqltext.Parse(`
 -- Rows without a title are of no use.
 DELETE FROM notes
@@ -25,16 +25,11 @@ CREATE TRIGGER touch AFTER UPDATE ON notes BEGIN
 	UPDATE notes SET changed = datetime('now') WHERE id = new.id;
 END;
 `)
-	statements, err := script.Statements([]int{7, 34}) // as SQLite has counted
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, s := range statements {
+	for _, s := range script.Cut() {
 		fmt.Printf("line %d: %s, %d bytes\n", s.Line, s.Keyword(), len(s.SQL))
 	}
 	// Output:
-	// line 3: delete, 35 bytes
+	// line 3: delete, 36 bytes
 	// line 5: create, 116 bytes
 }
 

@@ -1,7 +1,6 @@
 package sqltext
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -17,35 +16,11 @@ type Statement struct {
 	script *Script
 }
 
-// Statements cuts the script into statements. ends has, for each, the number of
-// tokens of s.Tokens up to and including its last. The checksum is over the same
-// tokens, so what does not change it, such as a comment above a statement, does
-// not move the cuts.
-//
-// It returns an error when the ends are not those of this script.
-func (s *Script) Statements(ends []int) ([]Statement, error) {
-	stmts := make([]Statement, 0, len(ends))
-	from := 0
-	for _, end := range ends {
-		if end <= from || end > len(s.Tokens) {
-			return nil, fmt.Errorf("statement ends at token %d; want one in %d to %d", end, from+1, len(s.Tokens))
-		}
-		if from = s.skip(from); from >= end {
-			return nil, fmt.Errorf("statement that ends at token %d is empty", end)
-		}
-		stmts = s.append(stmts, from, end)
-		from = end
-	}
-	if s.skip(from) < len(s.Tokens) {
-		return nil, fmt.Errorf("%d statement ends leave text after the last", len(ends))
-	}
-	return stmts, nil
-}
-
 // Cut cuts the script into statements at the semicolons where sqlite3_complete
 // would: those in the body of a trigger end no statement. Of a text that SQLite
 // accepts, these are SQLite's statements. Of a text that SQLite refuses, what
-// follows the error means nothing.
+// follows the error means nothing. The checksum is over the same tokens, so what does
+// not change it, such as a comment above a statement, does not move the cuts.
 //
 // https://sqlite.org/c3ref/complete.html
 func (s *Script) Cut() []Statement {

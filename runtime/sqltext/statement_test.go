@@ -43,8 +43,7 @@ var scripts = []struct {
 	{"LongLine", "SELECT '" + strings.Repeat("x;--", 5<<18) + "';SELECT 2;", []string{"SELECT '" + strings.Repeat("x;--", 5<<18) + "';", "SELECT 2;"}},
 }
 
-// TestStatements has SQLite say where statements end, as the generator does, and
-// the script cut there.
+// TestStatements has SQLite say where statements end, as the generator does.
 func TestStatements(t *testing.T) {
 	for _, c := range scripts {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,23 +52,16 @@ func TestStatements(t *testing.T) {
 			if !whole {
 				t.Fatal("SQLite refuses the script")
 			}
-			stmts, err := script.Statements(ends)
-			if err != nil {
-				t.Fatal(err)
-			}
 			var cut []int
-			for _, s := range script.Cut() {
-				cut = append(cut, s.End)
-			}
-			if !slices.Equal(cut, ends) {
-				t.Errorf("Cut ends statements at %d; SQLite at %d", cut, ends)
-			}
 			var got []string
-			for _, s := range stmts {
-				got = append(got, s.SQL)
+			for _, s := range script.Cut() {
+				cut, got = append(cut, s.End), append(got, s.SQL)
 				if s.Pos != strings.Index(script.Text[s.Pos:], s.SQL)+s.Pos || s.Line != script.Line(s.Pos) {
 					t.Errorf("got %d, line %d, for %.50q", s.Pos, s.Line, s.SQL)
 				}
+			}
+			if !slices.Equal(cut, ends) {
+				t.Errorf("Cut ends statements at %d; SQLite at %d", cut, ends)
 			}
 			if got, want := fmt.Sprintf("%q", got), fmt.Sprintf("%q", c.want); got != want {
 				t.Errorf("got  %.500s\nwant %.500s", got, want)
@@ -85,20 +77,16 @@ func TestCommentsMoveNoCut(t *testing.T) {
 		}
 		t.Run(c.name, func(t *testing.T) {
 			script := Parse(Normalize([]byte(c.text)))
-			ends, _ := endsBySQLite(t, open(t), script)
-			want, err := script.Statements(ends)
-			if err != nil {
-				t.Fatal(err)
-			}
+			want := script.Cut()
 			// Between any two tokens, one at a time.
 			for _, token := range script.Tokens {
 				commented := Parse(script.Text[:token.Pos] + "\n-- ; 'new\n" + script.Text[token.Pos:])
 				if commented.Checksum() != script.Checksum() {
 					t.Fatalf("%q has another checksum", commented.Text)
 				}
-				got, err := commented.Statements(ends)
-				if err != nil || len(got) != len(want) {
-					t.Fatalf("%q: got %d statements, %v", commented.Text, len(got), err)
+				got := commented.Cut()
+				if len(got) != len(want) {
+					t.Fatalf("%q: got %d statements, want %d", commented.Text, len(got), len(want))
 				}
 				for i := range got {
 					if got, want := Parse(got[i].SQL).Checksum(), Parse(want[i].SQL).Checksum(); got != want {
@@ -122,21 +110,15 @@ func FuzzStatements(f *testing.F) {
 		}
 		script := Parse(Normalize([]byte(text)))
 		ends, whole := endsBySQLite(t, open(t), script)
-		stmts, err := script.Statements(ends)
-		if err != nil {
-			if whole {
-				t.Fatalf("%q: %v", text, err)
-			}
-			return
-		}
-		if len(stmts) != len(ends) {
-			t.Fatalf("%q: got %d statements, SQLite has %d", text, len(stmts), len(ends))
-		}
 		if !whole {
 			return
 		}
-		for i, s := range script.Cut() {
-			if i == len(ends) || s.End != ends[i] {
+		stmts := script.Cut()
+		if len(stmts) != len(ends) {
+			t.Fatalf("%q: got %d statements, SQLite has %d", text, len(stmts), len(ends))
+		}
+		for i, s := range stmts {
+			if s.End != ends[i] {
 				t.Fatalf("%q: Cut ends statement %d at %d; SQLite ends them at %d", text, i, s.End, ends)
 			}
 		}
@@ -185,29 +167,6 @@ func endsBySQLite(t *testing.T, conn *sqlite3.Conn, script *Script) (ends []int,
 			t.Fatalf("%q: SQLite ends a statement at %d, after %q", script.Text, end, script.Token(to-1))
 		}
 		ends = append(ends, to)
-	}
-}
-
-func TestStatementsRefusesOtherEnds(t *testing.T) {
-	script := Parse("SELECT 1; SELECT 2;;")
-	for _, c := range []struct {
-		name string
-		ends []int
-		want string
-	}{
-		{"TooFew", []int{3}, "1 statement ends leave text after the last"},
-		{"None", nil, "0 statement ends leave text after the last"},
-		{"BeyondTheScript", []int{3, 8}, "statement ends at token 8; want one in 4 to 7"},
-		{"Backwards", []int{3, 3}, "statement ends at token 3; want one in 4 to 7"},
-		{"Negative", []int{-1}, "statement ends at token -1; want one in 1 to 7"},
-		{"AnEmptyStatement", []int{3, 6, 7}, "statement that ends at token 7 is empty"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := script.Statements(c.ends)
-			if got := fmt.Sprint(err); got != c.want {
-				t.Errorf("got %s\nwant %s", got, c.want)
-			}
-		})
 	}
 }
 

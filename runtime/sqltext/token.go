@@ -4,7 +4,7 @@
 // It reads SQL as SQLite's tokenizer does, and answers from the text alone what must
 // have the same answer on the developer's machine and inside the user's program. Of
 // a migration: its tokens, its checksum ([Script.Checksum]), its statements
-// ([Script.Statements], [Script.Cut]) and what they create, alter or drop
+// ([Script.Cut]) and what they create, alter or drop
 // ([Statement.Definition]). Of a name: quoting and case ([Quote], [Unquote],
 // [Fold], [Equal]). Of a schema: how to write and read it ([FormatSchema],
 // [ParseSchema]), whether two are the same ([Fingerprint]) and how they differ

@@ -55,12 +55,6 @@ func staleCode(t *test) {
 		t.isRefusal(lockstep.Migrate(t.Context(), t.open(Settings{}), s), lockstep.ErrStale,
 			"0001-notes.sql: changed since lockstep_gen.go was generated; generate before building\n\tgo generate ./...")
 	})
-	t.claim("RefusesStatementEndsOfOtherContents", func(t *test) {
-		s := t.schema(upTo(1, notes))
-		s.Migrations[0].Ends = []int{3}
-		t.isRefusal(lockstep.Migrate(t.Context(), t.open(Settings{}), s), lockstep.ErrStale,
-			"0001-notes.sql: 1 statement ends leave text after the last\n\tgo generate ./...")
-	})
 	t.claim("IgnoresOtherFiles", func(t *test) {
 		s := embed(t.schema(upTo(2, notes)), "README.md", "# Migrations")
 		embed(s, "0002-tags.sql.bak", "CREATE TABLE")
