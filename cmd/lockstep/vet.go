@@ -110,7 +110,7 @@ func vetCommand(fs *flag.FlagSet) action {
 		case *fix:
 			pins, found, err = v.MovePins(ctx)
 		default:
-			found, err = v.Run(ctx)
+			found, err = v.Check(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			err = both{err, neverGenerated(ctx)}

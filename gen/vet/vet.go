@@ -46,7 +46,7 @@ type Finding struct {
 
 // Unchecked reports whether the finding is that something was not checked.
 func (f *Finding) Unchecked() bool {
-	return slices.Contains([]string{"why", "apart", "part", "where", "full", "names", "later", "doubt", "decided"}, f.Category)
+	return slices.Contains([]string{"why", "apart", "part", "where", "full", "names", "later", "doubt", "decided", "none"}, f.Category)
 }
 
 // A Tally is how many strings were checked.
@@ -78,12 +78,35 @@ func Count(found []Finding) (rest []Finding, t *Tally) {
 	return rest, t
 }
 
+// Check is [Vet.Run] for people, whom silence would mislead: if no SQL was checked because
+// nothing brings it together with a schema, that is a finding.
+func (v *Vet) Check(ctx context.Context) ([]Finding, error) {
+	found, err := v.run(ctx, v.Tests)
+	rest, tally := Count(found)
+	if v.Why {
+		return found, err
+	}
+	var none []Finding
+	for _, f := range rest {
+		if f.Category == "later" && len(none) == 0 && tally.Full+tally.Part == 0 {
+			f.Category, f.Fact = "none", "no SQL was checked: neither this package nor one that uses it imports a migrations package; lockstep vet --why lists the strings"
+			none = append(none, f)
+		}
+	}
+	return append(none, checked(rest)...), err
+}
+
+// checked returns the findings without those that something was not checked.
+func checked(found []Finding) []Finding {
+	return slices.DeleteFunc(found, func(f Finding) bool { return f.Unchecked() })
+}
+
 // Run returns what go vet finds, with more flags for it, in order of file and line. The
 // error says that some packages could not be checked.
 func (v *Vet) Run(ctx context.Context, flags ...string) ([]Finding, error) {
 	found, err := v.run(ctx, v.Tests, flags...)
 	if !v.Why {
-		found = slices.DeleteFunc(found, func(f Finding) bool { return f.Unchecked() })
+		found = checked(found)
 	}
 	return found, err
 }
