@@ -26,7 +26,8 @@ func (p *tableParser) table() {
 	p.failed = p.failed || kind != "table"
 	p.t.name = name
 	p.expect("(")
-	for more := true; more && !p.failed && !p.atConstraint(); more = p.accept(",") {
+	// The table's constraints follow. None of the words can be the name of a column.
+	for more := true; more && !p.failed && !isOneOf(Fold(p.ahead().text), "constraint primary unique check foreign"); more = p.accept(",") {
 		p.column()
 	}
 	for !p.failed && !p.peek(")") {
@@ -47,12 +48,6 @@ func (p *tableParser) table() {
 	}
 }
 
-// atConstraint reports whether a constraint of the table follows. None of the
-// words can be the name of a column.
-func (p *tableParser) atConstraint() bool {
-	return p.peek("constraint") || p.peek("primary") || p.peek("unique") || p.peek("check") || p.peek("foreign")
-}
-
 func (p *tableParser) column() {
 	c := column{name: p.name()}
 	begin := p.at
@@ -71,14 +66,9 @@ func (p *tableParser) column() {
 
 // atType reports whether what follows can be a word of a column's type.
 func (p *tableParser) atType() bool {
-	if p.done() {
-		return false
-	}
-	l := p.lexemes[p.at]
-	if isOneOf(Fold(l.text), "constraint primary not null unique check default collate references deferrable as") || p.peek("generated always as") {
-		return false
-	}
-	return l.kind == Word || l.kind == Quoted || l.kind == String
+	l := p.ahead()
+	clause := isOneOf(Fold(l.text), "constraint primary not null unique check default collate references deferrable as") || p.peek("generated always as")
+	return !clause && (l.kind == Word || l.kind == Quoted || l.kind == String)
 }
 
 // constraint takes a constraint of a column, or of the table if c is nil.

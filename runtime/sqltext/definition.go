@@ -98,12 +98,19 @@ func (p *parser) expect(words string) {
 	}
 }
 
+// ahead returns what follows, without taking it.
+func (p *parser) ahead() (l lexeme) {
+	if !p.done() {
+		l = p.lexemes[p.at]
+	}
+	return l
+}
+
 // next takes one lexeme, whatever it is.
 //
 //go:noinline
 func (p *parser) next() lexeme {
-	if p.done() {
-		p.failed = true
+	if p.failed = p.done(); p.failed {
 		return lexeme{}
 	}
 	p.at++
@@ -162,12 +169,9 @@ func (p *parser) object() (kind, name string, unique bool) {
 		p.accept("temporary")
 	}
 	unique = p.accept("unique")
-	switch {
-	case p.accept("virtual table"):
-		kind = "virtual"
-	case p.peek("table"), p.peek("index"), p.peek("view"), p.peek("trigger"):
-		kind = Fold(p.next().text)
-	default:
+	if kind = Fold(p.next().text); kind == "virtual" {
+		p.expect("table")
+	} else if !isOneOf(kind, "table index view trigger") {
 		p.failed = true
 	}
 	if !p.accept("if not exists") {

@@ -1,6 +1,9 @@
 package sqltext
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Quote returns the name in double quotes.
 //
@@ -65,6 +68,13 @@ func quoteFolded(name string) string { return Quote(Fold(name)) }
 // Equal reports whether a and b, which are without quotes, are the same name or
 // keyword.
 func Equal(a, b string) bool { return len(a) == len(b) && Fold(a) == Fold(b) }
+
+// hasName reports whether the name is one of those.
+//
+//go:noinline
+func hasName(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return Equal(n, name) })
+}
 
 // IsOurs reports whether the name is that of a table of lockstep's own.
 func IsOurs(name string) bool { return Equal(name, "_meta") || Equal(name, "_lockstep_history") }

@@ -25,28 +25,26 @@ type Statement struct {
 // https://sqlite.org/c3ref/complete.html
 func (s *Script) Cut() []Statement {
 	var stmts []Statement
-	for from := s.skip(0); from < len(s.Tokens); {
-		end := s.end(from)
-		stmts = s.append(stmts, from, end)
-		from = s.skip(end)
+	begin, line := 0, 1
+	for i := 0; i < len(s.Tokens); {
+		if kind := s.Tokens[i].Kind; kind == Semicolon || kind == Directive {
+			i++ // An empty statement and a directive before the first word belong to none.
+			continue
+		}
+		pos, end := s.Tokens[i].Pos, s.end(i)
+		line += strings.Count(s.Text[begin:pos], "\n")
+		stmts = append(stmts, Statement{SQL: s.Text[pos:s.Tokens[end-1].End], Pos: pos, Line: line, First: i, End: end, script: s})
+		begin, i = pos, end
 	}
 	return stmts
-}
-
-// skip returns the index of the first token, from i on, of a statement. Empty
-// statements, and directives before the first word, belong to no statement.
-func (s *Script) skip(i int) int {
-	for i < len(s.Tokens) && (s.Tokens[i].Kind == Semicolon || s.Tokens[i].Kind == Directive) {
-		i++
-	}
-	return i
 }
 
 // end returns the index after the token that ends the statement at from. If the script ends
 // first, a directive after its last word is no part of the statement.
 func (s *Script) end(from int) int {
 	// The body of a trigger ends with "; END ;". No statement in it begins with END.
-	trigger := s.createsTrigger(from)
+	words := s.explained(from)
+	trigger := Equal(words[0], "create") && (Equal(words[1], "trigger") || isOneOf(Fold(words[1]), "temp temporary") && Equal(words[2], "trigger"))
 	before, last := "", "" // the last two tokens
 	end := from
 	for i := from; i < len(s.Tokens); i++ {
@@ -62,25 +60,14 @@ func (s *Script) end(from int) int {
 	return end
 }
 
-// createsTrigger reports whether the statement at from is a CREATE TRIGGER, or the
-// EXPLAIN of one.
-func (s *Script) createsTrigger(from int) bool {
-	words := s.explained(from)
-	if Equal(words[1], "temp") || Equal(words[1], "temporary") {
-		return Equal(words[0], "create") && Equal(words[2], "trigger")
-	}
-	return Equal(words[0], "create") && Equal(words[1], "trigger")
-}
-
 // explained returns the beginning of the statement at from, after EXPLAIN and
 // EXPLAIN QUERY PLAN.
 func (s *Script) explained(from int) []string {
-	words := make([]string, 0, 8)
-	for ; len(words) < cap(words); from++ {
-		if from >= len(s.Tokens) {
-			words = append(words, "")
-		} else if s.Tokens[from].Kind != Directive {
-			words = append(words, s.Token(from))
+	words := make([]string, 8)
+	for n := 0; n < len(words) && from < len(s.Tokens); from++ {
+		if s.Tokens[from].Kind != Directive {
+			words[n] = s.Token(from)
+			n++
 		}
 	}
 	switch {
@@ -92,18 +79,6 @@ func (s *Script) explained(from int) []string {
 	return words[1:]
 }
 
-// append appends the statement that is Tokens[from:end]. It begins after those in
-// stmts.
-func (s *Script) append(stmts []Statement, from, end int) []Statement {
-	begin, line := 0, 1
-	if n := len(stmts); n > 0 {
-		begin, line = stmts[n-1].Pos, stmts[n-1].Line
-	}
-	pos := s.Tokens[from].Pos
-	line += strings.Count(s.Text[begin:pos], "\n")
-	return append(stmts, Statement{SQL: s.Text[pos:s.Tokens[end-1].End], Pos: pos, Line: line, First: from, End: end, script: s})
-}
-
 // A Remark is a directive about a statement: what follows "lockstep:", and the token.
 type Remark struct {
 	Words string
@@ -113,13 +88,7 @@ type Remark struct {
 // Remarks returns the directives that are in the statement, on its last line, or alone on
 // the lines right above it.
 func (s *Statement) Remarks() (remarks []Remark) {
-	script := s.script
-	add := func(i int) {
-		if words, ok := script.Directive(i); ok {
-			remarks = append(remarks, Remark{words, i})
-		}
-	}
-	first := s.First
+	script, first, end := s.script, s.First, s.End
 	for below := s.Pos; ; first-- {
 		if _, ok := script.Directive(first - 1); !ok {
 			break
@@ -131,11 +100,13 @@ func (s *Statement) Remarks() (remarks []Remark) {
 		}
 		below = above.Pos
 	}
-	for i := first; i < s.End; i++ {
-		add(i)
+	if end < len(script.Tokens) && !strings.Contains(script.Text[s.Pos+len(s.SQL):script.Tokens[end].Pos], "\n") {
+		end++
 	}
-	if s.End < len(script.Tokens) && !strings.Contains(script.Text[s.Pos+len(s.SQL):script.Tokens[s.End].Pos], "\n") {
-		add(s.End)
+	for i := first; i < end; i++ {
+		if words, ok := script.Directive(i); ok {
+			remarks = append(remarks, Remark{words, i})
+		}
 	}
 	return remarks
 }
@@ -155,9 +126,10 @@ func (s *Statement) Assumes() string {
 // something, or "".
 func Assumed(stmts []Statement, tables ...string) string {
 	for _, s := range stmts {
-		for i := s.First; i < s.End && s.Assumes() != ""; i++ {
-			if slices.ContainsFunc(tables, func(table string) bool { return s.script.Name(i) == Fold(table) }) {
-				return s.Assumes()
+		fact := s.Assumes()
+		for i := s.First; i < s.End && fact != ""; i++ {
+			if hasName(tables, s.script.Name(i)) {
+				return fact
 			}
 		}
 	}

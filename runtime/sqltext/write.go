@@ -101,7 +101,7 @@ func (p *tableParser) verb() {
 // source takes what the rows of a table are called, if not by its name.
 func (w *Write) source(p *tableParser, table string) {
 	w.Source, w.Alias = table, table
-	if l := p.peekNext(); p.accept("as") || l.kind == Quoted || l.kind == Word && !isKeyword(Fold(l.text)) {
+	if l := p.ahead(); p.accept("as") || l.kind == Quoted || l.kind == Word && !isKeyword(Fold(l.text)) {
 		w.Alias = p.name()
 	}
 }
@@ -143,14 +143,6 @@ func (w *Write) update(p *tableParser) {
 	// What is in SET reads the table as it is by then, with some rows written.
 	values := Fold(w.Values)
 	p.failed = p.failed || strings.Contains(values, "select") && strings.Contains(values, Fold(w.Table))
-}
-
-// peekNext returns what follows.
-func (p *parser) peekNext() (l lexeme) {
-	if !p.done() {
-		l = p.lexemes[p.at]
-	}
-	return l
 }
 
 // FindCheck returns the expression of the CHECK that SQLite calls by this name in an error, or
