@@ -21,7 +21,6 @@ type tableParser struct {
 }
 
 func (p *tableParser) table() {
-	p.expect("create")
 	kind, name, _ := p.object()
 	p.failed = p.failed || kind != "table"
 	p.t.name = name
@@ -186,9 +185,9 @@ func (p *tableParser) references(columns []string) {
 	for {
 		switch {
 		case p.accept("on delete"):
-			fk.actions[0] = p.action(" ON DELETE ")
+			fk.clauses[0] = p.action(" ON DELETE ")
 		case p.accept("on update"):
-			fk.actions[1] = p.action(" ON UPDATE ")
+			fk.clauses[1] = p.action(" ON UPDATE ")
 		case p.accept("on insert"): // SQLite's grammar has it
 			p.action("")
 		case p.accept("match"):
@@ -224,6 +223,6 @@ func (p *tableParser) deferrable() {
 	}
 	p.accept("initially immediate")
 	if n := len(p.t.foreign); n > 0 {
-		p.t.foreign[n-1].end = end
+		p.t.foreign[n-1].clauses[2] = end
 	}
 }

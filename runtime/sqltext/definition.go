@@ -25,7 +25,7 @@ func (s *Statement) Definition() (d Definition, ok bool) {
 			break
 		}
 	}
-	p := parser{lexemes: lex(names)[1:]}
+	p := parser{lexemes: lex(names)}
 	d.Kind, d.Name, _ = p.object()
 	d.Table = d.Name
 	switch {
@@ -162,9 +162,10 @@ func (p *parser) until(words string) []lexeme {
 	return p.lexemes[begin:p.at]
 }
 
-// object takes what follows CREATE, ALTER or DROP, up to and including the name of
+// object takes CREATE, ALTER or DROP and what follows, up to and including the name of
 // the object. The kind of a virtual table is "virtual".
 func (p *parser) object() (kind, name string, unique bool) {
+	p.next()
 	if !p.accept("temp") {
 		p.accept("temporary")
 	}

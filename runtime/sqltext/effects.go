@@ -44,7 +44,6 @@ func (e *Effects) create(o Object) {
 		return
 	}
 	p := parser{lexemes: lex(o.SQL)}
-	p.expect("create")
 	if kind, _, _ := p.object(); kind == "virtual" && p.accept("using") {
 		e.virtual[Fold(o.Name)] = isOneOf(Fold(p.name()), "fts3 fts4 fts5 rtree rtree_i32 geopoly")
 	}

@@ -62,25 +62,20 @@ func Lost(name string, before, after []Object) (lost []string) {
 		}
 	}
 	for _, fk := range was.foreign {
-		same := func(other foreignKey) bool {
-			return slices.ContainsFunc(fk.columns, func(c string) bool {
-				return slices.ContainsFunc(other.columns, func(o string) bool { return Equal(o, c) })
-			})
-		}
-		parent := slices.ContainsFunc(after, func(o Object) bool { return o.Type == "table" && Equal(o.Name, fk.parent) })
-		if !parent || !kept(fk.columns...) {
+		if findTable(after, fk.parent).columns == nil || !kept(fk.columns...) {
 			continue
 		}
 		of := " of " + strings.Join(fk.columns, ", ")
-		i := slices.IndexFunc(is.foreign, same)
+		i := slices.IndexFunc(is.foreign, func(other foreignKey) bool {
+			return slices.ContainsFunc(fk.columns, func(c string) bool { return hasName(other.columns, c) })
+		})
 		if i < 0 {
 			lost = append(lost, "REFERENCES "+fk.parent+of)
 			continue
 		}
-		other := is.foreign[i]
-		for _, clause := range [][2]string{{fk.actions[0], other.actions[0]}, {fk.actions[1], other.actions[1]}, {fk.end, other.end}} {
-			if clause[0] != "" && clause[1] == "" {
-				lost = append(lost, strings.TrimSpace(clause[0])+of)
+		for n, clause := range fk.clauses {
+			if clause != "" && is.foreign[i].clauses[n] == "" {
+				lost = append(lost, strings.TrimSpace(clause)+of)
 			}
 		}
 	}
@@ -90,29 +85,25 @@ func Lost(name string, before, after []Object) (lost []string) {
 // refersAnew reports whether columns are a foreign key that they were not in another table: what is
 // allowed in them may be in the rows of the parent.
 func (t *table) refersAnew(was *table, columns []string) bool {
-	refers := func(t *table) bool {
-		return slices.ContainsFunc(t.foreign, func(fk foreignKey) bool {
-			return slices.EqualFunc(fk.columns, slices.Compact(slices.Clone(columns)), Equal)
-		})
-	}
-	return refers(t) && !refers(was)
+	columns = slices.Compact(slices.Clone(columns))
+	refers := func(fk foreignKey) bool { return slices.EqualFunc(fk.columns, columns, Equal) }
+	return slices.ContainsFunc(t.foreign, refers) && !slices.ContainsFunc(was.foreign, refers)
 }
 
 // hasKey reports whether a constraint or an index makes columns of the key unique, or all of
 // them with others.
 func (t *table) hasKey(k *key, objects []Object) bool {
-	in := func(columns, others []string) bool {
-		return len(columns) > 0 && !slices.ContainsFunc(columns, func(c string) bool {
-			return !slices.ContainsFunc(others, func(o string) bool { return Equal(o, c) })
-		})
+	all := func(columns, others []string) bool {
+		return !slices.ContainsFunc(columns, func(c string) bool { return !hasName(others, c) })
 	}
-	within := func(columns []string) bool { return in(columns, k.names()) || in(k.names(), columns) }
+	within := func(columns []string) bool {
+		return len(columns) > 0 && (all(columns, k.names()) || all(k.names(), columns))
+	}
 	if within(t.primary.names()) || slices.ContainsFunc(t.unique, func(k *key) bool { return within(k.names()) }) {
 		return true
 	}
 	return slices.ContainsFunc(objects, func(o Object) bool {
 		p := parser{lexemes: lex(o.SQL)}
-		p.expect("create")
 		kind, _, unique := p.object()
 		if kind != "index" || !unique || !Equal(o.Table, t.name) {
 			return false

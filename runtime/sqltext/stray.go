@@ -1,9 +1,6 @@
 package sqltext
 
-import (
-	"cmp"
-	"strings"
-)
+import "cmp"
 
 // A Stray is a table that no migration makes, or what is in a column that the table should
 // not have or that should be of another type.
@@ -29,23 +26,25 @@ func Strays(want, found []Object, known func(name string) bool) (strays []Stray)
 		if f.Type != "table" || isInternal(f.Name) {
 			continue
 		}
-		should, made := structure{kind: "table"}, known(f.Name)
+		should, understood, made := &table{}, true, known(f.Name)
 		for i := range want {
 			if w := &want[i]; w.identity() == f.identity() {
-				should, made = w.structure(want), true
+				should, understood = parseTable(lex(w.SQL))
+				made = true
 			}
 		}
+		is, ok := parseTable(lex(f.SQL))
 		if !made {
 			strays = append(strays, Stray{*f, "", "1", false})
 		}
-		if !made || should.kind != "table" { // or it is not understood
+		if !made || !understood || !ok {
 			continue
 		}
-		for _, c := range f.structure(found).columns {
+		for _, c := range is.columns {
 			w := should.column(c.name)
 			values := []string{cutText, cutFraction}
 			switch {
-			case strings.Contains(c.form, "\nAS ("), w == nil && known(c.name), w != nil && w.typeForm() == c.typeForm():
+			case c.generated != nil, w == nil && known(c.name), w != nil && w.typeForm() == c.typeForm():
 				continue
 			case w == nil:
 				values = []string{`c."$1"`}
@@ -56,12 +55,6 @@ func Strays(want, found []Object, known func(name string) bool) (strays []Stray)
 		}
 	}
 	return strays
-}
-
-// typeForm returns the type of a column that the part is.
-func (p *part) typeForm() string {
-	form, _, _ := strings.Cut(p.form, "\n")
-	return form
 }
 
 // Follow says what a table is called after statements that rename it, and whether any of them

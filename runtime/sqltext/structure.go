@@ -45,7 +45,6 @@ func (s *structure) same(other *structure) bool {
 func (o *Object) structure(objects []Object) structure {
 	lexemes := lex(o.SQL)
 	p := parser{lexemes: lexemes}
-	p.expect("create")
 	kind, _, unique := p.object()
 	text := ""
 	if unique {

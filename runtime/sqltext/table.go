@@ -48,9 +48,8 @@ type keyColumn struct {
 type foreignKey struct {
 	columns []string
 	parent  string
-	to      []string // columns of the parent, or none for its primary key
-	actions [2]string
-	end     string // DEFERRABLE INITIALLY DEFERRED
+	to      []string  // columns of the parent, or none for its primary key
+	clauses [3]string // ON DELETE, ON UPDATE, DEFERRABLE INITIALLY DEFERRED
 }
 
 // structure returns what the table is, whatever its wording. Its foreign keys refer to
@@ -198,7 +197,7 @@ func (t *table) foreignPart(fk foreignKey, objects []Object) part {
 	if len(to) == len(pairs) {
 		sort.Stable(sort.StringSlice(pairs))
 	}
-	end := fk.actions[0] + fk.actions[1] + fk.end
+	end := strings.Join(fk.clauses[:], "")
 	return part{"FOREIGN KEY", quoteFolded(fk.parent) + " (" + strings.Join(pairs, ", ") + ")" + end, text + end}
 }
 
@@ -248,7 +247,7 @@ func (t *table) isNotNull(c *column) bool {
 
 // inKey reports whether c is a column of the primary key.
 func (t *table) inKey(c *column) bool {
-	return t.primary != nil && slices.ContainsFunc(t.primary.columns, func(k keyColumn) bool { return Equal(k.name, c.name) })
+	return hasName(t.primary.names(), c.name)
 }
 
 // column returns the column of that name, or nil.

@@ -27,7 +27,6 @@ func (s *Statement) Write() (w *Write, ok bool) {
 	p := &tableParser{parser: parser{lexemes: lex(s.SQL)}, t: &table{}}
 	switch s.Keyword() {
 	case "create":
-		p.next()
 		kind, _, unique := p.object()
 		p.failed = p.failed || kind != "index" || !unique
 		w.index(p)
