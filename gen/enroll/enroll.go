@@ -93,7 +93,10 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if e.origins, err = scaffold.Origins(r.Dir); err != nil {
 		return nil, err
 	}
-	if err := e.refuseToGuess(ctx); err != nil {
+	if err := e.findTools(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.refuseToGuess(); err != nil {
 		return nil, err
 	}
 	if err := e.readRecord(ctx); err != nil {
@@ -111,6 +114,7 @@ type enrollment struct {
 	db      *database.DB
 	newest  *lockstep.Schema   // nil if there are no migrations
 	origins []othertool.Origin // of the migrations, if they come from another tool
+	tools   []*othertool.Tool  // whose tables are in the database
 	out     Result
 }
 
@@ -161,9 +165,6 @@ func (e *enrollment) enroll(ctx context.Context, schema *lockstep.Schema, object
 		}
 		return &e.out, gen.Refuse("differs", "%s", text)
 	}
-	if e.out.LeftAlone, err = e.leftAlone(ctx); err != nil {
-		return nil, err
-	}
 	return e.mark(ctx, schema)
 }
 
@@ -172,7 +173,7 @@ func (e *enrollment) mark(ctx context.Context, schema *lockstep.Schema) (*Result
 	if err := lockstep.Enroll(ctx, e.db.DB, schema, lockstep.WithTimeout(e.Timeout)); err != nil {
 		return nil, e.db.Named(err)
 	}
-	e.out.Enrolled = true
+	e.out.Enrolled, e.out.LeftAlone = true, e.tools
 	return &e.out, nil
 }
 

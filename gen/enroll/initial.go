@@ -27,11 +27,8 @@ func (e *enrollment) initialize(ctx context.Context, objects []sqltext.Object) (
 		return nil, gen.Refuse("missing", "%s: no migrations; without any, %s becomes version 0001", e.Dir, e.Path)
 	}
 	e.out.Version = 1
-	if e.out.LeftAlone, err = e.leftAlone(ctx); err != nil {
-		return nil, err
-	}
 	objects = slices.DeleteFunc(sqlite.Made(objects), func(o sqltext.Object) bool {
-		return sqlite.IsLitestream(o.Table) || slices.ContainsFunc(e.out.LeftAlone, func(t *othertool.Tool) bool { return sqltext.Equal(t.Table, o.Table) })
+		return sqlite.IsLitestream(o.Table) || slices.ContainsFunc(e.tools, func(t *othertool.Tool) bool { return sqltext.Equal(t.Table, o.Table) })
 	})
 	if len(objects) == 0 {
 		return nil, gen.Refuse("missing", "%s: no tables; a new database need not be enrolled", e.Path)

@@ -35,45 +35,32 @@ func (r *Record) String() string {
 	return r.Tool + ": at " + r.Last
 }
 
-// leftAlone returns the tools whose tables are in the database.
-func (e *enrollment) leftAlone(ctx context.Context) ([]*othertool.Tool, error) {
-	tools := []*othertool.Tool{}
+// findTools finds the tools whose tables are in the database. A table of the same name with
+// other columns is the user's.
+func (e *enrollment) findTools(ctx context.Context) error {
+	e.tools = []*othertool.Tool{}
 	for _, t := range othertool.Tools {
-		found, err := e.has(ctx, t)
+		var columns string
+		err := e.db.QueryRowContext(ctx, "SELECT ifnull(group_concat(lower(name), ' ' ORDER BY lower(name)), '') FROM pragma_table_info(?, 'main')", t.Table).Scan(&columns)
 		if err != nil {
-			return nil, err
+			return e.db.Named(err)
 		}
-		if found {
-			tools = append(tools, t)
+		if t.Table != "" && columns == t.Columns {
+			e.tools = append(e.tools, t)
 		}
 	}
-	return tools, nil
-}
-
-// has reports whether the database has the table of the tool. A table of the same name
-// with other columns is the user's.
-func (e *enrollment) has(ctx context.Context, t *othertool.Tool) (bool, error) {
-	var columns string
-	err := e.db.QueryRowContext(ctx, "SELECT ifnull(group_concat(lower(name), ' ' ORDER BY lower(name)), '') FROM pragma_table_info(?, 'main')", t.Table).Scan(&columns)
-	if err != nil {
-		return false, e.db.Named(err)
-	}
-	return t.Table != "" && columns == t.Columns, nil
+	return nil
 }
 
 // refuseToGuess returns an error if another tool knows which of the migrations the database
 // has had, and nobody has asked it: not all of them change the schema.
-func (e *enrollment) refuseToGuess(ctx context.Context) error {
-	if e.From != nil || e.At > 0 || len(e.origins) == 0 {
+func (e *enrollment) refuseToGuess() error {
+	if e.From != nil || e.At > 0 || len(e.origins) == 0 || len(e.tools) == 0 {
 		return nil
 	}
-	tools, err := e.leftAlone(ctx)
-	if err == nil && len(tools) > 0 {
-		name := tools[0].Name
-		err = gen.Refuse("differs", "%s: has the table of %s, which says what it has applied; not enrolled\n\t%s",
-			e.Path, name, wording.CommandLine("lockstep", "enroll", "--from", name, "--db", e.Path))
-	}
-	return err
+	name := e.tools[0].Name
+	return gen.Refuse("differs", "%s: has the table of %s, which says what it has applied; not enrolled\n\t%s",
+		e.Path, name, wording.CommandLine("lockstep", "enroll", "--from", name, "--db", e.Path))
 }
 
 // readRecord reads what the tool of Request.From recorded.
@@ -82,13 +69,12 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 		return nil
 	}
 	found := false
-	for _, t := range othertool.Tools { // it may have several kinds of tables
-		has, err := e.has(ctx, t)
-		if err != nil {
-			return err
+	for _, t := range e.tools { // it may have several kinds of tables
+		if t.Name != e.From.Name {
+			continue
 		}
-		found = found || has && t.Name == e.From.Name
-		if has && t.Name == e.From.Name && (len(e.origins) == 0 || e.origins[0].Time == "") {
+		found = true
+		if len(e.origins) == 0 || e.origins[0].Time == "" {
 			e.From = t
 		}
 	}
