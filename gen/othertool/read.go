@@ -18,11 +18,11 @@ import (
 
 // A Migration is one of another tool.
 type Migration struct {
-	Path  string
-	Time  string // drizzle's, or ""
-	Words string // from its name
-	Ext   string
-	place int // in drizzle's journal
+	Origin        // without the File that it becomes
+	Words  string // from its name
+	Ext    string
+	number string // by which the tool orders it, or ""
+	place  int    // in drizzle's journal
 
 	Text  string // what goes up
 	Alone bool   // it runs without a transaction
@@ -129,7 +129,7 @@ func Read(dir string) (*Directory, error) {
 		place := slices.IndexFunc(journal, func(e entry) bool { return e.Tag+".sql" == rel })
 		switch {
 		case m != nil && (!inJournal || place >= 0):
-			migration := &Migration{Path: rel, Words: m[2], Ext: path.Ext(rel), place: place}
+			migration := &Migration{Origin: Origin{Path: rel}, Words: m[2], Ext: path.Ext(rel), number: Key(m[1]), place: place}
 			if place >= 0 {
 				migration.Time = journal[place].When.String()
 			}
@@ -153,7 +153,7 @@ func Read(dir string) (*Directory, error) {
 	}
 	slices.SortStableFunc(d.Migrations, d.Tool.order)
 	for i, m := range d.Migrations[1:] {
-		if before := d.Migrations[i]; d.Tool.Key(Origin{Path: m.Path, Time: m.Time}) == d.Tool.Key(Origin{Path: before.Path, Time: before.Time}) {
+		if before := d.Migrations[i]; d.Tool.Key(m.Origin) == d.Tool.Key(before.Origin) {
 			return nil, fmt.Errorf("%s: has the version of %s, and %s runs one of them; make a directory of those that it runs on SQLite", filepath.Join(dir, m.Path), before.Path, d.Tool.Name)
 		}
 	}
@@ -169,14 +169,13 @@ func (t *Tool) order(a, b *Migration) int {
 		return a.place - b.place
 	}
 	if t.byText {
-		return strings.Compare(t.Key(Origin{Path: a.Path})+a.Path, t.Key(Origin{Path: b.Path})+b.Path)
+		return strings.Compare(t.Key(a.Origin)+a.Path, t.Key(b.Origin)+b.Path)
 	}
-	number := func(m *Migration) string { return Key(t.files().FindStringSubmatch(m.Path)[1]) }
-	x, y := number(a), number(b)
-	if x == "" || y == "" { // sql-migrate runs those without a number last
-		return cmp.Or(len(y)-len(x), strings.Compare(a.Path, b.Path))
+	byNumber := len(a.number) - len(b.number)
+	if a.number == "" || b.number == "" { // sql-migrate runs those without a number last
+		byNumber = -byNumber
 	}
-	return cmp.Or(len(x)-len(y), strings.Compare(x, y), strings.Compare(a.Path, b.Path))
+	return cmp.Or(byNumber, strings.Compare(a.number, b.number), strings.Compare(a.Path, b.Path))
 }
 
 // An entry of drizzle's journal is a migration.

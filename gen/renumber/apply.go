@@ -152,19 +152,15 @@ func (p *Plan) tracked(ctx context.Context) (paths []string) {
 	edited := slices.Collect(maps.Keys(p.edits))
 	tracked := files(append([]string{"--", dir}, edited...)...)
 	modified := files(append([]string{"--modified", "--", dir}, edited...)...)
-	moves := map[string]bool{}
 	for _, m := range p.Moves {
-		from := filepath.Join(dir, m.From)
-		moves[from] = true
-		if tracked[from] {
+		if from := filepath.Join(dir, m.From); tracked[from] {
 			paths = append(paths, from, filepath.Join(dir, m.To), filepath.Join(dir, genfile.Name))
 		}
 	}
 	for _, path := range edited {
-		if tracked[path] && !modified[path] && !moves[path] {
+		if tracked[path] && !modified[path] { // what moves may be there twice
 			paths = append(paths, path)
 		}
 	}
-	slices.Sort(paths)
-	return slices.Compact(paths)
+	return paths
 }
