@@ -19,10 +19,9 @@ func backupCommand(fs *flag.FlagSet) action {
 			return nil, err
 		}
 		defer file.Close()
-		progress := startProgress(s.stderr)
-		file.Report = progress.show
+		s.progress.start(s.stderr)
+		file.Report = s.progress.show
 		made, err := file.Backup(ctx, to.value, *full, *timeout)
-		progress.stop()
 		if err != nil {
 			return nil, err
 		}

@@ -109,6 +109,7 @@ type action func(ctx context.Context, s *streams, args []string) (any, error)
 type streams struct {
 	stderr   io.Writer
 	warnings gen.Problems
+	progress progress // a command starts it
 
 	migrating atomic.Bool // what programs print is worth printing
 }
@@ -161,6 +162,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var res any
 	if err == nil {
 		res, err = act(ctx, s, args)
+		s.progress.stop()
 	}
 	if exit := gen.Exit(0); errors.As(err, &exit) {
 		return int(exit) // another process has done it

@@ -110,9 +110,9 @@ func (u *upgrade) migrate(ctx context.Context, s *streams, schema *lockstep.Sche
 	}
 
 	s.migrating.Store(true)
-	progress := startProgress(s.stderr)
+	s.progress.start(s.stderr)
 	err = lockstep.Migrate(ctx, db.DB, schema, append(opts, lockstep.WithProgress(func(p lockstep.Progress) {
-		progress.report(p)
+		s.progress.report(p)
 		if p.Backup != "" {
 			out.Backup = db.Beside(p.Backup, state.DB)
 		} else if p.Statement == 0 && p.Done {
@@ -121,7 +121,6 @@ func (u *upgrade) migrate(ctx context.Context, s *streams, schema *lockstep.Sche
 			out.Migrations = append(out.Migrations, ranMigration{Version: p.Version, File: p.File})
 		}
 	}))...)
-	progress.stop()
 	if err != nil {
 		return nil, u.backward(db.Named(err))
 	}

@@ -15,33 +15,34 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-// progress shows on a terminal how far long work is, on one line that it erases in the
-// end. It shows nothing during the first second, or if standard error is no terminal.
+// progress shows how far long work is, on one line of a terminal that it erases in the end.
 type progress struct {
-	done  chan struct{} // nil if nothing is shown
+	done  chan struct{} // nil unless something is shown
 	shown sync.WaitGroup
 	doing atomic.Pointer[string]
 }
 
-func startProgress(stderr io.Writer) *progress {
+// start shows progress from now on, until stop. It shows nothing during the first second, or
+// if stderr is no terminal.
+func (p *progress) start(stderr io.Writer) {
 	f, _ := stderr.(*os.File)
 	if !isTerminal(f) {
-		return &progress{}
+		return
 	}
 	width := func() int {
 		n, _, _ := term.GetSize(int(f.Fd())) // the window may be resized
 		return n
 	}
-	return newProgress(f, width, time.Now(), time.NewTicker(200*time.Millisecond).C)
+	p.showOn(f, width, time.Now(), time.NewTicker(200*time.Millisecond).C)
 }
 
 // isTerminal reports whether f is a terminal: /dev/null, for instance, is a device, too.
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// newProgress shows progress at each tick that is a second or more after begun. A width
-// of 0 is unknown.
-func newProgress(w io.Writer, width func() int, begun time.Time, ticks <-chan time.Time) *progress {
-	p := &progress{done: make(chan struct{})}
+// showOn shows progress at each tick that is a second or more after begun. A width of 0 is
+// unknown.
+func (p *progress) showOn(w io.Writer, width func() int, begun time.Time, ticks <-chan time.Time) {
+	p.done = make(chan struct{})
 	p.shown.Go(func() {
 		// Blanks erase a line on every kind of terminal. A line wider than the terminal
 		// would wrap, and its first part would stay.
@@ -71,7 +72,6 @@ func newProgress(w io.Writer, width func() int, begun time.Time, ticks <-chan ti
 			}
 		}
 	})
-	return p
 }
 
 // show shows from now on that this is done.
@@ -114,5 +114,6 @@ func (p *progress) stop() {
 	if p.done != nil {
 		close(p.done)
 		p.shown.Wait()
+		p.done = nil
 	}
 }

@@ -14,7 +14,8 @@ func TestProgress(t *testing.T) {
 	show := func(width int, elapsed ...time.Duration) string {
 		var out strings.Builder
 		ticks := make(chan time.Time)
-		p := newProgress(&out, func() int { return width }, begun, ticks)
+		var p progress
+		p.showOn(&out, func() int { return width }, begun, ticks)
 		for i, d := range elapsed {
 			ticks <- begun.Add(d)
 			if i == 0 {
@@ -76,7 +77,8 @@ func TestProgress(t *testing.T) {
 	})
 	t.Run("IsSilentWhereThereIsNoTerminal", func(t *testing.T) {
 		var out strings.Builder
-		p := startProgress(&out)
+		var p progress
+		p.start(&out)
 		p.report(lockstep.Progress{File: "0002-a.sql"})
 		p.stop()
 		if out.String() != "" {

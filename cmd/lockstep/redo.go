@@ -24,10 +24,10 @@ func redoCommand(fs *flag.FlagSet) action {
 		}
 		s.migrating.Store(true)
 		path := u.db.value
-		p := startProgress(s.stderr)
+		s.progress.start(s.stderr)
 		rebuild := func() error {
-			p.stop() // while a question is there
-			defer func() { p = startProgress(s.stderr) }()
+			s.progress.stop() // while a question is there
+			defer s.progress.start(s.stderr)
 			const fact = "no backup beside it is of an earlier version"
 			if *discard || agreed(s.stderr, path+": "+fact+"; rebuild it from the migrations? Its rows will be only in a backup. [y/N] ") {
 				return nil
@@ -35,9 +35,8 @@ func redoCommand(fs *flag.FlagSet) action {
 			return gen.Refuse("diverged", "%s: %s; to rebuild it from the migrations, with its rows only in a backup\n\t%s",
 				path, fact, wording.CommandLine("lockstep", "redo", "--discard", "--db", path))
 		}
-		what := database.Restoration{DB: path, Timeout: *u.timeout, Report: func(doing string) { p.show(doing) }}
-		redone, err := database.Redo(ctx, what, schema, rebuild, append(u.runtimeOptions(s), lockstep.WithProgress(func(now lockstep.Progress) { p.report(now) }))...)
-		p.stop()
+		what := database.Restoration{DB: path, Timeout: *u.timeout, Report: s.progress.show}
+		redone, err := database.Redo(ctx, what, schema, rebuild, append(u.runtimeOptions(s), lockstep.WithProgress(s.progress.report))...)
 		if err != nil {
 			return nil, err
 		}

@@ -23,10 +23,9 @@ func restoreCommand(fs *flag.FlagSet) action {
 			return nil, err
 		}
 		what.DB, what.Backup, what.Timeout = db.value, args[0], *timeout
-		progress := startProgress(s.stderr)
-		what.Report = progress.show
+		s.progress.start(s.stderr)
+		what.Report = s.progress.show
 		restored, err := database.Restore(ctx, what)
-		progress.stop()
 		if err != nil {
 			return nil, err
 		}

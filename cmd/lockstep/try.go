@@ -20,13 +20,12 @@ func tryCommand(fs *flag.FlagSet) action {
 		if err != nil {
 			return nil, err
 		}
-		p := startProgress(s.stderr)
+		s.progress.start(s.stderr)
 		report, err := trial.Run(ctx, trial.Request{
 			Path: u.db.value, Keep: keep.value, Schema: schema, Timeout: *u.timeout, Options: u.runtimeOptions(s), Content: *verbose,
 			Begin:  func() { s.migrating.Store(true) },
-			Report: p.show, Progress: p.report,
+			Report: s.progress.show, Progress: s.progress.report,
 		})
-		p.stop()
 		if err != nil {
 			return nil, u.backward(err)
 		}
