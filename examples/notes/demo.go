@@ -148,18 +148,11 @@ func (d *demo) before(ctx context.Context) (notes []Note, behind, err error) {
 	}
 	defer db.Close()
 	rows, err := db.QueryContext(ctx, `SELECT title, tags FROM notes ORDER BY created_at DESC`) //lockstep:ignore sql: see older
-	if err != nil {
-		return nil, nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		n := Note{Tags: make([]string, 1)}
-		if err := rows.Scan(&n.Title, &n.Tags[0]); err != nil {
-			return nil, nil, err
-		}
-		notes = append(notes, n)
-	}
-	return notes, migrations.Check(ctx, db), rows.Err()
+	notes, err = collect(rows, err, func(n *Note) error {
+		n.Tags = make([]string, 1)
+		return rows.Scan(&n.Title, &n.Tags[0])
+	})
+	return notes, migrations.Check(ctx, db), err
 }
 
 // upgrade opens the older database, as the program does when it starts.

@@ -58,13 +58,6 @@ func run(ctx context.Context, args []string) error {
 	if *demo && *db != "" {
 		return fmt.Errorf("%s: --demo has databases of its own; leave out --db", *db)
 	}
-	path := *db
-	if path == "" && !*demo {
-		var err error
-		if path, err = defaultPath(); err != nil {
-			return err
-		}
-	}
 	listener, err := listen(*addr)
 	if err != nil {
 		return err
@@ -72,7 +65,12 @@ func run(ctx context.Context, args []string) error {
 	if *demo {
 		return serveDemo(ctx, listener)
 	}
-	return serve(ctx, listener, path)
+	if *db == "" {
+		if *db, err = defaultPath(); err != nil {
+			return err
+		}
+	}
+	return serve(ctx, listener, *db)
 }
 
 // serve serves the notebook in a database until ctx ends, or until a newer release has

@@ -94,7 +94,7 @@ type Tag struct {
 // ErrNoNote is returned for a note that does not exist.
 var ErrNoNote = errors.New("no such note")
 
-// noteColumns are the columns that scanNote scans.
+// noteColumns are the columns that query scans, with an excerpt after them.
 const noteColumns = `n.id, n.title, n.body, n.created_at, n.updated_at, n.archived_at IS NOT NULL,
 	coalesce((SELECT group_concat(tag) FROM (SELECT tag FROM note_tags WHERE note_id = n.id ORDER BY tag)), '')`
 
@@ -140,80 +140,64 @@ func matchAll(words []string) string {
 	return strings.Join(match, " ")
 }
 
+// query returns the notes of a query for noteColumns and an excerpt.
 func (s *Store) query(ctx context.Context, query string, args ...any) ([]Note, error) {
 	rows, err := s.db.QueryContext(ctx, query, args...)
+	return collect(rows, err, func(n *Note) error {
+		var created, updated int64
+		var tags string
+		err := rows.Scan(&n.ID, &n.Title, &n.Body, &created, &updated, &n.Archived, &tags, &n.Excerpt)
+		n.Created, n.Updated = time.Unix(created, 0), time.Unix(updated, 0)
+		if tags != "" {
+			n.Tags = strings.Split(tags, ",")
+		}
+		return err
+	})
+}
+
+// collect returns what scan makes of each row, and closes the rows.
+func collect[T any](rows *sql.Rows, err error, scan func(*T) error) (all []T, _ error) {
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var notes []Note
 	for rows.Next() {
-		note, err := scanNote(rows)
-		if err != nil {
+		var item T
+		if err := scan(&item); err != nil {
 			return nil, err
 		}
-		notes = append(notes, note)
+		all = append(all, item)
 	}
-	return notes, rows.Err()
-}
-
-func scanNote(row interface{ Scan(...any) error }) (Note, error) {
-	var n Note
-	var created, updated int64
-	var tags string
-	err := row.Scan(&n.ID, &n.Title, &n.Body, &created, &updated, &n.Archived, &tags, &n.Excerpt)
-	n.Created, n.Updated = time.Unix(created, 0), time.Unix(updated, 0)
-	if tags != "" {
-		n.Tags = strings.Split(tags, ",")
-	}
-	return n, err
+	return all, rows.Err()
 }
 
 // Note returns one note, or ErrNoNote.
 func (s *Store) Note(ctx context.Context, id int64) (Note, error) {
-	n, err := scanNote(s.db.QueryRowContext(ctx, `SELECT `+noteColumns+`, '' FROM notes AS n WHERE n.id = ?`, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("note %d: %w", id, ErrNoNote)
+	notes, err := s.query(ctx, `SELECT `+noteColumns+`, '' FROM notes AS n WHERE n.id = ?`, id)
+	if err != nil {
+		return Note{}, err
 	}
-	return n, err
+	if len(notes) == 0 {
+		return Note{}, fmt.Errorf("note %d: %w", id, ErrNoNote)
+	}
+	return notes[0], nil
 }
 
 // Revisions returns the earlier texts of a note, the latest first.
 func (s *Store) Revisions(ctx context.Context, id int64) ([]Revision, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT title, body, saved_at FROM revisions WHERE note_id = ? ORDER BY id DESC`, id)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var revisions []Revision
-	for rows.Next() {
-		var r Revision
+	return collect(rows, err, func(r *Revision) error {
 		var saved int64
-		if err := rows.Scan(&r.Title, &r.Body, &saved); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(&r.Title, &r.Body, &saved)
 		r.Saved = time.Unix(saved, 0)
-		revisions = append(revisions, r)
-	}
-	return revisions, rows.Err()
+		return err
+	})
 }
 
 // Tags returns the tags of the notes that are not archived.
 func (s *Store) Tags(ctx context.Context) ([]Tag, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT tag, notes FROM tag_counts ORDER BY tag`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var tags []Tag
-	for rows.Next() {
-		var t Tag
-		if err := rows.Scan(&t.Name, &t.Notes); err != nil {
-			return nil, err
-		}
-		tags = append(tags, t)
-	}
-	return tags, rows.Err()
+	return collect(rows, err, func(t *Tag) error { return rows.Scan(&t.Name, &t.Notes) })
 }
 
 // Save stores the title, body and tags of a note, and returns its ID. A note whose ID

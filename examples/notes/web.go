@@ -82,7 +82,7 @@ func (s server) handler() http.Handler {
 
 func style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, web, "web/style.css") }
 
-func (s server) list(w http.ResponseWriter, r *http.Request) error {
+func (s server) list(w http.ResponseWriter, r *http.Request, _ int64) error {
 	v := view{Title: "Notes", Tag: r.FormValue("tag")}
 	if v.Tag != "" {
 		v.Title = "Notes tagged " + v.Tag
@@ -95,7 +95,7 @@ func (s server) list(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, "list.html", v)
 }
 
-func (s server) archive(w http.ResponseWriter, r *http.Request) error {
+func (s server) archive(w http.ResponseWriter, r *http.Request, _ int64) error {
 	notes, err := s.store.Notes(r.Context(), "", true)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (s server) archive(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, "list.html", view{Title: "Archive", Archive: true, Notes: notes})
 }
 
-func (s server) search(w http.ResponseWriter, r *http.Request) error {
+func (s server) search(w http.ResponseWriter, r *http.Request, _ int64) error {
 	query := strings.Join(words(r.FormValue("q")), " ")
 	notes, err := s.store.Search(r.Context(), query)
 	if err != nil {
@@ -112,15 +112,11 @@ func (s server) search(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, "list.html", view{Title: "Search", Search: true, Query: query, Notes: notes})
 }
 
-func (s server) compose(w http.ResponseWriter, r *http.Request) error {
+func (s server) compose(w http.ResponseWriter, r *http.Request, _ int64) error {
 	return s.show(w, r, "note.html", view{Title: "New note"})
 }
 
-func (s server) note(w http.ResponseWriter, r *http.Request) error {
-	id, err := noteID(r)
-	if err != nil {
-		return err
-	}
+func (s server) note(w http.ResponseWriter, r *http.Request, id int64) error {
 	note, err := s.store.Note(r.Context(), id)
 	if err != nil {
 		return err
@@ -132,15 +128,9 @@ func (s server) note(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, "note.html", view{Title: note.Title, Note: note, Revisions: revisions})
 }
 
-func (s server) save(w http.ResponseWriter, r *http.Request) error {
+func (s server) save(w http.ResponseWriter, r *http.Request, id int64) error {
 	note := typed(r)
-	if r.PathValue("id") != "" {
-		id, err := noteID(r)
-		if err != nil {
-			return err
-		}
-		note.ID = id
-	}
+	note.ID = id
 	id, err := s.store.Save(r.Context(), note)
 	if err != nil {
 		return err
@@ -166,12 +156,8 @@ func typed(r *http.Request) Note {
 	return note
 }
 
-func (s server) setArchived(archived bool) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		id, err := noteID(r)
-		if err != nil {
-			return err
-		}
+func (s server) setArchived(archived bool) noteHandler {
+	return func(w http.ResponseWriter, r *http.Request, id int64) error {
 		var note *Note
 		if n := typed(r); r.Form.Has("title") {
 			n.ID, note = id, &n
@@ -184,11 +170,7 @@ func (s server) setArchived(archived bool) handler {
 	}
 }
 
-func (s server) delete(w http.ResponseWriter, r *http.Request) error {
-	id, err := noteID(r)
-	if err != nil {
-		return err
-	}
+func (s server) delete(w http.ResponseWriter, r *http.Request, id int64) error {
 	if err := s.store.Delete(r.Context(), id); err != nil {
 		return err
 	}
@@ -196,8 +178,11 @@ func (s server) delete(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// noteID returns the ID in the request's path.
+// noteID returns the ID in the request's path, or 0 if the path has none.
 func noteID(r *http.Request) (int64, error) {
+	if r.PathValue("id") == "" {
+		return 0, nil
+	}
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("note %q: %w", r.PathValue("id"), ErrNoNote)
@@ -230,10 +215,16 @@ func write(w http.ResponseWriter, code int, name string, v any) error {
 	return err
 }
 
+// A noteHandler is a handler that is told the ID in the path.
+type noteHandler func(w http.ResponseWriter, r *http.Request, id int64) error
+
 // answer answers for a handler that finds no note, or a database that is no longer its own.
-func (s server) answer(h handler) handler {
+func (s server) answer(h noteHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		err := h(w, r)
+		id, err := noteID(r)
+		if err == nil {
+			err = h(w, r, id)
+		}
 		if err == nil {
 			return nil
 		}
