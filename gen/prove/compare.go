@@ -96,7 +96,7 @@ func (o *observation) use(obj sqltext.Object) error {
 
 // compare reports what the migration has done to the database.
 func (o *observation) compare() (err error) {
-	if o.post = o.objects; o.defines() {
+	if o.post = o.objects; o.mayDefine() {
 		if o.post, err = o.readObjects(o.ctx); err != nil {
 			return err
 		}
@@ -146,20 +146,19 @@ func (o *observation) keepCounter(old, now *table) string {
 	if now.made < 0 || old.dropped < now.made {
 		return "copy that row of sqlite_sequence, too"
 	}
-	made, _ := o.definition(&o.m.Statements[now.made])
-	was, _ := o.definition(&o.m.Statements[old.dropped])
-	name := was.Name // when the other is made
-	for _, s := range slices.Backward(o.m.Statements[now.made:old.dropped]) {
-		if d, ok := o.definition(&s); ok && sqltext.Equal(d.NewName, name) {
+	name := o.defines[old.dropped].Name // when the other is made
+	for _, d := range slices.Backward(o.defines[now.made:old.dropped]) {
+		if sqltext.Equal(d.NewName, name) {
 			name = d.Name
 		}
 	}
-	return fmt.Sprintf("after CREATE TABLE %s: INSERT INTO sqlite_sequence SELECT '%[1]s', seq FROM sqlite_sequence WHERE name = '%[2]s'", made.Name, name)
+	return fmt.Sprintf("after CREATE TABLE %s: INSERT INTO sqlite_sequence SELECT '%[1]s', seq FROM sqlite_sequence WHERE name = '%[2]s'", o.defines[now.made].Name, name)
 }
 
-// defines reports whether the migration may have changed the schema.
-func (o *observation) defines() bool {
-	return o.m.Run != nil || slices.ContainsFunc(o.m.Statements, func(s sqltext.Statement) bool { _, ok := o.definition(&s); return ok || s.Keyword() == "pragma" })
+// mayDefine reports whether the migration may have changed the schema.
+func (o *observation) mayDefine() bool {
+	return o.m.Run != nil || slices.ContainsFunc(o.defines, func(d sqltext.Definition) bool { return d.Kind != "" }) ||
+		slices.ContainsFunc(o.m.Statements, func(s sqltext.Statement) bool { return s.Keyword() == "pragma" })
 }
 
 // replacedByProgram finds the tables that a program has replaced.
@@ -229,7 +228,7 @@ func (o *observation) compareObjects() error {
 		if old := o.gone[name]; old != nil {
 			kind, dropped = "TABLE", old.dropped
 		} else {
-			dropped = o.dropOf("view", table)
+			dropped = o.last("drop", "view", table)
 		}
 		o.report(dropped, "objects "+name, "DROP %s %s takes %s with it, and nothing makes %s again", kind, table,
 			strings.Join(names, " and "), map[bool]string{true: "it", false: "them"}[len(names) == 1]).free = true
@@ -242,15 +241,17 @@ func (o *observation) replaced(name string) bool {
 	if o.gone[sqltext.Fold(name)] != nil {
 		return o.tables[sqltext.Fold(name)] != nil
 	}
-	return o.dropOf("view", name) >= 0 && o.object("view", name).Name != ""
+	return o.last("drop", "view", name) >= 0 && o.object("view", name).Name != ""
 }
 
-// dropOf returns the statement that drops an object, or -1.
-func (o *observation) dropOf(kind, name string) int {
-	return slices.IndexFunc(o.m.Statements, func(s sqltext.Statement) bool {
-		d, ok := o.definition(&s)
-		return ok && s.Keyword() == "drop" && d.Kind == kind && sqltext.Equal(d.Name, name)
-	})
+// last returns the last statement with the keyword, such as DROP, that is about an object, or -1.
+func (o *observation) last(keyword, kind, name string) int {
+	for i, d := range slices.Backward(o.defines) {
+		if d.Kind == kind && sqltext.Equal(d.Name, name) && o.m.Statements[i].Keyword() == keyword {
+			return i
+		}
+	}
+	return -1
 }
 
 // tableOf returns the table of an index or a trigger, if it has one.
@@ -263,7 +264,7 @@ func (o *observation) droppedByName(obj sqltext.Object) bool {
 	if o.m.Run != nil {
 		return o.namesIn(o.m.Script.Text)[sqltext.Fold(obj.Name)]
 	}
-	return o.dropOf(obj.Type, obj.Name) >= 0
+	return o.last("drop", obj.Type, obj.Name) >= 0
 }
 
 // canMake reports whether the object could be made after the migration, too, and would work.
@@ -454,13 +455,7 @@ func (o *observation) useAll() error {
 // lastAbout returns the statement that makes the object or replaces what it names, or the last that
 // names one of them.
 func (o *observation) lastAbout(obj sqltext.Object) int {
-	names := o.namesIn(obj.SQL)
-	last := -1
-	for i, s := range o.m.Statements {
-		if d, ok := o.definition(&s); ok && s.Keyword() == "create" && d.Kind == obj.Type && sqltext.Equal(d.Name, obj.Name) {
-			last = i
-		}
-	}
+	names, last := o.namesIn(obj.SQL), o.last("create", obj.Type, obj.Name)
 	for name := range names {
 		if o.gone[name] != nil && o.tables[name] != nil {
 			last = max(last, o.tables[name].copied)
@@ -470,10 +465,8 @@ func (o *observation) lastAbout(obj sqltext.Object) int {
 		return last
 	}
 	for i, s := range slices.Backward(o.m.Statements) {
-		for name := range o.namesIn(s.SQL) {
-			if d, ok := o.definition(&s); ok && names[name] && sqltext.Equal(d.Name, name) || name == sqltext.Fold(obj.Name) {
-				return i
-			}
+		if names[sqltext.Fold(o.defines[i].Name)] || o.namesIn(s.SQL)[sqltext.Fold(obj.Name)] {
+			return i
 		}
 	}
 	return len(o.m.Statements) - 1

@@ -30,7 +30,8 @@ func (d *Database) Suspect(ctx context.Context, m *Migration, before func() ([]b
 		d.filled, d.schema, d.clean = map[string]string{}, nil, false
 	}
 	d.Forget()
-	t := &trial{Database: d, ctx: ctx, m: m, follows: true, definitions: map[int]definition{}}
+	t := d.begin(ctx, m)
+	t.follows = true
 	if err := t.fillMore(); err != nil || t.minds() {
 		return true, err
 	}
@@ -238,10 +239,10 @@ func (t *trial) named() map[string]bool {
 		if !known {
 			names = t.keep(s.SQL, t.m.Script, s.First, s.End)
 		}
-		d, ok := t.definition(s)
+		d := t.defines[i]
 		isPlain := d.Kind == "table" && !names["select"] && !names["virtual"] ||
 			d.Kind == "index" && !names["unique"] && !names["where"] && strings.Count(s.SQL, "(") == 1
-		if !ok || s.Keyword() != "create" || !isPlain {
+		if s.Keyword() != "create" || !isPlain {
 			maps.Copy(all, names)
 		}
 	}

@@ -147,7 +147,7 @@ func (o *observation) fails(statement int, err error) {
 // look looks at a statement that is about to run, and returns what to do when it has.
 func (o *observation) look(i int, s *sqltext.Statement) (after func() error, err error) {
 	after = func() error { return nil }
-	if d, ok := o.definition(s); ok {
+	if d := o.defines[i]; d.Kind != "" {
 		if !o.shrinks {
 			if err := o.lookAtNoEffect(i, s, d); err != nil {
 				return nil, err

@@ -98,78 +98,69 @@ type trial struct {
 	known    bool                      // it shrinks to know which row comes last
 	skip     []bool                    // statements that do not run
 	seen     map[uint64]seen           // what was observed, by the rows, while it shrinks
-
-	definitions map[int]definition // by the position of the statement
+	defines  []sqltext.Definition      // by statement; without a kind where that defines nothing
 }
 
-type definition struct {
-	sqltext.Definition
-	ok bool
-}
-
-// definition returns what the statement defines.
-func (t *trial) definition(s *sqltext.Statement) (sqltext.Definition, bool) {
-	d, known := t.definitions[s.Pos]
-	if !known {
-		d.Definition, d.ok = s.Definition()
-		t.definitions[s.Pos] = d
+// begin returns a trial that knows nothing of the database yet.
+func (d *Database) begin(ctx context.Context, m *Migration) *trial {
+	t := &trial{Database: d, ctx: ctx, m: m, seen: map[uint64]seen{}, defines: make([]sqltext.Definition, len(m.Statements))}
+	for i := range m.Statements {
+		if d, ok := m.Statements[i].Definition(); ok {
+			t.defines[i] = d
+		}
 	}
-	return d.Definition, d.ok
+	return t
 }
 
 // Find returns what the migration does wrong to a database that is as before, with rows, and
 // the tables that it has to do with in which there were none.
 func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found []Finding, empty []rows.Empty, err error) {
-	// A try takes about as long as the migration takes in the replay.
-	tries := 500
-	if m.Slow {
-		tries = 10
-	}
-	t := &trial{Database: d, ctx: ctx, m: m, before: before, tries: &tries, seen: map[uint64]seen{}, definitions: map[int]definition{}}
-	if d.Tries != nil {
-		t.tries = d.Tries
+	t := d.begin(ctx, m)
+	t.before, t.tries = before, d.Tries
+	if tries := 500; t.tries == nil {
+		if m.Slow { // a try takes about as long as the migration takes in the replay
+			tries = 10
+		}
+		t.tries = &tries
 	}
 	d.follows, d.filled = false, nil
 	silent, err := t.silent()
 	if err != nil {
 		return nil, nil, err
 	}
-	made := []Row(nil)
-	if !silent {
-		if made, err = t.fill(rows.Options{}); err == nil {
-			found, err = t.search(made, nil)
-		}
-	}
-	empty = t.empty
-	if err == nil && t.numbersKeys() {
-		if made, err = t.fill(rows.Options{From: 10_000}); err == nil {
-			found, err = t.search(made, found)
-		}
-	}
-	if in := t.chooses(); err == nil && !silent && !t.quick() && len(in) > 0 {
-		if made, err = t.fill(rows.Options{}); err == nil {
-			made, err = t.withoutFirst(made, in)
+	try := func(opts rows.Options, without map[string]bool) error {
+		made, err := t.fill(opts)
+		if err == nil && without != nil {
+			made, err = t.withoutFirst(made, without)
 		}
 		if err == nil {
 			found, err = t.search(made, found)
 		}
+		return err
 	}
-	if err == nil && !silent && !t.quick() && len(t.tables) > 0 {
-		if made, err = t.fill(rows.Options{Near: []string{}}); err == nil {
-			found, err = t.search(made, found)
-		}
+	if !silent {
+		err = try(rows.Options{}, nil)
 	}
-	for _, opts := range []rows.Options{{Odd: true}, {Bytes: true}} {
-		if err != nil || !t.odd && !t.minds() {
-			break
-		}
+	empty = t.empty
+	if err == nil && t.numbersKeys() {
+		err = try(rows.Options{From: 10_000}, nil)
+	}
+	more := !silent && !t.quick()
+	if in := t.chooses(); err == nil && more && len(in) > 0 {
+		err = try(rows.Options{}, in)
+	}
+	if err == nil && more && len(t.tables) > 0 {
+		err = try(rows.Options{Near: []string{}}, nil)
+	}
+	if err == nil && t.minds() {
 		t.odd = true
-		if made, err = t.fill(opts); err == nil {
-			before := len(found)
-			found, err = t.search(made, found)
-			for i := range found[min(before, len(found)):] {
-				found[before+i].Note = opts.Bytes
-			}
+		err = try(rows.Options{Odd: true}, nil)
+		others := len(found)
+		if err == nil {
+			err = try(rows.Options{Bytes: true}, nil)
+		}
+		for i := others; err == nil && i < len(found); i++ {
+			found[i].Note = true
 		}
 	}
 	return found, empty, err

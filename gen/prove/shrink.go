@@ -286,8 +286,7 @@ func (t *trial) others(names map[string]bool) []bool {
 			in[name] = true
 		}
 	}
-	for i := range t.m.Statements {
-		d, _ := t.definition(&t.m.Statements[i])
+	for _, d := range t.defines {
 		may[sqltext.Fold(d.Name)], may[sqltext.Fold(d.NewName)] = true, true
 	}
 	skip, left := make([]bool, len(t.m.Statements)), 0
@@ -295,7 +294,7 @@ func (t *trial) others(names map[string]bool) []bool {
 		grown, left = len(in), 0
 		for i, s := range t.m.Statements {
 			named := t.namesIn(s.SQL)
-			if d, _ := t.definition(&s); d.Kind == "table" && s.Keyword() == "create" && !named["select"] {
+			if d := t.defines[i]; d.Kind == "table" && s.Keyword() == "create" && !named["select"] {
 				named = map[string]bool{sqltext.Fold(d.Name): true} // whatever it refers to
 			}
 			if skip[i] = !intersect(named, in); skip[i] {

@@ -49,8 +49,8 @@ func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Defi
 // nothing else to do with that name.
 func (o *observation) meant(d sqltext.Definition, objects []sqltext.Object) string {
 	named := 0
-	for _, s := range o.m.Statements {
-		if made, ok := o.definition(&s); ok && (sqltext.Equal(made.Name, d.Name) || sqltext.Equal(made.NewName, d.Name)) {
+	for _, other := range o.defines {
+		if sqltext.Equal(other.Name, d.Name) || sqltext.Equal(other.NewName, d.Name) {
 			named++
 		}
 	}
