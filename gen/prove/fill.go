@@ -50,19 +50,9 @@ func (d *Database) Forget() { d.follows = false }
 
 // fillMore makes more rows in the tables that the migration may have to do with and that others
 // have changed since rows were made.
-func (t *trial) fillMore() (err error) {
-	if t.objects = t.schema; t.objects == nil {
-		if t.objects, err = t.readObjects(t.ctx); err != nil {
-			return err
-		}
-	}
-	t.held = t.holders()
-	t.tables = t.concerned()
-	if !t.clean {
-		orphans, err := t.findOrphans(t.objects)
-		if t.orphans = len(orphans); err != nil {
-			return err
-		}
+func (t *trial) fillMore() error {
+	if err := t.read(); err != nil {
+		return err
 	}
 	sql, virtual := map[string]string{}, map[string]bool{}
 	for _, o := range t.objects {
@@ -92,6 +82,23 @@ func (t *trial) fillMore() (err error) {
 	return nil
 }
 
+// read reads of the database what is not known, and what the migration has to do with.
+func (t *trial) read() (err error) {
+	if t.objects = t.schema; t.objects == nil {
+		if t.objects, err = t.readObjects(t.ctx); err != nil {
+			return err
+		}
+	}
+	t.held = t.holders()
+	t.tables = t.concerned()
+	if !t.clean {
+		var orphans [][]string
+		orphans, err = t.findOrphans(t.objects)
+		t.orphans = len(orphans)
+	}
+	return err
+}
+
 // rows fills tables.
 func (t *trial) rows(opts rows.Options) (*rows.Filling, error) {
 	opts.More.Objects, opts.More.Keep, opts.More.Holders, opts.More.Clean = t.objects, map[string]bool{}, t.held, t.orphans == 0
@@ -111,18 +118,11 @@ func (t *trial) fill(opts rows.Options) (made []Row, err error) {
 	if err := serdes.Deserialize(t.Conn, "main", t.before); err != nil {
 		return nil, err
 	}
-	if t.objects, err = t.readObjects(t.ctx); err != nil {
+	t.schema, t.clean = nil, false
+	if err := t.read(); err != nil || len(t.tables) == 0 {
 		return nil, err
 	}
-	t.held = t.holders()
-	t.tables = t.concerned()
-	orphans, err := t.findOrphans(t.objects)
-	if t.orphans = len(orphans); err != nil {
-		return nil, err
-	}
-	if opts.Tables = t.tables; len(opts.Tables) == 0 {
-		return nil, nil
-	}
+	opts.Tables = t.tables
 	if opts.Near != nil {
 		opts.Near, opts.Twice = t.near()
 	}

@@ -6,37 +6,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockstep-db/lockstep/runtime/rows"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 func isFTS5(o sqltext.Object) bool {
-	if !sqlite.IsVirtual(o) {
-		return false
-	}
-	s := sqltext.Parse(o.SQL)
-	for i := range s.Tokens {
-		if s.Name(i) == "using" {
-			return s.Name(i+1) == "fts5" // there is a module fts5vocab
-		}
-	}
-	return false
+	module, _ := rows.Virtual(o)
+	return module == "fts5"
 }
 
 // external reports whether an FTS5 table has its content in another.
-//
-// https://sqlite.org/fts5.html#external_content_and_contentless_tables
 func external(o sqltext.Object) bool {
-	if !isFTS5(o) {
-		return false
-	}
-	s := sqltext.Parse(o.SQL)
-	for i := range s.Tokens {
-		if s.Name(i) == "content" && s.Name(i+1) == "=" {
-			return sqltext.Unquote(s.Token(i+2)) != ""
-		}
-	}
-	return false
+	module, content := rows.Virtual(o)
+	return module == "fts5" && content != ""
 }
 
 // lookAtSync reports an FTS5 table that does not fit its content when a trigger has fired for all rows,

@@ -11,7 +11,6 @@ package prove
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -329,7 +328,7 @@ func (t *trial) near() (values []string, own int) {
 	values = []string{}
 	script := t.m.Script
 	add := func(value string) {
-		if len(values) < most && !slices.Contains(values, value) {
+		if value != "" && len(values) < most && !slices.Contains(values, value) {
 			values = append(values, value)
 		}
 	}
@@ -360,47 +359,18 @@ func (t *trial) near() (values []string, own int) {
 	for _, n := range numbers {
 		add(strconv.FormatFloat(n-1, 'f', -1, 64))
 		add(strconv.FormatFloat(n+1, 'f', -1, 64))
-		if longer := int(n) + 1; measures && longer > 0 && longer <= 1e6 {
-			add(fmt.Sprintf("printf('%%0%dd', 0)", longer))
+		if measures {
+			add(rows.TextOf(int(n) + 1))
 		}
 	}
 	for _, o := range t.objects {
 		if o.Type == "table" && t.concerns[sqltext.Fold(o.Name)] && t.namesIn(o.SQL)["check"] {
-			for _, value := range allowed(o.SQL) {
+			for _, value := range rows.Allowed(o.SQL) {
 				add(value)
 			}
 		}
 	}
 	return values, own
-}
-
-// allowed returns the texts and numbers in the CHECKs of a table, and texts as long as these say.
-func allowed(table string) (values []string) {
-	s, depth, measures := sqltext.Parse(table), 0, false
-	for i, token := range s.Tokens {
-		name := s.Name(i)
-		switch {
-		case depth == 0:
-			measures = false
-			if name == "(" && s.Name(i-1) == "check" {
-				depth = 1
-			}
-		case name == "(":
-			depth++
-		case name == ")":
-			depth--
-		case name == "length":
-			measures = true
-		case token.Kind == sqltext.String:
-			values = append(values, s.Token(i))
-		case token.Kind == sqltext.Number:
-			if n, err := strconv.Atoi(s.Token(i)); err == nil && measures && n > 0 && n <= 1e6 {
-				values = append(values, fmt.Sprintf("printf('%%0%dd', 0)", n))
-			}
-			values = append(values, map[bool]string{true: "-"}[s.Name(i-1) == "-"]+s.Token(i))
-		}
-	}
-	return values
 }
 
 // minds reports whether the migration may fail on values of types that columns allow and

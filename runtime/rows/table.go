@@ -26,6 +26,7 @@ type table struct {
 	counts  bool            // AUTOINCREMENT
 	rowid   string          // its column that is the rowid, or ""
 	module  string          // of a virtual table, in lower case
+	content string          // the table that it has its content in, or ""
 	empty   string          // why it cannot be filled, if that shows at once
 	orphans map[string]bool // that it had before, by parent
 
@@ -85,9 +86,7 @@ func newFiller(ctx context.Context, db DB, more *More, impossible map[string]str
 			continue
 		}
 		t := &table{Object: o, name: o.Name, empty: impossible[sqltext.Fold(o.Name)], orphans: map[string]bool{}}
-		if sqlite.IsVirtual(o) {
-			t.module = module(o.SQL)
-		}
+		t.module, t.content = Virtual(o)
 		f.tables[sqltext.Fold(o.Name)] = t
 		f.order = append(f.order, t)
 	}

@@ -198,6 +198,27 @@ func (c *column) fromChecks() (values []candidate) {
 	return values
 }
 
+// Allowed returns the literals in the CHECKs of a table, and texts as long as those say.
+func Allowed(create string) (values []string) {
+	for _, p := range partsOf(create) {
+		for i := 0; p.check && i < len(p.literals); i++ {
+			if n, err := strconv.Atoi(p.literals[i]); err == nil && p.names["length"] {
+				values = append(values, TextOf(n))
+			}
+			values = append(values, p.literals[i])
+		}
+	}
+	return values
+}
+
+// TextOf returns the SQL of a text of that length, or "" if nobody writes such a text.
+func TextOf(length int) string {
+	if length <= 0 || length > 1e6 {
+		return ""
+	}
+	return fmt.Sprintf("printf('%%0%dd', 0)", length)
+}
+
 // objects makes candidates of the paths among texts: JSON that has them all, with one of the
 // other texts or another value.
 func objects(texts []string) (values []candidate) {

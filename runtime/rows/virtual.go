@@ -9,35 +9,30 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// module returns the module of a virtual table in lower case.
-func module(create string) string {
-	s := sqltext.Parse(create)
-	for i := range s.Tokens {
-		if s.Name(i) == "using" {
-			return s.Name(i + 1)
-		}
-	}
-	return ""
-}
-
-// content returns the table or view that a full-text table has its content in, or "". own
-// reports that it has content of its own.
+// Virtual returns the module of a virtual table, in lower case, and the table or view that a
+// full-text table has its content in. Each is "" if there is none.
 //
 // https://sqlite.org/fts5.html#external_content_and_contentless_tables
-func (t *table) content() (name string, own bool) {
-	s := sqltext.Parse(t.SQL)
+func Virtual(o sqltext.Object) (module, content string) {
+	if !sqlite.IsVirtual(o) {
+		return "", ""
+	}
+	s := sqltext.Parse(o.SQL)
 	for i := range s.Tokens {
-		if s.Name(i) == "content" && i+2 < len(s.Tokens) && s.Token(i+1) == "=" {
-			return sqltext.Unquote(s.Token(i + 2)), false
+		switch name, next := s.Name(i), s.Name(i+1); {
+		case name == "using" && module == "":
+			module = next
+		case name == "content" && next == "=":
+			content = sqltext.Unquote(s.Token(i + 2))
 		}
 	}
-	return "", true
+	return module, content
 }
 
 // feeds reports whether rows of a table are also in a virtual table: it is its content, or
 // a trigger copies them.
 func (f *filler) feeds(t, virtual *table) bool {
-	if name, _ := virtual.content(); sqltext.Equal(name, t.name) || f.more.Holders[sqltext.Fold(t.name)] == virtual.Object {
+	if sqltext.Equal(virtual.content, t.name) || f.more.Holders[sqltext.Fold(t.name)] == virtual.Object {
 		return true
 	}
 	for _, o := range f.objects {
@@ -58,7 +53,7 @@ func (f *filler) fillVirtual(t *table) (reason string, err error) {
 		return sqlite.Sentence(err), nil
 	}
 	full := slices.Contains([]string{"fts3", "fts4", "fts5"}, t.module)
-	if content, _ := t.content(); full && content != "" {
+	if full && t.content != "" {
 		name := sqltext.Plain(t.name)
 		if err := f.insert(t, fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild')", name, name)); err != nil {
 			return refused(err)
