@@ -13,22 +13,22 @@ import (
 // explain says of a failure on which rows it is: on any, or on such as it has found.
 func (t *trial) explain(f *Finding, all []Row) error {
 	table, of := t.subject(f)
-	sentence := strings.TrimPrefix(f.Fact, "fails: ")
-	depends, err := t.depends(f, table, sentence)
-	any := false
-	if err == nil && !depends {
-		any, err = t.failsOnAny(f, all, table)
+	sentence, ok := strings.CutPrefix(f.Fact, "fails: ")
+	if table == "" || !ok { // it is a trigger's
+		return nil
 	}
-	if err != nil || table == "" {
+	depends, err := t.depends(f, table, sentence)
+	if err != nil {
 		return err
 	}
-	if any && sentence != f.Fact {
-		f.Always = true
-		f.Fact = fmt.Sprintf("fails as soon as %s has a row: %s%s", table, sentence, advice(sentence))
-		return nil
-	}
-	if sentence == f.Fact { // it is a trigger's
-		return nil
+	if !depends && of == 1 {
+		passing, tried, err := t.passing(f, all, table)
+		if f.Always = err == nil && passing == nil && tried > 0; f.Always {
+			f.Fact = fmt.Sprintf("fails as soon as %s has a row: %s%s", table, sentence, advice(sentence))
+		}
+		if f.Always || err != nil {
+			return err
+		}
 	}
 	which := fmt.Sprintf("on rows of %s such as these", table)
 	switch others := otherThan(f.Rows, table); {
@@ -38,10 +38,7 @@ func (t *trial) explain(f *Finding, all []Row) error {
 		which = fmt.Sprintf("on a row of %s such as this", table)
 	}
 	why, err := t.because(f, all, table, sentence)
-	if why != "" {
-		which = why
-	}
-	f.Fact = "fails " + which + ": " + sentence
+	f.Fact = "fails " + cmp.Or(why, which) + ": " + sentence
 	return err
 }
 
@@ -108,8 +105,8 @@ func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, 
 			set = append(set, column+" = "+least)
 		}
 		update := Row{Table: table, SQL: "UPDATE " + sqltext.Plain(table) + " SET " + strings.Join(set, ", ")}
-		seen, ok, err := t.try(append(slices.Clone(passing), update))
-		if err != nil || ok && slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key }) {
+		seen, _, err := t.try(append(slices.Clone(passing), update))
+		if err != nil || at(seen, f) >= 0 {
 			return says(c), err
 		}
 	}
@@ -137,21 +134,21 @@ func whereOf(sql string) string {
 // passing returns rows that do not fail, of which one is of the table, or two if the failure is that of
 // two, and how many it has tried.
 func (t *trial) passing(f *Finding, all []Row, table string) (_ []Row, tried int, err error) {
-	with, parents, at := map[int]bool{}, t.parents(all), places(all, f.Rows)
+	with, parents, shown := map[int]bool{}, t.parents(all), places(all, f.Rows)
 	left := len(f.Rows) - len(otherThan(f.Rows, table)) - 1 // of the table, to which another comes
-	for _, i := range at {
+	for _, i := range shown {
 		isOther := !sqltext.Equal(all[i].Table, table)
 		if with[i] = isOther || left > 0; !isOther {
 			left--
 		}
 	}
 	for i, row := range all {
-		if !sqltext.Equal(row.Table, table) || slices.Contains(at, i) || !strings.HasPrefix(row.SQL, "INSERT") {
+		if !sqltext.Equal(row.Table, table) || slices.Contains(shown, i) || !strings.HasPrefix(row.SQL, "INSERT") {
 			continue
 		}
 		rows := closed(all, parents, func(j int) bool { return j == i || with[j] })
 		seen, ok, err := t.try(rows)
-		if err != nil || ok && !slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key }) {
+		if err != nil || ok && at(seen, f) < 0 {
 			return rows, tried, err
 		}
 		if ok {
@@ -221,30 +218,6 @@ func (t *trial) depends(f *Finding, table, sentence string) (bool, error) {
 	}
 	columns, err := t.query("SELECT lower(name) FROM pragma_table_xinfo(?)", table)
 	return s.Keyword() != "alter" || slices.ContainsFunc(columns, func(c []string) bool { return t.namesIn(s.SQL)[c[0]] }), err
-}
-
-// failsOnAny reports whether the failure does not depend on which row of the table there is.
-func (t *trial) failsOnAny(f *Finding, all []Row, table string) (bool, error) {
-	few := otherThan(f.Rows, table)
-	tried := 0
-	for _, row := range all {
-		if !sqltext.Equal(row.Table, table) || slices.Contains(f.Rows, row) || !strings.HasPrefix(row.SQL, "INSERT") {
-			continue
-		}
-		for _, others := range [][]Row{few, otherThan(all, table)} {
-			seen, ok, err := t.try(append(slices.Clone(others), row))
-			if err != nil {
-				return false, err
-			}
-			if ok {
-				if tried++; !slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key }) {
-					return false, nil
-				}
-				break
-			}
-		}
-	}
-	return tried > 0, nil
 }
 
 // cells are the columns that SQLite names in a sentence such as "UNIQUE constraint failed: t.a,

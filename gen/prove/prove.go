@@ -264,16 +264,16 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 		}
 		again := false
 		for _, f := range seen {
-			at := slices.IndexFunc(found, func(g Finding) bool { return g.key == f.key })
-			known := at >= 0
+			was := at(found, &f)
+			known := was >= 0
 			if known && (!f.stops || t.m.Run != nil) || t.odd && !t.odds(&f, found) {
 				continue
 			}
 			if f.stops && !known && t.Tries != nil {
 				*t.tries += 40 // or what is behind it is not seen
 			}
-			if t.known = known; known && found[at].Always {
-				f = found[at]
+			if t.known = known; known && found[was].Always {
+				f = found[was]
 			} else if err := t.shrink(&f, made); err != nil {
 				return nil, err
 			}
@@ -318,6 +318,11 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 		}
 	}
 	return found, nil
+}
+
+// at returns where the same finding is among those that were found, or -1.
+func at(found []Finding, f *Finding) int {
+	return slices.IndexFunc(found, func(g Finding) bool { return g.key == f.key })
 }
 
 // near returns values for which the migration may do something else than for all others: those

@@ -21,10 +21,9 @@ func (t *trial) shrink(f *Finding, rows []Row) error {
 	}
 	f.Rows = rows
 	t.tracks = strings.HasSuffix(f.key, " orphans")
-	in := t.related(f, rows)
 	if t.skip = t.others(t.subjects(f, rows)); t.skip != nil {
 		part := *f
-		shows, err := t.leaveOut(&part, in)
+		shows, err := t.leaveOut(&part)
 		t.skip = nil
 		if err != nil {
 			return err
@@ -35,64 +34,34 @@ func (t *trial) shrink(f *Finding, rows []Row) error {
 			}
 		}
 	}
-	_, err := t.leaveOut(f, in)
+	_, err := t.leaveOut(f)
 	return err
 }
 
-// leaveOut leaves out what is not in tables that are named, and then halves, their halves and so
-// on, the last first: those before may be their parents. It returns false if no fewer rows show
-// the finding.
-func (t *trial) leaveOut(f *Finding, in map[string]bool) (bool, error) {
-	all := len(f.Rows)
-	if ok, err := t.families(f); ok || err != nil {
-		return len(f.Rows) < all, err
+// leaveOut leaves out rows: of what the finding is about, or else of all that may need, or else any.
+// It returns false if no fewer rows show the finding.
+func (t *trial) leaveOut(f *Finding) (bool, error) {
+	all, tables := len(f.Rows), []map[string]bool{t.subjects(f, f.Rows), t.related(f, f.Rows)}
+	if t.skip == nil {
+		tables = append(tables, nil)
 	}
-	fewer := slices.DeleteFunc(slices.Clone(f.Rows), func(row Row) bool { return !in[sqltext.Fold(row.Table)] })
-	if shows, err := t.shows(f, fewer); err != nil || !shows && t.skip != nil && len(fewer) < all {
-		return false, err
-	}
-	rows := f.Rows
-	out := make([]bool, len(rows))
-	var leaveOut func(from, to int) error
-	leaveOut = func(from, to int) error {
-		var fewer []Row
-		for i, row := range rows {
-			if !out[i] && (i < from || i >= to) {
-				fewer = append(fewer, row)
-			}
-		}
-		shows, err := t.shows(f, fewer)
-		for i := from; shows && i < to; i++ {
-			out[i] = true
-		}
-		if err != nil || shows || to-from < 2 {
-			return err
-		}
-		middle := (from + to) / 2
-		return cmp.Or(leaveOut(middle, to), leaveOut(from, middle))
-	}
-	if err := leaveOut(0, len(rows)); err != nil {
-		return false, err
-	}
-	for i := len(f.Rows) - 1; i >= 0; i-- { // what belonged to others is alone now
-		shows, err := t.shows(f, slices.Delete(slices.Clone(f.Rows), i, i+1))
-		if err != nil {
-			return false, err
-		}
-		if t.known && !shows {
-			break
+	for _, in := range tables {
+		if ok, err := t.leaveOutOf(f, in); ok || err != nil {
+			return len(f.Rows) < all, err
 		}
 	}
-	return len(f.Rows) < all, nil
+	return false, nil
 }
 
-// families tries fewer and fewer of the rows that the finding is about, each with those that it
-// refers to. It returns false if these do not show the finding.
-func (t *trial) families(f *Finding) (bool, error) {
-	rows, parents, about := f.Rows, t.parents(f.Rows), t.subjects(f, f.Rows)
-	out := make([]bool, len(rows)) // of those that it is about
+// leaveOutOf leaves out all but rows of some tables, or of any if that is nil, each with those that it
+// refers to. Of these it leaves out halves, their halves and so on. It returns false if that
+// does not show the finding.
+func (t *trial) leaveOutOf(f *Finding, tables map[string]bool) (bool, error) {
+	rows, parents := f.Rows, t.parents(f.Rows)
+	out := make([]bool, len(rows))
+	in := func(i int) bool { return tables == nil || tables[sqltext.Fold(rows[i].Table)] }
 	shows := func() (bool, error) {
-		some := closed(rows, parents, func(i int) bool { return about[sqltext.Fold(rows[i].Table)] && !out[i] })
+		some := closed(rows, parents, func(i int) bool { return in(i) && !out[i] })
 		if len(some) == len(f.Rows) {
 			return true, nil
 		}
@@ -101,14 +70,14 @@ func (t *trial) families(f *Finding) (bool, error) {
 	if ok, err := shows(); !ok || err != nil {
 		return false, err
 	}
-	var subjects []int
-	for i, row := range rows {
-		if about[sqltext.Fold(row.Table)] {
-			subjects = append(subjects, i)
+	var all []int
+	for i := range rows {
+		if in(i) {
+			all = append(all, i)
 		}
 	}
 	// Those that need the most others go first, from the end.
-	slices.SortStableFunc(subjects, func(a, b int) int { return len(parents[a]) - len(parents[b]) })
+	slices.SortStableFunc(all, func(a, b int) int { return len(parents[a]) - len(parents[b]) })
 	var leaveOut func(some []int) error
 	leaveOut = func(some []int) error {
 		for _, i := range some {
@@ -126,10 +95,10 @@ func (t *trial) families(f *Finding) (bool, error) {
 		}
 		return cmp.Or(leaveOut(some[len(some)/2:]), leaveOut(some[:len(some)/2]))
 	}
-	if err := leaveOut(subjects); err != nil {
+	if err := leaveOut(all); err != nil {
 		return true, err
 	}
-	for _, i := range slices.Backward(subjects) { // what belonged to others is alone now
+	for _, i := range slices.Backward(all) { // what belonged to others is alone now
 		if !out[i] && !t.known {
 			if err := leaveOut([]int{i}); err != nil {
 				return true, err
@@ -252,9 +221,9 @@ func (t *trial) shows(f *Finding, rows []Row) (bool, error) {
 	if len(rows) == len(f.Rows) {
 		return false, nil
 	}
-	seen, ok, err := t.try(rows)
-	i := slices.IndexFunc(seen, func(g Finding) bool { return g.key == f.key })
-	if err != nil || !ok || i < 0 {
+	seen, _, err := t.try(rows)
+	i := at(seen, f)
+	if err != nil || i < 0 {
 		return false, err
 	}
 	whose := f.whose
@@ -362,7 +331,7 @@ func (t *trial) withoutFailing(f *Finding, made []Row) ([]Row, error) {
 		if err != nil {
 			return nil, err
 		}
-		gone[i] = slices.ContainsFunc(seen, func(g Finding) bool { return g.key == f.key })
+		gone[i] = at(seen, f) >= 0
 		with[i] = ok && !gone[i]
 	}
 	return t.without(made, gone)
