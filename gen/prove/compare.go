@@ -180,11 +180,12 @@ func (o *observation) replacedByProgram() (err error) {
 }
 
 // object returns an object that there is after the migration.
-func (o *observation) object(kind, name string) (found sqltext.Object) {
-	for _, obj := range o.post {
-		if obj.Type == kind && sqltext.Equal(obj.Name, name) {
-			found = obj
-		}
+func (o *observation) object(kind, name string) sqltext.Object { return find(o.post, kind, name) }
+
+// find returns the object of that kind and name, or the zero one.
+func find(objects []sqltext.Object, kind, name string) (found sqltext.Object) {
+	if i := slices.IndexFunc(objects, func(o sqltext.Object) bool { return o.Type == kind && sqltext.Equal(o.Name, name) }); i >= 0 {
+		found = objects[i]
 	}
 	return found
 }
@@ -211,7 +212,7 @@ func (o *observation) compareObjects() error {
 		for _, other := range o.post {
 			if other.Type == obj.Type && sqltext.Equal(other.Table, obj.Table) {
 				other.Name = obj.Name
-				changed, _ := sqltext.Diff(append(tableOf(obj, o.objects), obj), append(tableOf(obj, o.post), other))
+				changed, _ := sqltext.Diff([]sqltext.Object{find(o.objects, "table", obj.Table), obj}, []sqltext.Object{o.object("table", obj.Table), other})
 				again = again || !slices.ContainsFunc(changed, func(d sqltext.Difference) bool { return d.Type == obj.Type })
 			}
 		}
@@ -254,11 +255,6 @@ func (o *observation) last(keyword, kind, name string) int {
 	return -1
 }
 
-// tableOf returns the table of an index or a trigger, if it has one.
-func tableOf(obj sqltext.Object, objects []sqltext.Object) []sqltext.Object {
-	return slices.DeleteFunc(slices.Clone(objects), func(o sqltext.Object) bool { return o.Type != "table" || !sqltext.Equal(o.Name, obj.Table) })
-}
-
 // droppedByName reports whether a statement drops the object and nothing else.
 func (o *observation) droppedByName(obj sqltext.Object) bool {
 	if o.m.Run != nil {
@@ -276,7 +272,7 @@ func (o *observation) canMake(obj sqltext.Object) (can bool, err error) {
 				return err
 			}
 			if obj.Type == "index" {
-				served, err := o.query(servedQuery, obj.Table, obj.Name, o.idOf(o.post, obj.Table))
+				served, err := o.query(servedQuery, obj.Table, obj.Name, idOf(o.post, obj.Table))
 				can = len(served) == 0
 				return err
 			}

@@ -216,8 +216,8 @@ func (t *trial) depends(f *Finding, table, sentence string) (bool, error) {
 		w, known := s.Write()
 		return !known || len(w.Columns) == 0 || slices.ContainsFunc(w.Columns, func(c string) bool { return sqltext.Equal(c, column[strings.LastIndexByte(column, '.')+1:]) }), nil
 	}
-	columns, err := t.query("SELECT lower(name) FROM pragma_table_xinfo(?)", table)
-	return s.Keyword() != "alter" || slices.ContainsFunc(columns, func(c []string) bool { return t.namesIn(s.SQL)[c[0]] }), err
+	columns, err := t.columns(table)
+	return s.Keyword() != "alter" || slices.ContainsFunc(columns, func(c string) bool { return t.namesIn(s.SQL)[c] }), err
 }
 
 // cells are the columns that SQLite names in a sentence such as "UNIQUE constraint failed: t.a,

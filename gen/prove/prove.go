@@ -192,8 +192,7 @@ func (t *trial) refersToNear() bool {
 			continue
 		}
 		for _, r := range sqltext.References(o, all) {
-			i := slices.IndexFunc(all, func(p sqltext.Object) bool { return p.Type == "table" && sqltext.Equal(p.Name, r.Parent) })
-			if i < 0 || len(r.To) != 1 || !sqltext.Equal(sqltext.RowidAlias(all[i]), r.To[0]) {
+			if len(r.To) != 1 || idOf(all, r.Parent) != sqltext.Fold(r.To[0]) {
 				return true
 			}
 		}
@@ -383,11 +382,7 @@ func (t *trial) near() (values []string, own int) {
 func (t *trial) minds() bool {
 	text := t.m.Script.Text
 	for _, c := range CopiesIn(t.m.Statements) {
-		for _, o := range t.objects {
-			if o.Type == "table" && sqltext.Equal(o.Name, c.into) {
-				text += "\n" + o.SQL
-			}
-		}
+		text += "\n" + find(t.objects, "table", c.into).SQL
 	}
 	text = strings.ToLower(text)
 	t.types = slices.ContainsFunc([]string{"json", "->", "typeof"}, func(s string) bool { return strings.Contains(text, s) })

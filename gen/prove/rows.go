@@ -148,8 +148,8 @@ func (o *observation) compareRows(name string, old, now *table) (others bool, er
 	if err != nil {
 		return false, err
 	}
-	id := o.idOf(o.objects, name)
-	if id == "" || id != o.idOf(o.post, name) || moved[id] || n > 0 && len(now.rows.rows) == 0 {
+	id := idOf(o.objects, name)
+	if id == "" || id != idOf(o.post, name) || moved[id] || n > 0 && len(now.rows.rows) == 0 {
 		return n > 0 && len(now.rows.rows) == 0, nil
 	}
 	was, is := old.rows.column(id), now.rows.column(id)
@@ -347,13 +347,8 @@ func (o *observation) whose(statement int, old, now *table) string {
 }
 
 // idOf returns the column of a table that is its rowid, in lower case, or "".
-func (o *observation) idOf(objects []sqltext.Object, name string) string {
-	for _, obj := range objects {
-		if obj.Type == "table" && sqltext.Equal(obj.Name, name) {
-			return sqltext.Fold(sqltext.RowidAlias(obj))
-		}
-	}
-	return ""
+func idOf(objects []sqltext.Object, table string) string {
+	return sqltext.Fold(sqltext.RowidAlias(find(objects, "table", table)))
 }
 
 // readObjects is [sqlite.Objects]. What has not changed since the last call is not copied again.
@@ -379,6 +374,12 @@ func (d *Database) readObjects(ctx context.Context) ([]sqltext.Object, error) {
 		return sqlite.Objects(ctx, d.DB)
 	}
 	return objects, cmp.Or(err, ctx.Err())
+}
+
+// columns returns the names of the columns of a table or view, in lower case.
+func (d *Database) columns(name string) ([]string, error) {
+	rows, err := d.query("SELECT lower(name) FROM pragma_table_xinfo(?)", name)
+	return slices.Concat(rows...), err
 }
 
 // query returns all rows of a query.

@@ -15,9 +15,9 @@ func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Defi
 		return nil
 	}
 	if s.Keyword() == "create" && d.Kind == "trigger" {
-		columns, err := o.query("SELECT lower(name) FROM pragma_table_xinfo(?)", d.Table)
+		columns, err := o.columns(d.Table)
 		for _, c := range sqltext.TriggerColumns(s.SQL) {
-			if err == nil && !slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], c) }) {
+			if err == nil && !slices.Contains(columns, sqltext.Fold(c)) {
 				o.report(i, "never "+c, "never fires for UPDATE OF %s: %s has no such column", c, d.Table).free = true
 			}
 		}
@@ -87,12 +87,12 @@ func (o *observation) lookAtUpdate(i int, s *sqltext.Statement, targets []string
 		return after, nil
 	}
 	table := targets[0]
-	columns, err := o.query("SELECT lower(name) FROM pragma_table_xinfo(?)", table)
+	columns, err := o.columns(table)
 	if err != nil {
 		return nil, err
 	}
 	for column, text := range o.literals(s) {
-		if !o.shrinks && slices.ContainsFunc(columns, func(row []string) bool { return sqltext.Equal(row[0], text) }) {
+		if !o.shrinks && slices.Contains(columns, sqltext.Fold(text)) {
 			o.report(i, "literal "+column, "sets %s of every row to the text '%s', which is also the name of a column; for the column, leave out the quotes", column, text).free = true
 		}
 	}
