@@ -471,20 +471,14 @@ func (o *observation) lastAbout(obj sqltext.Object) int {
 // fire has a trigger fire on all rows, and returns the error if it is one of the trigger's
 // own SQL: it may refuse rows.
 func (o *observation) fire(trigger sqltext.Object) error {
-	table := "main." + sqltext.Quote(trigger.Table)
-	about, update, err := sqlite.Trial(o.ctx, o.DB, trigger)
 	isView := o.object("view", trigger.Table).Name != ""
-	if err != nil || o.object("table", trigger.Table).Name == "" && !isView {
-		return err
+	if o.object("table", trigger.Table).Name == "" && !isView {
+		return nil
 	}
-	event := update
-	if strings.HasPrefix(about, "INSERT") {
-		columns, err := o.writable(trigger.Table)
-		if err != nil {
-			return err
-		}
-		// Which only the trigger can fail at: the rows are there.
-		event = fmt.Sprintf("INSERT OR REPLACE INTO %s (%s) SELECT %[2]s FROM %[1]s", table, columns)
+	// What only the trigger can fail at: the rows are there.
+	event, err := o.event(trigger, `INSERT OR REPLACE INTO main."$1" ($2) SELECT $2 FROM main."$1"`)
+	if err != nil {
+		return err
 	}
 	run := func(before string) (failed error) {
 		err := o.rolledBack(func() error {
@@ -501,13 +495,18 @@ func (o *observation) fire(trigger sqltext.Object) error {
 	return nil
 }
 
-// writable returns the columns of a table or view that can be written, as a list.
-func (o *observation) writable(name string) (string, error) {
-	rows, err := o.query(`SELECT group_concat(printf('"%w"', name), ', ') FROM pragma_table_xinfo(?) WHERE hidden = 0`, name)
+// event returns a statement that fires the trigger on all rows of a table. Of a trigger of INSERT it is the one
+// that is given, in which $1 is the table, and $2 are the columns that can be written.
+func (o *observation) event(trigger sqltext.Object, insert string) (string, error) {
+	about, event, err := sqlite.Trial(o.ctx, o.DB, trigger)
+	if err != nil || !strings.HasPrefix(about, "INSERT") {
+		return event, err
+	}
+	columns, err := o.query(`SELECT group_concat(printf('"%w"', name), ', ') FROM pragma_table_xinfo(?) WHERE hidden = 0`, trigger.Table)
 	if err != nil {
 		return "", err
 	}
-	return rows[0][0], nil
+	return sqltext.Fill(insert, trigger.Table, columns[0][0]), nil
 }
 
 // compareOrphans reports rows without a parent, for which an upgrade is refused.
