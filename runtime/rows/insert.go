@@ -2,6 +2,7 @@ package rows
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ const (
 )
 
 // fillOrdinary fills a table that is not virtual. It returns why it is empty, or "".
-func (f *filler) fillOrdinary(t *table, opts Options) (reason string, err error) {
+func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 	for _, p := range f.promised[t] {
 		if _, err := f.addRow(t, full, p); err != nil {
 			return "", err
@@ -49,20 +50,20 @@ func (f *filler) fillOrdinary(t *table, opts Options) (reason string, err error)
 		variants = append(variants, other, other) // WHERE deleted_at IS NULL, WHERE active
 	}
 	switch {
-	case opts.Odd:
+	case f.Odd:
 		variants = []variant{odd}
-	case opts.Bytes:
+	case f.Bytes:
 		variants = []variant{bytes}
-	case opts.Near != nil:
-		if !opts.All {
-			f.n = opts.From
+	case f.Near != nil:
+		if !f.All {
+			f.n = f.From
 			variants = []variant{full, full}
 		}
-		for i, value := range opts.Near {
+		for i, value := range f.Near {
 			if slices.ContainsFunc(t.columns, func(c *column) bool { return t.takes(c, value) }) {
 				if variants = append(variants, near+variant(i)); value == "NULL" {
 					variants = append(variants, again, nulls, again) // WHERE until IS NULL
-				} else if i < opts.Twice {
+				} else if i < f.Twice {
 					variants = append(variants, again, bare, again) // WHERE status = 'new' AND deleted_at IS NULL
 				}
 			}
@@ -223,8 +224,8 @@ func (f *filler) vary(r *row, c *column, value string) string {
 		if r.isAlike(c) {
 			return r.first[slices.Index(r.columns, c)]
 		}
-	case v >= near && r.takes(c, f.near[v-near]):
-		return f.near[v-near]
+	case v >= near && r.takes(c, f.Near[v-near]):
+		return f.Near[v-near]
 	case v == bytes && text && c.affinity() == "TEXT":
 		return fmt.Sprintf("x'%x'", sqltext.Unquote(value))
 	case v >= bytes, v == odd && (r.strict || c.affinity() == "TEXT" && !c.holdsJSON()):
@@ -446,27 +447,19 @@ func (f *filler) change(r *row, sentence string) {
 func (f *filler) involved(t *table, sentence string) (involved []int) {
 	kind, rest, _ := strings.Cut(sentence, ": ")
 	names := map[string]bool{}
-	add := func(more map[string]bool) {
-		for name := range more {
-			names[name] = true
-		}
-	}
+	add := func(more map[string]bool) { maps.Copy(names, more) }
 	switch {
 	case strings.HasPrefix(kind, "CHECK"):
-		for _, p := range t.parts {
-			if p.check && (p.name == sqltext.Fold(rest) || p.text == rest) {
-				add(p.names)
-			}
-		}
+		add(namesIn(sqltext.FindCheck(t.SQL, rest)))
 	case strings.HasPrefix(rest, "index '"):
-		for _, o := range f.objects {
+		for _, o := range f.More.Objects {
 			if o.Type == "index" && rest == "index '"+o.Name+"'" {
 				add(namesIn(o.SQL))
 			}
 		}
 	default: // NOT NULL and UNIQUE name columns, and so does a STRICT table
 		for _, p := range t.parts {
-			if !p.check && p.name != "" && strings.Contains(sqltext.Fold(sentence)+",", "."+p.name+",") {
+			if !p.check && strings.Contains(sqltext.Fold(sentence)+",", "."+p.name+",") {
 				names[p.name] = true
 				if t.column(p.name) == nil { // generated
 					add(p.names)
@@ -495,5 +488,5 @@ func (f *filler) involved(t *table, sentence string) (involved []int) {
 // namesIn returns the names in SQL, in lower case.
 func namesIn(query string) map[string]bool {
 	s := sqltext.Parse(query)
-	return newPart(s, 0, len(s.Tokens), false, "").names
+	return newPart(s, 0, len(s.Tokens), false).names
 }

@@ -12,6 +12,7 @@
 package rows
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -80,31 +81,6 @@ type Empty struct {
 // It runs in a savepoint: with an error, the database is what it was. A foreign key may be
 // enforced or not.
 func Fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
-	if err := exec(ctx, db, "SAVEPOINT lockstep_rows"); err != nil {
-		return nil, err
-	}
-	filling, err := fill(ctx, db, opts)
-	if err != nil {
-		_ = exec(context.WithoutCancel(ctx), db, "ROLLBACK TO lockstep_rows")
-	}
-	if e := exec(context.WithoutCancel(ctx), db, "RELEASE lockstep_rows"); err == nil {
-		err = e
-	}
-	return filling, err
-}
-
-func exec(ctx context.Context, db DB, query string) error {
-	_, err := db.ExecContext(ctx, query)
-	return err
-}
-
-// fill fills without what turns out to be impossible only once all is filled: two tables
-// may need rows of each other that cannot be made.
-func fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
-	// Foreign keys that are enforced are so at the end.
-	if err := exec(ctx, db, "PRAGMA defer_foreign_keys = ON"); err != nil {
-		return nil, err
-	}
 	if opts.More == nil {
 		objects, err := sqlite.Objects(ctx, db)
 		if err != nil {
@@ -115,73 +91,74 @@ func fill(ctx context.Context, db DB, opts Options) (*Filling, error) {
 	if opts.More.narrow == nil {
 		opts.More.narrow = map[string]*column{}
 	}
-	objects := opts.More.Objects
 	opts.More.last = max(opts.More.last, opts.From)
+	// What turns out to be impossible only once all is filled: two tables may need rows of each
+	// other that cannot be made.
 	impossible := map[string]string{}
-	var f *filler
 	for {
-		f = newFiller(ctx, db, opts.More, impossible)
-		if err := exec(ctx, db, "SAVEPOINT lockstep_fill"); err != nil {
+		f, before := newFiller(ctx, db, opts, impossible), len(impossible)
+		if err := f.fill(impossible); err != nil {
 			return nil, err
 		}
-		before := len(impossible)
-		if err := f.run(opts); err != nil {
-			return nil, err
-		}
-		if err := f.orphaned(impossible); err != nil {
-			return nil, err
-		}
-		again := len(impossible) > before
-		if again {
-			if err := exec(ctx, db, "ROLLBACK TO lockstep_fill"); err != nil {
-				return nil, err
-			}
-		}
-		if err := exec(ctx, db, "RELEASE lockstep_fill"); err != nil {
-			return nil, err
-		}
-		if !again {
-			break
+		if len(impossible) == before {
+			opts.More.last = f.n
+			return &f.Filling, nil
 		}
 	}
-	for _, o := range objects {
-		if slices.Contains(f.dropped, o) {
-			if err := exec(ctx, db, o.SQL); err != nil {
-				return nil, err
-			}
+}
+
+func exec(ctx context.Context, db DB, query string) error {
+	_, err := db.ExecContext(ctx, query)
+	return err
+}
+
+// fill fills the tables, unless it finds that more of them are impossible to fill.
+func (f *filler) fill(impossible map[string]string) error {
+	if err := exec(f.ctx, f.db, "SAVEPOINT lockstep_rows"); err != nil {
+		return err
+	}
+	before := len(impossible)
+	// Foreign keys that are enforced are so at the end.
+	err := exec(f.ctx, f.db, "PRAGMA defer_foreign_keys = ON")
+	if err == nil {
+		err = f.run()
+	}
+	if err == nil {
+		err = f.orphaned(impossible)
+	}
+	for _, o := range f.More.Objects {
+		if err == nil && slices.Contains(f.dropped, o) {
+			err = exec(f.ctx, f.db, o.SQL)
 		}
 	}
-	opts.More.last = f.n
-	return &f.Filling, nil
+	end := context.WithoutCancel(f.ctx)
+	if err != nil || len(impossible) > before {
+		err = cmp.Or(err, exec(end, f.db, "ROLLBACK TO lockstep_rows"))
+	}
+	return cmp.Or(err, exec(end, f.db, "RELEASE lockstep_rows"))
 }
 
 // A filler fills the tables of a database.
 type filler struct {
 	ctx context.Context
 	db  DB
+	Options
 	Filling
-	objects  []sqltext.Object
-	dropped  []sqltext.Object // triggers of tables that are filled
-	err      error            // of reading a table
-	more     *More
+	dropped  []sqltext.Object  // triggers of tables that are filled
+	err      error             // of reading a table
 	tables   map[string]*table // by name, in lower case
 	order    []*table          // in which they were made
 	n        int               // the last number that a value was made of
-	near     []string          // see Options
 	done     map[*table]bool
 	promised map[*table][]map[string]string // values, by column, of rows that it has to get
 }
 
 // run fills the tables, parents first.
-func (f *filler) run(opts Options) error {
-	f.near = opts.Near
+func (f *filler) run() error {
 	state := f.done
 	var again []*table // they have a foreign key to a table that came later
 	var visit func(t *table) error
 	visit = func(t *table) error {
-		if t == nil {
-			return nil
-		}
 		if _, seen := state[t]; seen {
 			return nil
 		}
@@ -211,7 +188,7 @@ func (f *filler) run(opts Options) error {
 				return err
 			}
 		}
-		err := f.fillTable(t, opts)
+		err := f.fillTable(t)
 		state[t] = true
 		return err
 	}
@@ -219,7 +196,7 @@ func (f *filler) run(opts Options) error {
 	for _, t := range f.order {
 		// What is in a full-text index is so as soon as the table has it.
 		follows := func(other *table) bool { return other.filled && t.module != "" && f.feeds(other, t) }
-		if opts.Tables != nil && !slices.ContainsFunc(opts.Tables, func(name string) bool { return sqltext.Equal(name, t.name) }) && !slices.ContainsFunc(f.order, follows) {
+		if f.Tables != nil && !slices.ContainsFunc(f.Tables, func(name string) bool { return sqltext.Equal(name, t.name) }) && !slices.ContainsFunc(f.order, follows) {
 			continue
 		}
 		if err := visit(t); err != nil {
@@ -237,12 +214,12 @@ func (f *filler) run(opts Options) error {
 }
 
 // keeps reports whether a table has the rows that it gets.
-func (f *filler) keeps(t *table) bool { return f.more.Keep[sqltext.Fold(t.name)] }
+func (f *filler) keeps(t *table) bool { return f.More.Keep[sqltext.Fold(t.name)] }
 
 // fillTable fills one table, or notes why it stays empty.
-func (f *filler) fillTable(t *table, opts Options) error {
-	for _, o := range f.objects {
-		if f.more.Keep == nil && o.Type == "trigger" && sqltext.Equal(o.Table, t.name) {
+func (f *filler) fillTable(t *table) error {
+	for _, o := range f.More.Objects {
+		if f.More.Keep == nil && o.Type == "trigger" && sqltext.Equal(o.Table, t.name) {
 			if err := exec(f.ctx, f.db, "DROP TRIGGER "+sqltext.Quote(o.Name)); err != nil {
 				return err
 			}
@@ -254,7 +231,7 @@ func (f *filler) fillTable(t *table, opts Options) error {
 		if t.module != "" {
 			reason, err = f.fillVirtual(t)
 		} else {
-			reason, err = f.fillOrdinary(t, opts)
+			reason, err = f.fillOrdinary(t)
 		}
 	}
 	if t.filled = reason == ""; !t.filled {

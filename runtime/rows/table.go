@@ -69,7 +69,7 @@ type key struct {
 // its literals.
 type part struct {
 	text     string
-	name     string // of the constraint, or of the column
+	name     string // of the column, if it is one
 	check    bool
 	computed bool // it has an expression: CHECK, a generated column, an index
 	names    map[string]bool
@@ -78,10 +78,9 @@ type part struct {
 
 // newFiller returns a filler that has read nothing yet. Tables that are impossible to fill have
 // their reason.
-func newFiller(ctx context.Context, db DB, more *More, impossible map[string]string) *filler {
-	objects := more.Objects
-	f := &filler{ctx: ctx, db: db, more: more, n: more.last, objects: objects, tables: map[string]*table{}, done: map[*table]bool{}, promised: map[*table][]map[string]string{}}
-	for _, o := range objects {
+func newFiller(ctx context.Context, db DB, opts Options, impossible map[string]string) *filler {
+	f := &filler{ctx: ctx, db: db, Options: opts, n: opts.More.last, tables: map[string]*table{}, done: map[*table]bool{}, promised: map[*table][]map[string]string{}}
+	for _, o := range f.More.Objects {
 		if o.Type != "table" || sqlite.IsLitestream(o.Name) {
 			continue
 		}
@@ -110,10 +109,10 @@ func (f *filler) read(t *table) error {
 		t.empty = sqlite.Sentence(err) // a module that is missing
 		return f.ctx.Err()
 	}
-	for _, o := range f.objects {
+	for _, o := range f.More.Objects {
 		if o.Type == "index" && sqltext.Equal(o.Table, t.name) && strings.Count(o.SQL, "(") > 1 {
 			s := sqltext.Parse(o.SQL)
-			p := newPart(s, 0, len(s.Tokens), false, "")
+			p := newPart(s, 0, len(s.Tokens), false)
 			p.computed = true
 			t.parts = append(t.parts, p)
 		}
@@ -160,12 +159,12 @@ func (f *filler) narrow(t *table, c *column) error {
 		}
 	}
 	about := fmt.Sprintf("%s\x00%s\x00%t\x00%t\x00%s\x00%q", c.name, c.kind, c.nullable, c.checked, checks, c.literals)
-	if known, ok := f.more.narrow[about]; ok {
+	if known, ok := f.More.narrow[about]; ok {
 		c.candidates, c.free = known.candidates, known.free
 		return nil
 	}
 	c.candidates = c.values()
-	defer func() { f.more.narrow[about] = c }()
+	defer func() { f.More.narrow[about] = c }()
 	if checks == "1" {
 		return nil
 	}
@@ -216,7 +215,7 @@ func (f *filler) readKeys(t *table) error {
 	if !t.MayRefer() {
 		return nil
 	}
-	for _, r := range slices.Backward(sqltext.References(t.Object, f.objects)) { // as SQLite numbers them
+	for _, r := range slices.Backward(sqltext.References(t.Object, f.More.Objects)) { // as SQLite numbers them
 		t.keys = append(t.keys, &key{parent: r.Parent, from: r.Columns, to: r.To})
 	}
 	// Those of many columns decide for those of few.
@@ -228,7 +227,7 @@ func (f *filler) readKeys(t *table) error {
 			}
 		}
 	}
-	if f.more.Clean {
+	if f.More.Clean {
 		return nil
 	}
 	violated, _ := f.query(1, "SELECT DISTINCT parent FROM pragma_foreign_key_check("+literal(t.name)+")")
@@ -292,24 +291,28 @@ func (f *filler) needs(t *table) (parents []*table) {
 // that it is in.
 func partsOf(create string) (parts []part) {
 	s := sqltext.Parse(create)
-	depth, from, body := 0, 0, 0
+	depth, from := 0, 0
+	check, checked := 0, 0 // where one begins, and its depth
 	for i := range s.Tokens {
 		switch s.Token(i) {
 		case "(":
-			if depth++; depth == 1 && body == 0 {
-				from, body = i+1, i+1
+			if depth++; depth == 1 {
+				from = i + 1
 			}
-			if i > 0 && s.Name(i-1) == "check" && depth > 1 {
-				parts = append(parts, newPart(s, i+1, closing(s, i), true, constraintName(s, i-1)))
+			if check == 0 && depth > 1 && s.Name(i-1) == "check" {
+				check, checked = i+1, depth
 			}
 		case ")":
+			if check > 0 && depth == checked {
+				parts = append(parts, newPart(s, check, i, true))
+				check = 0
+			}
 			if depth--; depth == 0 {
-				parts = append(parts, newPart(s, from, i, false, s.Name(from)))
-				return parts
+				return append(parts, newPart(s, from, i, false))
 			}
 		case ",":
 			if depth == 1 {
-				parts = append(parts, newPart(s, from, i, false, s.Name(from)))
+				parts = append(parts, newPart(s, from, i, false))
 				from = i + 1
 			}
 		}
@@ -317,32 +320,8 @@ func partsOf(create string) (parts []part) {
 	return parts
 }
 
-// closing returns the token that closes the parenthesis at token i.
-func closing(s *sqltext.Script, i int) int {
-	depth := 0
-	for ; i < len(s.Tokens); i++ {
-		switch s.Token(i) {
-		case "(":
-			depth++
-		case ")":
-			if depth--; depth == 0 {
-				return i
-			}
-		}
-	}
-	return i
-}
-
-// constraintName returns the name of the constraint whose keyword is token i, or "".
-func constraintName(s *sqltext.Script, i int) string {
-	if i >= 2 && s.Name(i-2) == "constraint" {
-		return s.Name(i - 1)
-	}
-	return ""
-}
-
-func newPart(s *sqltext.Script, from, to int, check bool, name string) part {
-	p := part{check: check, computed: check, name: name, names: map[string]bool{}}
+func newPart(s *sqltext.Script, from, to int, check bool) part {
+	p := part{check: check, computed: check, name: s.Name(from), names: map[string]bool{}}
 	if from < to {
 		p.text = s.Text[s.Tokens[from].Pos:s.Tokens[to-1].End]
 	}

@@ -32,10 +32,10 @@ func Virtual(o sqltext.Object) (module, content string) {
 // feeds reports whether rows of a table are also in a virtual table: it is its content, or
 // a trigger copies them.
 func (f *filler) feeds(t, virtual *table) bool {
-	if sqltext.Equal(virtual.content, t.name) || f.more.Holders[sqltext.Fold(t.name)] == virtual.Object {
+	if sqltext.Equal(virtual.content, t.name) || f.More.Holders[sqltext.Fold(t.name)] == virtual.Object {
 		return true
 	}
-	for _, o := range f.objects {
+	for _, o := range f.More.Objects {
 		if o.Type == "trigger" && sqltext.Equal(o.Table, t.name) && namesIn(o.SQL)[sqltext.Fold(virtual.name)] {
 			return true
 		}
@@ -70,7 +70,7 @@ func (f *filler) fillVirtual(t *table) (reason string, err error) {
 	}
 	for _, source := range sources {
 		if err := f.insert(t, t.statement(full, source, f)); err != nil {
-			if reason, err = refused(err); f.more.Keep == nil || err != nil {
+			if reason, err = refused(err); f.More.Keep == nil || err != nil {
 				return reason, err
 			}
 			continue // it has that row from before
