@@ -276,36 +276,22 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 			} else if err := t.shrink(&f, made); err != nil {
 				return nil, err
 			}
-			if known { // it fails on other rows, too
-				if again = (*t.tries > 0 || f.Always) && len(f.Rows) > 0; again {
-					if made, err = t.withoutFailing(&f, made); err != nil {
-						return nil, err
-					}
+			if !known {
+				if t.Tries != nil && *t.tries == 0 {
+					f.Rows = nil
+					found = append(found, f)
+					continue
 				}
-				continue
-			}
-			if t.Tries != nil && *t.tries == 0 {
-				f.Rows = nil
-				found = append(found, f)
-				continue
-			}
-			if f.stops && len(f.Rows) == 0 {
-				return found, nil // the replay fails, too
-			}
-			if f.stops {
-				if err := t.explain(&f, made); err != nil {
+				if f.stops && len(f.Rows) == 0 {
+					return found, nil // the replay fails, too
+				}
+				if err := t.describe(&f, made); err != nil {
 					return nil, err
 				}
+				found = append(found, f)
 			}
-			if t.odd {
-				f.Fact = strings.Replace(f.Fact, ": ", map[bool]string{true: ", which nothing forbids: ", false: " with a row such as this, which nothing forbids: "}[f.stops], 1)
-				if strings.Contains(f.Fact, ": cannot store BLOB value in TEXT column ") {
-					f.Fact += "; copy CAST(… AS TEXT)"
-				}
-			}
-			f.Fact = strings.Replace(f.Fact, "loses rows", "loses rows"+f.whose, 1)
-			found = append(found, f)
-			if f.stops && t.m.Run == nil {
+			// Of one that is known, other rows may fail.
+			if f.stops && t.m.Run == nil && (!known || (*t.tries > 0 || f.Always) && len(f.Rows) > 0) {
 				again = true
 				if made, err = t.withoutFailing(&f, made); err != nil {
 					return nil, err
@@ -317,6 +303,22 @@ func (t *trial) search(made []Row, found []Finding) ([]Finding, error) {
 		}
 	}
 	return found, nil
+}
+
+// describe says more of a finding than what has been seen of it.
+func (t *trial) describe(f *Finding, made []Row) (err error) {
+	if f.stops {
+		err = t.explain(f, made)
+	}
+	if t.odd {
+		with := map[bool]string{true: "", false: " with a row such as this"}[f.stops]
+		f.Fact = strings.Replace(f.Fact, ": ", with+", which nothing forbids: ", 1)
+		if strings.Contains(f.Fact, ": cannot store BLOB value in TEXT column ") {
+			f.Fact += "; copy CAST(… AS TEXT)"
+		}
+	}
+	f.Fact = strings.Replace(f.Fact, "loses rows", "loses rows"+f.whose, 1)
+	return err
 }
 
 // at returns where the same finding is among those that were found, or -1.

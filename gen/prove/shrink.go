@@ -135,10 +135,6 @@ func closed(rows []Row, parents [][]int, some func(i int) bool) (in []Row) {
 
 // parents returns to which rows each row refers.
 func (t *trial) parents(rows []Row) [][]int {
-	cells := make([]map[string]string, len(rows))
-	for i, row := range rows {
-		cells[i] = cellsOf(row)
-	}
 	type key struct{ table, columns string }
 	known := map[key]map[string]int{} // rows, by what they have in these columns
 	find := func(table string, columns []string) map[string]int {
@@ -146,8 +142,8 @@ func (t *trial) parents(rows []Row) [][]int {
 		if known[k] == nil {
 			known[k] = map[string]int{}
 			for i, row := range rows {
-				if sqltext.Fold(row.Table) == k.table && len(cells[i]) > 0 {
-					known[k][valuesOf(cells[i], columns)] = i
+				if values := row.Values(columns); values != "" && sqltext.Fold(row.Table) == k.table {
+					known[k][values] = i
 				}
 			}
 		}
@@ -162,49 +158,12 @@ func (t *trial) parents(rows []Row) [][]int {
 	all := make([][]int, len(rows))
 	for i, row := range rows {
 		for _, r := range references[sqltext.Fold(row.Table)] {
-			if parent, ok := find(r.Parent, r.To)[valuesOf(cells[i], r.Columns)]; ok {
+			if parent, ok := find(r.Parent, r.To)[row.Values(r.Columns)]; ok {
 				all[i] = append(all[i], parent)
 			}
 		}
 	}
 	return all
-}
-
-// cellsOf returns what an INSERT writes, as SQL, by column in lower case.
-func cellsOf(row Row) map[string]string {
-	s, depth, from := sqltext.Parse(row.SQL), 0, 0
-	var lists [][]string // the columns and the values
-	for i := range s.Tokens {
-		switch s.Token(i) {
-		case "(":
-			if depth++; depth == 1 {
-				lists, from = append(lists, nil), i+1
-			}
-		case ")", ",":
-			if last := len(lists) - 1; depth == 1 {
-				lists[last] = append(lists[last], s.Text[s.Tokens[from].Pos:s.Tokens[i-1].End])
-				from = i + 1
-			}
-			if s.Token(i) == ")" {
-				depth--
-			}
-		}
-	}
-	cells := map[string]string{}
-	if len(lists) == 2 && len(lists[0]) == len(lists[1]) {
-		for i, column := range lists[0] {
-			cells[sqltext.Fold(sqltext.Unquote(column))] = lists[1][i]
-		}
-	}
-	return cells
-}
-
-func valuesOf(cells map[string]string, columns []string) string {
-	var values []string
-	for _, c := range columns {
-		values = append(values, cells[sqltext.Fold(c)])
-	}
-	return strings.Join(values, ",")
 }
 
 // subjects returns the names, in lower case, of the table that the finding is about, or else of what

@@ -93,7 +93,7 @@ func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 		return "", err
 	}
 	table, id := sqltext.Plain(t.name), sqltext.Plain(t.rowid)
-	return "", f.insert(t, fmt.Sprintf("DELETE FROM %s WHERE %s = (SELECT max(%s) FROM %s)", table, id, id, table))
+	return "", f.insert(t, nil, fmt.Sprintf("DELETE FROM %s WHERE %s = (SELECT max(%s) FROM %s)", table, id, id, table))
 }
 
 // A row is one that is being made.
@@ -129,7 +129,7 @@ func (f *filler) addRow(t *table, v variant, pinned map[string]string) (refused 
 			f.refer(r)
 			continue
 		}
-		err := f.insert(t, r.statement())
+		err := f.insert(t, r, r.statement())
 		if err == nil {
 			f.keep(r)
 			return "", nil

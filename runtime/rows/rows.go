@@ -63,6 +63,22 @@ type Filling struct {
 type Insert struct {
 	Table string `json:"table"`
 	SQL   string `json:"sql"`
+	row   *row   // that it makes, if it is one of an ordinary table
+}
+
+// Values returns what the statement writes into columns, as SQL with commas, or "" if it makes no
+// row of an ordinary table.
+func (i Insert) Values(columns []string) string {
+	if i.row == nil {
+		return ""
+	}
+	values := make([]string, len(columns))
+	for n, column := range columns {
+		if at := i.row.index(column); at >= 0 { // it is not generated
+			values[n] = i.row.values[at]
+		}
+	}
+	return strings.Join(values, ",")
 }
 
 // Empty is a table that could not be filled, and why.
@@ -260,9 +276,9 @@ func (f *filler) orphaned(impossible map[string]string) error {
 	return f.ctx.Err()
 }
 
-// insert runs an INSERT, and keeps it if it works. A conflict is an error, whatever the
-// table says.
-func (f *filler) insert(t *table, query string) error {
+// insert runs an INSERT, of a row if that is not nil, and keeps it if it works. A conflict is an error,
+// whatever the table says.
+func (f *filler) insert(t *table, r *row, query string) error {
 	run := query
 	if values, ok := strings.CutPrefix(query, "INSERT "); ok {
 		run = "INSERT OR ABORT " + values
@@ -272,7 +288,7 @@ func (f *filler) insert(t *table, query string) error {
 	}
 	err := exec(f.ctx, f.db, run)
 	if err == nil {
-		f.Inserts = append(f.Inserts, Insert{t.name, query + ";"})
+		f.Inserts = append(f.Inserts, Insert{t.name, query + ";", r})
 	}
 	return err
 }

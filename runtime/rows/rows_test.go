@@ -113,7 +113,7 @@ func checkSound(t testing.TB, conn *sql.Conn) {
 func checkPasted(t testing.TB, schema string, conn *sql.Conn, filling *rows.Filling) {
 	t.Helper()
 	again := fill(t, open(t, schema, true), rows.Options{})
-	if !slices.Equal(again.Inserts, filling.Inserts) {
+	if !slices.EqualFunc(again.Inserts, filling.Inserts, func(a, b rows.Insert) bool { return a.Table == b.Table && a.SQL == b.SQL }) {
 		t.Error("another time, where foreign keys are enforced: other rows")
 	}
 	pasted := open(t, schema, false)

@@ -55,7 +55,7 @@ func (f *filler) fillVirtual(t *table) (reason string, err error) {
 	full := slices.Contains([]string{"fts3", "fts4", "fts5"}, t.module)
 	if full && t.content != "" {
 		name := sqltext.Plain(t.name)
-		if err := f.insert(t, fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild')", name, name)); err != nil {
+		if err := f.insert(t, nil, fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild')", name, name)); err != nil {
 			return refused(err)
 		}
 		return "", nil
@@ -69,7 +69,7 @@ func (f *filler) fillVirtual(t *table) (reason string, err error) {
 		return "", err
 	}
 	for _, source := range sources {
-		if err := f.insert(t, t.statement(full, source, f)); err != nil {
+		if err := f.insert(t, nil, t.statement(full, source, f)); err != nil {
 			if reason, err = refused(err); f.More.Keep == nil || err != nil {
 				return reason, err
 			}
