@@ -60,11 +60,11 @@ func (c *cascades) inspect(conn *sqlite3.Conn, s *statement) error {
 	if s.excused() {
 		return nil
 	}
-	without, err := writesOf(conn, s.SQL, false)
-	if err != nil {
+	with, err := writesOf(conn, s.SQL, true)
+	if err != nil || len(with) < 2 { // an action's is never the first
 		return err
 	}
-	with, err := writesOf(conn, s.SQL, true)
+	without, err := writesOf(conn, s.SQL, false)
 	if err != nil {
 		return err
 	}
