@@ -126,8 +126,7 @@ func (d *directory) recordedSchemas(ctx context.Context, r record, changed []loc
 // no program.
 func (d *directory) recorded(ctx context.Context, r lockstep.Migration) (m *migration, ok bool) {
 	if i := d.index(r.Version); i >= 0 && d.migrations[i].checksum == r.Checksum {
-		copied := *d.migrations[i] // the replay notes where statements end
-		return &copied, copied.sql()
+		return d.migrations[i], d.migrations[i].sql()
 	}
 	text, ok, err := git.Show(ctx, d.dir, "HEAD", r.File)
 	if !ok || err != nil {

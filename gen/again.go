@@ -54,7 +54,7 @@ func (r *replay) stopAndRun(ctx context.Context, m *migration, before []byte, fi
 	if err != nil || want == nil {
 		return nil, err
 	}
-	for i, s := range m.statements() {
+	for i, s := range m.statements {
 		found, problem, err := r.trialRun(ctx, m, before, fill, i+1)
 		if err != nil || problem != nil {
 			return problem, err
@@ -85,8 +85,7 @@ func (r *replay) trialRun(ctx context.Context, m *migration, before []byte, fill
 			return nil, nil, err
 		}
 	}
-	stmts := m.statements()
-	for i, s := range slices.Concat(stmts[:first], stmts) {
+	for i, s := range slices.Concat(m.statements[:first], m.statements) {
 		if i == first && !trial.conn.GetAutocommit() {
 			return nil, nil, nil
 		}

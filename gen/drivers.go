@@ -44,12 +44,12 @@ func (d *directory) lacking() (warnings Problems) {
 		return nil
 	}
 	drivers := slices.DeleteFunc(module.Drivers(), func(d string) bool { return d == gomod.Ncruces })
+	if len(drivers) == 0 {
+		return nil
+	}
 	for _, m := range d.migrations {
-		if !m.sql() || len(drivers) == 0 {
-			continue
-		}
 		said := map[string]bool{}
-		for _, s := range m.statements() {
+		for _, s := range m.statements {
 			for i := s.First; i < s.End; i++ {
 				name := s.uses(i)
 				a := slices.IndexFunc(additions, func(a addition) bool { return slices.Contains(strings.Fields(a.names), name) })

@@ -113,10 +113,9 @@ func (d *directory) blame(ctx context.Context, faults []fault) (problems Problem
 func (d *directory) problem(file, fact string) Problem {
 	_, parent, _ := strings.Cut(fact, ": no such table: main.")
 	for _, m := range d.migrations {
-		if m.name == file && m.sql() && parent != "" {
-			statements := m.script.Cut()
-			if i, advice := prove.KeysFollow(statements, parent); i >= 0 {
-				return m.at(statements[i].Pos, "%s%s", fact, advice)
+		if m.name == file && parent != "" {
+			if i, advice := prove.KeysFollow(m.cut, parent); i >= 0 {
+				return m.statements[i].problem(fact + advice)
 			}
 		}
 	}

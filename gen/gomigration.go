@@ -71,15 +71,15 @@ func (t oneByOne) ExecContext(ctx context.Context, query string, args ...any) (r
 func (r *replay) watch(m *migration, query string, line int) (*statement, error) {
 	text := &migration{name: m.name}
 	text.parse(query)
-	stmts := text.statements()
-	if len(stmts) == 0 {
+	if len(text.statements) == 0 {
 		return nil, nil
 	}
+	s := text.statements[0]
 	before := len(r.cascades.found)
-	err := r.cascades.inspect(r.conn, stmts[0])
+	err := r.cascades.inspect(r.conn, s)
 	for i := range r.cascades.found[before:] {
 		f := &r.cascades.found[before+i]
 		f.Line, f.Col = line, 0 // and not in its text
 	}
-	return stmts[0], err
+	return s, err
 }

@@ -62,9 +62,7 @@ func copiesIn(migrations []*migration) (copies []prove.Copy) {
 	virtual := func(m *migration) bool { return m.sql() && strings.Contains(sqltext.Fold(m.script.Text), "virtual") }
 	if slices.ContainsFunc(migrations, virtual) {
 		for _, m := range migrations {
-			if m.sql() {
-				copies = append(copies, prove.CopiesIn(m.script.Cut())...)
-			}
+			copies = append(copies, prove.CopiesIn(m.cut)...)
 		}
 	}
 	return copies
@@ -90,7 +88,7 @@ func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Probl
 	}
 	tried := &prove.Migration{Script: m.script, Alone: m.alone}
 	if m.sql() {
-		tried.Statements = m.script.Cut()
+		tried.Statements = m.cut
 	} else {
 		tried.Slow = m.Ext != ".go"
 		tried.Run = func() error { return r.prover.program(ctx, m) }
@@ -114,7 +112,7 @@ func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Probl
 
 // refused reports whether the migration has a statement that no migration may have.
 func (m *migration) refused() bool {
-	return m.sql() && slices.ContainsFunc(m.statements(), func(s *statement) bool { return s.refused() != nil })
+	return slices.ContainsFunc(m.statements, func(s *statement) bool { return s.refused() != nil })
 }
 
 // untried returns the tables that could not be filled. Those that a new migration names are
@@ -172,7 +170,7 @@ func (m *migration) answered(found []prove.Finding) (problems, notes Problems) {
 		}
 		p := Problem{File: m.name, Fact: f.Fact + more}
 		if f.Statement >= 0 {
-			p = m.at(m.script.Cut()[f.Statement].Pos, "%s", p.Fact)
+			p = m.statements[f.Statement].problem(p.Fact)
 		}
 		for _, row := range f.Rows {
 			p.Rows += row.SQL + "\n"
@@ -209,7 +207,7 @@ func (m *migration) answers() (answers []answer) {
 		}
 		return answers
 	}
-	for i, s := range m.script.Cut() {
+	for i, s := range m.cut {
 		for _, r := range s.Remarks() {
 			if verb, _, _ := strings.Cut(r.Words, " "); verb == intended || verb == assumes {
 				answers = append(answers, answer{verb, i, m.script.Tokens[r.Token].Pos, false})

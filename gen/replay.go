@@ -173,7 +173,7 @@ func (r *replay) migration(m *migration) (bool, error) {
 	report := func(p Problem) { r.Problems = append(r.Problems, p) }
 	before := len(r.Problems)
 	temp := false
-	for _, s := range m.statements() {
+	for _, s := range m.statements {
 		if problem := s.refused(); problem != nil {
 			report(*problem)
 			continue

@@ -23,10 +23,13 @@ import (
 type migration struct {
 	filename.Name
 	name     string
-	script   *sqltext.Script // its text and, of SQL, its tokens
-	alone    bool            // runs outside of the upgrade's transaction
 	checksum string
-	accepted []string // earlier checksums
+	accepted []string        // earlier checksums
+	script   *sqltext.Script // its text and, of SQL, its tokens
+	// Of SQL:
+	alone      bool // runs outside of the upgrade's transaction
+	cut        []sqltext.Statement
+	statements []*statement // the same, with what their words say
 }
 
 // sql reports whether the migration is one that SQLite reads, not a program.
@@ -181,7 +184,7 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 		return problems
 	}
 	fact := noStatement
-	for _, s := range m.script.Cut() {
+	for _, s := range m.cut {
 		text, fact = strings.Replace(text, s.SQL, "", 1), "only statements that an upgrade skips; want a statement, or a comment that says why there is none"
 	}
 	if m.alone || !explained(text) {
@@ -213,11 +216,6 @@ func comments(script string) bool {
 		line = strings.TrimSpace(line)
 		return line != "" && line[0] != '#'
 	})
-}
-
-func (m *migration) parse(text string) {
-	m.script = sqltext.Parse(text)
-	m.alone = m.script.NoTransaction()
 }
 
 const (

@@ -20,16 +20,17 @@ type statement struct {
 	conflict bool // has the word CONFLICT
 }
 
-// statements returns the statements of the migration. Where they end is proved by
-// SQLite: see [replay.prepare].
-func (m *migration) statements() []*statement {
-	var all []*statement
-	for _, cut := range m.script.Cut() {
+// parse reads a text in SQL. Where its statements end is proved by SQLite: see
+// [replay.prepare].
+func (m *migration) parse(text string) {
+	m.script = sqltext.Parse(text)
+	m.alone = m.script.NoTransaction()
+	m.cut = m.script.Cut()
+	for _, cut := range m.cut {
 		s := &statement{Statement: cut, m: m, variable: -1}
 		s.readWords()
-		all = append(all, s)
+		m.statements = append(m.statements, s)
 	}
-	return all
 }
 
 func (s *statement) readWords() {
