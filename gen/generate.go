@@ -94,8 +94,8 @@ type Options struct {
 	Prove      string                    // migrations to try on tables with rows: "new", which is "", "all" or "none"
 	NoPrograms bool                      // do not run programs: take the schema after them from lockstep_gen.go
 	NoUpgrade  bool                      // nothing will be upgraded with what Load returns
-	Conn       func(*sqlite3.Conn) error // prepares the replay's connection, or nil
-	Output     io.Writer                 // gets what Go migrations and scripts print, or nil
+	Conn       func(*sqlite3.Conn) error `json:"-"` // prepares the replay's connection, or nil
+	Output     io.Writer                 `json:"-"` // gets what Go migrations and scripts print, or nil
 }
 
 // A Result is what a directory of migrations comes to.
@@ -113,15 +113,15 @@ type Result struct {
 // An error of type [Problems] lists what must be fixed in dir. Any other error means
 // that Generate could not tell.
 func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
-	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	d, err := read(dir, opts)
+	if err != nil {
 		return nil, err
 	}
 	h, err := readHistory(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	d, err := load(ctx, dir, opts, false, func(ms []*migration) scope { return h.scope(ms, opts.Prove) })
-	if err != nil {
+	if err := d.load(ctx, h, false); err != nil {
 		return nil, err
 	}
 	problems := append(d.Problems, h.problems...)
@@ -171,9 +171,13 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 // The Schema can migrate a database. If it has Go migrations that are not linked into
 // the program, the error is an [Exit].
 func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
-	recorded := recordIn(dir)
-	d, err := load(ctx, dir, opts, true, func(ms []*migration) scope { return history{file: recorded}.scope(ms, "none") })
+	opts.Prove = "none"
+	d, err := read(dir, opts)
 	if err != nil {
+		return nil, err
+	}
+	recorded := recordIn(dir)
+	if err := d.load(ctx, history{file: recorded}, true); err != nil {
 		return nil, err
 	}
 	for _, m := range d.all {
@@ -217,7 +221,6 @@ type directory struct {
 	migrations []*migration // up to Options.To
 	complete   bool         // no migration is missing from migrations
 	unknown    bool         // the schema is: see withoutPrograms
-	scope      scope
 	findings
 }
 
@@ -232,54 +235,59 @@ type findings struct {
 	Untried  Problems // migrations, on tables that cannot be filled and that they do not name
 }
 
-// load scans and replays. It replays only if the scan finds no problem: without one
-// migration, those that follow would fail.
-func load(ctx context.Context, dir string, opts Options, whole bool, of func([]*migration) scope) (d *directory, err error) {
+// read scans a directory.
+func read(dir string, opts Options) (d *directory, err error) {
 	d = &directory{dir: dir, opts: opts}
 	if d.all, d.Problems, err = scan(dir, opts.Gaps); err != nil {
 		return nil, err
 	}
-	d.migrations = d.all
-	if d.complete = len(d.Problems) == 0; !d.complete {
+	d.migrations, d.complete = d.all, len(d.Problems) == 0
+	if !d.complete || opts.To == 0 {
 		return d, nil
 	}
-	if opts.To > 0 {
-		i := slices.IndexFunc(d.migrations, func(m *migration) bool { return m.Version == opts.To })
-		if i < 0 {
-			last := d.migrations[len(d.migrations)-1]
-			d.Problems = Problems{{File: place(dir), Fact: fmt.Sprintf("no migration %v; the last is %s", opts.To, last.name)}}
-			return d, nil
-		}
-		d.complete = i+1 == len(d.migrations)
-		d.migrations = d.migrations[:i+1]
+	i, last := d.index(opts.To), len(d.all)-1
+	if i < 0 {
+		d.Problems = Problems{{File: place(dir), Fact: fmt.Sprintf("no migration %v; the last is %s", opts.To, d.all[last].name)}}
+		return d, nil
 	}
-	d.scope = of(d.migrations)
+	d.migrations, d.complete = d.all[:i+1], i == last
+	return d, nil
+}
+
+// load replays the migrations, unless the scan has found a problem: without one migration,
+// those that follow would fail. forLoad says that it is for [Load], for which the record is
+// enough.
+func (d *directory) load(ctx context.Context, h history, forLoad bool) error {
+	if len(d.Problems) > 0 {
+		return nil
+	}
 	program := slices.IndexFunc(d.migrations, func(m *migration) bool { return !m.sql() })
-	if opts.NoPrograms && program >= 0 {
-		return d, d.withoutPrograms(ctx, program)
+	if d.opts.NoPrograms && program >= 0 {
+		return d.withoutPrograms(ctx, program, h.file)
 	}
 	inGo := slices.ContainsFunc(d.migrations, func(m *migration) bool { return m.Ext == ".go" })
-	if whole && (!inGo || opts.NoUpgrade) && d.isRecorded() {
-		return d, nil
+	if forLoad && (!inGo || d.opts.NoUpgrade) && d.isRecorded(h.file) {
+		return nil
 	}
 	if d.Problems = interpreters(d.migrations); len(d.Problems) > 0 {
-		return d, nil
+		return nil
 	}
+	weights := h.weights(d.migrations, d.opts.Prove == "all")
 	if inGo {
-		return d, d.replayGo(ctx, whole)
+		return d.replayGo(ctx, weights, forLoad)
 	}
-	return d, d.replay(ctx)
+	return d.replay(ctx, weights)
 }
 
 // replay runs the migrations and, if nothing is wrong with them, checks the schema
 // that they make.
-func (d *directory) replay(ctx context.Context) error {
+func (d *directory) replay(ctx context.Context, weights weights) error {
 	r, err := newReplay(ctx, d.opts)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	r.scope = d.scope
+	r.weights = weights
 	var after func(*migration) error
 	if len(d.opts.Accept) > 0 {
 		r.Schemas = map[lockstep.Version][]sqltext.Object{}

@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -14,7 +15,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,9 +28,9 @@ import (
 // linked is what [Link] has noted of this program. It has to be global, because a function
 // cannot be looked up by its name: the package that has it says so before main begins.
 var linked struct {
+	order
 	path      string // of the package
 	functions map[lockstep.Version]func(context.Context, lockstep.Tx) error
-	outcome   string      // file for the outcome of the replay, or ""
 	record    *os.File    // see [redirect]; nil if nobody waits for this program
 	streams   [2]*os.File // standard output and error as packages found them when they were initialized
 }
@@ -39,16 +39,14 @@ var linked struct {
 // calls it, in a program that [Generate] or [Load] has built.
 func Link(path string, functions map[lockstep.Version]func(context.Context, lockstep.Tx) error) {
 	linked.path, linked.functions = path, functions
-	linked.outcome = os.Getenv(outcomeVar)
-	parent, name, _ := strings.Cut(os.Getenv(recordVar), ":")
-	os.Unsetenv(outcomeVar)
-	os.Unsetenv(recordVar)
+	given := json.Unmarshal([]byte(os.Getenv(orderVar)), &linked.order)
+	os.Unsetenv(orderVar)
 	// lockstep's driver was built without a name, so that another could have it.
 	if name := "sqlite3"; !slices.Contains(sql.Drivers(), name) {
 		sql.Register(name, &driver.SQLite{})
 	}
-	record, err := os.OpenFile(name, os.O_RDWR|os.O_APPEND, 0)
-	if err != nil {
+	record, err := os.OpenFile(filepath.Join(linked.Folder, recordFile), os.O_RDWR|os.O_APPEND, 0)
+	if given != nil || err != nil {
 		return // somebody has started the program by hand
 	}
 	fmt.Fprintln(record)
@@ -58,20 +56,20 @@ func Link(path string, functions map[lockstep.Version]func(context.Context, lock
 	stdout, stderr := *os.Stdout, *os.Stderr
 	os.Stdout, os.Stderr = &stdout, &stderr
 	go func() { // ends with the process that waits
-		for parent == strconv.Itoa(os.Getppid()) {
+		for linked.Process == os.Getppid() {
 			time.Sleep(100 * time.Millisecond)
 		}
-		os.RemoveAll(filepath.Dir(name))
+		os.RemoveAll(linked.Folder)
 		os.Exit(1)
 	}()
 }
 
 // Serve is the main function of a program that [Generate] has built.
 func Serve() {
-	var q question
-	err := json.Unmarshal([]byte(os.Args[len(os.Args)-1]), &q)
+	linked.Options.Output = os.Stderr
+	d, err := read(linked.Dir, linked.Options)
 	if err == nil {
-		_, err = load(context.Background(), q.Dir, Options{Gaps: q.Gaps, DQS: q.DQS, To: q.To, Accept: q.Accept, Output: os.Stderr}, false, func([]*migration) scope { return q.Scope })
+		err = cmp.Or(d.load(context.Background(), history{}, false), d.Problems.err())
 	}
 	fmt.Fprintln(os.Stderr, "lockstep runs this program to replay migrations:", err)
 	os.Exit(2)

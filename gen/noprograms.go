@@ -9,15 +9,16 @@ import (
 // withoutPrograms is replay for Options.NoPrograms: it replays the SQL before the program
 // at index first, and takes the schema from lockstep_gen.go if that records just these
 // migrations. If not, the schema is unknown.
-func (d *directory) withoutPrograms(ctx context.Context, first int) error {
+func (d *directory) withoutPrograms(ctx context.Context, first int, recorded record) error {
 	before := directory{migrations: d.migrations[:first], opts: d.opts}
-	if err := before.replay(ctx); err != nil {
+	before.opts.Prove = "none"
+	if err := before.replay(ctx, nil); err != nil {
 		return err
 	}
 	d.findings = before.findings
 	d.unknown = true
 	fact := "not run, because of --no-programs; what it does to the schema is not known"
-	if d.isRecorded() {
+	if d.isRecorded(recorded) {
 		d.unknown = false
 		fact = "not run, because of --no-programs; the schema is the one that " + FileName + " records"
 	}
@@ -25,9 +26,8 @@ func (d *directory) withoutPrograms(ctx context.Context, first int) error {
 	return nil
 }
 
-// isRecorded takes the schema from lockstep_gen.go if that records just these migrations.
-func (d *directory) isRecorded() bool {
-	r := recordIn(d.dir)
+// isRecorded takes the schema from the record if it is of just these migrations.
+func (d *directory) isRecorded(r record) bool {
 	objects, err := sqltext.ParseSchema(r.sql)
 	if err != nil || !d.complete || len(r.of) != len(d.migrations) || sqltext.Fingerprint(objects) != r.sum {
 		return false

@@ -12,33 +12,35 @@ import (
 
 	"github.com/lockstep-db/lockstep/gen/prove"
 	"github.com/lockstep-db/lockstep/runtime"
-	"github.com/lockstep-db/lockstep/runtime/rows"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// A scope says which migrations are tried on rows. What is found in one that databases may
-// have run is a note: it can no longer change.
-type scope struct {
-	New   []lockstep.Version
-	Notes []lockstep.Version
-	Rows  bool
-	All   bool
-}
+// A weight is what something found in a migration on rows is, or its reliance on a cascade.
+type weight int
 
-// scope returns what Generate tries of these migrations.
-func (h history) scope(migrations []*migration, which string) scope {
-	s := scope{Rows: which != "none", All: which == "all"}
+const (
+	nothing weight = iota // it is not even looked for
+	note                  // databases may have run the migration, so it can no longer change
+	problem
+)
+
+// weights are those of the migrations, by version.
+type weights map[lockstep.Version]weight
+
+// weights returns the weights of the migrations. With all, none is nothing.
+func (h history) weights(migrations []*migration, all bool) weights {
+	weights := weights{}
 	for i, m := range migrations {
 		file, inFile := h.file.of[m.Version]
 		_, inHead := h.head.of[m.Version]
 		switch isLast := i == len(migrations)-1; {
 		case h.head.of != nil && !inHead, h.head.of == nil && h.file.of != nil && (!inFile || isLast && file.Checksum != m.checksum):
-			s.New = append(s.New, m.Version)
-		case h.head.of == nil && (h.file.of == nil || isLast), which == "all":
-			s.Notes = append(s.Notes, m.Version)
+			weights[m.Version] = problem
+		case h.head.of == nil && (h.file.of == nil || isLast), all:
+			weights[m.Version] = note
 		}
 	}
-	return s
+	return weights
 }
 
 // A prover tries migrations on rows, each on the database before it.
@@ -48,13 +50,15 @@ type prover struct {
 }
 
 // newProver opens the database. The caller closes it.
-func newProver(ctx context.Context, opts Options, copies []prove.Copy) (*prover, error) {
+func (r *replay) newProver(ctx context.Context) (*prover, error) {
+	opts := r.opts
 	opts.Output = nil // what is printed is, by the replay
 	trial, err := newReplay(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &prover{trial, &prove.Database{Conn: trial.conn, DB: trial.tx, Copies: copies}}, nil
+	trial.weights = r.weights
+	return &prover{trial, &prove.Database{Conn: trial.conn, DB: trial.tx, Copies: r.copies}}, nil
 }
 
 // copiesIn returns the copies in the migrations, if there are virtual tables.
@@ -71,62 +75,60 @@ func copiesIn(migrations []*migration) (copies []prove.Copy) {
 // prove tries the migration that is about to be replayed, unless a review does. It returns
 // what is wrong with it.
 func (r *replay) prove(ctx context.Context, m *migration) (problems, notes Problems, err error) {
-	isNote := slices.Contains(r.scope.Notes, m.Version)
+	weight := r.weights[m.Version]
 	switch {
-	case !r.scope.Rows || len(r.Problems) > 0 || m.refused() || !isNote && !slices.Contains(r.scope.New, m.Version):
+	case r.opts.Prove == "none" || len(r.Problems) > 0 || m.refused() || weight == nothing:
 		return nil, nil, nil
-	case isNote && (r.review != nil && m.sql() || scriptPrograms[m.Ext] != nil && !r.scope.All): // it would run twice
+	case weight == note && (r.review != nil && m.sql() || scriptPrograms[m.Ext] != nil && r.opts.Prove != "all"): // it would run twice
 		return nil, nil, nil
 	}
 	if r.prover == nil {
-		if r.prover, err = newProver(ctx, r.opts, r.copies); err != nil {
+		if r.prover, err = r.newProver(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
 	if err := r.transaction(false); err != nil {
 		return nil, nil, err
 	}
-	tried := &prove.Migration{Script: m.script, Alone: m.alone}
-	if m.sql() {
-		tried.Statements = m.cut
-	} else {
-		tried.Slow = m.Ext != ".go"
-		tried.Run = func() error { return r.prover.program(ctx, m) }
-	}
 	before, err := serdes.Serialize(r.conn, "main")
 	if err != nil {
 		return nil, nil, err
 	}
-	found, empty, err := r.prover.database.Find(ctx, tried, before)
-	if err != nil {
-		return nil, nil, err
-	}
-	problems, notes = m.answered(found)
-	unfilled, untried := m.untried(empty, isNote)
+	problems, notes, untried, err := r.prover.find(ctx, m, before)
 	r.Untried = append(r.Untried, untried...)
-	if notes = append(notes, unfilled...); isNote {
-		return nil, append(problems, notes...), nil
+	return problems, notes, err
+}
+
+// tried returns the migration as what is tried.
+func (p *prover) tried(ctx context.Context, m *migration) *prove.Migration {
+	tried := &prove.Migration{Script: m.script, Statements: m.cut, Alone: m.alone, Slow: scriptPrograms[m.Ext] != nil}
+	if !m.sql() {
+		tried.Run = func() error { return p.program(ctx, m) }
 	}
-	return problems, notes, nil
+	return tried
+}
+
+// find tries a migration on the database before it.
+func (p *prover) find(ctx context.Context, m *migration, before []byte) (problems, notes, untried Problems, err error) {
+	found, empty, err := p.database.Find(ctx, p.tried(ctx, m), before)
+	problems, notes = m.answered(found)
+	if p.weights[m.Version] == note {
+		problems, notes = nil, append(problems, notes...)
+	}
+	for _, e := range empty {
+		at := Problem{File: m.name, Fact: fmt.Sprintf("not tried on rows of %s, which cannot be filled: %s", e.Table, e.Reason)}
+		if p.weights[m.Version] == problem && m.mentions(e.Table) {
+			notes = append(notes, at)
+		} else {
+			untried = append(untried, at)
+		}
+	}
+	return problems, notes, untried, err
 }
 
 // refused reports whether the migration has a statement that no migration may have.
 func (m *migration) refused() bool {
 	return slices.ContainsFunc(m.statements, func(s *statement) bool { return s.refused() != nil })
-}
-
-// untried returns the tables that could not be filled. Those that a new migration names are
-// notes.
-func (m *migration) untried(empty []rows.Empty, isNote bool) (notes, untried Problems) {
-	for _, e := range empty {
-		p := Problem{File: m.name, Fact: fmt.Sprintf("not tried on rows of %s, which cannot be filled: %s", e.Table, e.Reason)}
-		if m.mentions(e.Table) && !isNote {
-			notes = append(notes, p)
-		} else {
-			untried = append(untried, p)
-		}
-	}
-	return notes, untried
 }
 
 // mentions reports whether a name occurs in the migration.

@@ -107,7 +107,7 @@ func TestProveHistoryEnds(t *testing.T) {
 
 // What is found in a history beyond the tries has no rows, unless it is a failure.
 func TestProveHistoryIsBounded(t *testing.T) {
-	prover, err := newProver(t.Context(), Options{}, nil)
+	prover, err := (&replay{}).newProver(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ type replay struct {
 	db       *sql.DB   // its pool
 	opts     Options
 	cascades cascades
-	scope    scope
+	weights  weights
 	prover   *prover // nil until it is needed
 	review   *review // or nil
 	copies   []prove.Copy
@@ -104,10 +104,10 @@ func (r *replay) run(ctx context.Context, migrations []*migration, after func(*m
 		relied := r.cascades.end()
 		all = append(all, relied...)
 		found = slices.DeleteFunc(found, relied.hasPlace) // it says more
-		switch {
-		case slices.Contains(r.scope.New, m.Version):
+		switch r.weights[m.Version] {
+		case problem:
 			r.Problems = append(r.Problems, relied...)
-		case slices.Contains(r.scope.Notes, m.Version):
+		case note:
 			r.Warnings = append(r.Warnings, relied...)
 		}
 		if ok && !failed {
@@ -252,7 +252,7 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 		problem := s.m.at(s.Pos+len(s.SQL)-len(tail), "SQLite ends a statement here and lockstep does not; please report this bug")
 		return nil, &problem, stmt.Close()
 	}
-	if isHistory := r.scope.Rows && !slices.Contains(slices.Concat(r.scope.New, r.scope.Notes), s.m.Version); r.opts.DQS && s.quoted && !isHistory {
+	if r.opts.DQS && s.quoted && (r.opts.Prove == "none" || r.weights[s.m.Version] != nothing) {
 		r.warn(s)
 	}
 	return stmt, nil, nil

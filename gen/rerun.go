@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
 
@@ -34,20 +33,23 @@ func (e Exit) Error() string {
 	return fmt.Sprintf("the program ran again, with the Go migrations: exit status %d", int(e))
 }
 
-// Environment variables of the programs that are built.
-const (
-	recordVar  = "LOCKSTEP_RECORD"  // the process that waits, a colon, and the record: see [redirect]
-	outcomeVar = "LOCKSTEP_OUTCOME" // the file for the outcome of the replay, after which the program ends
-)
+// orderVar is the environment variable that gives a program that is built its order, as JSON.
+const orderVar = "LOCKSTEP_ORDER"
 
-// A question is the argument of a program that calls [Serve].
-type question struct {
-	Dir       string
-	Gaps, DQS bool
-	To        lockstep.Version
-	Accept    []lockstep.Version
-	Scope     scope
+// An order is what the process that waits for a program wants of it.
+type order struct {
+	Process int    // that waits
+	Folder  string // for the files: see [redirect] and [directory.report]
+	Replay  bool   // only to replay these migrations and report the outcome
+	Dir     string
+	Options Options
+	Weights weights
 }
+
+const (
+	recordFile  = "record"
+	outcomeFile = "outcome"
+)
 
 // An outcome is what a replay finds out.
 type outcome struct {
@@ -55,19 +57,19 @@ type outcome struct {
 	Error string
 }
 
-// replayGo replays migrations of which some are in Go. load says that it is for Load.
-func (d *directory) replayGo(ctx context.Context, load bool) error {
+// replayGo replays migrations of which some are in Go.
+func (d *directory) replayGo(ctx context.Context, weights weights, forLoad bool) error {
 	l, err := newLinker(d.dir, d.all)
 	if err == nil {
 		defer func() { os.RemoveAll(l.temp) }()
 		switch {
-		case l.path == linked.path && linked.outcome != "":
-			d.report(d.replay(ctx))
+		case l.path == linked.path && linked.Replay:
+			d.report(d.replay(ctx, linked.Weights))
 			os.Exit(0) // nobody wants to know more of this program
 		case l.path == linked.path:
-			return d.replay(ctx)
-		case !load:
-			err = l.replay(ctx, d)
+			return d.replay(ctx, weights)
+		case !forLoad:
+			err = l.replay(ctx, d, weights)
 		case linked.path == "":
 			err = l.rerun(ctx)
 		default:
@@ -90,7 +92,7 @@ func (d *directory) report(err error) {
 	}
 	text, err := json.Marshal(o)
 	if err == nil {
-		err = os.WriteFile(linked.outcome, text, 0o600)
+		err = os.WriteFile(filepath.Join(linked.Folder, outcomeFile), text, 0o600)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -109,7 +111,7 @@ func (l *linker) rerun(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := l.run(ctx, cmd, os.Interrupt); err != nil {
+	if err := l.run(ctx, cmd, order{}, os.Interrupt); err != nil {
 		return err
 	}
 	return Exit(cmd.ProcessState.ExitCode())
@@ -124,7 +126,7 @@ func again(program string) *exec.Cmd {
 }
 
 // replay has a program replay the migrations of d.
-func (l *linker) replay(ctx context.Context, d *directory) error {
+func (l *linker) replay(ctx context.Context, d *directory, weights weights) error {
 	opts := d.opts
 	program, err := l.build(ctx, opts.Conn != nil)
 	if err != nil {
@@ -133,11 +135,7 @@ func (l *linker) replay(ctx context.Context, d *directory) error {
 	cmd := again(program)
 	var said bytes.Buffer
 	if opts.Conn == nil {
-		q, err := json.Marshal(question{l.dir, opts.Gaps, opts.DQS, opts.To, opts.Accept, d.scope})
-		if err != nil {
-			return err
-		}
-		cmd = exec.Command(program, string(q))
+		cmd = exec.Command(program)
 		cmd.Stdout, cmd.Stderr = &said, &said
 		if opts.Output != nil {
 			cmd.Stderr = io.MultiWriter(&said, opts.Output)
@@ -146,12 +144,10 @@ func (l *linker) replay(ctx context.Context, d *directory) error {
 	if cmd.Env, err = interpreter.Environment(l.temp); err != nil {
 		return err
 	}
-	file := filepath.Join(l.temp, "outcome")
-	cmd.Env = append(cmd.Environ(), outcomeVar+"="+file)
-	if err := l.run(ctx, cmd, os.Kill); err != nil {
+	if err := l.run(ctx, cmd, order{Replay: true, Dir: l.dir, Options: opts, Weights: weights}, os.Kill); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(filepath.Join(l.temp, outcomeFile))
 	if err != nil {
 		return fmt.Errorf("the replay has no outcome: %v%s", cmd.ProcessState, lastWords(said.String()))
 	}
@@ -168,17 +164,22 @@ func (l *linker) replay(ctx context.Context, d *directory) error {
 // run runs a program. When the context ends, the program gets the signal, and then the time
 // that it takes to end: an upgrade can have much to roll back. It returns nil if the
 // program has come to its own end.
-func (l *linker) run(ctx context.Context, cmd *exec.Cmd, signal os.Signal) error {
-	record := filepath.Join(l.temp, "record")
-	if err := os.WriteFile(record, nil, 0o600); err != nil {
+func (l *linker) run(ctx context.Context, cmd *exec.Cmd, what order, signal os.Signal) error {
+	record := filepath.Join(l.temp, recordFile)
+	what.Process, what.Folder = os.Getpid(), l.temp
+	text, err := json.Marshal(what)
+	if err == nil {
+		err = os.WriteFile(record, nil, 0o600)
+	}
+	if err != nil {
 		return err
 	}
-	cmd.Env = append(cmd.Environ(), fmt.Sprintf("%s=%d:%s", recordVar, os.Getpid(), record))
+	cmd.Env = append(cmd.Environ(), orderVar+"="+string(text))
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(signal) })
-	err := cmd.Wait()
+	err = cmd.Wait()
 	stop()
 	text, readErr := os.ReadFile(record)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

@@ -8,7 +8,6 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
-	"github.com/lockstep-db/lockstep/gen/prove"
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
@@ -17,11 +16,10 @@ import (
 const historyTries = 200
 
 // A review tries the migrations in SQL that databases may have run, beside the replay. It takes
-// from that only the state which a program has left. The halves of a long history are tried
+// from that only the state which a program has left. The parts of a long history are tried
 // at once.
 type review struct {
 	cancel context.CancelFunc
-	scope  scope
 	states map[lockstep.Version]chan []byte // of the database before that migration
 	parts  []*part
 	all    sync.WaitGroup
@@ -29,28 +27,26 @@ type review struct {
 
 // A part is migrations that are tried one after the other.
 type part struct {
-	*review
+	*prover
+	states     map[lockstep.Version]chan []byte // of the review
 	migrations []*migration
-	open       func() (*replay, error)
-	trial      *prover // with rows
-	plain      *replay // without; nil until it is needed
+	plain      *replay // without rows; nil until it is needed
 	state      []byte  // that plain begins with; nil is none
 	at         int     // the migration that comes next in plain
-
-	notes, untried Problems
-	err            error
+	err        error
 }
 
 // begin begins a review, if there is more than one note.
 func (r *replay) begin(ctx context.Context, migrations []*migration) error {
-	rv := &review{scope: r.scope, states: map[lockstep.Version]chan []byte{}}
-	reviewed := slices.DeleteFunc(slices.Clone(migrations), func(m *migration) bool { return !rv.reviews(m) })
-	if !r.scope.Rows {
+	if r.opts.Prove == "none" {
 		return nil
 	}
-	if r.copies = copiesIn(migrations); len(reviewed) < 2 {
+	r.copies = copiesIn(migrations)
+	reviewed := slices.DeleteFunc(slices.Clone(migrations), func(m *migration) bool { return !r.reviews(m) })
+	if len(reviewed) < 2 {
 		return nil
 	}
+	rv := &review{states: map[lockstep.Version]chan []byte{}}
 	ctx, rv.cancel = context.WithCancel(ctx)
 	r.review = rv
 	if prepare := r.opts.Conn; prepare != nil { // it may not be made for several at once
@@ -66,36 +62,38 @@ func (r *replay) begin(ctx context.Context, migrations []*migration) error {
 			rv.states[migrations[i+1].Version] = make(chan []byte, 1)
 		}
 	}
+	parts := [][]*migration{migrations}
 	const long = 20
-	first := migrations
 	if len(reviewed) > long {
 		// The second part waits for the replay to come there, and takes as long as what is left of the first.
 		second := slices.Index(migrations, reviewed[len(reviewed)*3/4])
 		rv.states[migrations[second].Version] = make(chan []byte, 1)
-		first = migrations[:second]
-		rv.parts = append(rv.parts, &part{migrations: migrations[second:]})
+		parts = [][]*migration{migrations[second:], migrations[:second]}
 	}
-	rv.parts = append(rv.parts, &part{migrations: first})
-	for _, p := range rv.parts {
-		p.review = rv
-		p.open = func() (*replay, error) { return newReplay(ctx, r.opts) }
-		var err error
-		if p.trial, err = newProver(ctx, r.opts, r.copies); err != nil {
+	for _, part := range parts {
+		if err := r.beginPart(ctx, part, historyTries/len(parts)); err != nil {
 			return err
 		}
-		if !r.scope.All {
-			tries := historyTries / len(rv.parts)
-			p.trial.database.Tries = &tries
-		}
-		rv.all.Go(func() { p.err = p.run(ctx) })
 	}
 	return nil
 }
 
-// reviews reports whether a review tries the migration.
-func (rv *review) reviews(m *migration) bool {
-	return m.sql() && slices.Contains(rv.scope.Notes, m.Version)
+func (r *replay) beginPart(ctx context.Context, migrations []*migration, tries int) error {
+	prover, err := r.newProver(ctx)
+	if err != nil {
+		return err
+	}
+	if r.opts.Prove != "all" {
+		prover.database.Tries = &tries
+	}
+	p := &part{prover: prover, states: r.review.states, migrations: migrations}
+	r.review.parts = append(r.review.parts, p)
+	r.review.all.Go(func() { p.err = p.run(ctx) })
+	return nil
 }
+
+// reviews reports whether a review tries the migration.
+func (r *replay) reviews(m *migration) bool { return m.sql() && r.weights[m.Version] == note }
 
 // reached gives the state before a migration to the review, if that needs it.
 func (r *replay) reached(m *migration) error {
@@ -120,8 +118,8 @@ func (r *replay) end(known Problems) error {
 		if p.err != nil {
 			return p.err
 		}
-		p.notes = slices.DeleteFunc(p.notes, known.hasPlace)
-		r.Warnings, r.Untried = append(r.Warnings, p.notes...), append(r.Untried, p.untried...)
+		p.Warnings = slices.DeleteFunc(p.Warnings, known.hasPlace)
+		r.Warnings, r.Untried = append(r.Warnings, p.Warnings...), append(r.Untried, p.Untried...)
 	}
 	return nil
 }
@@ -134,9 +132,7 @@ func (rv *review) close() {
 	rv.cancel()
 	rv.all.Wait()
 	for _, p := range rv.parts {
-		if p.trial != nil {
-			p.trial.close()
-		}
+		p.close()
 		if p.plain != nil {
 			p.plain.close()
 		}
@@ -152,7 +148,7 @@ func (p *part) run(ctx context.Context) error {
 				return ctx.Err()
 			}
 			p.at = i
-			p.trial.database.Forget()
+			p.database.Forget()
 			if p.plain != nil {
 				if err := serdes.Deserialize(p.plain.conn, "main", p.state); err != nil {
 					return err
@@ -163,7 +159,7 @@ func (p *part) run(ctx context.Context) error {
 		case m.refused():
 			return nil // the replay reports that
 		case !p.reviews(m):
-			p.trial.database.Forget()
+			p.database.Forget()
 			continue
 		}
 		if err := p.try(ctx, i); err != nil {
@@ -175,12 +171,11 @@ func (p *part) run(ctx context.Context) error {
 
 // try tries migration i.
 func (p *part) try(ctx context.Context, i int) (err error) {
-	m, database := p.migrations[i], p.trial.database
-	tried := &prove.Migration{Script: m.script, Statements: m.cut, Alone: m.alone}
-	before := func() ([]byte, error) { return p.before(i) }
+	m := p.migrations[i]
+	before := func() ([]byte, error) { return p.before(ctx, i) }
 	suspect := m.alone
 	if !suspect {
-		suspect, err = database.Suspect(ctx, tried, before)
+		suspect, err = p.database.Suspect(ctx, p.tried(ctx, m), before)
 	}
 	if !suspect || err != nil {
 		return err
@@ -189,29 +184,24 @@ func (p *part) try(ctx context.Context, i int) (err error) {
 	if err != nil {
 		return err
 	}
-	found, empty, err := database.Find(ctx, tried, state)
-	problems, notes := m.answered(found)
-	p.notes = slices.Concat(p.notes, problems, notes)
-	_, untried := m.untried(empty, true)
-	p.untried = append(p.untried, untried...)
+	_, notes, untried, err := p.find(ctx, m, state)
+	p.Warnings, p.Untried = append(p.Warnings, notes...), append(p.Untried, untried...)
 	return err
 }
 
 // before returns the database before migration i.
-func (p *part) before(i int) (state []byte, err error) {
+func (p *part) before(ctx context.Context, i int) (state []byte, err error) {
 	if p.at == i && p.plain == nil {
 		return p.state, nil
 	}
 	if p.plain == nil {
-		plain, err := p.open()
-		if err != nil {
+		if p.plain, err = newReplay(ctx, p.opts); err != nil {
 			return nil, err
 		}
-		if p.plain = plain; p.state != nil {
-			err = serdes.Deserialize(plain.conn, "main", p.state)
-		}
-		if err != nil {
-			return nil, err
+		if p.state != nil {
+			if err := serdes.Deserialize(p.plain.conn, "main", p.state); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for ; p.at < i && err == nil; p.at++ {
