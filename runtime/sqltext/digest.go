@@ -17,18 +17,15 @@ func (d *Digest) Add(version int, checksum string) {
 }
 
 // String returns "t1:" and 128 bits of a SHA-256 in hexadecimal.
-func (d *Digest) String() string {
-	sum := sha256.Sum256(d.text)
-	return digest("t1:", sum[:])
-}
+func (d *Digest) String() string { return digest("t1:", d.text) }
 
 // Refusal returns what identifies a refusal: "d1:" and 128 bits of a SHA-256 in hexadecimal.
-func Refusal(about []byte) string {
-	sum := sha256.Sum256(about)
-	return digest("d1:", sum[:])
-}
+func Refusal(about []byte) string { return digest("d1:", about) }
 
-// digest returns 128 bits of a checksum after the name of its algorithm.
+// digest returns the first 128 bits of the text's SHA-256 after the name of the algorithm.
 //
 //go:noinline
-func digest(algorithm string, sum []byte) string { return algorithm + hex.EncodeToString(sum[:16]) }
+func digest(algorithm string, text []byte) string {
+	sum := sha256.Sum256(text)
+	return algorithm + hex.EncodeToString(sum[:16])
+}
