@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,17 +38,9 @@ var near = regexp.MustCompile(`^[^0-9]{0,2}([0-9]{1,4})([-_. ].*)$`)
 func Parse(name string) (Name, error) {
 	digits := len(name) - len(strings.TrimLeft(name, "0123456789"))
 	dot := strings.LastIndexByte(name, '.')
-	if dot < digits || name[0] == '.' || name == "config.py" || name == "__init__.py" { // fastmigrate's, Python's
-		return Name{}, ErrNotMigration
-	}
-	ext := strings.ToLower(name[dot:])
-	switch ext {
-	case ".sql", ".py", ".sh", ".bash":
-	case ".go":
-		if digits == 0 {
-			return Name{}, ErrNotMigration
-		}
-	default:
+	ext := strings.ToLower(name[max(dot, 0):])
+	kind := ext == ".go" && digits > 0 || slices.Contains([]string{".sql", ".py", ".sh", ".bash"}, ext)
+	if dot < digits || name[0] == '.' || !kind || name == "config.py" || name == "__init__.py" { // fastmigrate's, Python's
 		return Name{}, ErrNotMigration
 	}
 

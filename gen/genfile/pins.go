@@ -8,7 +8,6 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -202,15 +201,6 @@ func Apply(text []byte, edits []Edit) (edited []byte) {
 		last = e.At.Offset + len(e.Old)
 	}
 	return append(edited, text[last:]...)
-}
-
-// Rewrite replaces the text of a file, which keeps its permissions.
-func Rewrite(path string, text []byte) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, text, info.Mode().Perm())
 }
 
 // qualifiers are the names by which a file knows a package; "" if it needs none.

@@ -79,8 +79,8 @@ func (p *Plan) change(ctx context.Context, undo *undo) error {
 		return os.WriteFile(generated, text, 0o666)
 	})
 	for path, e := range p.edits {
-		*undo = append(*undo, func() error { return genfile.Rewrite(path, e.old) })
-		if err := genfile.Rewrite(path, e.new); err != nil {
+		*undo = append(*undo, func() error { return os.WriteFile(path, e.old, 0o666) })
+		if err := os.WriteFile(path, e.new, 0o666); err != nil {
 			return err
 		}
 	}
@@ -128,7 +128,7 @@ func (p *Plan) split(ctx context.Context, m Move, undo *undo) error {
 		own = genfile.Apply(own, genfile.Package{}.Rename(from, own, names, nil))
 	}
 	*undo = append(*undo, func() error { return os.WriteFile(from, merged, 0o666) }, func() error { return os.Remove(to) })
-	if err := genfile.Rewrite(from, []byte(theirs)); err != nil {
+	if err := os.WriteFile(from, []byte(theirs), 0o666); err != nil {
 		return err
 	}
 	return os.WriteFile(to, own, 0o666)

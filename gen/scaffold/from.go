@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,12 +169,13 @@ func (c *Conversion) replay(ctx context.Context) error {
 	}
 }
 
-var quoted = regexp.MustCompile(`should this be a string literal in single-quotes\?`)
-
 // learn has the next replay do without what these problems are about, and reports whether
 // there is anything.
 func (c *Conversion) learn(problems gen.Problems) (learned bool) {
-	if !c.dqs && slices.ContainsFunc(problems, func(p gen.Problem) bool { return quoted.MatchString(p.Fact) }) {
+	quoted := func(p gen.Problem) bool {
+		return strings.Contains(p.Fact, "should this be a string literal in single-quotes?")
+	}
+	if !c.dqs && slices.ContainsFunc(problems, quoted) {
 		c.dqs = true
 		return true
 	}
@@ -189,14 +189,12 @@ func (c *Conversion) learn(problems gen.Problems) (learned bool) {
 		if !tried {
 			was = m.Alone
 		}
-		if m.Alone || elsewhere.MatchString(p.Fact) && !tried {
+		if m.Alone || !tried && strings.HasSuffix(p.Fact, `whose first line is "-- lockstep: no-transaction"`) {
 			m.Alone, c.tried[i], learned = !m.Alone, was, true
 		}
 	}
 	return learned
 }
-
-var elsewhere = regexp.MustCompile(`whose first line is "-- lockstep: no-transaction"$`)
 
 // write writes the package.
 func (c *Conversion) write() error {

@@ -55,7 +55,7 @@ func (v *Vet) MovePins(ctx context.Context) (moved []genfile.Pin, found []Findin
 		if stay[file] {
 			continue
 		}
-		if err := genfile.Rewrite(file, files[file].text); err != nil {
+		if err := os.WriteFile(file, files[file].text, 0o666); err != nil {
 			return moved, found, err
 		}
 		moved = append(moved, files[file].pins...)
