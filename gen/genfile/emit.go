@@ -43,9 +43,6 @@ func Emit(pkg string, schema *lockstep.Schema) ([]byte, error) {
 	f.HeaderComment(Header)
 
 	// import ( … )
-	f.ImportName("context", "context")
-	f.ImportName("database/sql", "sql")
-	f.ImportName("embed", "embed")
 	f.ImportName(RuntimePath, "lockstep")
 	f.ImportName(scriptPath, "script")
 

@@ -118,8 +118,6 @@ func (c *column) typeForm() string {
 
 // defaultForm returns the form of the value that the column has by default, as its type
 // makes SQLite store it.
-//
-// https://sqlite.org/datatype3.html#type_affinity
 func (t *table) defaultForm(c *column) string {
 	if c.value == nil {
 		return "null"
@@ -129,31 +127,36 @@ func (t *table) defaultForm(c *column) string {
 	if text := strings.Trim(Unquote(form), " \t\n\v\f\r"); form[0] == '\'' && strings.Trim(text, "0123456789+-.eE") == "" {
 		n, isNumber = numeral(text)
 	}
-	is := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(c.typeForm(), word) })
-	}
 	real, _ := strconv.ParseFloat(n, 64)
 	isReal := strings.Contains(n, "e")
+	affinity := t.affinity(c)
 	switch {
-	case !isNumber:
-	case is("int"):
-	case is("char", "clob", "text"):
-		if isReal || form[0] == '\'' {
-			return form
-		}
+	case !isNumber, affinity == "none", affinity == "text" && (isReal || form[0] == '\''):
+		return form
+	case affinity == "text":
 		return "'" + n + "'"
-	case is("blob"), len(c.typ) == 0, t.strict && is("any"):
-		return form
-	case is("real", "floa", "doub"):
+	case affinity == "real":
 		return strconv.FormatFloat(real, 'e', -1, 64)
-	}
-	if !isNumber {
-		return form
-	}
-	if isReal && real == math.Trunc(real) && math.Abs(real) < 1<<63 {
+	case isReal && real == math.Trunc(real) && math.Abs(real) < 1<<63:
 		return strconv.FormatInt(int64(real), 10)
 	}
 	return n
+}
+
+// affinity returns "integer", "text", "real", "numeric", or "none".
+//
+// https://sqlite.org/datatype3.html#determination_of_column_affinity
+func (t *table) affinity(c *column) string {
+	typ := c.typeForm()
+	for _, a := range []string{"int integer", "char text", "clob text", "text text", "blob none", "real real", "floa real", "doub real"} {
+		if word, affinity, _ := strings.Cut(a, " "); strings.Contains(typ, word) {
+			return affinity
+		}
+	}
+	if typ == "" || t.strict && typ == "any" {
+		return "none"
+	}
+	return "numeric"
 }
 
 // keyPart describes a key. A primary key that is the rowid has no order and no

@@ -62,8 +62,7 @@ func (w *Write) add(p *tableParser) {
 	p.failed = p.failed || len(checks) == 0 || c.generated != nil || c.collation != "" || strings.Contains(Fold(w.Check), "typeof")
 	if c.value != nil {
 		w.Values = ", " + exact(c.value)
-		types, last := Fold(exact(c.typ)), c.value[len(c.value)-1]
-		isText := strings.Contains(types, "char") || strings.Contains(types, "clob") || strings.Contains(types, "text")
+		isText, last := p.t.affinity(&c) == "text", c.value[len(c.value)-1]
 		p.failed = p.failed || isText != (last.kind == String) || last.kind != String && last.kind != Number && !isOneOf(Fold(last.text), "true false null")
 	}
 }
