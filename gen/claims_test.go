@@ -28,7 +28,7 @@ var claims = []struct {
 	{`^(\w+) loses what is in (\w+): it is not copied`, "SELECT $2 FROM $1 ORDER BY id", "", another},
 	{`^in (\w+), (\w+) holds what (\w+) held`, "SELECT $3, $2 = $3 FROM $1 ORDER BY id", "SELECT $2, 0 FROM $1 ORDER BY id", func(_, was, is []string) bool { return len(was) > 0 && slices.Equal(was, is) }},
 	{`^(?:view|table) (\w+) cannot be read[^:]*: ([^;]*);`, "SELECT 1", "SELECT * FROM $1", fails(2)},
-	{`^trigger (\w+) fails on a row of (\w+): ([^;]*);`, "SELECT 1", "UPDATE $2 SET title = title RETURNING 1", fails(3)},
+	{`^trigger (\w+) fails on a row of (\w+): ([^;]*);`, "SELECT 1", "UPDATE $2 SET title = title RETURNING 1; INSERT OR REPLACE INTO $2 SELECT * FROM $2; DELETE FROM $2", fails(3)},
 	{`^(\w+) no longer fits its content: `, "INSERT INTO $1 ($1, rank) VALUES ('integrity-check', 1)", "",
 		func(_, was, is []string) bool { return len(was) == 0 && len(is) > 0 }},
 	{`^(\w+) no longer fits (\w+) when trigger \w+ has fired`, "SELECT 1",

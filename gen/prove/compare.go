@@ -469,7 +469,7 @@ func (o *observation) lastAbout(obj sqltext.Object) int {
 }
 
 // fire has a trigger fire on all rows, and returns the error if it is one of the trigger's
-// own SQL: it may refuse rows.
+// own SQL. By RAISE, and by what is unique or checked, it may refuse rows.
 func (o *observation) fire(trigger sqltext.Object) error {
 	isView := o.object("view", trigger.Table).Name != ""
 	if o.object("table", trigger.Table).Name == "" && !isView {
@@ -489,7 +489,9 @@ func (o *observation) fire(trigger sqltext.Object) error {
 		return cmp.Or(failed, err)
 	}
 	err = run("SELECT 1")
-	if (errors.Is(err, sqlite3.ERROR) || errors.Is(err, sqlite3.MISMATCH)) && (isView || run("DROP TRIGGER main."+sqltext.Quote(trigger.Name)) == nil) {
+	is := func(code error) bool { return errors.Is(err, code) }
+	own := is(sqlite3.ERROR) || is(sqlite3.MISMATCH) || is(sqlite3.CONSTRAINT_NOTNULL) || is(sqlite3.CONSTRAINT_DATATYPE)
+	if own && (isView || run("DROP TRIGGER main."+sqltext.Quote(trigger.Name)) == nil) {
 		return err
 	}
 	return nil
