@@ -458,18 +458,21 @@ func (f *filler) involved(t *table, sentence string) (involved []int) {
 			}
 		}
 	default: // NOT NULL and UNIQUE name columns, and so does a STRICT table
+		about := func(column string) bool {
+			return strings.Contains(sqltext.Fold(sentence)+",", "."+sqltext.Fold(column)+",")
+		}
+		for _, c := range t.columns {
+			names[sqltext.Fold(c.name)] = about(c.name)
+		}
 		for _, p := range t.parts {
-			if !p.check && strings.Contains(sqltext.Fold(sentence)+",", "."+p.name+",") {
-				names[p.name] = true
-				if t.column(p.name) == nil { // generated
-					add(p.names)
-				}
+			if p.name != "" && about(p.name) {
+				add(p.names)
 			}
 		}
 	}
 	for try := range 3 {
 		for _, p := range t.parts {
-			if p.computed && try == 1 {
+			if try == 1 {
 				add(p.names)
 			}
 		}
@@ -487,6 +490,5 @@ func (f *filler) involved(t *table, sentence string) (involved []int) {
 
 // namesIn returns the names in SQL, in lower case.
 func namesIn(query string) map[string]bool {
-	s := sqltext.Parse(query)
-	return newPart(s, 0, len(s.Tokens), false).names
+	return newPart(query, "", false).names
 }

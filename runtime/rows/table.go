@@ -65,13 +65,12 @@ type key struct {
 	pending  *table     // the parent, if it is filled later
 }
 
-// A part is a column or a constraint in a CREATE TABLE: what it names, in lower case, and
-// its literals.
+// A part is an expression in a CREATE TABLE, or a CREATE INDEX with one: what it names, in lower
+// case, and its literals.
 type part struct {
 	text     string
-	name     string // of the column, if it is one
+	name     string // of a generated column
 	check    bool
-	computed bool // it has an expression: CHECK, a generated column, an index
 	names    map[string]bool
 	literals []string
 }
@@ -111,21 +110,12 @@ func (f *filler) read(t *table) error {
 	}
 	for _, o := range f.More.Objects {
 		if o.Type == "index" && sqltext.Equal(o.Table, t.name) && strings.Count(o.SQL, "(") > 1 {
-			s := sqltext.Parse(o.SQL)
-			p := newPart(s, 0, len(s.Tokens), false)
-			p.computed = true
-			t.parts = append(t.parts, p)
-		}
-	}
-	for _, c := range columns {
-		for i := range t.parts {
-			if p := &t.parts[i]; (c[5] == "2" || c[5] == "3") && p.name == sqltext.Fold(c[0]) && !p.check {
-				p.computed, t.generated = true, true
-			}
+			t.parts = append(t.parts, newPart(o.SQL, "", false))
 		}
 	}
 	for _, c := range columns {
 		if c[5] != "0" {
+			t.generated = t.generated || c[5] == "2" || c[5] == "3"
 			continue
 		}
 		col := &column{name: c[0], kind: strings.ToUpper(c[1])}
@@ -137,7 +127,7 @@ func (f *filler) read(t *table) error {
 			col.literals = append(col.literals, c[3])
 		}
 		for _, p := range t.parts {
-			if p.names[sqltext.Fold(c[0])] && p.computed {
+			if p.names[sqltext.Fold(c[0])] {
 				col.checked = true
 				col.json = col.json || strings.Contains(sqltext.Fold(p.text), "json") || strings.Contains(p.text, "->")
 				col.literals = append(col.literals, p.literals...)
@@ -287,51 +277,17 @@ func (f *filler) needs(t *table) (parents []*table) {
 	return parents
 }
 
-// partsOf cuts a CREATE TABLE at its commas. A CHECK is a part of its own, beside the part
-// that it is in.
-func partsOf(create string) (parts []part) {
-	s := sqltext.Parse(create)
-	depth, from := 0, 0
-	check, checked := 0, 0 // where one begins, and its depth
+// newPart reads an expression, which is a CHECK or that of a generated column.
+func newPart(sql, generated string, check bool) part {
+	s := sqltext.Parse(sql)
+	p := part{text: sql, name: sqltext.Fold(generated), check: check, names: map[string]bool{}}
 	for i := range s.Tokens {
-		switch s.Token(i) {
-		case "(":
-			if depth++; depth == 1 {
-				from = i + 1
-			}
-			if check == 0 && depth > 1 && s.Name(i-1) == "check" {
-				check, checked = i+1, depth
-			}
-		case ")":
-			if check > 0 && depth == checked {
-				parts = append(parts, newPart(s, check, i, true))
-				check = 0
-			}
-			if depth--; depth == 0 {
-				return append(parts, newPart(s, from, i, false))
-			}
-		case ",":
-			if depth == 1 {
-				parts = append(parts, newPart(s, from, i, false))
-				from = i + 1
-			}
-		}
-	}
-	return parts
-}
-
-func newPart(s *sqltext.Script, from, to int, check bool) part {
-	p := part{check: check, computed: check, name: s.Name(from), names: map[string]bool{}}
-	if from < to {
-		p.text = s.Text[s.Tokens[from].Pos:s.Tokens[to-1].End]
-	}
-	for i := from; i < to; i++ {
 		token := s.Token(i)
 		switch s.Tokens[i].Kind {
 		case sqltext.Word, sqltext.Quoted:
 			p.names[s.Name(i)] = true
 		case sqltext.Number:
-			if i > from && s.Token(i-1) == "-" {
+			if i > 0 && s.Token(i-1) == "-" {
 				token = "-" + token
 			}
 			p.literals = append(p.literals, token)
@@ -340,4 +296,12 @@ func newPart(s *sqltext.Script, from, to int, check bool) part {
 		}
 	}
 	return p
+}
+
+// partsOf returns the expressions in a CREATE TABLE.
+func partsOf(create string) (parts []part) {
+	for _, e := range sqltext.Expressions(create) {
+		parts = append(parts, newPart(e.SQL, e.Generated, e.Generated == ""))
+	}
+	return parts
 }

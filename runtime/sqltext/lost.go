@@ -130,6 +130,26 @@ func RowidAlias(o Object) string {
 	return ""
 }
 
+// An Expression is a CHECK of a table, or what a column of it is generated from.
+type Expression struct {
+	SQL       string
+	Generated string // the column
+}
+
+// Expressions returns the expressions in a CREATE TABLE statement.
+func Expressions(create string) (expressions []Expression) {
+	t, _ := parseTable(lex(create))
+	for _, check := range t.checks {
+		expressions = append(expressions, Expression{SQL: exact(check)})
+	}
+	for _, c := range t.columns {
+		if c.generated != nil {
+			expressions = append(expressions, Expression{exact(c.generated), c.name})
+		}
+	}
+	return expressions
+}
+
 // A Reference is a foreign key: columns of a table refer to those of a parent.
 type Reference struct {
 	Columns []string
