@@ -261,12 +261,13 @@ func (u *upgrade) verify(ctx context.Context, conn *sql.Conn, path string) (err 
 	if err != nil {
 		return err
 	}
-	for fault, n := range faults {
-		if n > before[strings.ReplaceAll(fault, name+".", "main.")] {
-			return sqlite.Damage("quick_check: the database does not have this fault: " + fault)
-		}
+	for i, fault := range faults {
+		faults[i] = strings.ReplaceAll(fault, name+".", "main.")
 	}
-	list := append(before.List(), unchecked...)
+	if fault := sqlite.FirstNew(faults, before); fault != "" {
+		return sqlite.Damage("quick_check: the database does not have this fault: " + fault)
+	}
+	list := append(sqlite.Distinct(before), unchecked...)
 	u.log.Warn("the database has faults, and so has its backup", "database", u.conn.file,
 		"faults", wording.Printable(wording.List(len(list), "; ", func(i int) string { return list[i] })))
 	return nil

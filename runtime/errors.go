@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,7 +99,7 @@ type Error struct {
 
 // Unwrap lets errors.Is find the kind of the error, the driver's error, and the
 // context's if the context had ended.
-func (e *Error) Unwrap() []error { return errorsOf(e.Kind, e.Err, e.ended) }
+func (e *Error) Unwrap() error { return errors.Join(e.Kind, e.Err, e.ended) }
 
 // Error returns one line, and a second with a command if one repairs it.
 func (e *Error) Error() string {
@@ -222,7 +221,7 @@ type MigrationError struct {
 // Unwrap lets errors.Is and errors.As find the driver's error, the context's if the context
 // has ended, and [ErrBusy] if a statement without a transaction waited too long for the
 // locks of others.
-func (e *MigrationError) Unwrap() []error { return errorsOf(e.Err, e.kind, e.ended) }
+func (e *MigrationError) Unwrap() error { return errors.Join(e.Err, e.kind, e.ended) }
 
 func (e *MigrationError) Error() string {
 	s := e.DB + ": "
@@ -332,9 +331,4 @@ func ended(ctx context.Context) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)
-}
-
-// errorsOf returns those errs that are not nil.
-func errorsOf(errs ...error) []error {
-	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }

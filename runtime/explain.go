@@ -81,7 +81,7 @@ func (u *upgrade) tryMade(ctx context.Context, s *segment, objects []sqltext.Obj
 		if !sqlite.Lacks(sentence) && !lacksTable(sentence, all) || slices.ContainsFunc(s.had, stray) {
 			continue
 		}
-		e := u.failed(ctx, &sqlite.Reworded{Text: about + ": " + sentence, Cause: err})
+		e := u.failed(ctx, sqlite.About(about, err))
 		for _, m := range s.migrations {
 			for _, stmt := range m.statements {
 				if stmt.Defines(o.Name) {

@@ -33,7 +33,7 @@ func (u *upgrade) sealForeignKeys(ctx context.Context, s *segment, objects []sql
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	fresh, old, err := s.before.New(ctx, s.on.Conn, found)
+	fresh, err := s.before.New(ctx, s.on.Conn, found)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (u *upgrade) sealForeignKeys(ctx context.Context, s *segment, objects []sql
 	for i := range fresh {
 		o := &fresh[i]
 		if o.Count > 0 {
-			violations = append(violations, Violation{o.Table, o.Parent, o.Count, old[i], o.Rows, o.Mismatch})
+			violations = append(violations, Violation(*o))
 		}
 		for j := 0; j < len(s.migrations) && o.Count > 0 && assumed == ""; j++ {
 			assumed = sqltext.Assumed(s.migrations[j].statements, o.Table, o.Parent)
@@ -53,8 +53,8 @@ func (u *upgrade) sealForeignKeys(ctx context.Context, s *segment, objects []sql
 	}
 	known := ""
 	for i := range found {
-		o := &found[i]
-		known += "; " + Violation{o.Table, o.Parent, o.Count, 0, nil, o.Mismatch}.String()
+		found[i].Rows = nil
+		known += "; " + Violation(found[i]).String()
 	}
 	u.log.Warn("foreign keys are violated, as before the upgrade", "database", u.conn.file, "violations", known[2:])
 	return nil

@@ -112,22 +112,22 @@ func TestOldOrphans(t *testing.T) {
 	const gap = "CREATE TABLE c (p REFERENCES p); INSERT INTO c VALUES (1), (9), (2), (8); DELETE FROM c WHERE p = 1"
 	for _, test := range []struct{ claim, schema, migration, want string }{
 		{"OfATableMadeAnewInItsPlace", gap, "CREATE TEMP TABLE n AS SELECT * FROM c; DROP TABLE c; CREATE TABLE c (p REFERENCES p); INSERT INTO c SELECT * FROM n", "[]"},
-		{"OfATableMadeAnewWithOneMore", gap, "CREATE TEMP TABLE n AS SELECT * FROM c; DROP TABLE c; CREATE TABLE c (p REFERENCES p); INSERT INTO c SELECT * FROM n; INSERT INTO c VALUES (8)", "[{c p 1 [rowid 3] false} 2]"},
+		{"OfATableMadeAnewWithOneMore", gap, "CREATE TEMP TABLE n AS SELECT * FROM c; DROP TABLE c; CREATE TABLE c (p REFERENCES p); INSERT INTO c SELECT * FROM n; INSERT INTO c VALUES (8)", "[{c p 1 2 [rowid 3] false}]"},
 		{"OfATableMadeAnewBesideItself", gap, "CREATE TABLE n AS SELECT * FROM c; DROP TABLE c; CREATE TABLE c (p REFERENCES p); INSERT INTO c SELECT * FROM n; DROP TABLE n", "[]"},
 		{"OfARebuiltTableThatTakesThePage", "PRAGMA auto_vacuum = FULL; VACUUM; " + gap, "CREATE TABLE n (p REFERENCES p); INSERT INTO n SELECT * FROM c; DROP TABLE c; ALTER TABLE n RENAME TO c", "[]"},
 		{"AfterVACUUM", gap, "UPDATE c SET p = 1 WHERE p = 2; VACUUM", "[]"},
-		{"AfterVACUUMWithOneMore", gap, "INSERT INTO c VALUES (9); VACUUM", "[{c p 1 [rowid 4] false} 2]"},
-		{"AfterVACUUMOfOneWithItsParent", "CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES p); INSERT INTO c VALUES (5, 9)", "DELETE FROM c; INSERT INTO c VALUES (7, 9); VACUUM", "[{c p 1 [rowid 7] false} 0]"},
-		{"AfterVACUUMOfAnotherTable", gap + "; CREATE TABLE d (p REFERENCES p)", "DELETE FROM c WHERE p = 9; INSERT INTO d VALUES (9); VACUUM", "[{d p 1 [rowid 1] false} 0]"},
-		{"OfATableMadeAnewBesideOneOfAnother", gap + "; CREATE TABLE d (p REFERENCES p)", "DELETE FROM d; DROP TABLE c; INSERT INTO d VALUES (9), (9)", "[{d p 2 [rowid 1 rowid 2] false} 0]"},
+		{"AfterVACUUMWithOneMore", gap, "INSERT INTO c VALUES (9); VACUUM", "[{c p 1 2 [rowid 4] false}]"},
+		{"AfterVACUUMOfOneWithItsParent", "CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES p); INSERT INTO c VALUES (5, 9)", "DELETE FROM c; INSERT INTO c VALUES (7, 9); VACUUM", "[{c p 1 0 [rowid 7] false}]"},
+		{"AfterVACUUMOfAnotherTable", gap + "; CREATE TABLE d (p REFERENCES p)", "DELETE FROM c WHERE p = 9; INSERT INTO d VALUES (9); VACUUM", "[{d p 1 0 [rowid 1] false}]"},
+		{"OfATableMadeAnewBesideOneOfAnother", gap + "; CREATE TABLE d (p REFERENCES p)", "DELETE FROM d; DROP TABLE c; INSERT INTO d VALUES (9), (9)", "[{d p 2 0 [rowid 1 rowid 2] false}]"},
 		{"OfAColumnOfAnotherType", "CREATE TABLE c (p INTEGER REFERENCES p); INSERT INTO c VALUES (9)", "CREATE TABLE n (p REAL REFERENCES p); INSERT INTO n SELECT * FROM c; DROP TABLE c; ALTER TABLE n RENAME TO c", "[]"},
-		{"DoublesThatNothingTellsApart", "CREATE TABLE c (rowid, oid, _rowid_, p REFERENCES p); INSERT INTO c VALUES (1, 1, 1, 9)", "INSERT INTO c SELECT * FROM c", "[{c p 1 [a row] false} 1]"},
-		{"HiddenByATemporaryTable", "CREATE TABLE c (p REFERENCES p); INSERT INTO c VALUES (1)", "CREATE TEMP TABLE c (p); DELETE FROM p", "[{c p 1 [rowid 1] false} 0]"},
+		{"DoublesThatNothingTellsApart", "CREATE TABLE c (rowid, oid, _rowid_, p REFERENCES p); INSERT INTO c VALUES (1, 1, 1, 9)", "INSERT INTO c SELECT * FROM c", "[{c p 1 1 [a row] false}]"},
+		{"HiddenByATemporaryTable", "CREATE TABLE c (p REFERENCES p); INSERT INTO c VALUES (1)", "CREATE TEMP TABLE c (p); DELETE FROM p", "[{c p 1 0 [rowid 1] false}]"},
 		{"ToAView", "CREATE VIEW v AS SELECT * FROM p; CREATE TABLE c (p REFERENCES v (id))", "INSERT INTO c VALUES (9)", "[]"},
-		{"AMismatchOfANameWithQuotes", `CREATE UNIQUE INDEX i ON p (k); CREATE TABLE "c""c" (p REFERENCES p (k))`, "DROP INDEX i", `[{c"c p 1 [] true} 0]`},
-		{"AMismatchOfTheCollation", "CREATE UNIQUE INDEX i ON p (k); CREATE TABLE c (p REFERENCES p (k))", "DROP INDEX i; CREATE UNIQUE INDEX i ON p (k COLLATE NOCASE)", "[{c p 1 [] true} 0]"},
-		{"AMismatchOfThePrimaryKeysCollation", "CREATE TABLE q (k TEXT PRIMARY KEY); CREATE TABLE c (p REFERENCES q (k))", "DROP TABLE q; CREATE TABLE q (k TEXT, PRIMARY KEY (k COLLATE NOCASE))", "[{c q 1 [] true} 0]"},
-		{"AMismatchOfThePrimaryKeysColumns", "CREATE TABLE q (k PRIMARY KEY); CREATE TABLE c (p REFERENCES q)", "DROP TABLE q; CREATE TABLE q (k UNIQUE, l, PRIMARY KEY (k, l))", "[{c q 1 [] true} 0]"},
+		{"AMismatchOfANameWithQuotes", `CREATE UNIQUE INDEX i ON p (k); CREATE TABLE "c""c" (p REFERENCES p (k))`, "DROP INDEX i", `[{c"c p 1 0 [] true}]`},
+		{"AMismatchOfTheCollation", "CREATE UNIQUE INDEX i ON p (k); CREATE TABLE c (p REFERENCES p (k))", "DROP INDEX i; CREATE UNIQUE INDEX i ON p (k COLLATE NOCASE)", "[{c p 1 0 [] true}]"},
+		{"AMismatchOfThePrimaryKeysCollation", "CREATE TABLE q (k TEXT PRIMARY KEY); CREATE TABLE c (p REFERENCES q (k))", "DROP TABLE q; CREATE TABLE q (k TEXT, PRIMARY KEY (k COLLATE NOCASE))", "[{c q 1 0 [] true}]"},
+		{"AMismatchOfThePrimaryKeysColumns", "CREATE TABLE q (k PRIMARY KEY); CREATE TABLE c (p REFERENCES q)", "DROP TABLE q; CREATE TABLE q (k UNIQUE, l, PRIMARY KEY (k, l))", "[{c q 1 0 [] true}]"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			c := newChange(t)
@@ -432,16 +432,16 @@ func (c *change) violations(e, after *sqltext.Effects) (fresh []string, found in
 		c.t.Fatal(err)
 	}
 	now := c.find(c.after, after)
-	orphans, old, err := before.New(c.t.Context(), c.after, now)
+	orphans, err := before.New(c.t.Context(), c.after, now)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	for i, o := range orphans {
+	for _, o := range orphans {
 		if o.Mismatch { // rows of other foreign keys of the table to the same parent are not read
-			old[i] = 0
+			o.Before = 0
 		}
 		if o.Count > 0 {
-			fresh = append(fresh, fmt.Sprint(o, old[i]))
+			fresh = append(fresh, fmt.Sprint(o))
 		}
 	}
 	return fresh, len(now)

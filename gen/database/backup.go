@@ -135,7 +135,7 @@ func check(ctx context.Context, path, of string, full bool) (*Backup, error) {
 			b.Warnings = append(b.Warnings, gen.Problem{File: of, Fact: fact + wording.List(n, "; ", func(i int) string { return list[i] })})
 		}
 	}
-	warn("has faults, and so has the copy: ", faults.List())
+	warn("has faults, and so has the copy: ", sqlite.Distinct(faults))
 	warn("has rows without a parent, and so has the copy: ", orphans)
 	state, err := db.read(ctx, time.Minute)
 	if err == nil && state != nil {
@@ -155,7 +155,7 @@ func orphans(ctx context.Context, db *DB) (list []string, err error) {
 		found, err = sqlite.FindOrphans(ctx, db, objects, everywhere)
 	}
 	for _, o := range found {
-		list = append(list, lockstep.Violation{Table: o.Table, Parent: o.Parent, Count: o.Count, Rows: o.Rows, Mismatch: o.Mismatch}.String())
+		list = append(list, lockstep.Violation(o).String())
 	}
 	return list, err
 }

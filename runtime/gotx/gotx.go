@@ -260,5 +260,5 @@ func statementError(query string, err error) *sqlite.Reworded {
 	if short := []rune(text); len(short) > limit {
 		text = string(short[:limit]) + "…"
 	}
-	return &sqlite.Reworded{Text: text + ": " + sqlite.Sentence(err), Cause: err}
+	return sqlite.About(text, err)
 }

@@ -152,7 +152,7 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 	case sqlite.IsBusy(err):
 		return err
 	case err != nil:
-		return &copyError{"what the script left", err}
+		return sqlite.About("what the script left", err)
 	}
 	before, err := sqlite.Form(ctx, c.live)
 	if err != nil {
@@ -172,20 +172,14 @@ func (c *privateCopy) blame(ctx context.Context, faults []string) error {
 	if err != nil && len(before) == 0 {
 		return err
 	}
-	old := make(map[string]int)
-	for _, fault := range before {
-		old[fault]++
-	}
-	fact := "the script left a damaged database"
+	fact, fault := "the script left a damaged database", sqlite.FirstNew(faults, before)
 	switch {
 	case slices.ContainsFunc(before, sqlite.IsDamage):
-		fact, faults = "the database was damaged before the script ran", before
+		fact, fault = "the database was damaged before the script ran", before[0]
 	case !slices.ContainsFunc(faults, sqlite.IsDamage) && len(faults) <= len(before):
 		return nil // though an earlier migration may have given the table another name
-	default:
-		faults = faults[slices.IndexFunc(faults, func(fault string) bool { old[fault]--; return old[fault] < 0 }):]
 	}
-	lines := strings.Split(faults[0], "\n") // of damaged pages, the first says where
+	lines := strings.Split(fault, "\n") // of damaged pages, the first says where
 	return errors.New(fact + ": quick_check: " + strings.Join(lines[:min(2, len(lines))], ": "))
 }
 
@@ -195,19 +189,10 @@ func (c *privateCopy) Locked(err error) error {
 		return err
 	}
 	if c.ran == "" {
-		return &copyError{"another process has a lock on the copy for scripts, " + c.path, err}
+		return sqlite.About("another process has a lock on the copy for scripts, "+c.path, err)
 	}
-	return &copyError{"a process that " + c.ran + " left has a lock on its copy, " + c.path + "; the script must end what it starts", err}
+	return sqlite.About("a process that "+c.ran+" left has a lock on its copy, "+c.path+"; the script must end what it starts", err)
 }
-
-// A copyError is an error of SQLite for the copy.
-type copyError struct {
-	fact string
-	err  error
-}
-
-func (e *copyError) Error() string { return e.fact + ": " + sqlite.Sentence(e.err) }
-func (e *copyError) Unwrap() error { return e.err }
 
 // Replace replaces the live content by that of the copy.
 func (c *privateCopy) Replace(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -83,15 +84,20 @@ type Reworded struct {
 	Cause, Err error
 }
 
-func (e *Reworded) Error() string   { return e.Text }
-func (e *Reworded) Unwrap() []error { return []error{e.Cause, e.Err} }
+func (e *Reworded) Error() string { return e.Text }
+func (e *Reworded) Unwrap() error { return errors.Join(e.Cause, e.Err) } // without one that is nil
+
+// About says what an error of SQLite is about.
+func About(what string, err error) *Reworded {
+	return &Reworded{Text: what + ": " + Sentence(err), Cause: err}
+}
 
 // Without returns an error of a copy without the query of the copy's URI, which may have a key
 // in it. Without one, the copy of an encrypted database cannot be opened.
 func Without(query string, err error) error {
 	switch {
 	case err != nil && query == "" && Code(err)&0xff == codeCantOpen:
-		return &Reworded{Text: "if the database is encrypted, give WithBackup the parameters of its URI: " + Sentence(err), Cause: err}
+		return About("if the database is encrypted, give WithBackup the parameters of its URI", err)
 	case err == nil || query == "":
 		return err
 	}

@@ -24,33 +24,21 @@ const (
 
 const most = "1000000" // faults
 
-// List returns what SQLite finds wrong.
+// List returns what SQLite finds wrong. It can say the same of several rows.
 func (p Pragma) List(ctx context.Context, db DB) (faults []string, err error) {
 	return p.of(ctx, db, "main", most)
-}
-
-// Faults returns what SQLite finds wrong.
-func (p Pragma) Faults(ctx context.Context, db DB) (Faults, error) {
-	faults, err := p.List(ctx, db)
-	return count(faults), err
 }
 
 // Check returns the faults that SQLite finds in an attached database, such as main, and in
 // its rows. The error is a [Damage] if pages are damaged; every other fault is one of rows,
 // or of an index. unchecked are tables that cannot be checked, with SQLite's reason: the
 // connection lacks a function or collation, or a CHECK fails with an error.
-func (p Pragma) Check(ctx context.Context, db DB, database string) (_ Faults, unchecked []string, err error) {
-	faults, err := p.undamaged(ctx, db, database, most)
+func (p Pragma) Check(ctx context.Context, db DB, database string) (faults, unchecked []string, err error) {
+	faults, err = p.undamaged(ctx, db, database, most)
 	if !isLogic(err) {
-		return count(faults), nil, err
+		return faults, nil, err
 	}
-	var tables []string
-	err = Each(ctx, db, "SELECT name FROM "+database+".sqlite_master WHERE type = 'table' ORDER BY name", func(scan Scan) error {
-		var name string
-		err := scan(&name)
-		tables = append(tables, name)
-		return err
-	})
+	tables, err := texts(ctx, db, "SELECT name FROM "+database+".sqlite_master WHERE type = 'table' ORDER BY name")
 	faults = nil
 	for _, name := range tables {
 		if err != nil {
@@ -64,7 +52,7 @@ func (p Pragma) Check(ctx context.Context, db DB, database string) (_ Faults, un
 		}
 		faults = append(faults, found...)
 	}
-	return count(faults), unchecked, err
+	return faults, unchecked, err
 }
 
 // isLogic reports whether err is about a statement: what it names, or a value. (Of these,
@@ -74,26 +62,32 @@ func isLogic(err error) bool {
 	return code == codeError || code == 0 && err != nil && !IsInterrupt(err) && !errors.As(err, &d)
 }
 
-// Faults is what SQLite says of a database, and how often.
-type Faults map[string]int
-
-func count(faults []string) Faults {
-	f := make(Faults)
-	for _, fault := range faults {
-		f[fault]++
+// FirstNew returns the first fault that was not there before, or not as often, or "".
+func FirstNew(faults, before []string) string {
+	old := make(map[string]int)
+	for _, fault := range before {
+		old[fault]++
 	}
-	return f
+	for _, fault := range faults {
+		if old[fault]--; old[fault] < 0 {
+			return fault
+		}
+	}
+	return ""
 }
 
-// List returns the faults in order.
-func (f Faults) List() (list []string) {
-	for fault := range f {
-		list = append(list, fault)
+// Distinct returns the faults in order, each with how often it is there.
+func Distinct(faults []string) (list []string) {
+	times := make(map[string]int)
+	for _, fault := range faults {
+		if times[fault]++; times[fault] == 1 {
+			list = append(list, fault)
+		}
 	}
 	sort.Stable(sort.StringSlice(list))
 	for i, fault := range list {
 		list[i] = strings.ReplaceAll(fault, "\n", " ")
-		if n := f[fault]; n > 1 {
+		if n := times[fault]; n > 1 {
 			list[i] += " (" + strconv.Itoa(n) + " times)"
 		}
 	}

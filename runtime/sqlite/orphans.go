@@ -8,10 +8,11 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// Orphans are the rows of a table that refer to rows of Parent that do not exist.
+// Orphans are the rows of a table that refer to rows of Parent that do not exist: a
+// lockstep.Violation.
 type Orphans struct {
 	Table, Parent string
-	Count         int
+	Count, Before int // see [OrphanSet.New]
 	// Rows names the first three, as "rowid 7", or as "key ('a', 7)" in a table WITHOUT
 	// ROWID. What cannot be found out is left out.
 	Rows []string

@@ -77,15 +77,15 @@ func (k *foreignKey) row(row, exact string) uint64 {
 	return hash(k.name() + "\x00" + row + "\x00" + exact)
 }
 
-// New returns those of the rows that [FindOrphans] has found after the effects that are not in the set,
-// and how many of each table's are. A row is the same if table, row, foreign key and values
+// New returns those of the rows that [FindOrphans] has found after the effects that are not in the set:
+// Count of each table. Before are in it. A row is the same if table, row, foreign key and values
 // are. Where there was no such foreign key, because something was renamed or its table was
 // made anew, or where SQLite has numbered the rows anew, a row that has gone from another such
 // place is the same if its values are.
-func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Orphans, old []int, err error) {
+func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Orphans, err error) {
 	keys, err := foreignKeys(ctx, db, nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	now := make(map[string]bool)
 	for _, k := range keys {
@@ -98,7 +98,7 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 			}
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	moved := make(map[uint64]int)
@@ -113,7 +113,7 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 		i := slices.IndexFunc(fresh, func(o Orphans) bool { return o.Table == k.child && o.Parent == k.parent })
 		if i < 0 {
 			i = len(fresh)
-			fresh, old = append(fresh, Orphans{Table: k.child, Parent: k.parent}), append(old, 0)
+			fresh = append(fresh, Orphans{Table: k.child, Parent: k.parent})
 		}
 		o, place, renewed := &fresh[i], s.place(k), s.renews(k)
 		err := k.orphans(ctx, db, found, s.effects, func(row, exact, value string) {
@@ -134,7 +134,7 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 			}
 			switch {
 			case known && row != "":
-				old[i]++
+				o.Before++
 			case !known:
 				o.Count++
 				o.Mismatch = o.Mismatch || row == ""
@@ -144,10 +144,10 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 			}
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	return fresh, old, nil
+	return fresh, nil
 }
 
 // A foreignKey is one of a table.
@@ -282,13 +282,8 @@ WHERE pk > 0 AND ($3 OR NOT EXISTS (SELECT 1 FROM pragma_index_list('$1', 'main'
 UNION ALL SELECT l.name, iif((lower(i.name), lower(i.coll)) IN (VALUES $2), lower(i.name), '')
 FROM pragma_index_list('$1', 'main') AS l JOIN pragma_index_xinfo(l.name, 'main') AS i
 WHERE i.key AND l."unique" AND NOT l.partial AND NOT $3 ORDER BY 1, 2) GROUP BY key`, k.parent, collated[2:], implicit)
-	err = Each(ctx, db, q, func(scan Scan) error {
-		var unique string
-		err := scan(&unique)
-		ok = ok || unique == strings.Join(to, "\x00")
-		return err
-	})
-	return ok || k.orphaned, err
+	unique, err := texts(ctx, db, q)
+	return slices.Contains(unique, strings.Join(to, "\x00")) || k.orphaned, err
 }
 
 // each calls f for rows without parent of the foreign key, at most limit unless that is

@@ -45,7 +45,7 @@ func TestOrphansOneByOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fresh, _, err := none.New(t.Context(), db, found)
+			fresh, err := none.New(t.Context(), db, found)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,12 +65,12 @@ func TestOrphansOneByOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, old, err := all.New(t.Context(), db, found)
+			again, err := all.New(t.Context(), db, found)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i, o := range again {
-				if o.Count > 0 || old[i] == 0 && fresh[i].Count > 0 {
+				if o.Count > 0 || o.Before == 0 && fresh[i].Count > 0 {
 					t.Errorf("they are new once more: %+v", o)
 				}
 			}

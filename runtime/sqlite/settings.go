@@ -63,7 +63,8 @@ type changedSetting struct {
 // connection comes with each call.
 type Settings struct {
 	changed []changedSetting
-	faults  Faults // before a migration that could get past checks; nil if none did
+	lax     bool     // a migration could get past SQLite's checks
+	faults  []string // that there were before it
 }
 
 // Enter gives the connection the settings of the generator's replay.
@@ -206,8 +207,9 @@ func (x *Settings) Before(ctx context.Context, c *sql.Conn, pragma string) error
 	}
 	now, err := settings[i].of(ctx, c)
 	x.note(&settings[i], now)
-	if err == nil && x.faults == nil && (pragma == "writable_schema" || pragma == "ignore_check_constraints") {
-		x.faults, err = Quick.Faults(ctx, c)
+	if err == nil && !x.lax && (pragma == "writable_schema" || pragma == "ignore_check_constraints") {
+		x.lax = true
+		x.faults, err = Quick.List(ctx, c)
 	}
 	return err
 }
@@ -215,22 +217,16 @@ func (x *Settings) Before(ctx context.Context, c *sql.Conn, pragma string) error
 // CheckFaults returns an error if a migration that could get past SQLite's checks has left
 // what they find, and was not there before.
 func (x *Settings) CheckFaults(ctx context.Context, c *sql.Conn) error {
-	if x.faults == nil {
+	if !x.lax {
 		return nil
 	}
 	// Only now does SQLite read a schema that was written as rows.
 	if _, err := c.ExecContext(ctx, "PRAGMA writable_schema = reset"); err != nil {
 		return err
 	}
-	now, err := Quick.Faults(ctx, c)
-	first := ""
-	for fault, n := range now {
-		if n > x.faults[fault] && (first == "" || fault < first) {
-			first = fault
-		}
-	}
-	if first != "" {
-		err = errors.New("the migrations leave a database that fails its check: " + first)
+	now, err := Quick.List(ctx, c)
+	if fault := FirstNew(now, x.faults); fault != "" {
+		err = errors.New("the migrations leave a database that fails its check: " + fault)
 	}
 	return err
 }

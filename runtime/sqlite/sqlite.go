@@ -25,6 +25,17 @@ func Drain(ctx context.Context, db *sql.Conn, query string) error {
 	return err
 }
 
+// texts returns the first column of a query.
+func texts(ctx context.Context, db DB, query string) (all []string, err error) {
+	err = Each(ctx, db, query, func(scan Scan) error {
+		var text string
+		err := scan(&text)
+		all = append(all, text)
+		return err
+	})
+	return all, err
+}
+
 // ObjectsQuery returns the rows of sqlite_schema that have SQL and are not SQLite's own.
 const ObjectsQuery = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_'"
 
@@ -49,12 +60,10 @@ func Objects(ctx context.Context, db DB) ([]sqltext.Object, error) {
 		return objects, err
 	}
 	shadows := make(map[string]bool)
-	err = Each(ctx, db, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'", func(scan Scan) error {
-		var name string
-		err := scan(&name)
+	names, err := texts(ctx, db, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
+	for _, name := range names {
 		shadows[sqltext.Fold(name)] = true
-		return err
-	})
+	}
 	return Of(objects, func(table string) bool { return !shadows[sqltext.Fold(table)] }), err
 }
 
