@@ -207,18 +207,18 @@ func (k *foreignKey) after(e *sqltext.Effects) bool { return e == nil || e.Rows(
 // orphans calls f for each row of the foreign key without parent, if its table is among
 // those found; once, with "" for the row, if the foreign key is itself wrong.
 func (k *foreignKey) orphans(ctx context.Context, db DB, found []Orphans, after *sqltext.Effects, f func(row, exact, value string)) error {
-	if !slices.ContainsFunc(found, func(o Orphans) bool { return sqltext.Equal(o.Table, k.child) }) {
-		return nil
+	among, mismatch := false, false
+	for i := range found {
+		of := sqltext.Equal(found[i].Table, k.child)
+		among, mismatch = among || of, mismatch || of && found[i].Mismatch
 	}
-	if slices.ContainsFunc(found, func(o Orphans) bool {
-		return o.Mismatch && sqltext.Equal(o.Table, k.child)
-	}) {
+	if mismatch {
 		if ok, err := k.matches(ctx, db); !ok || err != nil {
 			f("", mismatchText, k.made+" "+strconv.Itoa(k.id)) // renaming does not change where it is
 			return err
 		}
 	}
-	if !k.after(after) {
+	if !among || !k.after(after) {
 		return nil
 	}
 	return k.each(ctx, db, -1, f)

@@ -17,12 +17,9 @@ import (
 //
 // https://sqlite.org/lang_naming.html
 func CheckTemporary(ctx context.Context, db DB, has, defined, mentioned func(name string) bool) error {
-	type object struct{ kind, name, table string }
-	var temporary []object
 	opened := false // which a look at what is in it would do
 	err := Each(ctx, db, FileQuery, func(scan Scan) error {
-		var seq int
-		var name, file sql.NullString
+		var seq, name, file sql.NullString
 		err := scan(&seq, &name, &file)
 		opened = opened || name.String == "temp"
 		return err
@@ -30,30 +27,28 @@ func CheckTemporary(ctx context.Context, db DB, has, defined, mentioned func(nam
 	if err != nil || !opened {
 		return err
 	}
+	var temporary []sqltext.Object
 	err = Each(ctx, db, "SELECT type, name, tbl_name FROM sqlite_temp_master WHERE type <> 'index'", func(scan Scan) error {
-		var o object
-		err := scan(&o.kind, &o.name, &o.table)
+		var o sqltext.Object
+		err := scan(&o.Type, &o.Name, &o.Table)
 		temporary = append(temporary, o)
 		return err
 	})
-	if err != nil || len(temporary) == 0 {
-		return err
-	}
 	for _, o := range temporary {
 		switch {
-		case o.kind == "trigger":
-			own := func(t object) bool { return t.kind != "trigger" && sqltext.Equal(t.name, o.table) }
-			if (has(o.table) || sqltext.IsOurs(o.table)) && !slices.ContainsFunc(temporary, own) {
-				return fmt.Errorf("temporary trigger %s of this connection acts on %s; drop it first", o.name, o.table)
+		case o.Type == "trigger":
+			own := func(t sqltext.Object) bool { return t.Type != "trigger" && sqltext.Equal(t.Name, o.Table) }
+			if (has(o.Table) || sqltext.IsOurs(o.Table)) && !slices.ContainsFunc(temporary, own) {
+				return fmt.Errorf("temporary trigger %s of this connection acts on %s; drop it first", o.Name, o.Table)
 			}
-		case strings.HasPrefix(o.name, "sqlite_"): // SQLite's own, for AUTOINCREMENT and ANALYZE
-			if mentioned(o.name) {
-				return fmt.Errorf("temporary tables of this connection have a table %s, which hides that of the database; drop them first", o.name)
+		case strings.HasPrefix(o.Name, "sqlite_"): // SQLite's own, for AUTOINCREMENT and ANALYZE
+			if mentioned(o.Name) {
+				return fmt.Errorf("temporary tables of this connection have a table %s, which hides that of the database; drop them first", o.Name)
 			}
-		case sqltext.IsOurs(o.name): // no migration names them, and nobody without "main."
-		case has(o.name) || defined(o.name):
-			return fmt.Errorf("temporary %s %s of this connection hides that of the database; drop it first", o.kind, o.name)
+		case sqltext.IsOurs(o.Name): // no migration names them, and nobody without "main."
+		case has(o.Name) || defined(o.Name):
+			return fmt.Errorf("temporary %s %s of this connection hides that of the database; drop it first", o.Type, o.Name)
 		}
 	}
-	return nil
+	return err
 }
