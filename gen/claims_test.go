@@ -26,6 +26,7 @@ var claims = []struct {
 	{`^ids of deleted rows of (\w+) .* was (\d+), and is (\d+);`, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = '$1'", "",
 		func(m, was, is []string) bool { return was[0] == m[2] && is[0] == m[3] }},
 	{`^(\w+) loses what is in (\w+): it is not copied`, "SELECT $2 FROM $1 ORDER BY id", "", another},
+	{`^(\w+) loses what is in (\w+) of the rows that are replaced`, "SELECT $2 FROM $1 ORDER BY 1", "", another},
 	{`^in (\w+), (\w+) holds what (\w+) held`, "SELECT $3, $2 = $3 FROM $1 ORDER BY id", "SELECT $2, 0 FROM $1 ORDER BY id", func(_, was, is []string) bool { return len(was) > 0 && slices.Equal(was, is) }},
 	{`^(?:view|table) (\w+) cannot be read[^:]*: ([^;]*);`, "SELECT 1", "SELECT * FROM $1", fails(2)},
 	{`^trigger (\w+) fails on a row of (\w+): ([^;]*);`, "SELECT 1", "UPDATE $2 SET title = title RETURNING 1; INSERT OR REPLACE INTO $2 SELECT * FROM $2; DELETE FROM $2", fails(3)},

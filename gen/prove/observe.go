@@ -246,6 +246,10 @@ func (o *observation) lookAtWrite(i int, s *sqltext.Statement) (after func() err
 	if err != nil {
 		return nil, err
 	}
+	replaced, err := o.lookAtReplace(i, s, others)
+	if err != nil {
+		return nil, err
+	}
 	before := map[string]contents{}
 	for _, name := range inserts {
 		if t := o.tables[name]; t != nil && t.edited && t.copied >= 0 {
@@ -255,7 +259,7 @@ func (o *observation) lookAtWrite(i int, s *sqltext.Statement) (after func() err
 		}
 	}
 	return func() error {
-		if err := updated(); err != nil {
+		if err := errors.Join(updated(), replaced()); err != nil {
 			return err
 		}
 		for _, name := range others {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
+	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
 // lookAtNoEffect reports a statement that does nothing, or makes what never does.
@@ -100,6 +101,49 @@ func (o *observation) lookAtUpdate(i int, s *sqltext.Statement, targets []string
 		return after, nil
 	}
 	return o.lookAtTriggers(i, s, table)
+}
+
+// lookAtReplace looks at what OR REPLACE does to rows of a table that was there before: it
+// deletes those that are in the way, with what is in columns that an INSERT does not name.
+//
+// https://sqlite.org/lang_conflict.html
+func (o *observation) lookAtReplace(i int, s *sqltext.Statement, targets []string) (after func() error, err error) {
+	after = func() error { return nil }
+	in, inserts := sqltext.ParseInsertion(s.SQL)
+	if w := s.Words(3); len(targets) > 0 && slices.Equal(w, []string{"update", "or", "replace"}) {
+		in = sqltext.Insertion{Table: targets[0], Replaces: true}
+	}
+	if t := o.tables[in.Table]; !in.Replaces || t == nil || t.made >= 0 || inserts && in.Columns == nil {
+		return after, nil
+	}
+	columns, err := o.query("SELECT lower(name) FROM pragma_table_info(?)", in.Table) // but generated ones
+	if err != nil {
+		return nil, err
+	}
+	before, err := o.contents(in.Table)
+	return func() error {
+		now, err := o.contents(in.Table)
+		if err != nil {
+			return err
+		}
+		if was, is := len(before.rows), len(now.rows); is < was {
+			o.report(i, "loses "+in.Table, "%s loses rows, which OR REPLACE deletes where they are in the way: %s before, %d after", in.Table, wording.Count(was, "row"), is)
+		}
+		if !inserts {
+			return nil
+		}
+		for _, column := range slices.Concat(columns...) {
+			have := map[string]int{null: len(before.rows)}
+			for _, v := range now.values(column) {
+				have[v]++
+			}
+			lost := func(v string) bool { have[v]--; return have[v] < 0 }
+			if !slices.Contains(in.Columns, column) && slices.ContainsFunc(before.values(column), lost) {
+				o.report(i, "replaces "+column, "%s loses what is in %s of the rows that are replaced; name %[2]s, too, or use ON CONFLICT … DO UPDATE", in.Table, column)
+			}
+		}
+		return nil
+	}, err
 }
 
 // literals returns the columns that an UPDATE of all rows sets to a text.
