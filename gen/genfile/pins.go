@@ -33,9 +33,9 @@ type Pin struct {
 // Edit returns the edit that moves the pin.
 func (p Pin) Edit() Edit { return Edit{p.typ, p.Pinned, p.Newest} }
 
-// BrokenPins returns the pins of the module that dir is in which do not compile with
-// source, the generated file of dir. The compiler names the same places, but it stops
-// at the tenth error, and at the first package that others import.
+// BrokenPins returns the pins that do not compile with source, the generated file of dir,
+// in the module around dir. The compiler names the same places, but it stops at the tenth
+// error, and at the first package that others import.
 //
 // Nothing is type-checked: a pin that goes through an alias is left to the compiler.
 func BrokenPins(ctx context.Context, dir string, source []byte) (pins []Pin, err error) {
@@ -164,9 +164,8 @@ var conflict = regexp.MustCompile(`(?ms)^<{7} [^\n]*\n(.*?)(?:^\|{7} [^\n]*\n.*?
 // pinName matches the names of pins.
 var pinName = regexp.MustCompile(`\bV[0-9]{4}\w*`)
 
-// Resolve resolves the conflicts of a Go file in which the sides differ in the names of
-// pins only: it takes the side with one of the names. line is that of the first conflict
-// that remains, or 0.
+// Resolve resolves the conflicts of a Go file whose sides differ only in the names of pins:
+// it takes the side with one of the names. line is where the first conflict remains, or 0.
 func Resolve(text []byte, names map[string]string) (resolved []byte, line int) {
 	resolved = conflict.ReplaceAllFunc(text, func(hunk []byte) []byte {
 		sides := conflict.FindSubmatch(hunk)[1:]

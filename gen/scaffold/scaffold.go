@@ -1,6 +1,6 @@
 // Package scaffold is not for programs and promises nothing: it may change in any release.
 //
-// It writes the files that a person goes on from: those of a migrations package, and the
+// It writes the files that a person starts from: those of a migrations package, and the
 // next migration.
 package scaffold
 

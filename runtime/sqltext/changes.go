@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Changes says how a schema differs from what was wanted: what is missing or different, and
-// of what was added, that which may have to do with a text about an error: it names the object
-// or, of a trigger or unique index, the table. It leaves out the objects that are ignored.
+// Changes says how a schema differs from what was wanted: what is missing, what is
+// different, and what was added that an error may be about: its text names the object or,
+// for a trigger or unique index, the table. It leaves out the objects that are ignored.
 func Changes(want, found []Object, text string, ignored func(name string) bool) (changes []string) {
 	changed, extra := Diff(want, found)
 	for _, d := range changed {

@@ -53,8 +53,8 @@ func (s *Statement) Defines(name string) bool {
 	return ok && (Equal(d.Name, name) || Equal(d.NewName, name))
 }
 
-// A parser goes through the lexemes of a statement that SQLite accepts. At what it
-// does not understand it fails, and stays failed.
+// A parser goes through the lexemes of a statement that SQLite accepts. It fails at what
+// it does not understand, and stays failed.
 type parser struct {
 	lexemes []lexeme
 	at      int

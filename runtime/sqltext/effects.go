@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Effects are what statements can do to a database by which its foreign keys break. They
-// are read off the statements and the triggers that these fire, as if all that was ever
-// there still were: more may be in them than happens, and not less.
+// Effects are what statements can do that breaks foreign keys. They come from the text of
+// the statements and of the triggers that these fire, as if nothing were ever dropped: they
+// may include more than happens, never less.
 type Effects struct {
 	objects []Object           // that there are, and that the statements create
 	virtual map[string]bool    // names of virtual tables: whether the module writes to its own tables alone
@@ -21,15 +21,15 @@ type Effects struct {
 type effect uint8
 
 const (
-	adds      effect = 1 << iota // there are other rows, which may refer to none
-	removes                      // rows are gone that others may refer to
-	redefines                    // its keys are others
-	replaces                     // of a write: a conflict removes rows, also in what triggers write to
-	drops                        // it is dropped, and may be made anew
+	adds      effect = 1 << iota // rows are new, and may refer to none
+	removes                      // rows go that others may refer to
+	redefines                    // its keys change
+	replaces                     // of a write: a conflict removes rows, also where triggers write
+	drops                        // it is dropped, and may be created again
 	all       = adds | removes | redefines
 )
 
-// NewEffects returns those of no statement, in a database that has the objects.
+// NewEffects returns the effects of no statement, in a database with the objects.
 func NewEffects(objects []Object) *Effects {
 	e := &Effects{virtual: map[string]bool{}, of: map[string]*effect{}, written: map[string]bool{}}
 	for _, o := range objects {
@@ -61,16 +61,15 @@ func (e *Effects) Rows(child, parent string) bool {
 }
 
 // Keys reports whether the foreign key of the child, or the key of the parent that it
-// needs, may be another.
+// needs, may have changed.
 func (e *Effects) Keys(child, parent string) bool {
 	return e.any || (e.on(child)|e.on(parent))&redefines != 0
 }
 
-// Drops reports whether a table of this name may be another, with the same rows.
+// Drops reports whether the table may have been dropped, and created again with its rows.
 func (e *Effects) Drops(table string) bool { return e.on(table)&drops != 0 }
 
-// Vacuums reports whether tables may be elsewhere in the file, with other rowids where the
-// primary key does not give them.
+// Vacuums reports whether rows may have other rowids, where these are not the primary key.
 func (e *Effects) Vacuums() bool { return e.vacuum }
 
 // Reaches reports whether [Effects.Rows] or [Effects.Keys] may be true for a foreign key of
@@ -88,7 +87,7 @@ func (e *Effects) Reaches(o *Object) bool {
 // on returns the effect on a table.
 func (e *Effects) on(table string) (f effect) {
 	f = *e.at(table)
-	for name := range e.virtual { // in a table of this name one can keep its content
+	for name := range e.virtual { // which may keep its content in such a table
 		if strings.HasPrefix(Fold(table), name+"_") {
 			f |= *e.at(name)
 		}
@@ -193,9 +192,9 @@ func (e *Effects) alter(s *Statement, d Definition) {
 	}
 }
 
-// write adds the effects of INSERT, UPDATE and DELETE in a statement, which can be that of a
-// trigger. Nowhere else do these keywords come before the name of a table. inherited is what
-// a statement that fires the trigger does in case of a conflict.
+// write adds the effects of each INSERT, UPDATE and DELETE in a statement, which may create
+// a trigger. Nowhere else do these keywords come before the name of a table. inherited is
+// what the statement that fires the trigger does on a conflict.
 //
 // https://sqlite.org/lang_createtrigger.html
 func (e *Effects) write(sql string, inherited effect) {

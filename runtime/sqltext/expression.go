@@ -7,8 +7,8 @@ import (
 )
 
 // An expression writes expressions in a form that is the same for whatever means the same:
-// without parentheses that change nothing, and with one spelling of each operator, number,
-// string and name. What it does not understand keeps its tokens.
+// without needless parentheses, and with one spelling of each operator, number, string and
+// name. What it does not understand keeps its tokens.
 type expression struct {
 	parser
 	table bool                   // names are of columns of one table

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Lost returns the constraints of the table of that name in before that the one in after has
-// in no form, though it has their columns. The foreign keys refer to tables among the objects.
+// Lost returns the constraints of a table before that it lacks after, in any form, though it
+// still has their columns. The foreign keys refer to tables among the objects.
 func Lost(name string, before, after []Object) (lost []string) {
 	was, is := findTable(before, name), findTable(after, name)
 	kept := func(columns ...string) bool {
@@ -82,16 +82,16 @@ func Lost(name string, before, after []Object) (lost []string) {
 	return lost
 }
 
-// refersAnew reports whether columns are a foreign key that they were not in another table: what is
-// allowed in them may be in the rows of the parent.
+// refersAnew reports whether columns have become a foreign key: the rows of the parent may
+// now be what is allowed in them.
 func (t *table) refersAnew(was *table, columns []string) bool {
 	columns = slices.Compact(slices.Clone(columns))
 	refers := func(fk foreignKey) bool { return slices.EqualFunc(fk.columns, columns, Equal) }
 	return slices.ContainsFunc(t.foreign, refers) && !slices.ContainsFunc(was.foreign, refers)
 }
 
-// hasKey reports whether a constraint or an index makes columns of the key unique, or all of
-// them with others.
+// hasKey reports whether a constraint or an index makes some columns of the key unique, or
+// all of them together with others.
 func (t *table) hasKey(k *key, objects []Object) bool {
 	all := func(columns, others []string) bool {
 		return !slices.ContainsFunc(columns, func(c string) bool { return !hasName(others, c) })

@@ -12,8 +12,8 @@ func Quote(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// Fill returns SQL in which $1 to $9, and then $a and so on, stand for texts. One right after a quote, as in "$1" or
-// '$1', is quoted.
+// Fill returns SQL with texts in place of $1 to $9, and then $a and so on. It quotes a text
+// right after a quote, as in "$1" or '$1'.
 func Fill(sql string, texts ...string) (filled string) {
 	for {
 		before, after, found := strings.Cut(sql, "$")
@@ -76,10 +76,10 @@ func hasName(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return Equal(n, name) })
 }
 
-// IsOurs reports whether the name is that of a table of lockstep's own.
+// IsOurs reports whether a table of lockstep's has the name.
 func IsOurs(name string) bool { return Equal(name, "_meta") || Equal(name, "_lockstep_history") }
 
-// isInternal reports whether the name is that of an object of SQLite or lockstep.
+// isInternal reports whether an object of SQLite's or lockstep's has the name.
 func isInternal(name string) bool {
 	return strings.HasPrefix(Fold(name), "sqlite_") || IsOurs(name)
 }

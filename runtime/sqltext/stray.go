@@ -2,24 +2,24 @@ package sqltext
 
 import "cmp"
 
-// A Stray is a table that no migration makes, or what is in a column that the table should
-// not have or that should be of another type.
+// A Stray is a table that no migration makes, or what a column holds that the table should
+// not have, or that should have another type.
 type Stray struct {
 	Object        // the table
 	Column string // "" for the whole table
-	Value  string // an expression: NULL for a row c of the table that has nothing of it
-	Known  bool   // the column is the migrations', and only its type is not
+	Value  string // an expression: NULL if a row c of the table holds nothing of it
+	Known  bool   // the migrations have the column, with another type
 }
 
-// What another type could cut is a text that SQLite writes in another way when it has been a
-// number, and a fraction.
+// Another type could change a text that SQLite writes differently once it has been a number,
+// and cut off a fraction.
 const (
 	cutText     = `nullif(typeof(c."$1") = 'text' AND +c."$1" <> CAST(CAST(c."$1" AS NUMERIC) AS TEXT), 0)`
 	cutFraction = `nullif(CAST(c."$1" AS NUMERIC) <> CAST(CAST(c."$1" AS NUMERIC) AS INTEGER), 0)`
 )
 
 // Strays returns the strays among the tables of a schema. Where what is wanted does not say,
-// known does: whether a name is one of the migrations'.
+// known reports whether the migrations have a name.
 func Strays(want, found []Object, known func(name string) bool) (strays []Stray) {
 	for i := range found {
 		f := &found[i]
@@ -69,7 +69,7 @@ func Follow(statements []Statement, table string) (now string, dropped bool) {
 	return table, dropped
 }
 
-// Makes reports whether after the statements another table than before may have the name.
+// Makes reports whether, after the statements, a different table may have the name.
 func Makes(statements []Statement, table string) bool {
 	for _, s := range statements {
 		if d, _ := s.Definition(); Equal(d.NewName, table) || s.Keyword() == "drop" && Equal(d.Name, table) {

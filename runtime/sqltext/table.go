@@ -236,8 +236,8 @@ func (t *table) hasRowidAlias() bool {
 	return c != nil && c.typeForm() == "integer"
 }
 
-// isNotNull reports whether the column is NOT NULL, because it says so or because it
-// is in the primary key of a table of a kind where that suffices. A rowid never is NULL.
+// isNotNull reports whether the column is NOT NULL: because it says so, or because it is in
+// the primary key, where the kind of table makes that enough. A rowid is never NULL.
 //
 // https://sqlite.org/withoutrowid.html
 // https://sqlite.org/stricttables.html

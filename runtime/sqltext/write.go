@@ -7,21 +7,21 @@ import (
 // A Write is what an UPDATE, an INSERT … SELECT or a CREATE UNIQUE INDEX makes of the rows
 // of one table.
 type Write struct {
-	Table   string   // that it writes to
-	Source  string   // whose rows it reads
-	Alias   string   // by which it calls those
-	Columns []string // that it names
-	Values  string   // of these, each after a comma
-	From    string   // what comes after FROM in a query for the rows; "" for an index
+	Table   string   // it writes to this
+	Source  string   // and reads rows of this
+	Alias   string   // which it calls this
+	Columns []string // the columns that it names
+	Values  string   // their values, each after a comma
+	From    string   // what follows FROM in a query for the rows; "" for an index
 	Where   string   // of an UPDATE or an index
 	Update  bool
-	Key     []string // of an index: its terms
-	Check   string   // of a column that is added, with its DEFAULT as the value
+	Key     []string // the terms of an index
+	Check   string   // of a new column, whose value is its DEFAULT
 }
 
-// Write returns what the statement writes. ok is false if it is another statement, or one
-// of which a row can depend on several rows or on chance, or that leaves something behind when
-// it fails.
+// Write returns what the statement writes. ok is false if it is another statement, if a row
+// that it writes can depend on several rows or on chance, or if it leaves something behind
+// when it fails.
 func (s *Statement) Write() (w *Write, ok bool) {
 	w = &Write{}
 	p := &tableParser{parser: parser{lexemes: lex(s.SQL)}, t: &table{}}
@@ -42,7 +42,7 @@ func (s *Statement) Write() (w *Write, ok bool) {
 	return w, !p.failed && (p.done() || p.peek("returning")) && !strings.Contains(Fold(w.Values), "random")
 }
 
-// add takes a new column with a CHECK and a constant DEFAULT that is stored as it is written.
+// add takes a new column with a CHECK and a constant DEFAULT that is stored as written.
 func (w *Write) add(p *tableParser) {
 	p.next()
 	p.expect("table")
@@ -88,7 +88,7 @@ func (w *Write) Indexed() string {
 	return "(" + strings.Join(w.Key, ") IS NOT NULL AND (") + ") IS NOT NULL AND (" + w.Where + ")"
 }
 
-// verb takes the first word of the statement, and what it does in case of a conflict.
+// verb takes the first word of the statement, and what it does on a conflict.
 func (p *tableParser) verb() {
 	p.next()
 	if p.accept("or") && !p.accept("abort") && !p.accept("replace") {
@@ -143,8 +143,8 @@ func (w *Write) update(p *tableParser) {
 	p.failed = p.failed || strings.Contains(values, "select") && strings.Contains(values, Fold(w.Table))
 }
 
-// FindCheck returns the expression of the CHECK that SQLite calls by this name in an error, or
-// "". If it has no name, SQLite takes its text for one, and the quotes off the first word.
+// FindCheck returns the expression of the CHECK that SQLite calls by this name in an error,
+// or "". A CHECK without a name goes by its text, without quotes around the first word.
 func FindCheck(create, name string) (check string) {
 	t, _ := parseTable(lex(create))
 	spaced, n := exact(lex(name)), 0
