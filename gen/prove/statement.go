@@ -17,7 +17,8 @@ func (o *observation) lookAtNoEffect(i int, s *sqltext.Statement, d sqltext.Defi
 	}
 	if s.Keyword() == "create" && d.Kind == "trigger" {
 		columns, err := o.columns(d.Table)
-		for _, c := range sqltext.TriggerColumns(s.SQL) {
+		_, of := sqltext.TriggerEvent(s.SQL)
+		for _, c := range of {
 			if err == nil && !slices.Contains(columns, sqltext.Fold(c)) {
 				o.report(i, "never "+c, "never fires for UPDATE OF %s: %s has no such column", c, d.Table).free = true
 			}

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -17,8 +16,8 @@ func Trial(ctx context.Context, db DB, o sqltext.Object) (about, query string, e
 	case o.Type == "view":
 		return "view " + o.Name, sqltext.Fill(`SELECT * FROM "$1"`, o.Table), nil
 	case o.Type == "trigger":
-		event = triggerEvent(o.SQL)
-	case o.MayRefer(), computes(o):
+		event, _ = sqltext.TriggerEvent(o.SQL)
+	case o.MayRefer(), o.Computes():
 		event = "INSERT"
 	}
 	switch event {
@@ -35,26 +34,11 @@ func Trial(ctx context.Context, db DB, o sqltext.Object) (about, query string, e
 	return event + " on " + o.Table, sqltext.Fill(query, o.Table), err
 }
 
-// computes reports whether a default of the table is an expression.
-func computes(o sqltext.Object) bool {
-	if o.Type != "table" || IsVirtual(o) {
-		return false
-	}
-	script := sqltext.Parse(o.SQL)
-	for i, t := range script.Tokens {
-		// What is no expression is one token, perhaps after a sign.
-		if i > 0 && script.Name(i-1) == "default" && (t.Kind == sqltext.Punct || t.Kind == sqltext.Directive) {
-			return true
-		}
-	}
-	return false
-}
-
 var errCompiles = errors.New("it compiles")
 
 // Try compiles the statement of [Trial]. Foreign keys are off.
 func Try(ctx context.Context, db DB, o sqltext.Object) (about string, err error) {
-	if o.Type == "table" && !computes(o) {
+	if o.Type == "table" && !o.Computes() {
 		return "", nil
 	}
 	about, query, err := Trial(ctx, db, o)
@@ -65,19 +49,4 @@ func Try(ctx context.Context, db DB, o sqltext.Object) (about string, err error)
 		err = nil
 	}
 	return about, err
-}
-
-// triggerEvent returns the event of a trigger: the first of the three words, which are
-// not names unless they are quoted.
-func triggerEvent(create string) string {
-	script := sqltext.Parse(create)
-	for i, t := range script.Tokens {
-		if t.Kind == sqltext.Word {
-			switch word := strings.ToUpper(script.Token(i)); word {
-			case "INSERT", "UPDATE", "DELETE":
-				return word
-			}
-		}
-	}
-	return ""
 }

@@ -170,17 +170,17 @@ func References(o Object, objects []Object) (references []Reference) {
 	return references
 }
 
-// TriggerColumns returns the columns after UPDATE OF in a CREATE TRIGGER statement.
-func TriggerColumns(create string) (columns []string) {
+// TriggerEvent returns what fires the trigger of a CREATE TRIGGER statement, "INSERT",
+// "UPDATE" or "DELETE", and the columns after UPDATE OF.
+func TriggerEvent(create string) (event string, columns []string) {
 	p := parser{lexemes: lex(create)}
-	for !p.done() && !p.peek("on") && !p.peek("begin") {
-		if !p.accept("update of") {
-			p.next()
-			continue
-		}
-		for columns = append(columns, p.name()); p.accept(","); {
-			columns = append(columns, p.name())
-		}
+	p.object()
+	if !p.accept("before") && !p.accept("after") {
+		p.accept("instead of")
 	}
-	return columns
+	event = strings.ToUpper(p.next().text)
+	for more := p.accept("of"); more; more = p.accept(",") {
+		columns = append(columns, p.name())
+	}
+	return event, columns
 }

@@ -34,13 +34,16 @@ func TestLost(t *testing.T) {
 	}
 }
 
-func TestTriggerColumns(t *testing.T) {
+func TestTriggerEvent(t *testing.T) {
 	for sql, want := range map[string]string{
-		"CREATE TRIGGER t AFTER UPDATE OF a, \"b c\" ON x BEGIN UPDATE y SET z = 1; END": "a, b c",
-		"CREATE TRIGGER t AFTER UPDATE ON x BEGIN SELECT 1; END":                         "",
-		"CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT 1; END":                         "",
+		"CREATE TRIGGER t AFTER UPDATE OF a, \"b c\" ON x BEGIN UPDATE y SET z = 1; END":         "UPDATE a, b c",
+		"CREATE TRIGGER t AFTER UPDATE ON x BEGIN SELECT 1; END":                                 "UPDATE ",
+		"CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT 1; END":                                 "INSERT ",
+		"create temp trigger if not exists main.\"update\" delete on x begin insert into y; end": "DELETE ",
+		"CREATE TRIGGER t INSTEAD OF INSERT ON x BEGIN SELECT 1; END":                            "INSERT ",
 	} {
-		if got := strings.Join(TriggerColumns(sql), ", "); got != want {
+		event, columns := TriggerEvent(sql)
+		if got := event + " " + strings.Join(columns, ", "); got != want {
 			t.Errorf("%s: got %q, want %q", sql, got, want)
 		}
 	}

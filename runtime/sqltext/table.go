@@ -264,6 +264,12 @@ func (t *table) column(name string) *column {
 	return &t.columns[i]
 }
 
+// Computes reports whether the DEFAULT of a column of the table is an expression.
+func (o *Object) Computes() bool {
+	t, _ := parseTable(lex(o.SQL))
+	return slices.ContainsFunc(t.columns, func(c column) bool { return len(c.value) > 0 && c.value[0].text == "(" })
+}
+
 // Collation returns the collation of a column of the table, in lower case.
 func (o *Object) Collation(column string) string {
 	t, _ := parseTable(lex(o.SQL))
