@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/lockstep-db/lockstep/gen/genfile"
-	"github.com/lockstep-db/lockstep/gen/gomod"
 )
 
 // MovePins moves the broken pins of the packages to the newest migration, in files in
@@ -25,11 +24,12 @@ func (v *Vet) MovePins(ctx context.Context) (moved []genfile.Pin, found []Findin
 	if err != nil {
 		return nil, nil, err
 	}
-	texts := map[string][]byte{}
+	moving := *v
+	moving.Tests, moving.Why, moving.texts = true, true, map[string][]byte{}
 	for name, f := range files {
-		texts[name] = f.text
+		moving.texts[name] = f.text
 	}
-	all, failure := v.overlaid(texts, func(flag string) ([]Finding, error) { return v.run(ctx, true, flag) })
+	all, failure := moving.Run(ctx)
 
 	stay, stale := map[string]bool{}, false
 	for _, f := range all {
@@ -110,32 +110,4 @@ func (v *Vet) pinned(ctx context.Context) (map[string]pinnedFile, error) {
 		}
 	}
 	return files, nil
-}
-
-// overlaid calls run with the flag of the go command that has it read other texts in place of
-// files.
-func (v *Vet) overlaid(texts map[string][]byte, run func(flag string) ([]Finding, error)) ([]Finding, error) {
-	dir, err := os.MkdirTemp("", "lockstep-vet-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	replace := map[string]string{}
-	for file, text := range texts {
-		folder, err := os.MkdirTemp(dir, "")
-		if err != nil {
-			return nil, err
-		}
-		replace[file] = filepath.Join(folder, filepath.Base(file))
-		// What is found in the copy has the name of the original.
-		text := slices.Concat([]byte("//line "+file+":1:1\n"), text)
-		if err := os.WriteFile(replace[file], text, 0o666); err != nil {
-			return nil, err
-		}
-	}
-	index := filepath.Join(dir, "overlay.json")
-	if err := gomod.WriteOverlay(index, replace); err != nil {
-		return nil, err
-	}
-	return run("-overlay=" + index)
 }

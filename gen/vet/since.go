@@ -94,13 +94,8 @@ type change struct {
 	name   string // of the generated file, in git
 	source []byte // of it, then
 	before string // the schema, then
-	steps  []step // the migrations since
-}
-
-// A step is a migration, and the schema after it.
-type step struct {
-	version lockstep.Version
-	sql     string // or "", if it is not known
+	now    string // and now
+	since  []lockstep.Migration
 }
 
 func changeSince(ctx context.Context, top, rev, name string, now *lockstep.Schema) (c change, ok bool) {
@@ -109,12 +104,7 @@ func changeSince(ctx context.Context, top, rev, name string, now *lockstep.Schem
 	if err != nil || then.SQL == "" || then.SQL == now.SQL {
 		return c, false
 	}
-	c = change{name: name, source: []byte(source), before: then.SQL}
-	for _, m := range now.Migrations[min(len(then.Migrations), len(now.Migrations)-1):] {
-		c.steps = append(c.steps, step{version: m.Version})
-	}
-	c.steps[len(c.steps)-1].sql = now.SQL
-	return c, true
+	return change{name, []byte(source), then.SQL, now.SQL, now.Migrations[min(len(then.Migrations), len(now.Migrations)-1):]}, true
 }
 
 // broken returns what the changes break of the revision.
@@ -135,12 +125,13 @@ func (v *Vet) broken(ctx context.Context, top, rev string, changes []change) (fo
 	old := *v
 	old.Why = false
 	old.dir = filepath.Join(folder, filepath.FromSlash(git.Line(ctx, v.dir, "rev-parse", "--show-prefix")))
-	last := map[string][]byte{}
+	changed := old
+	changed.texts = map[string][]byte{}
 	for _, c := range changes {
-		s := c.steps[len(c.steps)-1]
-		last[filepath.Join(folder, filepath.FromSlash(c.name))] = genfile.WithSchema(c.source, s.version, s.sql)
+		newest := c.since[len(c.since)-1]
+		changed.texts[filepath.Join(folder, filepath.FromSlash(c.name))] = genfile.WithSchema(c.source, newest.Version, c.now)
 	}
-	found, err = old.overlaid(last, func(flag string) ([]Finding, error) { return old.Run(ctx, flag) })
+	found, err = changed.Run(ctx)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -151,8 +142,8 @@ func (v *Vet) broken(ctx context.Context, top, rev string, changes []change) (fo
 	found = slices.DeleteFunc(found, func(f Finding) bool {
 		return f.Category == "stale" || slices.ContainsFunc(before, f.isAt) // the overlay has no migrations
 	})
-	if c := changes[0]; len(changes) == 1 {
-		old.attribute(ctx, top, folder, c, found)
+	if len(changes) == 1 {
+		old.attribute(ctx, top, folder, changes[0], found)
 	}
 	for i := range found {
 		f := &found[i]
@@ -170,23 +161,23 @@ func (v *Vet) broken(ctx context.Context, top, rev string, changes []change) (fo
 // wrong.
 func (v *Vet) attribute(ctx context.Context, top, folder string, c change, found []Finding) {
 	file := filepath.FromSlash(c.name)
-	for n, s := range c.steps {
+	then := *v
+	for n, m := range c.since {
 		first := slices.Clone(found) // with the last schema
-		if n < len(c.steps)-1 {
-			res, err := gen.Load(ctx, filepath.Dir(filepath.Join(top, file)), gen.Options{To: s.version, Gaps: true, DQS: true, NoUpgrade: true})
+		if n < len(c.since)-1 {
+			res, err := gen.Load(ctx, filepath.Dir(filepath.Join(top, file)), gen.Options{To: m.Version, Gaps: true, DQS: true, NoUpgrade: true})
 			if err != nil {
 				return
 			}
-			first, err = v.overlaid(map[string][]byte{filepath.Join(folder, file): genfile.WithSchema(c.source, s.version, res.Schema.SQL)},
-				func(flag string) ([]Finding, error) { return v.Run(ctx, flag) })
-			if err != nil {
+			then.texts = map[string][]byte{filepath.Join(folder, file): genfile.WithSchema(c.source, m.Version, res.Schema.SQL)}
+			if first, err = then.Run(ctx); err != nil {
 				return
 			}
 		}
 		for i := range found {
 			if j := slices.IndexFunc(first, found[i].isAt); j >= 0 && found[i].Broken == 0 {
 				found[i] = first[j]
-				found[i].Broken = s.version
+				found[i].Broken = m.Version
 			}
 		}
 		if !slices.ContainsFunc(found, func(f Finding) bool { return f.Broken == 0 }) {

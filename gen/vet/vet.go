@@ -33,8 +33,9 @@ type Vet struct {
 	Tags     string   // as for go build
 	Packages []string // as for go vet
 
-	dir string   // where go vet runs, or ""
-	env []string // beside that of this process
+	dir   string            // where go vet runs, or ""
+	env   []string          // beside that of this process
+	texts map[string][]byte // to read in place of files
 }
 
 // A Finding is what the analyzer says about a place.
@@ -81,11 +82,13 @@ func Count(found []Finding) (rest []Finding, t *Tally) {
 // Check is [Vet.Run] for people, whom silence would mislead: if no SQL was checked because
 // nothing brings it together with a schema, that is a finding.
 func (v *Vet) Check(ctx context.Context) ([]Finding, error) {
-	found, err := v.run(ctx, v.Tests)
-	rest, tally := Count(found)
+	all := *v
+	all.Why = true
+	found, err := all.Run(ctx)
 	if v.Why {
 		return found, err
 	}
+	rest, tally := Count(found)
 	var none []Finding
 	for _, f := range rest {
 		if f.Category == "later" && len(none) == 0 && tally.Full+tally.Part == 0 {
@@ -93,30 +96,28 @@ func (v *Vet) Check(ctx context.Context) ([]Finding, error) {
 			none = append(none, f)
 		}
 	}
-	return append(none, checked(rest)...), err
+	return append(none, slices.DeleteFunc(rest, func(f Finding) bool { return f.Unchecked() })...), err
 }
 
-// checked returns the findings without those that something was not checked.
-func checked(found []Finding) []Finding {
-	return slices.DeleteFunc(found, func(f Finding) bool { return f.Unchecked() })
-}
-
-// Run returns what go vet finds, with more flags for it, in order of file and line. The
-// error says that some packages could not be checked.
-func (v *Vet) Run(ctx context.Context, flags ...string) ([]Finding, error) {
-	found, err := v.run(ctx, v.Tests, flags...)
-	if !v.Why {
-		found = checked(found)
-	}
-	return found, err
-}
-
-// run returns what is known of the SQL in the named packages, with their tests or without.
+// Run returns what go vet finds, in order of file and line. The error says that some
+// packages could not be checked.
 //
-// What they leave to packages that import them is asked of those of the same module, also
-// of those that are not named: a finding does not depend on what else is.
-func (v *Vet) run(ctx context.Context, tests bool, flags ...string) ([]Finding, error) {
-	args := append(v.buildFlags(), flags...)
+// What the packages leave to those that import them is asked of those of the same module,
+// also of those that are not named: a finding does not depend on what else is.
+func (v *Vet) Run(ctx context.Context) ([]Finding, error) {
+	args := v.buildFlags()
+	if len(v.texts) > 0 {
+		dir, err := os.MkdirTemp("", "lockstep-vet-")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		flag, err := v.overlay(dir)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, flag)
+	}
 	named := map[string]bool{"command-line-arguments": true} // by import path
 	patterns := slices.DeleteFunc(slices.Clone(v.Packages), func(p string) bool { return strings.HasSuffix(p, ".go") })
 	if len(patterns) > 0 || len(v.Packages) == 0 {
@@ -124,7 +125,7 @@ func (v *Vet) run(ctx context.Context, tests bool, flags ...string) ([]Finding, 
 			named[p.ImportPath] = true
 		}
 	}
-	found, err := v.goVet(ctx, tests, args, v.Packages, named)
+	found, err := v.goVet(ctx, args, v.Packages, named)
 	left := map[string]bool{}
 	for _, f := range undecided(found) {
 		if f.leavesOpen() {
@@ -132,7 +133,7 @@ func (v *Vet) run(ctx context.Context, tests bool, flags ...string) ([]Finding, 
 		}
 	}
 	if more := v.importers(ctx, args, left, named); len(more) > 0 {
-		theirs, failure := v.goVet(ctx, tests, args, slices.Collect(maps.Keys(more)), more)
+		theirs, failure := v.goVet(ctx, args, slices.Collect(maps.Keys(more)), more)
 		err = cmp.Or(err, failure)
 		for _, f := range theirs {
 			if left[filepath.Dir(f.File)] {
@@ -144,7 +145,29 @@ func (v *Vet) run(ctx context.Context, tests bool, flags ...string) ([]Finding, 
 		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col, strings.Compare(a.Fact, b.Fact))
 	})
 	found = slices.Compact(found) // a tested package is checked twice
-	return slices.DeleteFunc(undecided(found), func(f Finding) bool { return f.Category == "decided" }), err
+	return slices.DeleteFunc(undecided(found), func(f Finding) bool {
+		return f.Category == "decided" || !v.Why && f.Unchecked()
+	}), err
+}
+
+// overlay returns the flag of the go command that has it read other texts in place of files,
+// which it writes into dir.
+func (v *Vet) overlay(dir string) (flag string, err error) {
+	replace := map[string]string{}
+	for file, text := range v.texts {
+		folder, err := os.MkdirTemp(dir, "")
+		if err != nil {
+			return "", err
+		}
+		replace[file] = filepath.Join(folder, filepath.Base(file))
+		// What is found in the copy has the name of the original.
+		text := slices.Concat([]byte("//line "+file+":1:1\n"), text)
+		if err := os.WriteFile(replace[file], text, 0o666); err != nil {
+			return "", err
+		}
+	}
+	index := filepath.Join(dir, "overlay.json")
+	return "-overlay=" + index, gomod.WriteOverlay(index, replace)
 }
 
 // leavesOpen reports whether packages that import this one may know more.
@@ -203,10 +226,8 @@ type listed struct {
 
 // list runs go list. What is wrong with the packages is for go vet to say.
 func (v *Vet) list(ctx context.Context, flags, patterns []string) (all []listed) {
-	cmd := gomod.Command(ctx, slices.Concat([]string{"list", "-e", "-json=Dir,ImportPath,ForTest,DepOnly,Deps,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles"}, flags, patterns)...)
-	cmd.Dir = v.dir
-	cmd.Env = append(cmd.Environ(), v.env...)
-	out, _ := cmd.Output()
+	what := "-json=Dir,ImportPath,ForTest,DepOnly,Deps,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles"
+	out, _ := v.goCommand(ctx, slices.Concat([]string{"list", "-e", what}, flags, patterns)).Output()
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listed
 		if dec.Decode(&p) != nil {
@@ -216,21 +237,26 @@ func (v *Vet) list(ctx context.Context, flags, patterns []string) (all []listed)
 	}
 }
 
+func (v *Vet) goCommand(ctx context.Context, args []string) *exec.Cmd {
+	cmd := gomod.Command(ctx, args...)
+	cmd.Dir = v.dir
+	cmd.Env = append(cmd.Environ(), v.env...)
+	return cmd
+}
+
 // goVet runs go vet, and returns what it finds in the named ones of the packages that it
 // reads, which may also be imports. Its error has all that the go command said.
 //
 // When the flags of an analyzer differ from last time, go vet runs it on all imports
 // again, with those of the standard library. So it always has the same.
-func (v *Vet) goVet(ctx context.Context, tests bool, flags, packages []string, named map[string]bool) ([]Finding, error) {
+func (v *Vet) goVet(ctx context.Context, flags, packages []string, named map[string]bool) ([]Finding, error) {
 	tool, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	name := sqlcheck.Analyzer.Name
-	args := append([]string{"vet", "-vettool=" + tool, "-json", "-" + name + ".why", "-" + name + ".tests"}, flags...)
-	cmd := gomod.Command(ctx, append(args, packages...)...)
-	cmd.Dir = v.dir
-	cmd.Env = append(cmd.Environ(), v.env...)
+	args := []string{"vet", "-vettool=" + tool, "-json", "-" + name + ".why", "-" + name + ".tests"}
+	cmd := v.goCommand(ctx, slices.Concat(args, flags, packages))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, failure := cmd.Output()
@@ -241,7 +267,7 @@ func (v *Vet) goVet(ctx context.Context, tests bool, flags, packages []string, n
 		}
 	}
 	found, err := findings(stdout, named)
-	if !tests {
+	if !v.Tests {
 		found = slices.DeleteFunc(found, func(f Finding) bool { return strings.HasSuffix(f.File, "_test.go") })
 	}
 	return found, cmp.Or(err, ctx.Err(), failure)
