@@ -154,12 +154,8 @@ func (p *resolver) written(call *ast.CallExpr, fn *types.Func) []text {
 	}
 	switch fn.Name() {
 	case "String":
-		if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
-			if id, ok := sel.X.(*ast.Ident); ok {
-				if v, ok := p.pass.TypesInfo.Uses[id].(*types.Var); ok && isBuilder(v.Type()) {
-					return p.variable(v, id.Pos(), "", p.fold)
-				}
-			}
+		if v, ok := p.named(receiver(call)).(*types.Var); ok && isBuilder(v.Type()) {
+			return p.variable(v, receiver(call).Pos(), "", p.fold)
 		}
 	case "WriteString":
 		return p.fold(args[0])

@@ -109,17 +109,13 @@ var libraries = []struct {
 func library(fn *types.Func) *wrapper {
 	sig, path := fn.Signature(), fn.Pkg().Path()
 	params := slices.Collect(sig.Params().Variables())
-	query, last := slices.IndexFunc(params, func(p *types.Var) bool { return isString(p.Type()) }), len(params)-1
+	query, args := slices.IndexFunc(params, func(p *types.Var) bool { return isString(p.Type()) }), argsOf(fn)
 	if query < 0 {
 		return nil // a method of a prepared statement
 	}
-	args := -1
-	if last > query && (sig.Variadic() && types.Identical(params[last].Type(), anySlice) || isNamed(params[last].Type(), zombiezenPath+"/sqlitex", "ExecOptions")) {
-		args = last
-	}
 	for _, l := range slices.Backward(libraries) {
 		like := l.path == "" && sig.Recv() != nil && sig.Results().Len() > 0 && isNamed(sig.Results().At(0).Type(), "database/sql", l.result) &&
-			(last == query && l.Prepares || args == query+1 && !l.Prepares)
+			(len(params)-1 == query && l.Prepares || args == query+1 && !l.Prepares)
 		if (like || l.path == path) && begins(strings.TrimSuffix(fn.Name(), "Context"), l.names) {
 			w := l.wrapper
 			w.Query, w.Args = query, args
@@ -127,6 +123,16 @@ func library(fn *types.Func) *wrapper {
 		}
 	}
 	return nil
+}
+
+// argsOf returns which parameter the arguments of a query are in, or -1.
+func argsOf(fn *types.Func) int {
+	params := fn.Signature().Params()
+	last := params.Len() - 1
+	if last >= 0 && (fn.Signature().Variadic() && types.Identical(params.At(last).Type(), anySlice) || isNamed(params.At(last).Type(), zombiezenPath+"/sqlitex", "ExecOptions")) {
+		return last
+	}
+	return -1
 }
 
 var anySlice = types.NewSlice(types.Universe.Lookup("any").Type())

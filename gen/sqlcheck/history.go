@@ -53,10 +53,8 @@ var otherNames = regexp.MustCompile(`postgres|pgx|mysql|sqlserver|mssql|oracle|g
 // driver opened, or the file imports it and the parameters are as it has them.
 func (c *checker) ofOther(f *ast.File, cur inspector.Cursor, q *query) string {
 	if call, ok := cur.Node().(*ast.CallExpr); ok {
-		if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
-			if open := c.origin(sel.X); open != nil && c.opensOther(open) {
-				return "another database was opened"
-			}
+		if open := c.origin(receiver(call)); open != nil && c.opensOther(open) {
+			return "another database was opened"
 		}
 	}
 	if _, path := importing(f, otherDrivers); path != "" && strings.Contains(q.Texts[0].SQL, "$1") {

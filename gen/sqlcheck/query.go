@@ -147,22 +147,13 @@ func (c *checker) query(call *ast.CallExpr) *query {
 		}
 		return nil
 	}
-	if w.Args >= 0 {
-		c.addArguments(q, call, w.Args)
-	}
+	c.addArguments(q, call, w.Args)
 	if !call.Ellipsis.IsValid() || !c.isBuilt(call.Args[len(call.Args)-1]) {
 		for i := range q.Texts {
 			q.Texts[i].Odd = nil
 		}
 	}
-	if fn := c.callee(call); fn.Pkg().Path() == sqlxPath {
-		switch strings.TrimSuffix(fn.Name(), "Context") {
-		case "NamedExec", "NamedQuery":
-			c.addStruct(q, call, w.Query+1, false)
-		case "Get", "Select":
-			c.addStruct(q, call, w.Query-1, true)
-		}
-	}
+	c.addStructs(q, call)
 	return q
 }
 
@@ -243,9 +234,9 @@ func (c *checker) plain(e ast.Expr) bool {
 	return ok && basic.Kind() != types.UntypedNil && basic.Kind() != types.Invalid
 }
 
-// addArguments adds what is known of the arguments of a call, from the given one on.
+// addArguments adds what is known of the arguments of a call, from the given one on, if any.
 func (c *checker) addArguments(q *query, call *ast.CallExpr, from int) {
-	if from > len(call.Args) || c.spread(call) {
+	if from < 0 || from > len(call.Args) || c.spread(call) {
 		return
 	}
 	args := call.Args[from:]
@@ -309,6 +300,14 @@ func (c *checker) optionsOf(e ast.Expr, a *arguments) []ast.Expr {
 	return args
 }
 
+// receiver returns what the method that is called is selected from, or nil.
+func receiver(call *ast.CallExpr) ast.Expr {
+	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+		return sel.X
+	}
+	return nil
+}
+
 // nameOf returns where the name of the function is.
 func nameOf(call *ast.CallExpr) token.Pos {
 	if sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
@@ -320,53 +319,35 @@ func nameOf(call *ast.CallExpr) token.Pos {
 // link adds a call of Scan, or of a method of a prepared statement, to the query that
 // made the receiver.
 func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
-	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	fn := c.callee(call)
-	if !ok || fn == nil || fn.Signature().Recv() == nil {
+	fn, from := c.callee(call), c.origin(receiver(call))
+	if fn == nil || fn.Signature().Recv() == nil {
 		return
 	}
 	if fn.Pkg().Path() == sqlxPath && fn.Name() == "Unsafe" {
 		c.reach.Unsafe = true
 	}
-	recv := fn.Signature().Recv().Type()
-	if runs(fn) {
-		if q := made[c.origin(sel.X)]; q != nil && q.made.Prepares {
-			next, named := 0, isNamed(recv, sqlxPath, "NamedStmt")
-			if strings.HasSuffix(fn.Name(), "Context") {
-				next++
-			}
-			if begins(strings.TrimSuffix(fn.Name(), "Context"), " Get Select ") {
-				c.addStruct(q, call, next, true)
-				next++
-			}
-			if named {
-				c.addStruct(q, call, next, false)
-			} else {
-				c.addArguments(q, call, next)
-			}
-		}
-		return
-	}
-	// The receiver of the method itself, which may be promoted.
-	inStruct := fn.Name() == "StructScan" && fn.Pkg().Path() == sqlxPath
-	if !inStruct && fn.Name() != "Scan" || !isScanner(recv) || c.spread(call) {
-		return
-	}
-	from := c.origin(sel.X)
 	q := made[from]
-	if q == nil && from != nil {
-		if run, ok := ast.Unparen(from.Fun).(*ast.SelectorExpr); ok && runs(c.callee(from)) {
-			q = made[c.origin(run.X)]
+	switch {
+	case runs(fn):
+		if q != nil && q.made.Prepares {
+			c.addArguments(q, call, argsOf(fn))
+			c.addStructs(q, call)
 		}
-	} else if q != nil && !q.made.Rows {
+		return
+	// The receiver of the method itself, which may be promoted.
+	case !isScanner(fn.Signature().Recv().Type()) || from == nil || c.spread(call):
+		return
+	case q == nil && runs(c.callee(from)):
+		q = made[c.origin(receiver(from))]
+	case q != nil && !q.made.Rows:
 		return
 	}
 	switch {
 	case q == nil:
-	case inStruct:
-		c.addStruct(q, call, 0, true)
-	default:
+	case fn.Name() == "Scan":
 		q.Scans = append(q.Scans, c.scanned(call))
+	case fn.Name() == "StructScan":
+		c.addStructs(q, call)
 	}
 }
 

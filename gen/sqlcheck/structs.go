@@ -10,12 +10,21 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// addStruct adds what is known of the struct that a function of sqlx stores rows in, or
-// takes arguments from, which is an argument of the call.
-func (c *checker) addStruct(q *query, call *ast.CallExpr, i int, into bool) {
-	if i < 0 || i >= len(call.Args) || c.spread(call) && i == len(call.Args)-1 {
+// addStructs adds what is known of the structs that a function of sqlx stores rows in and
+// takes arguments from. Its parameters for them are always dest and arg.
+func (c *checker) addStructs(q *query, call *ast.CallExpr) {
+	fn := c.callee(call)
+	if fn.Pkg().Path() != sqlxPath || c.spread(call) && !call.Ellipsis.IsValid() {
 		return
 	}
+	for i, param := range slices.Collect(fn.Signature().Params().Variables()) {
+		if name := param.Name(); name == "dest" || name == "arg" {
+			c.addStruct(q, call, i, name == "dest")
+		}
+	}
+}
+
+func (c *checker) addStruct(q *query, call *ast.CallExpr, i int, into bool) {
 	given := c.pass.TypesInfo.TypeOf(call.Args[i])
 	t := pointee(given)
 	if list, ok := t.Underlying().(*types.Slice); ok && !(into && begins(c.callee(call).Name(), " Get GetContext StructScan ")) {
