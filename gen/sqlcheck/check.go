@@ -9,21 +9,17 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-// A finding is something that is wrong.
+// A finding is something that is wrong. It can be part of a fact.
 type finding struct {
-	check   string // the name of it, for directives
-	at      place
-	message string
-	surely  bool // it is wrong in every other text that has the place, too
+	Check   string // the name of it, for directives
+	At      place
+	Message string
+	Surely  bool // it is wrong in every other text that has the place, too
 }
 
 // check reports what is wrong with a query. If it may be several texts, each must be
 // wrong, for not each has to be possible.
 func (c *checker) check(q *query) {
-	if len(c.open()) == 0 {
-		c.skip(q.At, "SchemaSQL cannot be read")
-		return
-	}
 	if q.Each {
 		for _, t := range q.Texts {
 			one := *q
@@ -39,7 +35,7 @@ func (c *checker) check(q *query) {
 			texts = append(texts, t)
 			found := c.judge(q, t)
 			if q.part {
-				found = slices.DeleteFunc(found, func(f finding) bool { return !f.surely || f.check != "sql" })
+				found = slices.DeleteFunc(found, func(f finding) bool { return !f.Surely || f.Check != "sql" })
 			}
 			all = append(all, found)
 		}
@@ -50,7 +46,7 @@ func (c *checker) check(q *query) {
 	for _, f := range slices.Concat(all...) {
 		holds := true
 		for i, found := range all {
-			holds = holds && (f.holds(found, texts[i]) || f.surely && (f.isIn(found) || !texts[i].has(f.at)))
+			holds = holds && (f.holds(found, texts[i]) || f.Surely && (f.isIn(found) || !texts[i].has(f.At)))
 		}
 		if holds {
 			c.report(q, f)
@@ -67,7 +63,7 @@ func (t *text) changesAll() bool {
 // holds reports whether the text, in which something was found, is as wrong: in the same
 // way where it has the same place, unless it is no SQL at all.
 func (f *finding) holds(found []finding, t text) bool {
-	same := func(other finding) bool { return other.check == f.check }
+	same := func(other finding) bool { return other.Check == f.Check }
 	broken := slices.ContainsFunc(found, isSyntax)
 	switch {
 	case !slices.ContainsFunc(found, same) || isSyntax(*f) && !broken:
@@ -75,17 +71,17 @@ func (f *finding) holds(found []finding, t text) bool {
 	case broken && !isSyntax(*f):
 		return true
 	}
-	return f.isIn(found) || !t.has(f.at)
+	return f.isIn(found) || !t.has(f.At)
 }
 
 func (f *finding) isIn(found []finding) bool {
 	return slices.ContainsFunc(found, func(other finding) bool {
-		return other.check == f.check && other.at == f.at && other.message == f.message
+		return other.Check == f.Check && other.At == f.At && other.Message == f.Message
 	})
 }
 
 func isSyntax(f finding) bool {
-	return strings.HasSuffix(f.message, "syntax error") || strings.HasSuffix(f.message, "incomplete input") || strings.Contains(f.message, "unrecognized token")
+	return strings.HasSuffix(f.Message, "syntax error") || strings.HasSuffix(f.Message, "incomplete input") || strings.Contains(f.Message, "unrecognized token")
 }
 
 // judge has SQLite read a text, and compares that with what the program does with it.
@@ -158,24 +154,14 @@ func (c *checker) ncrucesOnly() bool {
 // statement checks one statement of a text. With several schemas it is wrong only if
 // it is wrong with each of them, and with all their tables together.
 func (c *checker) statement(q *query, t text, s statement, alone bool) (all []finding) {
-	var readings []*reading
-	var last *fault
-	for _, d := range c.databases {
-		r, f := d.read(s)
-		if f == nil {
-			readings = append(readings, r)
-		} else {
-			last = f
-		}
-	}
+	readings, fault := c.readings(s)
 	if len(readings) == 0 {
-		d := c.databases[len(c.databases)-1]
-		if why := c.silent(d, s, last); why != "" {
+		if why := c.silent(fault); why != "" {
 			c.skip(q.At, why)
 			return nil
 		}
-		f := d.finding(t, s, last)
-		f.surely = t.Built && c.nowhere(d, s, last)
+		f := fault.in(t)
+		f.Surely = t.Built && c.nowhere(fault)
 		return []finding{f}
 	}
 	for _, f := range q.findings(t, s, readings[0], alone) {
@@ -183,12 +169,12 @@ func (c *checker) statement(q *query, t text, s statement, alone bool) (all []fi
 		if slices.ContainsFunc(readings, func(r *reading) bool { return !slices.Contains(q.findings(t, s, r, alone), f) }) {
 			continue
 		}
-		if f.check == "notnull" || f.check == "sql" {
-			f.message = "at " + readings[0].name + ": " + f.message
+		if f.Check == "notnull" || f.Check == "sql" {
+			f.Message = "at " + readings[0].name + ": " + f.Message
 		}
 		switch {
-		case f.check == "sql" && !c.refusesQuotes(q, f):
-		case strings.HasPrefix(f.message, "missing destination"): // unless there is an sqlx.DB.Unsafe
+		case f.Check == "sql" && !c.refusesQuotes(q, f):
+		case strings.HasPrefix(f.Message, "missing destination"): // unless there is an sqlx.DB.Unsafe
 			c.doubt(q, f, "the programs that import this package know whether sqlx drops columns")
 		default:
 			all = append(all, f)
@@ -205,7 +191,7 @@ func (c *checker) refusesQuotes(q *query, f finding) bool {
 		c.doubt(q, f, noDriver)
 		return false
 	case !c.ncrucesOnly():
-		c.skip(f.at, accepts)
+		c.skip(f.At, accepts)
 		return false
 	}
 	return true
@@ -216,14 +202,15 @@ const (
 	accepts  = "the driver accepts strings in double quotes"
 )
 
-// doubt leaves it to the programs whether something is wrong.
+// doubt leaves it to the programs whether something is wrong: a string in double quotes in a
+// package that imports no driver, or a column without a field.
 func (c *checker) doubt(q *query, f finding, why string) {
-	if c.silenced(q, f.check, f.at) {
+	if c.silenced(q, f.Check, f.At) {
 		return
 	}
-	c.leave("doubt", f.at, why)
+	c.leave("doubt", f.At, why)
 	if len(q.Texts) == 1 {
-		c.reach.Doubts = append(c.reach.Doubts, doubt{f.check, f.at, f.message})
+		c.reach.Doubts = append(c.reach.Doubts, f)
 	}
 }
 
@@ -232,18 +219,18 @@ func (c *checker) doubts() {
 	if c.pass.Pkg.Name() != "main" {
 		return
 	}
-	for _, d := range c.reach.Doubts {
-		quotes := d.Check == "sql"
+	for _, f := range c.reach.Doubts {
+		quotes := f.Check == "sql"
 		if quotes && len(c.reach.Drivers) == 0 {
-			c.leave("doubt", d.At, noDriver)
+			c.leave("doubt", f.At, noDriver)
 			continue
 		}
-		c.decide(d.At)
+		c.decide(f.At)
 		switch {
 		case !quotes && !c.reach.Unsafe, quotes && c.ncrucesOnly():
-			c.report(nil, finding{d.Check, d.At, d.Message, false})
+			c.report(nil, f)
 		case quotes:
-			c.skip(d.At, accepts)
+			c.skip(f.At, accepts)
 		}
 	}
 }
@@ -252,7 +239,7 @@ func (c *checker) doubts() {
 // alone in its text, whose the arguments are depends on the driver.
 func (q *query) findings(t text, s statement, r *reading, alone bool) (all []finding) {
 	if r.quoted != nil {
-		all = append(all, finding{"sql", t.place(s.offset + r.quoted.offset), r.quoted.sentence, false})
+		all = append(all, finding{"sql", t.place(s.offset + r.quoted.at), r.quoted.sentence, false})
 	}
 	for _, m := range r.missing {
 		message := "NOT NULL constraint failed: " + m + ": the INSERT gives it no value"
@@ -264,17 +251,14 @@ func (q *query) findings(t text, s statement, r *reading, alone bool) (all []fin
 	if !alone {
 		return all
 	}
-	if t.Args != len(r.params) && !t.Loose {
-		for _, odd := range t.Odd {
-			all = append(all, finding{"args", odd.Place, odd.Message, true})
+	if !t.Loose {
+		if t.Args != len(r.params) {
+			all = append(all, t.Odd...)
 		}
-	}
-	for _, a := range q.Calls {
-		if t.Loose {
-			break
-		}
-		for _, wrong := range a.wrong(r) {
-			all = append(all, finding{"args", a.Place, wrong, false})
+		for _, a := range q.Calls {
+			for _, wrong := range a.wrong(r) {
+				all = append(all, finding{"args", a.Place, wrong, false})
+			}
 		}
 	}
 	for _, scan := range q.Scans {

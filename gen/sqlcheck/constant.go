@@ -154,11 +154,8 @@ func looksLikeSQL(sql string) bool {
 // constant checks a string that may not be SQL, or not for this database. It reports
 // only a single name that is nowhere in the schema when the rest is the schema's.
 func (c *checker) constant(q *query) {
-	databases, t := c.open(), q.Texts[0]
+	t := q.Texts[0]
 	stmts := split(t.SQL)
-	if len(databases) == 0 {
-		return
-	}
 	if t.Built {
 		if c.check(q); q.part {
 			c.leave("part", q.At, "the string reaches no known call")
@@ -173,25 +170,20 @@ func (c *checker) constant(q *query) {
 		c.skip(q.At, why)
 		return
 	}
-	s := stmts[0]
-	var last *fault
-	for _, d := range databases {
-		if _, last = d.read(s); last == nil {
-			return
-		}
+	readings, f := c.readings(stmts[0])
+	if len(readings) > 0 {
+		return
 	}
-	d := databases[len(databases)-1]
-	name, ok := missingName(last.sentence)
-	certain := ok && c.nowhere(d, s, last) && c.silent(d, s, last) == ""
-	if certain && strings.HasPrefix(last.sentence, "no such table") {
+	certain := c.nowhere(f) && c.silent(f) == ""
+	if name, ok := strings.CutPrefix(f.sentence, "no such table: "); ok && certain {
 		certain = false // a WITH clause may be added
-		for i := range s.Tokens {
-			certain = certain || q.alone && s.afterFrom(i) && s.Name(i) != sqltext.Name(name) && d.known[s.Name(i)]
+		for i := range f.Tokens {
+			certain = certain || q.alone && f.afterFrom(i) && f.Name(i) != sqltext.Name(name) && f.known[f.Name(i)]
 		}
 	}
 	if !certain {
-		c.skip(q.At, last.sentence+", and the string reaches no known call")
+		c.skip(q.At, f.sentence+", and the string reaches no known call")
 		return
 	}
-	c.report(q, d.finding(t, s, last))
+	c.report(q, f.in(t))
 }

@@ -32,6 +32,12 @@ func (c *checker) open() []*database {
 		return c.databases
 	}
 	c.opened = true
+	open := func(name, added string, objects []sqltext.Object) {
+		if d, err := openDatabase(name, objects); err == nil {
+			d.added = added
+			c.databases = append(c.databases, d)
+		}
+	}
 	var names []string
 	var all []sqltext.Object
 	added := ""
@@ -44,19 +50,11 @@ func (c *checker) open() []*database {
 		if len(c.schemas) > 1 {
 			name += " of " + s.Package
 		}
-		names = append(names, name)
-		all = append(all, objects...)
-		if d, err := openDatabase(name, objects); err == nil {
-			d.added = s.Added
-			added += s.Added
-			c.databases = append(c.databases, d)
-		}
+		open(name, s.Added, objects)
+		names, all, added = append(names, name), append(all, objects...), added+s.Added
 	}
 	if len(names) > 1 {
-		if d, err := openDatabase(strings.Join(names, " and "), all); err == nil {
-			d.added = added
-			c.databases = append(c.databases, d)
-		}
+		open(strings.Join(names, " and "), added, all)
 	}
 	return c.databases
 }
@@ -138,11 +136,6 @@ func (d *database) learnNames() {
 		LEFT JOIN pragma_table_xinfo(t.name) AS c WHERE t.schema = 'main'`)
 }
 
-// finding returns what SQLite says of a statement in a text, at its place.
-func (d *database) finding(t text, s statement, f *fault) finding {
-	return finding{"sql", t.place(s.offset + f.offset), "at " + d.name + ": " + f.sentence, false}
-}
-
 // A reading is what SQLite says of a statement that it has prepared.
 type reading struct {
 	name    string   // of the database
@@ -153,18 +146,31 @@ type reading struct {
 	quoted  *fault   // a string in double quotes, which not every driver accepts
 }
 
+// readings has SQLite prepare a statement in each database. If it does so in none, fault is why
+// not in the last, which has the tables of all.
+func (c *checker) readings(s statement) (all []*reading, fault *fault) {
+	for _, d := range c.databases {
+		r, f := d.read(s)
+		if f == nil {
+			all = append(all, r)
+		}
+		fault = f
+	}
+	return all, fault
+}
+
 // read has SQLite prepare a statement.
 func (d *database) read(s statement) (*reading, *fault) {
 	r := &reading{name: d.name}
 	stmt, err := d.prepare(s.Text)
 	if engine.MeansString(err) {
-		r.quoted = newFault(s, err)
+		r.quoted = d.fault(s, err)
 		engine.DoubleQuotes(d.conn, true)
 		stmt, err = d.prepare(s.Text)
 		engine.DoubleQuotes(d.conn, false)
 	}
 	if err != nil {
-		return nil, newFault(s, err)
+		return nil, d.fault(s, err)
 	}
 	defer stmt.Close()
 	r.columns = d.results(s, stmt)

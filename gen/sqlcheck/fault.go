@@ -13,17 +13,24 @@ import (
 
 // A fault is why SQLite does not prepare a statement.
 type fault struct {
-	offset   int // in the statement
+	*database
+	statement
+	at       int // offset in the statement
 	sentence string
 }
 
-func newFault(s statement, err error) *fault {
-	f := &fault{sentence: sqlite.Sentence(err)}
-	var ok bool
-	if f.offset, ok = engine.Offset(err, s.Text); !ok {
-		f.offset = s.locate(f.sentence)
+func (d *database) fault(s statement, err error) *fault {
+	sentence := sqlite.Sentence(err)
+	at, ok := engine.Offset(err, s.Text)
+	if !ok {
+		at = s.locate(sentence)
 	}
-	return f
+	return &fault{d, s, at, sentence}
+}
+
+// in returns what is wrong with the text that has the statement.
+func (f *fault) in(t text) finding {
+	return finding{"sql", t.place(f.offset + f.at), "at " + f.name + ": " + f.sentence, false}
 }
 
 // locate returns the offset of what the sentence is about, for errors of which SQLite
@@ -78,22 +85,22 @@ func missingName(sentence string) (string, bool) {
 // nowhere reports whether the fault is a name that is neither a table or column of the
 // schema nor defined in the statement. The name of a column can have that of its table
 // before it, which must be in the statement: a part that is added could bring it along.
-func (c *checker) nowhere(d *database, s statement, f *fault) bool {
+func (c *checker) nowhere(f *fault) bool {
 	name, ok := missingName(f.sentence)
 	if !ok {
 		return false
 	}
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		if !s.defines(sqltext.Fold(name[:i])) {
+		if !f.defines(sqltext.Fold(name[:i])) {
 			return false
 		}
 		name = name[i+1:]
 	}
 	name = sqltext.Name(name)
-	if d.known[name] || slices.Contains(c.reach.Owns, name) {
+	if f.known[name] || slices.Contains(c.reach.Owns, name) {
 		return false
 	}
-	return !s.has("as "+name) && !s.has("as '"+name+"'") && !s.has(name+" as") // "name AS (…)"
+	return !f.has("as "+name) && !f.has("as '"+name+"'") && !f.has(name+" as") // "name AS (…)"
 }
 
 // defines reports whether the statement has the name other than before a period: as a
@@ -109,7 +116,7 @@ var lacking = regexp.MustCompile(`(?i)^(?:no such (?:module|function|collation|v
 	`no such column: (?:current_user|session_user|localtime|localtimestamp|sysdate|systimestamp|rownum|ctid|xmin)$)`)
 
 // silent returns why a fault is not reported, or "".
-func (c *checker) silent(d *database, s statement, f *fault) string {
+func (c *checker) silent(f *fault) string {
 	if lacking.MatchString(f.sentence) {
 		return f.sentence
 	}
@@ -121,11 +128,11 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 			name = rest
 		}
 		switch {
-		case d.isUnknown(sqltext.Fold(name)) || slices.Contains(c.reach.Owns, sqltext.Fold(name)):
+		case f.isUnknown(sqltext.Fold(name)) || slices.Contains(c.reach.Owns, sqltext.Fold(name)):
 			return name + " is not in SQLite here" // and in a trigger or a view
 		case sqlite.IsLitestream(name):
 			return name + " is Litestream's"
-		case s.has(sqltext.Fold(name)+" (") && !s.has("into "+sqltext.Fold(name)+" ("):
+		case f.has(sqltext.Fold(name)+" (") && !f.has("into "+sqltext.Fold(name)+" ("):
 			return name + " is a table-valued function"
 		case slices.Contains(c.reach.Owns, attached):
 			return "the program attaches another database, which may have " + name
@@ -133,13 +140,13 @@ func (c *checker) silent(d *database, s statement, f *fault) string {
 		return ""
 	}
 	if strings.HasSuffix(f.sentence, "syntax error") || strings.HasPrefix(f.sentence, "unrecognized token") {
-		if mark := s.dialect(); mark != "" {
+		if mark := f.dialect(); mark != "" {
 			return "SQL of another database: " + mark
 		}
 	}
 	if !strings.HasPrefix(f.sentence, "no such column") {
-		if i := slices.IndexFunc(d.stubs, s.has); i >= 0 {
-			return "function " + d.stubs[i] + " is not built into SQLite"
+		if i := slices.IndexFunc(f.stubs, f.has); i >= 0 {
+			return "function " + f.stubs[i] + " is not built into SQLite"
 		}
 	}
 	return ""

@@ -15,9 +15,8 @@ var fillings = [...]string{"", "1", " AND 1", " WHERE 1", "?", "1 = 1", "id = 1"
 // constant part and nowhere in the schema, fill reports it: no filling can add it. Where
 // one can, because tables may be part of it, fill is silent.
 func (c *checker) fill(q *query, t text) []finding {
-	d := c.databases[len(c.databases)-1]
-	if f := c.missingDespite(t, d); f != nil {
-		f.surely = t.Built
+	if f := c.missingDespite(t); f != nil {
+		f.Surely = t.Built
 		return []finding{*f}
 	}
 	c.leave("part", q.At, "part of the string is known only at run time")
@@ -25,7 +24,7 @@ func (c *checker) fill(q *query, t text) []finding {
 }
 
 // missingDespite returns what name is missing whatever the fillings are, or nil.
-func (c *checker) missingDespite(t text, d *database) *finding {
+func (c *checker) missingDespite(t text) *finding {
 	if len(split(t.SQL)) != 1 || len(t.Holes) > 3 || !t.late() {
 		return nil
 	}
@@ -39,12 +38,13 @@ func (c *checker) missingDespite(t text, d *database) *finding {
 		hole := len(choice) - 1
 		// SQLite ignores what is left of "IN ()".
 		if s := stmts[0]; !s.has("in ( )") {
-			r, f := d.read(s)
-			if r != nil || c.silent(d, s, f) != "" {
+			r, f := c.databases[len(c.databases)-1].read(s)
+			if r != nil || c.silent(f) != "" {
 				return nil
 			}
-			if hole = holeBefore(filled.SQL, s.offset+f.offset, holes); !touches(filled.SQL, s.offset+f.offset, holes) && c.nowhere(d, s, f) {
-				found := d.finding(filled, s, f)
+			at := s.offset + f.at
+			if hole = holeBefore(filled.SQL, at, holes); !touches(filled.SQL, at, holes) && c.nowhere(f) {
+				found := f.in(filled)
 				return &found
 			}
 		}

@@ -61,7 +61,7 @@ func (d *database) from(s statement) (all []source) {
 
 // isKey reports whether the column is of the primary key of the table.
 func (d *database) isKey(table, column string) bool {
-	return d.has(`SELECT 1 FROM pragma_table_info(?1) WHERE pk AND name = ?2 COLLATE NOCASE`, table, column)
+	return d.finds(`SELECT 1 FROM pragma_table_info(?1) WHERE pk AND name = ?2 COLLATE NOCASE`, table, column)
 }
 
 // mayLack reports whether the table is in sources by a LEFT JOIN that may find no row: no
@@ -70,12 +70,12 @@ func (d *database) mayLack(sources []source, table string) bool {
 	i := slices.IndexFunc(sources, func(s source) bool { return s.table == table })
 	if i < 0 || sources[i].on == nil ||
 		slices.ContainsFunc(sources[i+1:], func(s source) bool { return s.table == table }) ||
-		d.has(`SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND instr(lower(sql), ?1)`, table) {
+		d.finds(`SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND instr(lower(sql), ?1)`, table) {
 		return false
 	}
 	for _, before := range sources[:i] {
 		for _, name := range sources[i].on {
-			if d.has(`SELECT 1 FROM pragma_foreign_key_list(?1) AS f JOIN pragma_table_info(?1) AS c ON c.name = f."from" COLLATE NOCASE
+			if d.finds(`SELECT 1 FROM pragma_foreign_key_list(?1) AS f JOIN pragma_table_info(?1) AS c ON c.name = f."from" COLLATE NOCASE
 				WHERE f."table" = ?2 COLLATE NOCASE AND c.name = ?3 COLLATE NOCASE AND (c."notnull" OR c.pk)`, before.table, table, name) {
 				return false
 			}
@@ -84,8 +84,8 @@ func (d *database) mayLack(sources []source, table string) bool {
 	return true
 }
 
-// has reports whether the query returns a row.
-func (d *database) has(query string, args ...string) (found bool) {
+// finds reports whether the query returns a row.
+func (d *database) finds(query string, args ...string) (found bool) {
 	engine.Each(d.conn, func(*sqlite3.Stmt) { found = true }, query, args...)
 	return found
 }

@@ -19,24 +19,16 @@ import (
 // reach is what a package tells its importers. go vet passes on the facts of direct
 // imports only, so each package repeats what its own imports say.
 type reach struct {
-	Module  string   // of the package
-	SQL     bool     // the package can reach a database
-	Drivers []string // of SQLite, that it imports
-	Others  bool     // it imports the driver of another database
-	Schemas []schema // in reach
-	Owns    []string // tables and views that the program itself creates, in lower case
-	Queries []*query // that had no schema in reach
-	Checked []string // packages whose Queries have been checked
-	Doubts  []doubt
-	Unsafe  bool // columns without a field are dropped, by sqlx
-}
-
-// A doubt is what may be wrong in a program: a string in double quotes in a package that
-// imports no driver, or a column without a field.
-type doubt struct {
-	Check   string
-	At      place
-	Message string
+	Module  string    // of the package
+	SQL     bool      // the package can reach a database
+	Drivers []string  // of SQLite, that it imports
+	Others  bool      // it imports the driver of another database
+	Schemas []schema  // in reach
+	Owns    []string  // tables and views that the program itself creates, in lower case
+	Queries []*query  // that had no schema in reach
+	Checked []string  // packages whose Queries have been checked
+	Doubts  []finding // see [checker.doubt]
+	Unsafe  bool      // columns without a field are dropped, by sqlx
 }
 
 func (*reach) AFact() {}

@@ -202,7 +202,9 @@ func (c *checker) join(queries []*query) {
 // "full", or for "names".
 func (c *checker) tallied(q *query, check func(*query), category string) {
 	left := c.left
-	if check(q); c.left == left && c.why {
+	if len(c.open()) == 0 {
+		c.skip(q.At, "SchemaSQL cannot be read")
+	} else if check(q); c.left == left && c.why {
 		at := slices.Concat(q.edges, []place{q.At})[0] // a text can be from elsewhere
 		c.report(nil, finding{category, at, "checked", false})
 	}
@@ -210,10 +212,10 @@ func (c *checker) tallied(q *query, check func(*query), category string) {
 
 // report reports something about a query, once, unless a directive silences it.
 func (c *checker) report(q *query, f finding) {
-	f.surely = false
-	if !c.reported[f] && (q == nil || !c.silenced(q, f.check, f.at)) {
+	f.Surely = false
+	if !c.reported[f] && (q == nil || !c.silenced(q, f.Check, f.At)) {
 		c.reported[f] = true
-		c.pass.Report(analysis.Diagnostic{Pos: f.at.resolve(c.pass), Category: f.check, Message: f.message})
+		c.pass.Report(analysis.Diagnostic{Pos: f.At.resolve(c.pass), Category: f.Check, Message: f.Message})
 	}
 }
 

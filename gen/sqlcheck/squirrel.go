@@ -16,12 +16,11 @@ type chain []*ast.CallExpr
 // builder returns the builder of squirrel's whose statement the call makes or runs, or nil.
 func (p *resolver) builder(call *ast.CallExpr) ast.Expr {
 	fn := p.callee(call)
-	sel, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if !ok || fn == nil || fn.Pkg().Path() != squirrelPath || fn.Signature().Recv() == nil || isScanner(fn.Signature().Recv().Type()) ||
+	if fn == nil || fn.Pkg().Path() != squirrelPath || fn.Signature().Recv() == nil || isScanner(fn.Signature().Recv().Type()) ||
 		!begins(strings.TrimSuffix(fn.Name(), "Context"), " ToSql MustSql Exec Query QueryRow Scan ") {
 		return nil
 	}
-	return sel.X
+	return receiver(call)
 }
 
 // chains returns the chains that a builder may be. Of a loop, they have one round.
@@ -36,8 +35,8 @@ func (p *resolver) chains(e ast.Expr) (all []chain, known bool) {
 			return nil, false
 		}
 		all = []chain{nil}
-		if sel, ok := ast.Unparen(e.Fun).(*ast.SelectorExpr); ok && fn.Signature().Recv() != nil {
-			if all, known = p.chains(sel.X); !known {
+		if fn.Signature().Recv() != nil {
+			if all, known = p.chains(receiver(e)); !known {
 				return nil, false
 			}
 		}
@@ -324,6 +323,6 @@ func (t *text) miscounts(at place) {
 		}
 	}
 	if params != t.Args && len(t.Holes) == 0 && len(t.Odd) == 0 {
-		t.Odd = append(t.Odd, oddity{at, callHas(t.Args, params)})
+		t.Odd = append(t.Odd, finding{"args", at, callHas(t.Args, params), true})
 	}
 }

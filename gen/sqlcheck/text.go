@@ -39,15 +39,9 @@ type text struct {
 	Holes  []int   // offsets in SQL of parts that are known at run time only
 	Loose  bool    // it may have other parameters when it is run
 
-	Built bool     // by a builder
-	Args  int      // that it has for it
-	Odd   []oddity // where it has another number of them than of parameters
-}
-
-// An oddity is wrong with the text unless something else makes up for it.
-type oddity struct {
-	Place   place
-	Message string
+	Built bool      // by a builder
+	Args  int       // that it has for it
+	Odd   []finding // where it has another number of them than of parameters, unless something else makes up for it
 }
 
 // A piece says where a part of a text is. If it is verbatim, the text up to the next
