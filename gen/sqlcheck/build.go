@@ -22,26 +22,18 @@ func isBuilder(t types.Type) bool {
 	return t != nil && (isNamed(t, "strings", "Builder") || isNamed(t, "bytes", "Buffer"))
 }
 
-// findWrites notes what the package does to its builders of strings and lists of strings,
-// other than to set them.
-func (p *resolver) findWrites() {
-	for cur := range p.in.Root().Preorder((*ast.Ident)(nil)) {
-		id := cur.Node().(*ast.Ident)
-		v, ok := p.pass.TypesInfo.Uses[id].(*types.Var)
-		if !ok || cur.ParentEdgeKind() == edge.AssignStmt_Lhs {
-			continue
-		}
-		var expr ast.Expr
-		does := set // nothing
-		if isBuilder(v.Type()) {
-			expr, does = p.write(cur)
-		} else if isList(v.Type()) && !p.keeps(cur) {
-			does = unknown
-		}
-		if does != set {
-			p.values[v] = append(p.values[v], value{does, expr, 0, id.Pos(), function(cur)})
-		}
+// use returns what is done to a builder of strings, or a list of strings, where it is used,
+// other than to set it; or set, if nothing is.
+func (p *resolver) use(cur inspector.Cursor) (does action, expr ast.Expr) {
+	v, ok := p.pass.TypesInfo.Uses[cur.Node().(*ast.Ident)].(*types.Var)
+	switch {
+	case !ok || cur.ParentEdgeKind() == edge.AssignStmt_Lhs:
+	case isBuilder(v.Type()):
+		return p.write(cur)
+	case isList(v.Type()) && !p.keeps(cur):
+		return unknown, nil
 	}
+	return set, nil
 }
 
 // isList reports whether values of the type are slices or maps of strings.
@@ -116,7 +108,7 @@ func (p *resolver) keeps(cur inspector.Cursor) bool {
 }
 
 // write returns what is done to the builder, and the call that does it.
-func (p *resolver) write(cur inspector.Cursor) (ast.Expr, action) {
+func (p *resolver) write(cur inspector.Cursor) (action, ast.Expr) {
 	if cur.ParentEdgeKind() == edge.UnaryExpr_X {
 		cur = cur.Parent()
 	} else if cur.ParentEdgeKind() == edge.SelectorExpr_X {
@@ -124,26 +116,26 @@ func (p *resolver) write(cur inspector.Cursor) (ast.Expr, action) {
 	}
 	call, ok := cur.Parent().Node().(*ast.CallExpr)
 	if !ok || len(call.Args) > 0 && cur.ParentEdgeKind() == edge.CallExpr_Args && call.Args[0] != cur.Node() {
-		return nil, unknown
+		return unknown, nil
 	}
 	fn := p.callee(call)
 	if fn == nil || !begins(fn.Pkg().Path(), stringPackages) {
-		return nil, unknown
+		return unknown, nil
 	}
 	switch fn.Name() {
 	case "String", "Len", "Cap", "Grow":
-		return nil, set
+		return set, nil
 	}
 	switch cur.Parent().Parent().Node().(type) {
 	case *ast.ExprStmt, *ast.AssignStmt: // and neither go nor defer
 		switch fn.Name() {
 		case "Reset":
-			return nil, zero
+			return zero, nil
 		case "WriteString", "WriteByte", "WriteRune", "Fprint", "Fprintf":
-			return call, add
+			return add, call
 		}
 	}
-	return nil, unknown
+	return unknown, nil
 }
 
 // written returns what a function of strings, bytes or fmt may return, or write.

@@ -46,7 +46,7 @@ func (c *checker) check(q *query) {
 	for _, f := range slices.Concat(all...) {
 		holds := true
 		for i, found := range all {
-			holds = holds && (f.holds(found, texts[i]) || f.Surely && (f.isIn(found) || !texts[i].has(f.At)))
+			holds = holds && f.holds(found, texts[i])
 		}
 		if holds {
 			c.report(q, f)
@@ -63,21 +63,17 @@ func (t *text) changesAll() bool {
 // holds reports whether the text, in which something was found, is as wrong: in the same
 // way where it has the same place, unless it is no SQL at all.
 func (f *finding) holds(found []finding, t text) bool {
-	same := func(other finding) bool { return other.Check == f.Check }
-	broken := slices.ContainsFunc(found, isSyntax)
-	switch {
-	case !slices.ContainsFunc(found, same) || isSyntax(*f) && !broken:
-		return false
-	case broken && !isSyntax(*f):
-		return true
+	alike := f.Surely
+	for _, other := range found {
+		switch {
+		case other.Check != f.Check:
+		case other.At == f.At && other.Message == f.Message, isSyntax(other) && !isSyntax(*f):
+			return true
+		case isSyntax(other) == isSyntax(*f):
+			alike = true
+		}
 	}
-	return f.isIn(found) || !t.has(f.At)
-}
-
-func (f *finding) isIn(found []finding) bool {
-	return slices.ContainsFunc(found, func(other finding) bool {
-		return other.Check == f.Check && other.At == f.At && other.Message == f.Message
-	})
+	return alike && !t.has(f.At)
 }
 
 func isSyntax(f finding) bool {

@@ -1,7 +1,6 @@
 package sqlcheck
 
 import (
-	"cmp"
 	"go/ast"
 	"go/token"
 	"slices"
@@ -12,9 +11,7 @@ import (
 
 // A directive is a //lockstep: comment.
 type directive struct {
-	pos     token.Pos
-	file    string
-	line    int
+	at      place
 	verb    string // "ignore", "off" or "schema"
 	subject string // the check that it silences, or "" for all; or the path of a schema
 	alone   bool   // on its line, and so about the next
@@ -38,8 +35,7 @@ func (c *checker) parseDirective(pos token.Pos, words string) {
 	words, _, _ = strings.Cut(words, " //") // a comment on the directive
 	verb, rest, _ := strings.Cut(words, " ")
 	rest = strings.TrimSpace(rest)
-	at := c.pass.Fset.Position(pos)
-	d := &directive{pos: pos, file: at.Filename, line: at.Line, verb: verb}
+	d := &directive{at: c.at(pos), verb: verb}
 	switch verb {
 	case "ignore":
 		d.alone = c.beginsLine(pos)
@@ -67,7 +63,7 @@ func (c *checker) parseDirective(pos token.Pos, words string) {
 }
 
 func (c *checker) fault(pos token.Pos, message string) {
-	c.faults = append(c.faults, analysis.Diagnostic{Pos: pos, Category: "directive", Message: message})
+	c.pass.Report(analysis.Diagnostic{Pos: pos, Category: "directive", Message: message})
 }
 
 func isCheck(name string) bool {
@@ -99,7 +95,7 @@ func (c *checker) narrow() {
 	}
 	c.schemas = slices.DeleteFunc(slices.Clone(c.schemas), func(s schema) bool { return s.Package != d.subject })
 	if len(c.schemas) == 0 && d.subject != "none" {
-		c.fault(d.pos, "//lockstep:schema "+d.subject+": not imported, directly or indirectly")
+		c.fault(d.at.pos, "//lockstep:schema "+d.subject+": not imported, directly or indirectly")
 	}
 }
 
@@ -118,7 +114,7 @@ func (c *checker) unlessOff(f *ast.File, queries []*query) []*query {
 	return queries
 }
 
-func (d *directive) isIn(f *ast.File) bool { return f.FileStart <= d.pos && d.pos < f.FileEnd }
+func (d *directive) isIn(f *ast.File) bool { return f.FileStart <= d.at.pos && d.at.pos < f.FileEnd }
 
 // silenced reports whether a directive silences the check, or any if that is "", of the
 // query at a place.
@@ -139,7 +135,7 @@ func (c *checker) silenced(q *query, check string, at place) bool {
 // or end of the query's string or call: a raw string has no room for it.
 func (d *directive) covers(q *query, at place) bool {
 	return d.verb == "ignore" && slices.ContainsFunc(append([]place{at}, q.edges...), func(p place) bool {
-		return p.File == d.file && (p.Line == d.line || d.alone && p.Line == d.line+1)
+		return p.File == d.at.File && (p.Line == d.at.Line || d.alone && p.Line == d.at.Line+1)
 	})
 }
 
@@ -147,18 +143,14 @@ func (d *directive) covers(q *query, at place) bool {
 func (c *checker) complain() {
 	for _, d := range c.directives {
 		// Where nothing was checked, nothing could be silenced.
-		if d.used || len(c.schemas) == 0 || c.leavesOut(d.file) {
+		if d.used || len(c.schemas) == 0 || c.leavesOut(d.at.File) {
 			continue
 		}
 		switch d.verb {
 		case "ignore":
-			c.fault(d.pos, "//lockstep:ignore silences nothing")
+			c.fault(d.at.pos, "//lockstep:ignore silences nothing")
 		case "off":
-			c.fault(d.pos, "//lockstep:off silences nothing: the file has no SQL")
+			c.fault(d.at.pos, "//lockstep:off silences nothing: the file has no SQL")
 		}
-	}
-	slices.SortFunc(c.faults, func(a, b analysis.Diagnostic) int { return cmp.Compare(a.Pos, b.Pos) })
-	for _, fault := range c.faults {
-		c.pass.Report(fault)
 	}
 }

@@ -1,7 +1,6 @@
 package sqlcheck
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -42,8 +41,8 @@ func (c *checker) missingDespite(t text) *finding {
 			if r != nil || c.silent(f) != "" {
 				return nil
 			}
-			at := s.offset + f.at
-			if hole = holeBefore(filled.SQL, at, holes); !touches(filled.SQL, at, holes) && c.nowhere(f) {
+			var touches bool
+			if hole, touches = near(filled.SQL, s.offset+f.at, holes); !touches && c.nowhere(f) {
 				found := f.in(filled)
 				return &found
 			}
@@ -99,23 +98,15 @@ func (t *text) filled(choice []int) (filled text, holes [][2]int) {
 	return filled, holes
 }
 
-// holeBefore returns the last hole that begins before the offset, or at the next token,
-// or -1.
-func holeBefore(sql string, offset int, holes [][2]int) int {
-	last := -1
+// near returns the last hole that begins before the offset, or at the next token, or -1, and
+// whether the token at the offset, or the end, can be part of a hole.
+func near(sql string, offset int, holes [][2]int) (last int, touches bool) {
+	last, touches = -1, offset >= len(sql)
 	for i, hole := range holes {
 		if hole[0] <= offset || strings.TrimSpace(sql[offset:hole[0]]) == "" {
 			last = i
 		}
+		touches = touches || offset <= hole[1] && hole[0] <= sqltext.Next(sql, offset).End
 	}
-	return last
-}
-
-// touches reports whether the token at the offset, or the end, can be part of a hole.
-func touches(sql string, offset int, holes [][2]int) bool {
-	if offset >= len(sql) {
-		return true
-	}
-	end := sqltext.Next(sql, offset).End
-	return slices.ContainsFunc(holes, func(hole [2]int) bool { return end >= hole[0] && offset <= hole[1] })
+	return last, touches
 }

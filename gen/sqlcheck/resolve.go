@@ -39,7 +39,6 @@ func newResolver(pass *analysis.Pass) *resolver {
 	p := &resolver{pass, inspector.New(pass.Files), map[types.Object][]value{}, map[types.Object]string{},
 		map[string]bool{}, map[ast.Node]bool{}, map[use][]text{}, map[ast.Node]*graph{}}
 	p.findValues()
-	p.findWrites()
 	return p
 }
 
@@ -214,14 +213,11 @@ func (p *resolver) call(call *ast.CallExpr) []text {
 		}
 		return nil
 	}
-	fsys := ast.Expr(nil)
-	switch sel, _ := ast.Unparen(call.Fun).(*ast.SelectorExpr); {
-	case p.calleeName(call) == "(embed.FS).ReadFile":
-		fsys = sel.X
-	case p.calleeName(call) == "io/fs.ReadFile":
-		fsys = call.Args[0]
-	}
-	if fsys != nil {
+	if fn := p.calleeName(call); fn == "(embed.FS).ReadFile" || fn == "io/fs.ReadFile" {
+		fsys := receiver(call)
+		if fn == "io/fs.ReadFile" {
+			fsys = call.Args[0]
+		}
 		v := p.named(fsys)
 		name, ok := p.constantString(call.Args[len(call.Args)-1])
 		if ok && v != nil && v.Pkg() == p.pass.Pkg && isNamed(v.Type(), "embed", "FS") {

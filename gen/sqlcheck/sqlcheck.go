@@ -154,7 +154,6 @@ type checker struct {
 	reach      reach
 	schemas    []schema // to check against
 	directives []*directive
-	faults     []analysis.Diagnostic    // of directives
 	wrappers   map[*types.Func]*wrapper // of this package
 	databases  []*database              // opened when the first query is checked
 	opened     bool

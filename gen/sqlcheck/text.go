@@ -2,7 +2,7 @@ package sqlcheck
 
 import (
 	"go/token"
-	"slices"
+	"sort"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -66,18 +66,11 @@ func lined(sql string, at func(line, offset int) place) []text {
 	}
 }
 
-// place returns where the byte at the offset is.
-func (t *text) place(offset int) place {
-	i, found := slices.BinarySearchFunc(t.Pieces, offset, func(p piece, offset int) int { return p.At - offset })
-	if !found {
-		i--
-	}
-	// Of several pieces at one offset, the last is the one that is not empty.
-	for i+1 < len(t.Pieces) && t.Pieces[i+1].At == offset {
-		i++
-	}
+// from returns the last piece that begins at or before the offset, as if it began there.
+func (t *text) from(offset int) piece {
+	i := sort.Search(len(t.Pieces), func(i int) bool { return t.Pieces[i].At > offset }) - 1
 	if i < 0 {
-		return place{}
+		return piece{At: offset}
 	}
 	p := t.Pieces[i]
 	if p.Verbatim {
@@ -86,8 +79,12 @@ func (t *text) place(offset int) place {
 			p.Place.pos += token.Pos(offset - p.At)
 		}
 	}
-	return p.Place
+	p.At = offset
+	return p
 }
+
+// place returns where the byte at the offset is.
+func (t *text) place(offset int) place { return t.from(offset).Place }
 
 // has reports whether the place is in the text.
 func (t *text) has(at place) bool {
@@ -117,23 +114,14 @@ func (t *text) add(other text) {
 
 // slice returns a part of a text without holes.
 func (t *text) slice(from, to int) text {
-	part := text{SQL: t.SQL[from:to], Loose: t.Loose}
-	for i, p := range t.Pieces {
-		end := len(t.SQL)
-		if i+1 < len(t.Pieces) {
-			end = t.Pieces[i+1].At
+	part := text{SQL: t.SQL[from:to], Pieces: []piece{t.from(from)}, Loose: t.Loose}
+	for _, p := range t.Pieces {
+		if from < p.At && p.At < to {
+			part.Pieces = append(part.Pieces, p)
 		}
-		if end <= from || p.At >= to {
-			continue
-		}
-		if p.At < from {
-			p.Place, p.At = t.place(from), from
-		}
-		p.At -= from
-		part.Pieces = append(part.Pieces, p)
 	}
-	if from == to {
-		part.Pieces = []piece{{Place: t.place(from)}}
+	for i := range part.Pieces {
+		part.Pieces[i].At -= from
 	}
 	return part
 }

@@ -32,7 +32,7 @@ const (
 // findValues notes what the package does to its variables.
 func (p *resolver) findValues() {
 	for cur := range p.in.Root().Preorder((*ast.AssignStmt)(nil), (*ast.ValueSpec)(nil), (*ast.RangeStmt)(nil),
-		(*ast.UnaryExpr)(nil), (*ast.CompositeLit)(nil)) {
+		(*ast.UnaryExpr)(nil), (*ast.CompositeLit)(nil), (*ast.Ident)(nil)) {
 		note := func(to ast.Expr, does action, expr ast.Expr, result int) {
 			if obj := p.named(to); obj != nil {
 				p.values[obj] = append(p.values[obj], value{does, expr, result, to.Pos(), function(cur)})
@@ -75,6 +75,10 @@ func (p *resolver) findValues() {
 		case *ast.UnaryExpr:
 			if n.Op == token.AND && !isBuilder(p.pass.TypesInfo.TypeOf(n.X)) {
 				note(n.X, unknown, nil, 0)
+			}
+		case *ast.Ident:
+			if does, expr := p.use(cur); does != set {
+				note(n, does, expr, 0)
 			}
 		case *ast.CompositeLit:
 			of := p.pass.TypesInfo.TypeOf(n)
