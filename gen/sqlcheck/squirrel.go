@@ -23,50 +23,48 @@ func (p *resolver) builder(call *ast.CallExpr) ast.Expr {
 	return receiver(call)
 }
 
-// chains returns the chains that a builder may be. Of a loop, they have one round.
-func (p *resolver) chains(e ast.Expr) (all []chain, known bool) {
+// chains returns the chains that a builder may be. Of a loop, they have one round. One that
+// is not known begins with nil.
+func (p *resolver) chains(e ast.Expr) (all []chain) {
 	if isNamed(p.pass.TypesInfo.TypeOf(e), squirrelPath, "StatementBuilderType") {
-		return []chain{nil}, true // it only says how placeholders are written, and where it runs
+		return []chain{{}} // it only says how placeholders are written, and where it runs
 	}
 	switch e := ast.Unparen(e).(type) {
 	case *ast.CallExpr:
 		fn := p.callee(e)
 		if fn == nil || fn.Pkg().Path() != squirrelPath {
-			return nil, false
+			break
 		}
-		all = []chain{nil}
+		all = []chain{{}}
 		if fn.Signature().Recv() != nil {
-			if all, known = p.chains(receiver(e)); !known {
-				return nil, false
-			}
+			all = p.chains(receiver(e))
 		}
 		for i, c := range all {
 			all[i] = append(slices.Clip(c), e)
 		}
+		return all
 	case *ast.Ident, *ast.SelectorExpr:
 		v, ok := p.named(e).(*types.Var)
 		at := use{e.Pos(), "chain"}
 		if _, now := p.texts[at]; now {
-			return nil, true
+			return nil
+		}
+		if !ok || v.Pkg() == nil {
+			break
 		}
 		p.texts[at] = nil
 		defer delete(p.texts, at)
-		if !ok || v.Pkg() == nil {
-			return nil, false
-		}
 		for _, x := range p.reaching(v, e.Pos()) {
 			if x.does != set || x.result != 0 {
-				return nil, false
+				return []chain{{nil}}
 			}
-			more, known := p.chains(x.expr)
-			if all = append(all, more...); !known {
-				return nil, false
-			}
+			all = append(all, p.chains(x.expr)...)
 		}
-	default:
-		return nil, false
+		if len(all) <= most {
+			return all
+		}
 	}
-	return all, len(all) <= most
+	return []chain{{nil}}
 }
 
 // A clause is a part of some statements: what makes it, and what is written before,
@@ -103,11 +101,10 @@ const (
 
 // built returns what the statement of a builder may be, or nil.
 func (p *resolver) built(e ast.Expr) (all []text) {
-	chains, known := p.chains(e)
-	for _, c := range chains {
+	for _, c := range p.chains(e) {
 		all = append(all, p.assembled(c)...)
 	}
-	if !known || slices.ContainsFunc(all, func(t text) bool { return t.Pieces == nil }) {
+	if slices.ContainsFunc(all, func(t text) bool { return t.Pieces == nil }) {
 		return nil
 	}
 	return all
@@ -118,6 +115,9 @@ func (p *resolver) built(e ast.Expr) (all []text) {
 func (p *resolver) assembled(c chain) []text {
 	names, of, all := map[*ast.CallExpr]string{}, "", []text{{}}
 	for _, call := range c {
+		if call == nil {
+			return []text{{}}
+		}
 		name := p.callee(call).Name()
 		names[call] = name
 		if begins(name, anyBuilder) && of == "" {
@@ -187,21 +187,15 @@ func (p *resolver) parts(method, begin string, call *ast.CallExpr) (all [][]text
 		if lit == nil {
 			return [][]text{{p.unknown(at)}}
 		}
+		var columns, set [][]text
 		var values []ast.Expr
 		for _, elt := range lit.Elts {
 			pair := elt.(*ast.KeyValueExpr)
+			columns = append(columns, p.fold(pair.Key))
+			set = append(set, p.glue(at, p.fold(pair.Key), " = ", p.assigned(pair.Value, true)))
 			values = append(values, pair.Value)
-			switch begin {
-			case " (":
-				all = append(all, p.fold(pair.Key))
-			case " SET ":
-				all = append(all, p.glue(at, p.fold(pair.Key), " = ", p.assigned(pair.Value, true)))
-			}
 		}
-		if begin == " VALUES " {
-			all = [][]text{p.row(at, values)}
-		}
-		return all
+		return map[string][][]text{" (": columns, " SET ": set, " VALUES ": {p.row(at, values)}}[begin]
 	case begins(method, " Columns Options GroupBy OrderBy "), method == "Select" && begin == "":
 		if call.Ellipsis.IsValid() {
 			if _, args = p.elements(args[0]); args == nil {
