@@ -168,64 +168,54 @@ func (c *checker) statement(q *query, t text, s statement, alone bool) (all []fi
 		if f.Check == "notnull" || f.Check == "sql" {
 			f.Message = "at " + readings[0].name + ": " + f.Message
 		}
-		switch {
-		case f.Check == "sql" && !c.refusesQuotes(q, f):
-		case strings.HasPrefix(f.Message, "missing destination"): // unless there is an sqlx.DB.Unsafe
-			c.doubt(q, f, "the programs that import this package know whether sqlx drops columns")
-		default:
+		switch wrong, unknown := c.verdict(f); {
+		case wrong:
 			all = append(all, f)
+		case unknown != "" && !c.silenced(q, f.Check, f.At):
+			c.leave("doubt", f.At, unknown)
+			if len(q.Texts) == 1 {
+				c.reach.Doubts = append(c.reach.Doubts, f)
+			}
+		case unknown == "" && f.Check == "sql":
+			c.skip(f.At, accepts)
 		}
 	}
 	return all
 }
 
-// refusesQuotes reports whether the driver refuses what is found, a string in double
-// quotes. If no driver is imported here, that is for the programs to know.
-func (c *checker) refusesQuotes(q *query, f finding) bool {
-	switch {
-	case len(c.reach.Drivers) == 0:
-		c.doubt(q, f, noDriver)
-		return false
-	case !c.ncrucesOnly():
-		c.skip(f.At, accepts)
-		return false
-	}
-	return true
-}
-
-const (
-	noDriver = "some drivers accept strings in double quotes, and none is imported here"
-	accepts  = "the driver accepts strings in double quotes"
-)
-
-// doubt leaves it to the programs whether something is wrong: a string in double quotes in a
-// package that imports no driver, or a column without a field.
-func (c *checker) doubt(q *query, f finding, why string) {
-	if c.silenced(q, f.Check, f.At) {
-		return
-	}
-	c.leave("doubt", f.At, why)
-	if len(q.Texts) == 1 {
-		c.reach.Doubts = append(c.reach.Doubts, f)
+// verdict returns whether what may be wrong is wrong, or why only the programs that import
+// this package know: a string in double quotes depends on the driver, a column without a
+// field on whether there is an sqlx.DB.Unsafe.
+func (c *checker) verdict(f finding) (wrong bool, unknown string) {
+	switch column := strings.HasPrefix(f.Message, "missing destination"); {
+	case f.Check == "sql" && len(c.reach.Drivers) == 0:
+		return false, "some drivers accept strings in double quotes, and none is imported here"
+	case f.Check == "sql":
+		return c.ncrucesOnly(), ""
+	case column && c.pass.Pkg.Name() != "main":
+		return false, "the programs that import this package know whether sqlx drops columns"
+	default:
+		return !column || !c.reach.Unsafe, ""
 	}
 }
 
-// doubts reports, in a program, what is wrong in it for all that is known of its packages.
+const accepts = "the driver accepts strings in double quotes"
+
+// doubts reports, in a program, what its packages could not know to be wrong.
 func (c *checker) doubts() {
 	if c.pass.Pkg.Name() != "main" {
 		return
 	}
 	for _, f := range c.reach.Doubts {
-		quotes := f.Check == "sql"
-		if quotes && len(c.reach.Drivers) == 0 {
-			c.leave("doubt", f.At, noDriver)
+		wrong, unknown := c.verdict(f)
+		if unknown != "" {
+			c.leave("doubt", f.At, unknown)
 			continue
 		}
 		c.decide(f.At)
-		switch {
-		case !quotes && !c.reach.Unsafe, quotes && c.ncrucesOnly():
+		if wrong {
 			c.report(nil, f)
-		case quotes:
+		} else if f.Check == "sql" {
 			c.skip(f.At, accepts)
 		}
 	}

@@ -27,7 +27,7 @@ type reach struct {
 	Owns    []string  // tables and views that the program itself creates, in lower case
 	Queries []*query  // that had no schema in reach
 	Checked []string  // packages whose Queries have been checked
-	Doubts  []finding // see [checker.doubt]
+	Doubts  []finding // see [checker.verdict]
 	Unsafe  bool      // columns without a field are dropped, by sqlx
 }
 
