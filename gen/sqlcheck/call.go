@@ -68,14 +68,11 @@ func (c *checker) called(call *ast.CallExpr) *wrapper {
 	if w := library(fn); w != nil {
 		return w
 	}
-	if w := c.wrappers[fn]; w != nil {
-		return w
+	w := new(wrapper)
+	if !c.pass.ImportObjectFact(fn, w) {
+		return nil
 	}
-	var w wrapper
-	if fn.Pkg() != c.pass.Pkg && c.pass.ImportObjectFact(fn, &w) {
-		return &w
-	}
-	return nil
+	return w
 }
 
 // libraries are what takes a query: methods with such a result, of database/sql and in
@@ -144,11 +141,10 @@ func (c *checker) findWrappers() {
 		found = false
 		for d := range inspector.All[*ast.FuncDecl](c.in) {
 			fn, ok := c.pass.TypesInfo.Defs[d.Name].(*types.Func)
-			if !ok || d.Body == nil || c.wrappers[fn] != nil || library(fn) != nil {
+			if !ok || d.Body == nil || c.pass.ImportObjectFact(fn, new(wrapper)) || library(fn) != nil {
 				continue
 			}
 			if w := c.wraps(fn, d.Body); w != nil {
-				c.wrappers[fn] = w
 				c.pass.ExportObjectFact(fn, w)
 				found = true
 			}

@@ -99,19 +99,14 @@ func (c *checker) narrow() {
 	}
 }
 
-// unlessOff returns the file's queries that are to be checked: all, or none if the
-// file says so.
-func (c *checker) unlessOff(f *ast.File, queries []*query) []*query {
+// off returns the directive that silences the file, or nil.
+func (c *checker) off(f *ast.File) *directive {
 	for _, d := range c.directives {
 		if d.verb == "off" && d.isIn(f) {
-			d.used = d.used || len(queries) > 0
-			for _, q := range queries {
-				c.skip(q.At, "//lockstep:off")
-			}
-			return nil
+			return d
 		}
 	}
-	return queries
+	return nil
 }
 
 func (d *directive) isIn(f *ast.File) bool { return f.FileStart <= d.at.pos && d.at.pos < f.FileEnd }

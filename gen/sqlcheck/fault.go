@@ -72,24 +72,18 @@ func subject(sentence string) string {
 	return ""
 }
 
-// missingName returns the name that, SQLite says, does not exist.
-func missingName(sentence string) (string, bool) {
-	for _, about := range [...]string{"no such column: ", "no such table: ", " has no column named "} {
-		if _, name, ok := strings.Cut(sentence, about); ok {
-			return name, !strings.Contains(name, " ")
-		}
-	}
-	return "", false
-}
+// missing matches the sentences about a name that does not exist, with the name.
+var missing = regexp.MustCompile(`(?:no such column: |no such table: | has no column named )([^ ]+)$`)
 
 // nowhere reports whether the fault is a name that is neither a table or column of the
 // schema nor defined in the statement. The name of a column can have that of its table
 // before it, which must be in the statement: a part that is added could bring it along.
 func (c *checker) nowhere(f *fault) bool {
-	name, ok := missingName(f.sentence)
-	if !ok {
+	m := missing.FindStringSubmatch(f.sentence)
+	if m == nil {
 		return false
 	}
+	name := m[1]
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
 		if !f.defines(sqltext.Fold(name[:i])) {
 			return false

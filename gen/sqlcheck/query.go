@@ -99,7 +99,7 @@ func (c *checker) inFiles(find func(inspector.Cursor) *query, nodes ...ast.Node)
 		if !c.checked(f) {
 			continue
 		}
-		var queries []*query
+		off := c.off(f)
 		for cur := range file.Preorder(nodes...) {
 			q := find(cur)
 			if q == nil {
@@ -109,14 +109,17 @@ func (c *checker) inFiles(find func(inspector.Cursor) *query, nodes ...ast.Node)
 			if c.inHistory(cur, q) {
 				why = "the SQL of a migration is for the schema before it"
 			}
-			if why == "" {
-				queries = append(queries, q)
-				continue
+			switch {
+			case why != "":
+				c.silenced(q, "", q.At)
+				c.skip(q.At, why)
+			case off != nil:
+				off.used = true
+				c.skip(q.At, "//lockstep:off")
+			default:
+				all = append(all, q)
 			}
-			c.silenced(q, "", q.At)
-			c.skip(q.At, why)
 		}
-		all = append(all, c.unlessOff(f, queries)...)
 	}
 	return all
 }

@@ -91,7 +91,6 @@ package sqlcheck
 
 import (
 	"go/ast"
-	"go/types"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -132,7 +131,6 @@ func run(pass *analysis.Pass, o options) {
 		options:  o,
 		reach:    r,
 		schemas:  r.Schemas,
-		wrappers: map[*types.Func]*wrapper{},
 		reported: map[finding]bool{},
 	}
 	defer c.close()
@@ -154,8 +152,7 @@ type checker struct {
 	reach      reach
 	schemas    []schema // to check against
 	directives []*directive
-	wrappers   map[*types.Func]*wrapper // of this package
-	databases  []*database              // opened when the first query is checked
+	databases  []*database // opened when the first query is checked
 	opened     bool
 	reported   map[finding]bool
 	left       int // how often something was not checked

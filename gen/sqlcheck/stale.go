@@ -26,11 +26,8 @@ import (
 // It compares names and checksums and runs no SQL. The pattern makes what it embeds
 // part of the package, so go vet does not answer from its cache.
 func stale(pass *analysis.Pass) {
-	for name, of := range map[string]string{"ExpectedVersion": "Version", "Schema": "Schema"} {
-		object := pass.Pkg.Scope().Lookup(name)
-		if object == nil || !isNamed(object.Type(), genfile.RuntimePath, of) {
-			return
-		}
+	if _, ok := schemaOf(pass.Pkg); !ok {
+		return
 	}
 	for _, file := range pass.Files {
 		if generated, err := genfile.Read(file); err == nil {

@@ -45,6 +45,8 @@ var Schema = &lockstep.Schema{
 //go:embed 0001-initialize.sql
 //go:embed [0-9][0-9][0-9][0-9]-*[.s][gpsq][oyhl]
 var files embed.FS
+
+const SchemaSQL = ""
 `, sqltext.Parse(staleFirst).Checksum(), sqltext.Parse(staleSecond).Checksum(), lockstep.Go(nil).Checksum([]byte(staleSlugs)), script.Python.Checksum([]byte(staleImports)))
 
 var staleTests = []struct {
