@@ -50,7 +50,7 @@ func checkPath(s string) error {
 	case m != nil && (m[1] == ":memory:" || m[1] != s && strings.Contains(s, "mode=memory")):
 		return errors.New("a database in memory ends with this process; want a path, as in data.db")
 	case strings.HasPrefix(s, "~/"):
-		return errors.New(`the shell left ~ as it is; want a path, as in "$HOME` + s[1:] + `"`)
+		return errors.New(`the shell did not expand ~; want a path, as in "$HOME` + s[1:] + `"`)
 	case m != nil && m[1] != s:
 		path, err := url.PathUnescape(m[1])
 		if err != nil {

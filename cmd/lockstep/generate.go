@@ -20,7 +20,7 @@ func generateCommand(fs *flag.FlagSet) action {
 	noProgramsFlag(fs, &m.opts)
 	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		if m.opts.NoPrograms && !*check {
-			return nil, usage("--no-programs is for --check: to write lockstep_gen.go takes the schema")
+			return nil, usage("--no-programs is for --check: lockstep_gen.go is not written without the schema")
 		}
 		dir := m.value
 		res, err := generate(ctx, s, dir, m.opts)

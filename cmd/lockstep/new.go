@@ -73,7 +73,7 @@ func openEditor(ctx context.Context, s *streams, editor, path string) error {
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, s.stderr, s.stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: made, and not edited: %s: %w", path, editor, err)
+		return fmt.Errorf("%s: made, but not edited: %s: %w", path, editor, err)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func schemaCommand(fs *flag.FlagSet) action {
 		}
 		if dir, err := os.Stat(filepath.Dir(output.value)); output.given && err == nil && filepath.Ext(output.value) == ".sql" {
 			if migrations, err := os.Stat(m.value); err == nil && os.SameFile(dir, migrations) {
-				return nil, usage(output.value + ": among the migrations, would be taken for one; want another folder")
+				return nil, usage(output.value + ": among the migrations, where it would be taken for one; want another folder")
 			}
 		}
 		out := &schemaResult{DB: db.value, Objects: []sqltext.Object{}, Changed: []sqltext.Difference{}, Extra: []sqltext.Object{}}

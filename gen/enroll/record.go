@@ -137,9 +137,9 @@ func (e *enrollment) mapped() (lockstep.Version, error) {
 		at := e.from(key)
 		switch {
 		case at < 0:
-			return 0, gen.Refuse("differs", "%s: %s applied %s, from which no migration of %s comes; undo it with %[2]s, or make the migrations again of the files that have it; not enrolled", e.Path, r.Tool, wording.Printable(key), e.Dir)
+			return 0, gen.Refuse("differs", "%s: %s applied %s, but no migration in %s comes from it; undo it with %[2]s, or convert the files again with it among them; not enrolled", e.Path, r.Tool, wording.Printable(key), e.Dir)
 		case at > i && !e.From.Last:
-			return 0, gen.Refuse("differs", "%s: %s applied %s, and not %s before it; apply that with %[2]s first; not enrolled", e.Path, r.Tool, e.origins[at].Path, e.origins[i].Path)
+			return 0, gen.Refuse("differs", "%s: %s applied %s, but not %s before it; apply that with %[2]s first; not enrolled", e.Path, r.Tool, e.origins[at].Path, e.origins[i].Path)
 		}
 	}
 	name, err := filename.Parse(e.origins[e.from(r.keys[len(r.keys)-1])].File)
@@ -166,10 +166,10 @@ func (e *enrollment) meant() (versions []lockstep.Version, err error) {
 	n := r.Migrations
 	switch {
 	case n == 0 && len(versions) == 0:
-		return nil, gen.Refuse("missing", "%s: at %s by %s, and %s has no such number; give the version with --at", e.Path, last, r.Tool, e.Dir)
+		return nil, gen.Refuse("missing", "%s: at %s according to %s, but %s has no such number; give the version with --at", e.Path, last, r.Tool, e.Dir)
 	case n == 0:
 	case n > len(migrations):
-		return nil, gen.Refuse("missing", "%s: %s applied %d migrations, and %s has %d; not enrolled", e.Path, r.Tool, n, e.Dir, len(migrations))
+		return nil, gen.Refuse("missing", "%s: %s applied %d migrations, but %s has %d; not enrolled", e.Path, r.Tool, n, e.Dir, len(migrations))
 	case !slices.Contains(versions, migrations[n-1].Version):
 		versions = append(versions, migrations[n-1].Version)
 	}
@@ -194,6 +194,6 @@ func (e *enrollment) choose(ctx context.Context, objects []sqltext.Object) (*loc
 	case 1:
 		return fit[0], nil
 	}
-	return nil, gen.Refuse("differs", "%s: what %s recorded is version %v by number and %v by count, and the schema is that of both; give one with --at",
+	return nil, gen.Refuse("differs", "%s: what %s recorded is version %v by number and %v by count, and the schema fits both; choose one with --at",
 		e.Path, e.out.From.Tool, fit[0].Expected, fit[1].Expected)
 }

@@ -94,7 +94,7 @@ func Whose(dir string) (fact, command string) {
 	}) {
 		return "", ""
 	}
-	return "has migrations of " + t.Name + "; make lockstep's of them in another directory", Convert(dir)
+	return "has migrations of " + t.Name + "; convert them into another directory", Convert(dir)
 }
 
 // Convert returns the command that makes migrations of those of another tool in dir, in a
@@ -154,7 +154,7 @@ func Read(dir string) (*Directory, error) {
 	slices.SortStableFunc(d.Migrations, d.Tool.order)
 	for i, m := range d.Migrations[1:] {
 		if before := d.Migrations[i]; d.Tool.Key(m.Origin) == d.Tool.Key(before.Origin) {
-			return nil, fmt.Errorf("%s: has the version of %s, and %s runs one of them; make a directory of those that it runs on SQLite", filepath.Join(dir, m.Path), before.Path, d.Tool.Name)
+			return nil, fmt.Errorf("%s: has the same version as %s, and %s runs only one of them; make a directory of those that it runs on SQLite", filepath.Join(dir, m.Path), before.Path, d.Tool.Name)
 		}
 	}
 	return d, nil
