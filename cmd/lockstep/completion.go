@@ -18,7 +18,7 @@ import (
 //go:embed completion
 var scripts embed.FS
 
-// completeName is what takes the place of a command then.
+// completeName takes the place of a command when they do.
 const completeName = "__complete"
 
 func completionCommand(*flag.FlagSet) action {
@@ -42,9 +42,9 @@ func shells() (names []string) {
 	return names
 }
 
-// complete prints what the last of the words may be, which follow the name of this command:
-// one a line, and after a tab, what that is. It prints nothing where the shell may offer
-// files.
+// complete prints what the last of the words after the name of this command may be: one
+// candidate a line, with a tab and what it is. It prints nothing where the shell may
+// offer files.
 func complete(ctx context.Context, w io.Writer, words []string) {
 	n, prefix := len(words)-1, ""
 	if n < 0 {

@@ -16,10 +16,10 @@ import (
 // configFile is where fastmigrate keeps the paths of a project.
 const configFile = ".fastmigrate"
 
-// lookUp gives --db and --migrations, where they are not given, the values that the
-// configuration file has.
+// lookUp sets --db and --migrations, where they are not given, to the values in the
+// configuration file.
 //
-// Without that, --migrations is what [migrationsDir] finds.
+// If it has none for --migrations, [migrationsDir] finds the directory.
 func lookUp(ctx context.Context, set *flag.FlagSet) (err error) {
 	set.VisitAll(func(f *flag.Flag) {
 		p, ok := f.Value.(*pathFlag)

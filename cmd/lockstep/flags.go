@@ -32,12 +32,12 @@ func (p *pathFlag) Set(s string) error {
 	return checkPath(s)
 }
 
-// sourceName matches what programs give to database/sql, and other tools take: the path
-// is in the group.
+// sourceName matches the name of a data source, as database/sql and other tools take it.
+// The group is its path.
 var sourceName = regexp.MustCompile(`(?i)^(?:(?:file|sqlite3?):(?://)?|[a-z][a-z0-9+.-]+://)?([^?]*)(?:\?\w+=[^#]*)?$`)
 
-// checkPath returns an error if s was not meant as a path. The error names the path. A file
-// that exists may have any name.
+// checkPath returns an error if s is no path, such as the name of a data source, and says
+// which path may be meant. A file that exists may have any name.
 func checkPath(s string) error {
 	if s == "" {
 		return errors.New("path is empty") // such as a variable of the shell that is not set
@@ -61,8 +61,9 @@ func checkPath(s string) error {
 	return nil
 }
 
-// configuredFlag defines a flag that has its value from the configuration file if it is
-// not given, or else is the fallback; without one it is "". See lookUp.
+// configuredFlag defines a flag for a path. Not given, it has the value in the
+// configuration file, or else the fallback; with the fallback "" it stays empty. See
+// lookUp.
 func configuredFlag(fs *flag.FlagSet, name, fallback, usage string) *pathFlag {
 	if fs.Lookup("config") == nil {
 		fs.Var(&pathFlag{}, "config", "`FILE`: read --db and --migrations from FILE where not given (default .fastmigrate)")
@@ -111,7 +112,7 @@ func versionFlag(fs *flag.FlagSet, name, usage string, set func(lockstep.Version
 	}, migrationsIn(fs, func(f filename.Name) string { return f.Version.String() + "\t" + f.String() })}, name, usage)
 }
 
-// timeoutFlag defines --timeout. Without any time nothing could be tried once.
+// timeoutFlag defines --timeout. In no time at all, not one try would fit.
 func timeoutFlag(fs *flag.FlagSet) *time.Duration {
 	timeout := time.Minute
 	fs.Func("timeout", "`DURATION`: how long to wait while others have the database locked (default 1m)", func(s string) error {

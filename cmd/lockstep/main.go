@@ -100,18 +100,18 @@ func commandNames() (names []string) {
 	return names
 }
 
-// An action does the work of a command. It returns what it found out even when
-// it also returns an error, and nothing but what is worth printing: by the template that
-// is named for the command, or with --json as the value of "result".
+// An action does the work of a command. It returns what is worth printing, even beside an
+// error: the template named for the command prints it, or with --json it is the value of
+// "result".
 type action func(ctx context.Context, s *streams, args []string) (any, error)
 
-// streams is where a command writes other than by its result.
+// streams is where a command writes what is not its result.
 type streams struct {
 	stderr   io.Writer
 	warnings gen.Problems
 	progress progress // a command starts it
 
-	migrating atomic.Bool // what programs print is worth printing
+	migrating atomic.Bool // programs run on a database: print what they print
 }
 
 // run is the command without the process around it.

@@ -140,8 +140,8 @@ func (m *migrations) load(ctx context.Context, s *streams) (*lockstep.Schema, er
 	return res.Schema, nil
 }
 
-// loadSchema is load for commands that want to know the schema, and run no programs but
-// for that.
+// loadSchema is load for commands that need only the schema. Programs run only where it
+// is not known without.
 func (m *migrations) loadSchema(ctx context.Context, s *streams) (*lockstep.Schema, error) {
 	m.opts.NoUpgrade = true
 	schema, err := m.load(interpreter.Private(ctx), s)

@@ -47,9 +47,9 @@ func complain(stderr io.Writer, err error, fs *flag.FlagSet) int {
 	return code
 }
 
-// asStarted has what is to be run next begin with "go tool lockstep" where the go command
-// has started this one. It builds a tool in its cache or in a temporary folder, and starts
-// it by that name. A program of the user's, which cannot know, says "lockstep".
+// asStarted makes the commands in a text begin with "go tool lockstep" if the go command
+// started this one: it builds a tool in its cache or in a temporary folder, and starts it
+// by that name. The user's own program cannot know, and says "lockstep".
 func asStarted(text string) string {
 	if !cached.MatchString(os.Args[0]) {
 		return text

@@ -33,8 +33,8 @@ func isVettool(args []string) bool {
 		strings.HasSuffix(last, ".cfg") && (strings.HasPrefix(args[0], "-") || len(args) == 1)
 }
 
-// vettool answers go vet and ends the process. Go vet passes on what the tool says that
-// it has for flags, so the tool can say how they are written.
+// vettool answers go vet and ends the process. Go vet accepts the flags that the tool
+// says it has: it claims the short names, too, to say how they are written.
 func vettool() {
 	if os.Args[1] == "-flags" {
 		printFlags()
@@ -72,10 +72,10 @@ func printFlags() {
 	json.NewEncoder(os.Stdout).Encode(flags)
 }
 
-// readWholly has a package that is only imported by those that go vet was asked for read as
-// these are, if it is the user's and this command is who asks: it takes what it wants of the
-// answer. The go command of 1.26 keeps one answer for both, so that the findings of a
-// package would be lost once it was imported.
+// readWholly has an import checked as the packages are that go vet was asked about, if it
+// is the user's and "lockstep vet" asks, which picks what it wants from the answer. Go
+// 1.26 caches one answer for both: a package first read as an import would lose its
+// findings.
 func readWholly() {
 	name := os.Args[len(os.Args)-1]
 	text, err := os.ReadFile(name)

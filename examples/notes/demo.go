@@ -47,8 +47,11 @@ func serveDemo(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	d, err := newDemo(ctx, dir)
-	if err != nil {
+	d := &demo{older: filepath.Join(dir, "older.db"), newer: filepath.Join(dir, "newer.db")}
+	if err := release(ctx, 2, d.older, older); err != nil {
+		return err
+	}
+	if err := release(ctx, migrations.ExpectedVersion, d.newer, newer); err != nil {
 		return err
 	}
 	defer d.close()
@@ -59,15 +62,6 @@ func serveDemo(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	return nil
-}
-
-// newDemo makes the databases of the demo.
-func newDemo(ctx context.Context, dir string) (*demo, error) {
-	d := &demo{older: filepath.Join(dir, "older.db"), newer: filepath.Join(dir, "newer.db")}
-	if err := release(ctx, 2, d.older, older); err != nil {
-		return nil, err
-	}
-	return d, release(ctx, migrations.ExpectedVersion, d.newer, newer)
 }
 
 // release does what the release with a version of the database has done.

@@ -25,7 +25,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/wording"
 )
 
-// A Request is which database to enroll, and at which version.
+// A Request says which database to enroll, and at which version.
 type Request struct {
 	Path    string           // of the database
 	Dir     string           // of the migrations

@@ -84,8 +84,8 @@ func recognize(dir string, paths []string) *Tool {
 	return nil
 }
 
-// Whose says of which tool the migrations in a directory are, if all SQL in it is written
-// for one, by what no other has, and returns the command that makes lockstep's of them.
+// Whose says which tool the migrations in a directory belong to, if all SQL in it has
+// what only one tool has, and returns the command that converts them.
 func Whose(dir string) (fact, command string) {
 	paths, err := list(dir)
 	t := recognize(dir, paths)
@@ -203,8 +203,8 @@ func readJournal(dir string, paths []string) ([]entry, error) {
 	return journal.Entries, nil
 }
 
-// unknown returns the error for a directory of no tool that is known. It names the folder
-// in it that is one's, if there is one, or one for SQLite; or the folders.
+// unknown returns the error for a directory of no known tool. If folders in it belong to
+// one, it names the only one, or the one for SQLite, or all of them.
 func unknown(dir string) error {
 	entries, _ := os.ReadDir(dir)
 	var folders, tools []string
