@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/serdes"
 
 	"github.com/lockstep-db/lockstep/runtime"
@@ -30,13 +29,13 @@ type part struct {
 	*prover
 	states     map[lockstep.Version]chan []byte // of the review
 	migrations []*migration
-	plain      *replay // without rows; nil until it is needed
-	state      []byte  // that plain begins with; nil is none
+	plain      *replay // without rows
 	at         int     // the migration that comes next in plain
 	err        error
 }
 
-// begin begins a review, if there is more than one note.
+// begin begins a review, if there is more than one note. It opens all that the parts need, because
+// Options.Conn may not be made for several connections at once.
 func (r *replay) begin(ctx context.Context, migrations []*migration) error {
 	if r.opts.Prove == "none" {
 		return nil
@@ -49,14 +48,6 @@ func (r *replay) begin(ctx context.Context, migrations []*migration) error {
 	rv := &review{states: map[lockstep.Version]chan []byte{}}
 	ctx, rv.cancel = context.WithCancel(ctx)
 	r.review = rv
-	if prepare := r.opts.Conn; prepare != nil { // it may not be made for several at once
-		var one sync.Mutex
-		r.opts.Conn = func(conn *sqlite3.Conn) error {
-			one.Lock()
-			defer one.Unlock()
-			return prepare(conn)
-		}
-	}
 	for i, m := range migrations[:len(migrations)-1] {
 		if !m.sql() {
 			rv.states[migrations[i+1].Version] = make(chan []byte, 1)
@@ -70,25 +61,24 @@ func (r *replay) begin(ctx context.Context, migrations []*migration) error {
 		rv.states[migrations[second].Version] = make(chan []byte, 1)
 		parts = [][]*migration{migrations[second:], migrations[:second]}
 	}
-	for _, part := range parts {
-		if err := r.beginPart(ctx, part, historyTries/len(parts)); err != nil {
+	for _, migrations := range parts {
+		prover, err := r.newProver(ctx)
+		if err != nil {
 			return err
 		}
+		p := &part{prover: prover, states: rv.states, migrations: migrations}
+		rv.parts = append(rv.parts, p)
+		if p.plain, err = newReplay(ctx, prover.opts); err != nil {
+			return err
+		}
+		if r.opts.Prove != "all" {
+			tries := historyTries / len(parts)
+			p.database.Tries = &tries
+		}
 	}
-	return nil
-}
-
-func (r *replay) beginPart(ctx context.Context, migrations []*migration, tries int) error {
-	prover, err := r.newProver(ctx)
-	if err != nil {
-		return err
+	for _, p := range rv.parts {
+		rv.all.Go(func() { p.err = p.run(ctx) })
 	}
-	if r.opts.Prove != "all" {
-		prover.database.Tries = &tries
-	}
-	p := &part{prover: prover, states: r.review.states, migrations: migrations}
-	r.review.parts = append(r.review.parts, p)
-	r.review.all.Go(func() { p.err = p.run(ctx) })
 	return nil
 }
 
@@ -133,9 +123,7 @@ func (rv *review) close() {
 	rv.all.Wait()
 	for _, p := range rv.parts {
 		p.close()
-		if p.plain != nil {
-			p.plain.close()
-		}
+		p.plain.close()
 	}
 }
 
@@ -143,17 +131,15 @@ func (p *part) run(ctx context.Context) error {
 	for i, m := range p.migrations {
 		if state := p.states[m.Version]; state != nil {
 			select {
-			case p.state = <-state:
+			case before := <-state:
+				if err := serdes.Deserialize(p.plain.conn, "main", before); err != nil {
+					return err
+				}
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 			p.at = i
 			p.database.Forget()
-			if p.plain != nil {
-				if err := serdes.Deserialize(p.plain.conn, "main", p.state); err != nil {
-					return err
-				}
-			}
 		}
 		switch {
 		case m.refused():
@@ -172,7 +158,7 @@ func (p *part) run(ctx context.Context) error {
 // try tries migration i.
 func (p *part) try(ctx context.Context, i int) (err error) {
 	m := p.migrations[i]
-	before := func() ([]byte, error) { return p.before(ctx, i) }
+	before := func() ([]byte, error) { return p.before(i) }
 	suspect := m.alone
 	if !suspect {
 		suspect, err = p.database.Suspect(ctx, p.tried(ctx, m), before)
@@ -190,20 +176,7 @@ func (p *part) try(ctx context.Context, i int) (err error) {
 }
 
 // before returns the database before migration i.
-func (p *part) before(ctx context.Context, i int) (state []byte, err error) {
-	if p.at == i && p.plain == nil {
-		return p.state, nil
-	}
-	if p.plain == nil {
-		if p.plain, err = newReplay(ctx, p.opts); err != nil {
-			return nil, err
-		}
-		if p.state != nil {
-			if err := serdes.Deserialize(p.plain.conn, "main", p.state); err != nil {
-				return nil, err
-			}
-		}
-	}
+func (p *part) before(i int) (state []byte, err error) {
 	for ; p.at < i && err == nil; p.at++ {
 		m := p.migrations[p.at]
 		if err = p.plain.transaction(!m.alone); err == nil {
