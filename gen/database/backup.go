@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -61,11 +60,8 @@ func (db *DB) read(ctx context.Context, timeout time.Duration) (*lockstep.State,
 
 // backup makes a backup of the database that conn has open.
 func (db *DB) backup(ctx context.Context, conn *sqlite3.Conn, to string, full bool, timeout time.Duration) (b *Backup, err error) {
-	of := db.Path
-	if p, err := filepath.EvalSymlinks(of); err == nil {
-		of = p // a program that has the file open looks for backups beside the file, not beside a link
-	}
-	path, err := backupfile.Make(of, to, func(part string) (name backupfile.Name, err error) {
+	// A program that has the file open looks for backups beside the file, not beside a link.
+	path, err := backupfile.Make(target(db.Path), to, func(part string) (name backupfile.Name, err error) {
 		if err = db.copyTo(ctx, conn, part, timeout); err == nil {
 			db.Report("checking the copy of " + db.Path)
 			b, err = check(ctx, part, db.Path, full)

@@ -47,11 +47,7 @@ func Open(path string) (*DB, error) { return openWith(path, Prepare) }
 //
 // https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfignockptonclose
 func OpenUnchanged(path string) (*DB, error) {
-	file, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		_, err = os.Lstat(file + "-wal")
-	}
-	if err != nil {
+	if _, err := os.Lstat(target(path) + "-wal"); err != nil {
 		return Open(path)
 	}
 	return openWith(path, func(c *sqlite3.Conn) error {
@@ -62,7 +58,15 @@ func OpenUnchanged(path string) (*DB, error) {
 	})
 }
 
-func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
+// target returns the path of a file without links. If there is no file, it is the path itself.
+func target(path string) string {
+	if file, err := filepath.EvalSymlinks(path); err == nil {
+		return file
+	}
+	return path
+}
+
+func openWith(path string, init func(*sqlite3.Conn) error) (db *DB, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		fact, folder := "no such file", filepath.Dir(path)
@@ -77,15 +81,19 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 	if info.IsDir() {
 		return nil, isFolder(path)
 	}
-	if file, err := filepath.EvalSymlinks(path); err == nil {
-		diskfile.Tidy(filepath.Dir(file))
-	}
+	diskfile.Tidy(filepath.Dir(target(path)))
 	// Only SQLite opens the file: to close it would release the locks of this process.
 	widen := diskfile.Narrow(info) // for what SQLite makes beside it
+	defer func() {
+		if db == nil {
+			widen()
+		} else {
+			db.widen = widen
+		}
+	}()
 	for _, mode := range []string{"rw", "ro"} {
 		db, e := Connect(path, mode, init)
 		if e != nil {
-			widen()
 			return nil, e
 		}
 		var conn *sql.Conn
@@ -97,17 +105,14 @@ func openWith(path string, init func(*sqlite3.Conn) error) (*DB, error) {
 			// that nobody writes to it. There is no log that it would miss.
 			db.Close()
 			if db, err = Connect(path, "ro&immutable=1", init); err != nil {
-				widen()
 				return nil, err
 			}
 		}
 		if !errors.Is(err, sqlite3.CANTOPEN) { // what else fails, fails again when it is read
-			db.widen = widen
 			return db, nil
 		}
 		db.Close()
 	}
-	widen()
 	for _, suffix := range diskfile.SideFiles {
 		if e := diskfile.MayWrite(path + suffix); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			return nil, gen.FileError(path+suffix, e)
@@ -135,15 +140,12 @@ func isFolder(path string) error {
 
 // alone reports whether nothing beside a database belongs to its content.
 func alone(path string) bool {
-	file, err := filepath.EvalSymlinks(path)
 	for _, suffix := range []string{"-wal", "-journal"} {
-		if err == nil {
-			if _, e := os.Lstat(file + suffix); !errors.Is(e, fs.ErrNotExist) {
-				return false
-			}
+		if _, err := os.Lstat(target(path) + suffix); !errors.Is(err, fs.ErrNotExist) {
+			return false
 		}
 	}
-	return err == nil
+	return true
 }
 
 // Create opens a database, for which it makes the file and the folders above it if they

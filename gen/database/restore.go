@@ -111,9 +111,7 @@ func (r *restoring) examineFiles() (exists bool, err error) {
 	case from.Size() == 0:
 		return false, gen.Refuse("unreadable", "%s: is empty; want a backup", r.Backup)
 	}
-	if r.file, err = filepath.EvalSymlinks(r.DB); err != nil {
-		r.file = r.DB
-	}
+	r.file = target(r.DB)
 	info, err := os.Stat(r.DB)
 	if !errors.Is(err, fs.ErrNotExist) {
 		if os.SameFile(from, info) {
