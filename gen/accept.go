@@ -112,7 +112,7 @@ func (d *directory) recordedSchemas(ctx context.Context, r record, changed []loc
 	}
 	defer replay.close()
 	// Where one fails, for which it may have been changed, no database got further.
-	_, _ = replay.run(ctx, migrations, func(m *migration) error {
+	_ = replay.run(ctx, migrations, func(m *migration) error {
 		objects, err := replay.schema(ctx)
 		if slices.Contains(changed, m.Version) {
 			schemas[m.Version] = objects

@@ -89,7 +89,7 @@ func (d *directory) blame(ctx context.Context, faults []fault) (problems Problem
 	}
 	defer r.close()
 	since := map[string]string{} // the migration's name, by fault
-	_, err = r.run(ctx, d.migrations, func(m *migration) error {
+	err = r.run(ctx, d.migrations, func(m *migration) error {
 		objects, err := r.schema(ctx)
 		if err != nil {
 			return err

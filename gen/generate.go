@@ -296,9 +296,9 @@ func (d *directory) replay(ctx context.Context, weights weights) error {
 			return err
 		}
 	}
-	ok, err := r.run(ctx, d.migrations, after)
+	err = r.run(ctx, d.migrations, after)
 	d.findings = r.findings
-	if err != nil || !ok || len(d.Problems) > 0 {
+	if err != nil || len(d.Problems) > 0 {
 		return err
 	}
 	if d.Objects, err = r.schema(ctx); err != nil {

@@ -191,7 +191,7 @@ func BenchmarkReplay(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if ok, err := r.run(b.Context(), []*migration{m}, nil); !ok || err != nil {
+				if err := r.run(b.Context(), []*migration{m}, nil); err != nil || len(r.Problems) > 0 {
 					b.Fatal(r.Problems, err)
 				}
 				r.close()

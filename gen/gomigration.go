@@ -16,7 +16,7 @@ import (
 
 // goProgram runs a Go migration in the replay's transaction, by the code that guards one
 // in an upgrade. It looks at statements as the replay does at those of an SQL migration.
-func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
+func (r *replay) goProgram(ctx context.Context, m *migration) error {
 	line, failed := 0, 0 // of the last statement, and if it has failed
 	err := m.program(r.opts.Output, func(query string, run func() error) error {
 		line, failed = lineIn(m.name), 0
@@ -32,10 +32,10 @@ func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
 		return err
 	}).(program.Go).Replay(ctx, r.tx)
 	if err == nil {
-		return true, r.leftTemporary(m)
+		return r.leftTemporary(m)
 	}
 	if ctx.Err() != nil {
-		return false, ctx.Err()
+		return ctx.Err()
 	}
 	fact := err.Error()
 	if e := (*sqlite3.Error)(nil); errors.As(err, &e) { // of a row, perhaps
@@ -45,8 +45,7 @@ func (r *replay) goProgram(ctx context.Context, m *migration) (bool, error) {
 	if e := (*panicError)(nil); errors.As(err, &e) {
 		failed = e.line
 	}
-	r.Problems = append(r.Problems, Problem{File: m.name, Line: failed, Fact: fact})
-	return false, nil
+	return r.fail(Problem{File: m.name, Line: failed, Fact: fact})
 }
 
 // oneByOne executes the statements of a query one by one: what a statement writes shows

@@ -142,9 +142,9 @@ func (p *prover) program(ctx context.Context, m *migration) error {
 	if err := p.transaction(true); err != nil {
 		return err
 	}
-	ok, err := p.step(ctx, m)
+	err := p.step(ctx, m)
 	p.cascades.end()
-	if err == nil && !ok && len(p.Problems) > 0 {
+	if errors.Is(err, errFailed) {
 		err = errors.New(p.Problems[0].Fact)
 	}
 	return errors.Join(err, p.transaction(false))

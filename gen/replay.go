@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 
@@ -77,30 +78,37 @@ func (r *replay) close() {
 	}
 }
 
+// errFailed says that a migration failed, and r.Problems why. What follows it would fail because of it.
+var errFailed = errors.New("a migration failed")
+
+func (r *replay) fail(p Problem) error {
+	r.Problems = append(r.Problems, p)
+	return errFailed
+}
+
 // run replays the migrations in order. It adds a statement that it refuses to r.Problems
-// and skips it; at the first that fails it stops and returns false. The error is not about the migrations.
+// and skips it; at the first that fails it stops. The error is not about the migrations.
 //
 // After each migration it calls after, if that is not nil, outside of a transaction.
-func (r *replay) run(ctx context.Context, migrations []*migration, after func(*migration) error) (bool, error) {
+func (r *replay) run(ctx context.Context, migrations []*migration, after func(*migration) error) error {
 	if err := r.begin(ctx, migrations); err != nil {
-		return false, err
+		return err
 	}
 	var all Problems // of foreign keys, on which a migration relies
 	for _, m := range migrations {
-		before := len(r.Problems)
-		err := r.reached(m)
-		if err != nil {
-			return false, err
+		if err := r.reached(m); err != nil {
+			return err
 		}
 		found, notes, err := r.prove(ctx, m)
 		if err == nil {
 			err = r.transaction(!m.alone)
 		}
 		if err != nil {
-			return false, err
+			return err
 		}
-		ok, err := r.step(ctx, m)
-		failed := len(r.Problems) > before
+		before := len(r.Problems)
+		err = r.step(ctx, m)
+		works := err == nil && len(r.Problems) == before
 		relied := r.cascades.end()
 		all = append(all, relied...)
 		found = slices.DeleteFunc(found, relied.hasPlace) // it says more
@@ -110,19 +118,22 @@ func (r *replay) run(ctx context.Context, migrations []*migration, after func(*m
 		case note:
 			r.Warnings = append(r.Warnings, relied...)
 		}
-		if ok && !failed {
+		if works {
 			r.Proof, r.Warnings = append(r.Proof, found...), append(r.Warnings, notes...)
 		}
-		if err = cmp.Or(ctx.Err(), err); ok && err == nil && after != nil {
+		if err = cmp.Or(ctx.Err(), err); err == nil && after != nil {
 			if err = r.transaction(false); err == nil {
 				err = after(m)
 			}
 		}
-		if !ok || err != nil {
-			return false, err
+		if errors.Is(err, errFailed) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return true, cmp.Or(r.transaction(false), r.end(all))
+	return cmp.Or(r.transaction(false), r.end(all))
 }
 
 // transaction begins or commits, if necessary.
@@ -137,84 +148,75 @@ func (r *replay) transaction(open bool) error {
 }
 
 // step replays one migration.
-func (r *replay) step(ctx context.Context, m *migration) (ok bool, err error) {
+func (r *replay) step(ctx context.Context, m *migration) (err error) {
 	switch {
 	case m.alone:
 		return r.runAlone(ctx, m)
 	case m.sql():
 		return r.migration(m)
 	case m.Ext == ".go":
-		ok, err = r.goProgram(ctx, m)
+		err = r.goProgram(ctx, m)
 	default:
-		ok, err = r.script(ctx, m)
+		err = r.script(ctx, m)
 	}
 	r.cascades.action, r.cascades.trigger, r.cascades.replace = true, true, true // it may have created anything
-	return ok, err
+	return err
 }
 
 // runAlone runs a migration that asks for no transaction, and tries whether it can run
 // again.
-func (r *replay) runAlone(ctx context.Context, m *migration) (bool, error) {
+func (r *replay) runAlone(ctx context.Context, m *migration) error {
 	before, err := serdes.Serialize(r.conn, "main")
 	if err != nil {
-		return false, err
+		return err
 	}
 	problems := len(r.Problems)
-	ok, err := r.migration(m)
-	if !ok || err != nil || len(r.Problems) > problems {
-		return ok, err
+	if err := r.migration(m); err != nil || len(r.Problems) > problems {
+		return err
 	}
-	return true, r.again(ctx, m, before)
+	return r.again(ctx, m, before)
 }
 
-// migration runs the statements of m. It returns false when one fails: the next would
-// fail because of it.
-func (r *replay) migration(m *migration) (bool, error) {
-	report := func(p Problem) { r.Problems = append(r.Problems, p) }
+// migration runs the statements of m.
+func (r *replay) migration(m *migration) error {
 	before := len(r.Problems)
 	temp := false
 	for _, s := range m.statements {
 		if problem := s.refused(); problem != nil {
-			report(*problem)
+			r.Problems = append(r.Problems, *problem)
 			continue
 		}
-		stmt, problem, err := r.prepare(s)
+		stmt, err := r.prepare(s)
 		if err != nil {
-			return false, err
-		}
-		if problem != nil {
-			report(*problem)
-			return false, nil
+			return err
 		}
 		if err := r.execute(s, stmt); err != nil {
-			report(s.problem(sqlite.Sentence(err)))
-			return false, nil
+			return r.fail(s.problem(sqlite.Sentence(err)))
 		}
 		r.cascades.learn(s)
 		temp = temp || s.temp
 		if s.ours {
 			made, err := r.madeOurs()
 			if err != nil {
-				return false, err
+				return err
 			}
 			if made {
-				report(s.problem(oursIsRefused))
-				return false, nil
+				return r.fail(s.problem(oursIsRefused))
 			}
 		}
 	}
 	if len(r.Problems) > before {
-		return true, nil // a skipped statement may be to blame for the rest
+		return nil // a skipped statement may be to blame for the rest
 	}
 	if temp {
 		if err := r.leftTemporary(m); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if m.alone && !r.conn.GetAutocommit() {
-		report(Problem{File: m.name, Fact: "leaves a transaction open; end it with COMMIT or RELEASE"})
+		r.Problems = append(r.Problems, Problem{File: m.name, Fact: "leaves a transaction open; end it with COMMIT or RELEASE"})
 	}
-	return true, nil
+	return nil
 }
 
 // madeOurs reports whether a migration has made a table of lockstep's.
@@ -236,9 +238,9 @@ func (r *replay) leftTemporary(m *migration) error {
 
 // prepare has SQLite compile the statement, and checks that SQLite ends it where
 // lockstep does.
-func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
+func (r *replay) prepare(s *statement) (*sqlite3.Stmt, error) {
 	if err := r.cascades.inspect(r.conn, s); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	stmt, tail, err := r.conn.Prepare(s.SQL)
 	if err != nil {
@@ -246,16 +248,16 @@ func (r *replay) prepare(s *statement) (*sqlite3.Stmt, *Problem, error) {
 		if name, ok := strings.CutPrefix(sqlite.Sentence(err), "no such table: "); ok && sqltext.IsOurs(strings.TrimPrefix(name, "main.")) {
 			problem.Fact = oursIsRefused
 		}
-		return nil, &problem, nil
+		return nil, r.fail(problem)
 	}
 	if stmt == nil || tail != "" {
-		problem := s.m.at(s.Pos+len(s.SQL)-len(tail), "SQLite ends a statement here and lockstep does not; please report this bug")
-		return nil, &problem, stmt.Close()
+		stmt.Close()
+		return nil, r.fail(s.m.at(s.Pos+len(s.SQL)-len(tail), "SQLite ends a statement here and lockstep does not; please report this bug"))
 	}
 	if r.opts.DQS && s.quoted && (r.opts.Prove == "none" || r.weights[s.m.Version] != nothing) {
 		r.warn(s)
 	}
-	return stmt, nil, nil
+	return stmt, nil
 }
 
 // warn adds a warning if the statement has a string in double quotes.

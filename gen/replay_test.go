@@ -51,7 +51,7 @@ func TestStatementsAreThoseThatSQLiteRan(t *testing.T) {
 			if err := r.conn.Exec("CREATE TABLE u(a)"); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := r.run(t.Context(), []*migration{m}, nil); err != nil || len(r.Problems) > 0 {
+			if err := r.run(t.Context(), []*migration{m}, nil); err != nil || len(r.Problems) > 0 {
 				t.Fatal(r.Problems, err)
 			}
 			var got []string

@@ -180,7 +180,7 @@ func (p *part) before(i int) (state []byte, err error) {
 	for ; p.at < i && err == nil; p.at++ {
 		m := p.migrations[p.at]
 		if err = p.plain.transaction(!m.alone); err == nil {
-			_, err = p.plain.migration(m)
+			err = p.plain.migration(m)
 		}
 	}
 	if err == nil {

@@ -38,29 +38,28 @@ func interpreters(migrations []*migration) (problems Problems) {
 }
 
 // script runs a script as an upgrade does, on a copy in a file, and reads that back.
-func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) {
+func (r *replay) script(ctx context.Context, m *migration) (err error) {
 	if err := r.transaction(false); err != nil {
-		return false, err
+		return err
 	}
 	dir, err := os.MkdirTemp("", "lockstep-")
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	path := filepath.Join(dir, "replay.db")
 	if err := r.conn.Backup("main", path); err != nil {
-		return false, err
+		return err
 	}
 	stdout, stderr, err := interpreter.Run(interpreter.Private(ctx), m.name, []byte(m.script.Text), path)
 	if ctx.Err() != nil {
-		return false, ctx.Err()
+		return ctx.Err()
 	}
 	if err != nil {
 		if strings.TrimSpace(stderr) == "" {
 			stderr = stdout
 		}
-		r.Problems = append(r.Problems, m.scriptFailure(err, stderr))
-		return false, nil
+		return r.fail(m.scriptFailure(err, stderr))
 	}
 	if r.opts.Output != nil {
 		io.WriteString(r.opts.Output, stdout+stderr)
@@ -73,14 +72,14 @@ func (r *replay) script(ctx context.Context, m *migration) (ok bool, err error) 
 		fault = "left a database that SQLite cannot read: " + sqlite.Sentence(err)
 	}
 	if made, err := r.madeOurs(); err != nil {
-		return false, err
+		return err
 	} else if made {
 		fault = oursIsRefused
 	}
 	if fault != "" {
-		r.Problems = append(r.Problems, Problem{File: m.name, Fact: fault})
+		return r.fail(Problem{File: m.name, Fact: fault})
 	}
-	return fault == "", nil
+	return nil
 }
 
 // readBack makes the database at path that of the replay, or says why it cannot be.
