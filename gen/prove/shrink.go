@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"strings"
 
-	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -21,42 +19,29 @@ func (t *trial) shrink(f *Finding, rows []Row) error {
 	}
 	f.Rows = rows
 	t.tracks = strings.HasSuffix(f.key, " orphans")
-	if t.skip = t.others(t.subjects(f, rows)); t.skip != nil {
+	about := t.subjects(f, rows)
+	if t.skip = t.others(about); t.skip != nil {
 		part := *f
-		shows, err := t.leaveOut(&part)
+		_, err := t.leaveOut(&part, about)
 		t.skip = nil
 		if err != nil {
 			return err
 		}
-		if shows {
-			if shows, err = t.shows(f, part.Rows); shows || err != nil {
-				return err
-			}
+		if shows, err := t.shows(f, part.Rows); shows || err != nil {
+			return err
 		}
 	}
-	_, err := t.leaveOut(f)
+	ok, err := t.leaveOut(f, about)
+	if !ok && err == nil {
+		_, err = t.leaveOut(f, nil)
+	}
 	return err
 }
 
-// leaveOut leaves out rows: of what the finding is about, or else of all that may need, or else any.
-// It returns false if no fewer rows show the finding.
-func (t *trial) leaveOut(f *Finding) (bool, error) {
-	all, tables := len(f.Rows), []map[string]bool{t.subjects(f, f.Rows), t.related(f, f.Rows)}
-	if t.skip == nil {
-		tables = append(tables, nil)
-	}
-	for _, in := range tables {
-		if ok, err := t.leaveOutOf(f, in); ok || err != nil {
-			return len(f.Rows) < all, err
-		}
-	}
-	return false, nil
-}
-
-// leaveOutOf leaves out all but rows of some tables, or of any if that is nil, each with those that it
+// leaveOut leaves out all but rows of some tables, or of any if that is nil, each with those that it
 // refers to. Of these it leaves out halves, their halves and so on. It returns false if that
 // does not show the finding.
-func (t *trial) leaveOutOf(f *Finding, tables map[string]bool) (bool, error) {
+func (t *trial) leaveOut(f *Finding, tables map[string]bool) (bool, error) {
 	rows, parents := f.Rows, t.parents(f.Rows)
 	out := make([]bool, len(rows))
 	in := func(i int) bool { return tables == nil || tables[sqltext.Fold(rows[i].Table)] }
@@ -189,20 +174,6 @@ func (t *trial) shows(f *Finding, rows []Row) (bool, error) {
 	*f = seen[i]
 	f.Rows, f.whose = rows, whose
 	return true, nil
-}
-
-// related returns the names, in lower case, of what the finding is about, and of all that may need.
-func (t *trial) related(f *Finding, rows []Row) map[string]bool {
-	in := maps.Clone(t.subjects(f, rows))
-	for grown := -1; grown != len(in); {
-		grown = len(in)
-		for _, o := range t.objects {
-			if in[sqltext.Fold(o.Name)] && (o.Type != "table" || t.refers(o) || sqlite.IsVirtual(o)) {
-				maps.Copy(in, t.namesIn(o.SQL))
-			}
-		}
-	}
-	return in
 }
 
 // others returns which statements have nothing to do with the names, nor with what those define
