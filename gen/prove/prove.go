@@ -65,7 +65,6 @@ type Database struct {
 	Copies []Copy
 
 	names map[string]map[string]bool // that occur in a text
-	read  []sqltext.Object           // when they were last read
 
 	// What Suspect knows of the database.
 	follows bool              // it is as the migration before left it

@@ -351,26 +351,15 @@ func idOf(objects []sqltext.Object, table string) string {
 	return sqltext.Fold(sqltext.RowidAlias(find(objects, "table", table)))
 }
 
-// readObjects is [sqlite.Objects]. What has not changed since the last call is not copied again.
-func (d *Database) readObjects(ctx context.Context) ([]sqltext.Object, error) {
-	objects, virtual := make([]sqltext.Object, 0, len(d.read)+8), false
-	same := func(was string, is []byte) string {
-		if was == string(is) {
-			return was
-		}
-		return string(is)
-	}
-	err := engine.Each(d.Conn, func(row *sqlite3.Stmt) {
-		var o sqltext.Object
-		if n := len(objects); n < len(d.read) {
-			o = d.read[n]
-		}
-		o.Type, o.Name = same(o.Type, row.ColumnRawText(0)), same(o.Name, row.ColumnRawText(1))
-		o.Table, o.SQL = same(o.Table, row.ColumnRawText(2)), same(o.SQL, row.ColumnRawText(3))
+// readObjects is [sqlite.Objects].
+func (d *Database) readObjects(ctx context.Context) (objects []sqltext.Object, err error) {
+	virtual := false
+	err = engine.Each(d.Conn, func(row *sqlite3.Stmt) {
+		o := sqltext.Object{Type: row.ColumnText(0), Name: row.ColumnText(1), Table: row.ColumnText(2), SQL: row.ColumnText(3)}
 		objects = append(objects, o)
 		virtual = virtual || sqlite.IsVirtual(o)
 	}, sqlite.ObjectsQuery)
-	if d.read = objects; virtual {
+	if virtual {
 		return sqlite.Objects(ctx, d.DB)
 	}
 	return objects, cmp.Or(err, ctx.Err())
