@@ -359,19 +359,13 @@ func (o *observation) holds(holder sqltext.Object, rowid string) bool {
 func (t *trial) holders() map[string]sqltext.Object {
 	all, virtual := map[string]sqltext.Object{}, map[string]sqltext.Object{}
 	for _, o := range t.objects {
-		isView := o.Type == "view"
-		if !isView && !external(o) {
-			continue
+		if sqlite.IsVirtual(o) {
+			virtual[sqltext.Fold(o.Name)] = o
 		}
-		if names := t.namesIn(o.SQL); !isView || namesRowid(names) {
+		if names := t.namesIn(o.SQL); o.Type == "view" && namesRowid(names) || external(o) {
 			for name := range names {
 				all[name] = o
 			}
-		}
-	}
-	for _, o := range t.objects {
-		if sqlite.IsVirtual(o) {
-			virtual[sqltext.Fold(o.Name)] = o
 		}
 	}
 	for _, o := range t.objects {

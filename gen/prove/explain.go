@@ -57,18 +57,20 @@ func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, 
 		list := func(names []string) string {
 			return wording.List(len(names), " and ", func(i int) string { return names[i] })
 		}
+		var facts []string
 		switch {
-		case kind == "UNIQUE" && c.alike && len(c.cased) == 0:
-			return fmt.Sprintf("if two rows of %s have the same %s", table, list(c.columns))
-		case kind == "UNIQUE" && c.alike && len(c.cased) == len(c.columns):
-			return fmt.Sprintf("if two rows of %s differ only in the case of %s", table, list(c.cased))
-		case kind == "UNIQUE" && c.alike:
-			isCased := func(name string) bool { return slices.Contains(c.cased, name) }
-			return fmt.Sprintf("if two rows of %s have the same %s, and differ only in the case of %s", table, list(slices.DeleteFunc(slices.Clone(c.columns), isCased)), list(c.cased))
 		case kind == "NOT NULL" && c.null:
-			return fmt.Sprintf("if %s of a row of %s is NULL", list(c.columns), table)
+			return fmt.Sprintf("if %s of a row of %s is NULL", list(c.same), table)
+		case kind == "NOT NULL" || !c.alike:
+			return ""
 		}
-		return ""
+		if len(c.same) > 0 {
+			facts = append(facts, "have the same "+list(c.same))
+		}
+		if len(c.cased) > 0 {
+			facts = append(facts, "differ only in the case of "+list(c.cased))
+		}
+		return fmt.Sprintf("if two rows of %s %s", table, strings.Join(facts, ", and "))
 	}
 	passing, tried, err := t.passing(f, all, table)
 	switch {
@@ -93,7 +95,7 @@ func (t *trial) because(f *Finding, all []Row, table, sentence string) (string, 
 			continue
 		}
 		var set []string
-		for _, name := range c.columns {
+		for _, name := range slices.Concat(c.same, c.cased) {
 			column := sqltext.Plain(name)
 			least := fmt.Sprintf("(SELECT min(%s) FROM %s)", column, sqltext.Plain(table))
 			switch {
@@ -224,10 +226,10 @@ func (t *trial) depends(f *Finding, table, sentence string) (bool, error) {
 // t.b", and what all rows of a table have in them. There are none if it has no rows, or not
 // these columns.
 type cells struct {
-	columns []string
-	alike   bool     // in all rows, but for case
-	cased   []string // those in which that differs
-	null    bool
+	same  []string // those that are the same in all rows
+	cased []string // the others
+	alike bool     // which differ in nothing but case
+	null  bool
 }
 
 // cellsIn looks at the table, or if that is "" at the one in the sentence.
@@ -241,12 +243,13 @@ func (d *Database) cellsIn(sentence, table string) cells {
 		if err != nil || at < 0 || len(found.rows) == 0 {
 			return cells{}
 		}
-		c.columns = append(c.columns, column)
 		same, first := true, found.rows[0].cells[at]
 		for _, r := range found.rows {
 			same, c.alike, c.null = same && r.cells[at] == first, c.alike && sqltext.Equal(r.cells[at], first), c.null && r.cells[at] == null
 		}
-		if !same {
+		if same {
+			c.same = append(c.same, column)
+		} else {
 			c.cased = append(c.cased, column)
 		}
 	}
