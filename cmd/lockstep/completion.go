@@ -34,13 +34,7 @@ func completionCommand(*flag.FlagSet) action {
 	}
 }
 
-func shells() (names []string) {
-	entries, _ := scripts.ReadDir("completion") // it is embedded
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names
-}
+func shells() []string { return filesIn(scripts, "completion") }
 
 // complete prints what the last of the words after the name of this command may be: one
 // candidate a line, with a tab and what it is. It prints nothing where the shell may

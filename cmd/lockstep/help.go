@@ -93,11 +93,14 @@ func isBool(f *flag.Flag) bool {
 }
 
 // topicNames returns the names of the topics, sorted.
-func topicNames() (names []string) {
-	entries, _ := pages.ReadDir("help") // it is embedded
+func topicNames() []string { return filesIn(pages, "help") }
+
+// filesIn returns the names of the files in an embedded folder, sorted, without ".md".
+func filesIn(files embed.FS, folder string) (names []string) {
+	entries, _ := files.ReadDir(folder)
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".md"); ok {
-			names = append(names, name)
+		if !e.IsDir() {
+			names = append(names, strings.TrimSuffix(e.Name(), ".md"))
 		}
 	}
 	return names

@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -70,10 +69,7 @@ func defaultDir(ctx context.Context) (string, error) {
 // whereIs returns the flag with which a command works on the directory, or "" if it does
 // without.
 func whereIs(ctx context.Context, dir string) string {
-	found, err := defaultDir(ctx)
-	info, e := os.Stat(found)
-	made, _ := os.Stat(dir)
-	if err == nil && e == nil && os.SameFile(info, made) {
+	if found, err := defaultDir(ctx); err == nil && scaffold.SameFolder(found, dir) {
 		return ""
 	}
 	return " --migrations " + wording.CommandLine(dir)

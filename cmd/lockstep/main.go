@@ -189,14 +189,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // find returns the command of that name. Its error names what else there is that
 // was meant, or the topics, if there are any to choose from.
 func find(name string, topics ...string) (command, error) {
-	names := topics
-	for _, cmd := range commands() {
-		if cmd.name == name {
-			return cmd, nil
-		}
-		names = append(names, cmd.name)
+	all := commands()
+	if i := slices.IndexFunc(all, func(c command) bool { return c.name == name }); i >= 0 {
+		return all[i], nil
 	}
-	hint := didYouMean(name, names)
+	hint := didYouMean(name, append(topics, commandNames()...))
 	switch {
 	case strings.HasPrefix(name, "-"):
 		hint = "; flags come after the command, as in lockstep status --db FILE"

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"flag"
-	"os"
 	"path/filepath"
 
 	"github.com/lockstep-db/lockstep/gen"
 	"github.com/lockstep-db/lockstep/gen/database"
 	"github.com/lockstep-db/lockstep/gen/genfile"
+	"github.com/lockstep-db/lockstep/gen/scaffold"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -28,10 +28,8 @@ func schemaCommand(fs *flag.FlagSet) action {
 		if output.given && m.given && db.given {
 			return nil, usage("-o is for a schema, not for the difference of two")
 		}
-		if dir, err := os.Stat(filepath.Dir(output.value)); output.given && err == nil && filepath.Ext(output.value) == ".sql" {
-			if migrations, err := os.Stat(m.value); err == nil && os.SameFile(dir, migrations) {
-				return nil, usage(output.value + ": among the migrations, where it would be taken for one; want another folder")
-			}
+		if filepath.Ext(output.value) == ".sql" && scaffold.SameFolder(filepath.Dir(output.value), m.value) {
+			return nil, usage(output.value + ": among the migrations, where it would be taken for one; want another folder")
 		}
 		out := &schemaResult{DB: db.value, Objects: []sqltext.Object{}, Changed: []sqltext.Difference{}, Extra: []sqltext.Object{}}
 		var want, found []sqltext.Object

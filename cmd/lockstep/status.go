@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lockstep-db/lockstep/gen"
+	"github.com/lockstep-db/lockstep/gen/trial"
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
@@ -34,7 +35,7 @@ func statusCommand(fs *flag.FlagSet) action {
 		}
 		out.Managed, out.Version = state.Managed, state.Version
 		for _, a := range state.Applied {
-			out.Applied = append(out.Applied, appliedMigration{a.Version, a.File, a.Checksum, a.At, a.Took.Milliseconds(), a.Program})
+			out.Applied = append(out.Applied, appliedMigration{a.Version, a.File, a.Checksum, a.At, trial.Milliseconds(a.Took), a.Program})
 		}
 		if out.Expected == nil { // only ErrUnmanaged means anything
 			if !errors.Is(state.Refusal, lockstep.ErrUnmanaged) {
@@ -70,16 +71,13 @@ type statusResult struct {
 }
 
 type appliedMigration struct {
-	Version  lockstep.Version `json:"version"`
-	File     string           `json:"file"`
-	Checksum string           `json:"checksum"`
-	At       time.Time        `json:"at"`
-	Ms       int64            `json:"ms"`
-	Program  string           `json:"program"`
+	Version  lockstep.Version   `json:"version"`
+	File     string             `json:"file"`
+	Checksum string             `json:"checksum"`
+	At       time.Time          `json:"at"`
+	Took     trial.Milliseconds `json:"ms"`
+	Program  string             `json:"program"`
 }
-
-// Took returns Ms as people read it.
-func (a appliedMigration) Took() time.Duration { return time.Duration(a.Ms) * time.Millisecond }
 
 type extraObject struct {
 	Type string `json:"type"`

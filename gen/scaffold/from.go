@@ -50,7 +50,7 @@ func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) 
 		return nil, gen.Refuse("missing", "%v", err)
 	}
 	c.Tool, c.Like = c.directory.Tool.Name, c.directory.Tool.Like
-	if files, _ := gen.Files(dir); len(files) > 0 || same(from, dir) {
+	if files, _ := gen.Files(dir); len(files) > 0 || SameFolder(from, dir) {
 		return nil, gen.Refuse("exists", "%s: has migrations; nothing was written: name a new directory\n\t%s", dir, othertool.Convert(from))
 	}
 	c.number()
@@ -69,7 +69,8 @@ func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) 
 	return c, c.write()
 }
 
-func same(a, b string) bool {
+// SameFolder reports whether two paths lead to one folder.
+func SameFolder(a, b string) bool {
 	x, e := os.Stat(a)
 	y, err := os.Stat(b)
 	return e == nil && err == nil && os.SameFile(x, y)
