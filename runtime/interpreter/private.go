@@ -3,7 +3,6 @@ package interpreter
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"runtime"
 )
 
@@ -18,10 +17,10 @@ func Private(ctx context.Context) context.Context { return context.WithValue(ctx
 func IsPrivate(ctx context.Context) bool { return ctx.Value(private{}) != nil }
 
 // Environment returns an environment without anything of this process's but PATH. Folders
-// that belong to a user are "home" in the folder dir, which it makes.
+// that belong to a user are a new one, which it makes in the folder dir.
 func Environment(dir string) (env []string, err error) {
-	home := filepath.Join(dir, "home")
-	if err := os.Mkdir(home, 0o700); err != nil {
+	home, err := os.MkdirTemp(dir, "home")
+	if err != nil {
 		return nil, err
 	}
 	env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home}
