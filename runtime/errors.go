@@ -134,9 +134,10 @@ func (e *Error) Error() string {
 
 // fact says what is wrong.
 func (e *Error) fact() string {
+	at := "at version " + e.Version.String()
 	switch e.Kind {
 	case ErrBehind, ErrAhead:
-		s := "at version " + e.Version.String() + ", this program expects " + e.Expected.String() + ": "
+		s := at + ", this program expects " + e.Expected.String() + ": "
 		if e.Kind == ErrAhead {
 			return s + cmp.Or(e.Detail, "written by a newer program, not opened")
 		}
@@ -146,11 +147,11 @@ func (e *Error) fact() string {
 			return e.Detail + ": not managed"
 		}
 	case ErrManaged:
-		return "already at version " + e.Version.String() + "; nothing was written"
+		return "already " + at + "; nothing was written"
 	case ErrDiverged:
-		return "at version " + e.Version.String() + ", but by other migrations: " + e.Detail
+		return at + ", but by other migrations: " + e.Detail
 	case ErrDrift:
-		s := "at version " + e.Version.String() + ", but its tables differ: "
+		s := at + ", but its tables differ: "
 		if e.enrolling {
 			s = "not enrolled: its tables are not those of version " + e.Expected.String() + ": "
 		} else if e.Detail != "" {
@@ -172,19 +173,23 @@ func (e *Error) fact() string {
 
 // command returns the command that repairs it, or "".
 func (e *Error) command() string {
+	args := []string{"lockstep", "", "--db", e.DB}
 	switch {
 	case e.Kind == ErrUnmanaged && !e.enrolling:
-		return wording.CommandLine("lockstep", "enroll", "--db", e.DB)
+		args[1] = "enroll"
 	case e.Kind == ErrBehind && e.Err == nil:
-		return wording.CommandLine("lockstep", "migrate", "--db", e.DB)
+		args[1] = "migrate"
 	case e.Kind == ErrDiverged && e.since == e.Expected && e.Version == e.Expected:
-		return wording.CommandLine("lockstep", "redo", "--db", e.DB)
+		args[1] = "redo"
 	case e.Kind == ErrDiverged && e.Backup != "":
-		return wording.CommandLine("lockstep", "restore", "--db", e.DB, e.Backup)
+		args[1] = "restore"
+		args = append(args, e.Backup)
 	case e.Kind == ErrStale:
 		return "go generate ./..."
+	default:
+		return ""
 	}
-	return ""
+	return wording.CommandLine(args...)
 }
 
 // A MigrationError says which statement of which migration failed.

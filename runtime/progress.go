@@ -13,10 +13,10 @@ import (
 // the statement. Nothing that is reported as done is committed before Migrate returns,
 // except with [WithPerMigration].
 //
-// The backup of [WithBackup] comes first, and is reported before and after, with Version 0.
-// What else is no migration's is reported before, with Version 0: waiting, the copy that
-// scripts run on, and the checks before and after the migrations. What takes long is reported
-// again, once a second at least, with a new Elapsed.
+// What belongs to no migration has Version 0: the backup of [WithBackup], which is reported
+// before and after, and waiting, the copy that scripts run on, and the checks before and after
+// the migrations, which are reported before. What takes long is reported again, at least once
+// a second, with a new Elapsed.
 type Progress struct {
 	Doing                 string // "waiting" for locks, "copying", "running" or "checking"
 	Version               Version
@@ -80,7 +80,7 @@ func (r *reporter) repeat() (stop func()) {
 	return func() { close(over); repeating.Wait() }
 }
 
-// tell reports p at a time.
+// tell reports p as of now.
 func (r *reporter) tell(p *Progress, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,7 +89,7 @@ func (r *reporter) tell(p *Progress, now time.Time) {
 	r.f(*p)
 }
 
-// does reports what is done from now on, and is no migration's.
+// does reports what is done from now on, and belongs to no migration.
 func (r *reporter) does(doing string) {
 	p := &Progress{Doing: doing, Migration: r.last.Migration, Migrations: r.last.Migrations, Rows: r.last.Rows}
 	if !r.last.Done {
