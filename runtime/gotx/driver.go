@@ -144,12 +144,16 @@ func (st *guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValu
 		}:
 			r.real, err = real.Query(values(args))
 		}
-		if err == nil && st.Whole {
-			r.real, err = readWhole(limited, r.real)
+		if err != nil {
+			return err
+		}
+		r.columns = r.real.Columns()
+		var open io.Closer = r.real
+		if st.Whole {
+			open, err = io.NopCloser(nil), r.readWhole(limited)
 		}
 		if err == nil {
-			st.open[r] = r.real
-			r.columns = r.real.Columns()
+			st.open[r] = open
 		}
 		return err
 	})
@@ -209,6 +213,7 @@ type guardedRows struct {
 	real    driver.Rows
 	cancel  context.CancelFunc
 	columns []string
+	rows    [][]driver.Value // with [Upgrade.Whole]: those that are left
 }
 
 func (r *guardedRows) Columns() []string { return r.columns }
@@ -218,57 +223,45 @@ func (r *guardedRows) Close() error {
 	return r.release(r, r.query)
 }
 
-// Next returns copies of the driver's memory: the migration may look at them, as at an
-// [sql.RawBytes], when the rows are closed.
+// Next returns what the migration may look at, as at an [sql.RawBytes], when the rows are closed.
 func (r *guardedRows) Next(dest []driver.Value) error {
 	return r.guard.do(r.query, func() error {
-		err := r.real.Next(dest)
-		for i, v := range dest {
-			if b, ok := v.([]byte); ok && err == nil {
-				dest[i] = bytes.Clone(b)
-			}
+		if !r.Whole {
+			return r.read(dest)
 		}
-		return err
+		if len(r.rows) == 0 {
+			return io.EOF
+		}
+		copy(dest, r.rows[0])
+		r.rows = r.rows[1:]
+		return nil
 	})
 }
 
-// wholeRows are rows that have been read.
-type wholeRows struct {
-	columns []string
-	rows    [][]driver.Value
+// read reads the next row into copies of the driver's memory.
+func (r *guardedRows) read(dest []driver.Value) error {
+	err := r.real.Next(dest)
+	for i, v := range dest {
+		if b, ok := v.([]byte); ok && err == nil {
+			dest[i] = bytes.Clone(b)
+		}
+	}
+	return err
 }
 
 // readWhole reads the rows, and closes them. The driver may not look at the context.
-func readWhole(ctx context.Context, from driver.Rows) (driver.Rows, error) {
-	defer from.Close()
-	r := &wholeRows{columns: from.Columns()}
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+func (r *guardedRows) readWhole(ctx context.Context) error {
+	defer r.real.Close()
+	err := ctx.Err()
+	for err == nil {
 		row := make([]driver.Value, len(r.columns))
-		if err := from.Next(row); err == io.EOF {
-			return r, nil
-		} else if err != nil {
-			return nil, err
+		if err = r.read(row); err == nil {
+			r.rows = append(r.rows, row)
+			err = ctx.Err()
 		}
-		for i, v := range row {
-			if b, ok := v.([]byte); ok {
-				row[i] = bytes.Clone(b)
-			}
-		}
-		r.rows = append(r.rows, row)
 	}
-}
-
-func (r *wholeRows) Columns() []string { return r.columns }
-func (r *wholeRows) Close() error      { return nil }
-
-func (r *wholeRows) Next(dest []driver.Value) error {
-	if len(r.rows) == 0 {
-		return io.EOF
+	if err == io.EOF {
+		return nil
 	}
-	copy(dest, r.rows[0])
-	r.rows = r.rows[1:]
-	return nil
+	return err
 }

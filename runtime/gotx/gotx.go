@@ -207,15 +207,15 @@ func (g *guard) end(dispose func()) {
 	}
 	g.mu.Lock()
 	reading := false
-	for _, c := range g.open {
-		if rows, ok := c.(driver.Rows); ok {
+	for of, c := range g.open {
+		if _, ok := of.(*guardedRows); ok {
 			reading = true
-			rows.Close()
+			c.Close()
 		}
 	}
-	for _, c := range g.open {
-		if st, ok := c.(driver.Stmt); ok {
-			st.Close()
+	for of, c := range g.open {
+		if _, ok := of.(*guardedStmt); ok {
+			c.Close()
 		}
 	}
 	g.open = nil

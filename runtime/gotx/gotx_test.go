@@ -133,6 +133,10 @@ func (d busyDriver) Connect(ctx context.Context) (driver.Conn, error) {
 	return busyConn{c.(oldConn), new(int)}, err
 }
 
+type panicking struct{}
+
+func (panicking) Scan(any) error { panic("scanned") }
+
 func TestWhole(t *testing.T) {
 	db := sql.OpenDB(busyDriver{})
 	defer db.Close()
@@ -178,6 +182,20 @@ func TestWhole(t *testing.T) {
 		if err := on.QueryRowContext(t.Context(), "SELECT group_concat(y) FROM t").Scan(&got); err != nil || got != "01,02,03" {
 			t.Errorf("got %s, %v", got, err)
 		}
+	})
+	t.Run("APanicInAScanDoesNotWaitForTheRows", func(t *testing.T) {
+		defer func() {
+			if got := recover(); got != "scanned" {
+				t.Errorf("got %v", got)
+			}
+		}()
+		gotx.Call(t.Context(), on, u, func(ctx context.Context, tx *sql.Tx) error {
+			rows, err := tx.QueryContext(ctx, "SELECT x FROM t")
+			if err == nil && rows.Next() {
+				err = rows.Scan(panicking{})
+			}
+			return err
+		})
 	})
 	t.Run("RowsWithoutAnEndEndWithTheContext", func(t *testing.T) { // though the driver does not look at it
 		err := gotx.Call(t.Context(), on, u, func(ctx context.Context, tx *sql.Tx) error {
