@@ -18,17 +18,12 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/diskfile"
 )
 
-// A Name is what the name of a backup says: of which version it is and when it was made.
-// The backups of a database lie beside it:
-//
-//	data.db.v0010.20261123T101502Z.backup
-//	data.db.v0010.20261123T101502Z.auto.backup
-//	data.db.20261123T101502Z.backup             of a database without a version
+// A Name is what the name of a backup says: see lockstep.Backup.
 type Name struct {
 	Version   int
-	Unmanaged bool // the database has no version
+	Unmanaged bool
 	Time      time.Time
-	Auto      bool // removed when there are enough newer ones
+	Auto      bool
 }
 
 // TimeLayout is the layout of the time in a name.
