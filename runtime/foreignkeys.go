@@ -16,9 +16,7 @@ func effects(st *state, migrations []*pending) *sqltext.Effects {
 	}
 	e := sqltext.NewEffects(st.objects)
 	for _, m := range migrations {
-		if m.Program != nil {
-			e.Anything()
-		}
+		e.Anything = e.Anything || m.Program != nil
 		for i := range m.statements {
 			e.Add(&m.statements[i])
 		}

@@ -145,7 +145,7 @@ func check(ctx context.Context, path, of string, full bool) (*Backup, error) {
 func orphans(ctx context.Context, db *DB) (list []string, err error) {
 	objects, err := sqlite.Objects(ctx, db)
 	everywhere := sqltext.NewEffects(objects)
-	everywhere.Anything()
+	everywhere.Anything = true
 	var found []sqlite.Orphans
 	if err == nil {
 		found, err = sqlite.FindOrphans(ctx, db, objects, everywhere)

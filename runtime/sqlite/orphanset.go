@@ -61,7 +61,7 @@ func hash(text string) uint64 {
 
 // place returns where the foreign key is, and its name. VACUUM changes the former.
 func (s *OrphanSet) place(k *foreignKey) string {
-	if s.effects != nil && s.effects.Vacuums() {
+	if s.effects != nil && s.effects.Vacuums {
 		return k.name()
 	}
 	return k.made + " " + k.name()
@@ -70,7 +70,7 @@ func (s *OrphanSet) place(k *foreignKey) string {
 // renews reports whether rows of the foreign key may have other rowids, though nothing has
 // changed them.
 func (s *OrphanSet) renews(k *foreignKey) bool {
-	return s.effects != nil && (s.effects.Drops(k.child) || s.effects.Vacuums() && k.numbered)
+	return s.effects != nil && (s.effects.Drops(k.child) || s.effects.Vacuums && k.numbered)
 }
 
 func (k *foreignKey) row(row, exact string) uint64 {

@@ -9,13 +9,14 @@ import (
 // the statements and of the triggers that these fire, as if nothing were ever dropped: they
 // may include more than happens, never less.
 type Effects struct {
+	Anything bool // all that can be done
+	Vacuums  bool // rows may have other rowids, where these are not the primary key
+
 	objects []Object           // that there are, and that the statements create
 	virtual map[string]bool    // names of virtual tables: whether the module writes to its own tables alone
 	of      map[string]*effect // by each name that a table has had
 	written map[string]bool    // writes whose triggers were followed
 	legacy  bool               // RENAME leaves the names in foreign keys as they are
-	vacuum  bool
-	any     bool // everything
 }
 
 type effect uint8
@@ -49,28 +50,22 @@ func (e *Effects) create(o Object) {
 	}
 }
 
-// Anything adds everything that can be done.
-func (e *Effects) Anything() { e.any = true }
-
 // Suspect adds that rows of the table may refer to none.
 func (e *Effects) Suspect(table string) { e.add(table, adds) }
 
 // Rows reports whether rows of the child may have lost their parent, or new ones have none.
 func (e *Effects) Rows(child, parent string) bool {
-	return e.any || e.on(child)&adds != 0 || e.on(parent)&removes != 0
+	return e.Anything || e.on(child)&adds != 0 || e.on(parent)&removes != 0
 }
 
 // Keys reports whether the foreign key of the child, or the key of the parent that it
 // needs, may have changed.
 func (e *Effects) Keys(child, parent string) bool {
-	return e.any || (e.on(child)|e.on(parent))&redefines != 0
+	return e.Anything || (e.on(child)|e.on(parent))&redefines != 0
 }
 
 // Drops reports whether the table may have been dropped, and created again with its rows.
 func (e *Effects) Drops(table string) bool { return e.on(table)&drops != 0 }
-
-// Vacuums reports whether rows may have other rowids, where these are not the primary key.
-func (e *Effects) Vacuums() bool { return e.vacuum }
 
 // Reaches reports whether [Effects.Rows] or [Effects.Keys] may be true for a foreign key of
 // the table: it has an effect, or mentions a table that has.
@@ -81,7 +76,7 @@ func (e *Effects) Reaches(o *Object) bool {
 			return true
 		}
 	}
-	return e.any || e.on(o.Name) != 0
+	return e.Anything || e.on(o.Name) != 0
 }
 
 // on returns the effect on a table.
@@ -107,7 +102,7 @@ func (e *Effects) at(table string) *effect {
 func (e *Effects) add(table string, f effect) {
 	*e.at(table) |= f
 	own, virtual := e.virtual[Fold(table)]
-	e.any = e.any || virtual && !own
+	e.Anything = e.Anything || virtual && !own
 }
 
 // Add adds the effects of a statement, which runs after those before.
@@ -120,15 +115,15 @@ func (e *Effects) Add(s *Statement) {
 	case "pragma", "explain":
 		switch pragma, _ := s.SetsConnection(); pragma {
 		case "writable_schema":
-			e.any = true
+			e.Anything = true
 		case "legacy_alter_table":
 			e.legacy = true
 		}
 	case "vacuum":
-		e.vacuum = true
+		e.Vacuums = true
 	case "select", "values", "begin", "commit", "end", "savepoint", "release", "rollback", "analyze", "reindex":
 	default:
-		e.any = true
+		e.Anything = true
 	}
 }
 
@@ -136,7 +131,7 @@ func (e *Effects) define(s *Statement) {
 	d, ok := s.Definition()
 	switch keyword := s.Keyword(); {
 	case !ok:
-		e.any = true
+		e.Anything = true
 	case keyword == "create":
 		e.create(Object{d.Kind, d.Name, d.Table, s.SQL})
 		if d.Kind != "trigger" {
@@ -227,7 +222,7 @@ func (e *Effects) write(sql string, inherited effect) {
 			into = table
 		}
 	}
-	e.any = e.any || p.failed
+	e.Anything = e.Anything || p.failed
 }
 
 // writeTo adds the effect on a table or view, and those of the triggers that it fires.
