@@ -188,7 +188,7 @@ func (e *enrollment) readSettings(ctx context.Context) error {
 		{"user_version", "0"}, {"application_id", "0"}, {"page_size", "4096"}, {"auto_vacuum", "0"}, {"encoding", "UTF-8"}, {"journal_mode", "delete"},
 	} {
 		found := usual
-		if err := sqlite.Each(ctx, e.db, "PRAGMA "+usual.Pragma, func(scan sqlite.Scan) error { return scan(&found.Value) }); err != nil {
+		if err := sqlite.Read(ctx, e.db, "PRAGMA "+usual.Pragma, &found.Value); err != nil {
 			return err
 		}
 		if found != usual {

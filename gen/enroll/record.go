@@ -3,7 +3,6 @@ package enroll
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -85,26 +84,23 @@ func (e *enrollment) readRecord(ctx context.Context) error {
 	if !found && t.Table != "" {
 		return gen.Refuse("missing", "%s: no table %s as %s makes it; not enrolled", e.Path, t.Table, t.Name)
 	}
-	var keys []string
+	var keys, unfinished []string
 	err := sqlite.Each(ctx, e.db, t.Query, func(scan sqlite.Scan) error {
 		var text string
 		var failed bool
-		if err := scan(&text, &failed); err != nil {
-			return err
-		}
+		err := scan(&text, &failed)
 		if failed {
-			return gen.Refuse("differs", "%s: %s left migration %s unfinished; finish or undo it with %[2]s, then enroll", e.Path, t.Name, wording.Printable(text))
-		}
-		if key := othertool.Key(text); key != "0" || e.from(key) >= 0 {
+			unfinished = append(unfinished, text)
+		} else if key := othertool.Key(text); key != "0" || e.from(key) >= 0 {
 			keys = append(keys, key)
 		}
-		return nil
+		return err
 	})
-	if r := (*gen.Refusal)(nil); err != nil && !errors.As(err, &r) {
+	if err != nil {
 		return e.db.Named(err)
 	}
-	if err != nil {
-		return err
+	if len(unfinished) > 0 {
+		return gen.Refuse("differs", "%s: %s left migration %s unfinished; finish or undo it with %[2]s, then enroll", e.Path, t.Name, wording.Printable(unfinished[0]))
 	}
 	slices.SortFunc(keys, func(a, b string) int {
 		return cmp.Or(e.from(a)-e.from(b), len(a)-len(b), strings.Compare(a, b))
