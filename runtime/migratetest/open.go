@@ -3,9 +3,9 @@ package migratetest
 import (
 	"database/sql"
 	"errors"
-	"net/url"
-	"path/filepath"
 	"slices"
+
+	"github.com/lockstep-db/lockstep/runtime/sqlite"
 )
 
 // An Option changes how [Run] and [At] go about it.
@@ -52,7 +52,4 @@ func driverName(registered []string) (string, error) {
 // dsn is a data source name that all drivers understand. Nothing in these files has to
 // survive a loss of power; each driver takes that in its own way and passes over the
 // other's.
-func dsn(path string) string {
-	name := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: "_pragma=synchronous(0)&_sync=0"}
-	return name.String()
-}
+func dsn(path string) string { return sqlite.URI(path, "_pragma=synchronous(0)&_sync=0") }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 	"github.com/lockstep-db/lockstep/runtime/livecopy"
 	"github.com/lockstep-db/lockstep/runtime/program"
@@ -37,11 +39,7 @@ func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(any) error)
 			c.Close()
 		}
 	}()
-	err = live.Raw(func(driverConn any) error {
-		conn, err := raw(driverConn)
-		if err != nil {
-			return err
-		}
+	err = live.Raw(below(func(conn *sqlite3.Conn) (err error) {
 		if c.file, err = livecopy.File(conn); err != nil {
 			return err
 		}
@@ -55,7 +53,7 @@ func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(any) error)
 		}
 		c.lock, err = livecopy.Hold(ctx, conn, scratch)
 		return err
-	})
+	}))
 	if errors.Is(err, livecopy.ErrChanged) {
 		return nil, nil
 	}
@@ -77,13 +75,7 @@ func hold(ctx context.Context, db *sql.DB, live *sql.Conn, init func(any) error)
 // Fill makes the copy. That of an empty database becomes what the database would: as long as
 // the file is empty, only the connection knows what the program asked for.
 func (c *privateCopy) Fill(ctx context.Context, timeout time.Duration) error {
-	err := c.live.Raw(func(driverConn any) error {
-		conn, err := raw(driverConn)
-		if err != nil {
-			return err
-		}
-		return livecopy.Copy(ctx, conn, c.path, timeout, nil)
-	})
+	err := c.live.Raw(below(func(conn *sqlite3.Conn) error { return livecopy.Copy(ctx, conn, c.path, timeout, nil) }))
 	if err != nil {
 		return err
 	}

@@ -101,13 +101,7 @@ var (
 //
 // (What [sqlite3.AutoExtension] registers is on each connection anyway.)
 func WithConn(f func(*sqlite3.Conn) error) lockstep.Option {
-	return lockstep.WithConn(func(c any) error {
-		conn, err := raw(c)
-		if err != nil {
-			return err
-		}
-		return f(conn)
-	})
+	return lockstep.WithConn(below(f))
 }
 
 // language is the extension of a script's name.
@@ -169,6 +163,17 @@ func raw(c any) (*sqlite3.Conn, error) {
 		default:
 			return nil, fmt.Errorf("%T is not a connection of github.com/ncruces/go-sqlite3", c)
 		}
+	}
+}
+
+// below has f called with the connection below one of package database/sql.
+func below(f func(*sqlite3.Conn) error) func(any) error {
+	return func(c any) error {
+		conn, err := raw(c)
+		if err != nil {
+			return err
+		}
+		return f(conn)
 	}
 }
 
