@@ -87,7 +87,7 @@ func (r *replay) readBack(ctx context.Context, path string) (fault string, err e
 	if _, err := os.Stat(path); err != nil {
 		return "removed the database", nil
 	}
-	file, err := driver.Open("file:" + filepath.ToSlash(path) + "?_pragma=busy_timeout(1000)")
+	file, err := driver.Open(sqlite.URI(path, "_pragma=busy_timeout(1000)"))
 	if err != nil {
 		return "", err
 	}

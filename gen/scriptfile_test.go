@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -46,6 +47,21 @@ func TestScriptReplay(t *testing.T) {
 		}
 		if got := glob(t, temp); got != "" {
 			t.Errorf("temporary files: %s", got)
+		}
+	})
+	t.Run("FolderWithANameThatMeansSomethingInAURI", func(t *testing.T) {
+		dir, temp := t.TempDir(), filepath.Join(t.TempDir(), "100%41#1")
+		if err := os.Mkdir(temp, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("TMPDIR", temp)
+		writeFile(t, filepath.Join(dir, "0001-x.sql"), "CREATE TABLE t(a);\n")
+		writeFile(t, filepath.Join(dir, "0002-y.sh"), "true\n")
+		if _, err := Generate(t.Context(), dir, Options{}); err != nil {
+			t.Error(err)
+		}
+		if entries, err := os.ReadDir(filepath.Dir(temp)); err != nil || len(entries) != 1 {
+			t.Errorf("got %v, %v", entries, err)
 		}
 	})
 	t.Run("OutputAndPrograms", func(t *testing.T) {
