@@ -21,12 +21,11 @@ const (
 
 // A wrapper is the fact that a function passes a string parameter to a database.
 type wrapper struct {
-	Query    int  // the parameter
-	Args     int  // the variadic parameter that it passes on as arguments, or -1
-	Several  bool // it takes more than one statement
-	Rows     bool // it returns rows, or a row, which have the method Scan
-	Prepares bool // it returns a statement, whose methods take the arguments
-	Formats  bool // it writes lists, names and SQL among the arguments into the text
+	Query   int  // the parameter
+	Args    int  // the variadic parameter that it passes on as arguments, or -1
+	Rows    bool // it returns the rows, or the row, which have the method Scan
+	Several bool // it takes more than one statement
+	Formats bool // it writes lists, names and SQL among the arguments into the text
 }
 
 func (*wrapper) AFact() {}
@@ -83,13 +82,11 @@ var libraries = []struct {
 	wrapper
 }{
 	{"", " Exec ", "Result", wrapper{Several: true}},
-	{"", " Query ", "Rows", wrapper{Rows: true}},
-	{"", " QueryRow ", "Row", wrapper{Rows: true}},
-	{"", " Prepare ", "Stmt", wrapper{Prepares: true}},
+	{"", " Query ", "Rows", wrapper{}},
+	{"", " QueryRow ", "Row", wrapper{}},
+	{"", " Prepare ", "Stmt", wrapper{}},
 	{sqlxPath, " Exec MustExec ", "", wrapper{Several: true}},
-	{sqlxPath, " Query QueryRow Queryx QueryRowx ", "", wrapper{Rows: true}},
-	{sqlxPath, " Get Select NamedExec NamedQuery ", "", wrapper{}},
-	{sqlxPath, " Prepare Preparex PrepareNamed ", "", wrapper{Prepares: true}},
+	{sqlxPath, " Query QueryRow Queryx QueryRowx Get Select NamedExec NamedQuery Prepare Preparex PrepareNamed ", "", wrapper{}},
 	{ncrucesPath, " Exec Prepare PrepareFlags ", "", wrapper{Several: true}}, // Prepare returns the rest of the text
 	{zombiezenPath, " Prep Prepare PrepareTransient ", "", wrapper{Several: true}},
 	{zombiezenPath + "/sqlitex", " Exec ExecTransient Execute ExecuteTransient ", "", wrapper{}},
@@ -99,7 +96,7 @@ var libraries = []struct {
 	{crawshawPath + "/sqlitex", " ExecScript ", "", wrapper{Several: true}},
 	{"gorm.io/gorm", " Raw Exec ", "", wrapper{Several: true, Formats: true}},
 	{bunPath, " NewRaw Exec ", "", wrapper{Several: true, Formats: true}},
-	{bunPath, " Query QueryRow ", "", wrapper{Rows: true, Formats: true}},
+	{bunPath, " Query QueryRow ", "", wrapper{Formats: true}},
 }
 
 // library knows functions of libraries by their names and types.
@@ -112,10 +109,10 @@ func library(fn *types.Func) *wrapper {
 	}
 	for _, l := range slices.Backward(libraries) {
 		like := l.path == "" && sig.Recv() != nil && sig.Results().Len() > 0 && isNamed(sig.Results().At(0).Type(), "database/sql", l.result) &&
-			(len(params)-1 == query && l.Prepares || args == query+1 && !l.Prepares)
+			(len(params)-1 == query && l.result == "Stmt" || args == query+1 && l.result != "Stmt")
 		if (like || l.path == path) && begins(strings.TrimSuffix(fn.Name(), "Context"), l.names) {
 			w := l.wrapper
-			w.Query, w.Args = query, args
+			w.Query, w.Args, w.Rows = query, args, returnsRows(fn)
 			return &w
 		}
 	}
@@ -175,14 +172,10 @@ func (c *checker) wraps(fn *types.Func, body *ast.BlockStmt) *wrapper {
 		if query < 0 || !isString(params[query].Type()) {
 			continue
 		}
-		w := &wrapper{Query: query, Args: -1, Several: to.Several, Formats: to.Formats}
+		w := &wrapper{Query: query, Args: -1, Several: to.Several, Formats: to.Formats, Rows: to.Rows && returnsRows(fn)}
 		if last := len(params) - 1; to.Args == len(call.Args)-1 && call.Ellipsis.IsValid() &&
 			fn.Signature().Variadic() && index(call.Args[to.Args]) == last {
 			w.Args = last
-		}
-		if results := fn.Signature().Results(); results.Len() > 0 {
-			w.Rows = to.Rows && isScanner(results.At(0).Type())
-			w.Prepares = to.Prepares && isNamed(results.At(0).Type(), "database/sql", "Stmt")
 		}
 		return w
 	}
@@ -213,6 +206,12 @@ func (c *checker) passedOn(e ast.Expr) *types.Var {
 		return v
 	}
 	return nil
+}
+
+// returnsRows reports whether the first result of the function is rows, or a row.
+func returnsRows(fn *types.Func) bool {
+	results := fn.Signature().Results()
+	return results.Len() > 0 && isScanner(results.At(0).Type())
 }
 
 // isScanner reports whether t is a row or rows of database/sql, sqlx or squirrel.

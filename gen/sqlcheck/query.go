@@ -171,7 +171,7 @@ func (c *checker) ofBuilder(call *ast.CallExpr) *query {
 		c.skip(q.At, "the statement is known only at run time")
 		return nil
 	}
-	q.made = &wrapper{Rows: begins(name, " Query QueryRow ")}
+	q.made = &wrapper{Rows: returnsRows(c.callee(call))}
 	if name == "Scan" && !c.spread(call) {
 		q.Scans = append(q.Scans, c.scanned(call))
 	}
@@ -332,7 +332,7 @@ func (c *checker) link(call *ast.CallExpr, made map[*ast.CallExpr]*query) {
 	q := made[from]
 	switch {
 	case runs(fn):
-		if q != nil && q.made.Prepares {
+		if q != nil {
 			c.addArguments(q, call, argsOf(fn))
 			c.addStructs(q, call)
 		}

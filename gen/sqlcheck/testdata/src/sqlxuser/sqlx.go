@@ -34,6 +34,9 @@ func passed(db *sqlx.DB, r rebinder, ids []int, note any) {
 	query, args, _ = db.BindNamed("UPDATE note SET title = :title", note) // want "at version 0007: no such table: note"
 	db.Exec(query, args...)
 
+	rows, _ := db.NamedQuery("SELECT id, title FROM notes WHERE id = :id", note)
+	rows.Scan(nil) // want "Scan has 1 destination for 2 columns"
+
 	where, args, _ := sqlx.In("id IN (?)", ids)
 	db.Select(nil, "SELECT title FROM notes WHERE "+where, args...)
 	query, args, _ = sqlx.Named("SELECT title FROM notes WHERE id = :id OR author = :id", note)

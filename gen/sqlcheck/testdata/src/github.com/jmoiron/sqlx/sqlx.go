@@ -7,6 +7,7 @@ type DB struct{ *sql.DB }
 func (*DB) Get(dest any, query string, args ...any) error       { return nil }
 func (*DB) Select(dest any, query string, args ...any) error    { return nil }
 func (*DB) NamedExec(query string, arg any) (sql.Result, error) { return nil, nil }
+func (*DB) NamedQuery(query string, arg any) (*Rows, error)     { return nil, nil }
 func (*DB) Queryx(query string, args ...any) (*Rows, error)     { return nil, nil }
 func (*DB) QueryRowx(query string, args ...any) *Row            { return nil }
 func (*DB) MustExec(query string, args ...any) sql.Result       { return nil }
