@@ -74,9 +74,10 @@ func (c *checker) called(call *ast.CallExpr) *wrapper {
 	return w
 }
 
-// libraries are what takes a query: methods with such a result, of database/sql and in
-// interfaces like it, and functions of packages, for which the last one here counts.
-// "Context" can follow a name. Arguments are in "...any", or in a pointer to ExecOptions.
+// libraries lists what takes a query: without a path, the methods with this result of
+// database/sql and of interfaces like it; with one, the functions and methods of a package.
+// The last match counts. "Context" may follow a name. Arguments are in "...any", or in a
+// pointer to ExecOptions.
 var libraries = []struct {
 	path, names, result string
 	wrapper

@@ -36,20 +36,21 @@
 // It reads the SQL passed to the methods of database/sql, to interfaces that have such
 // methods, to sqlx, gorm's Raw, bun's NewRaw, the packages of ncruces, zombiezen and
 // crawshaw, and to functions that pass a parameter on to one of these. The SQL may be a
-// constant, a variable, an unexported field, an element of a list or map, an embedded
-// file, or made of such by "+", fmt.Sprintf, strings.Join, Replace, Trim and Repeat, a
-// strings.Builder, or sqlx's Rebind, Named and In, or what a chain of squirrel's methods
-// builds. Structs that sqlx reads or fills must have a field for each name. A variable
-// may have been assigned in several ways on the way to the call: then only what is wrong
-// with each of them is reported. Of a string with parts known only at run time, and of a
-// constant that looks like SQL but reaches no such call, it reports only names that the
-// schema does not have. SQL in a package that imports no schema is checked in the
-// packages that import both, of those that it is run on.
+// constant, a variable, an unexported field, an element of a list or map or an embedded
+// file, or be built of these with "+", fmt.Sprintf, strings.Join, Replace, Trim and
+// Repeat, a strings.Builder, sqlx's Rebind, Named and In, or a chain of squirrel's
+// methods. Structs that sqlx reads or fills must have a field for each name.
+//
+// If a variable may hold one of several strings, only what is wrong with all of them is
+// reported. If parts of a string are known only at run time, or if a constant looks like
+// SQL but reaches no such call, only names that the schema does not have are reported.
+// SQL in a package that imports no schema is checked in the packages that import both,
+// if the analyzer runs on those.
 //
 // # NULL
 //
-// That a column may be NULL is no mistake. Scan into a string, number or time is reported
-// only where NULL comes for sure:
+// A column may be NULL. Scan into a string, number or time is reported only where NULL is
+// certain to come:
 //
 //   - max, min, sum, avg or group_concat of a table without GROUP BY
 //   - a column of the right side of a LEFT JOIN, unless a NOT NULL foreign key or a
@@ -62,21 +63,21 @@
 //
 // # What it leaves out
 //
-// Where it cannot know, it is silent. The flag -why says of each string whether it
-// was checked, and the reason if not:
+// Where it cannot know, it is silent. With the flag -why it reports whether each string
+// was checked, and why not. It leaves out:
 //
 //   - statements other than SELECT, INSERT, UPDATE, DELETE and VALUES
 //   - SQL of another database: $1::text, DISTINCT ON, INSERT IGNORE
-//   - strings in double quotes, unless the program's drivers are all of ncruces
+//   - strings in double quotes, unless all drivers of the program are ncruces's
 //   - tables that the program itself creates, schemas other than main, and
 //     table-valued functions
 //   - functions, collations and modules that SQLite lacks here
 //   - arguments spread with "..."
 //   - _test.go files, unless -tests is given
-//   - migrations written in Go, whose SQL is for an earlier schema: of this tool,
-//     of others, and what has "migrat" in the name of its function or variable
-//   - files that import the driver of another database for its name alone, and
-//     what such a driver opened; in a program with one, packages without a schema
+//   - migrations written in Go, whose SQL is for an earlier schema: this tool's,
+//     other tools', and functions and variables with "migrat" in their names
+//   - files that import the driver of another database as _, and what such a driver
+//     opened; in a program with one, packages that import no schema
 //
 // # Directives
 //
@@ -145,7 +146,7 @@ func run(pass *analysis.Pass, o options) {
 	c.reach.export(pass)
 }
 
-// checker checks one package.
+// A checker checks one package.
 type checker struct {
 	*resolver
 	options
@@ -218,9 +219,9 @@ func (c *checker) report(q *query, f finding) {
 // skip reports why something was not checked, for the flag -why.
 func (c *checker) skip(at place, why string) { c.leave("why", at, why) }
 
-// leave does the same with a category of its own: "apart" is what says nothing about
-// tables, "part" what was checked for names, "later" and "doubt" are for packages that
-// import this one, which may know enough to [checker.decide].
+// leave does the same with another category: "apart" for what says nothing about tables,
+// "part" for what was checked for names only, "later" and "doubt" for what packages that
+// import this one may know enough to [checker.decide].
 func (c *checker) leave(category string, at place, why string) {
 	if category != "doubt" { // all else is checked
 		c.left++
@@ -230,7 +231,7 @@ func (c *checker) leave(category string, at place, why string) {
 	}
 }
 
-// decide reports, for the flag -why, that what may have been left for later is done here.
+// decide reports, for the flag -why, that what another package may have left is done here.
 func (c *checker) decide(at place) {
 	if c.why {
 		c.report(nil, finding{"decided", at, "decided in " + c.pass.Pkg.Path(), false})

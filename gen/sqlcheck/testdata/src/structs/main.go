@@ -47,6 +47,12 @@ func store(db *sqlx.DB, id, n int, names []string, into any, at time.Time) {
 	db.NamedExec("UPDATE notes SET title = :other WHERE id = :id", one) // want "could not find name other in main.note"
 	db.NamedExec("INSERT INTO users (name) VALUES (:user_name2)", some) // want "could not find name user_name2 in main.user"
 
+	query := "SELECT title AS heading FROM notes"
+	if n > 0 {
+		query += " WHERE id > 0"
+	}
+	db.Get(&one, query) // want "missing destination name heading in main.note"
+
 	db.Get(&one, "SELECT id, title, body, words FROM notes")
 	db.Get(&one, `SELECT n.id, n.title, u.id AS "author.id", u.name AS "author.user_name" FROM notes AS n JOIN users AS u`)
 	db.Select(&all, "SELECT id FROM notes WHERE id = ?", id)
