@@ -24,12 +24,26 @@ const onceIsRefused = "; without a transaction, it may run again after a crash: 
 // its statements, on the database as it was before it, and on that with rows.
 func (r *replay) again(ctx context.Context, m *migration, before []byte) error {
 	for _, fill := range []bool{false, true} {
-		problem, err := r.stopAndRun(ctx, m, before, fill)
-		if problem != nil {
-			r.Once = append(r.Once, *problem)
-		}
-		if err != nil || problem != nil {
+		want, _, err := r.trialRun(ctx, m, before, fill, 0)
+		if err != nil {
 			return err
+		}
+		if want == nil {
+			continue
+		}
+		for i, s := range m.statements {
+			found, problem, err := r.trialRun(ctx, m, before, fill, i+1)
+			if err != nil {
+				return err
+			}
+			if difference := want.differs(found); found != nil && difference != "" {
+				p := s.problem("run twice, it leaves " + difference + onceIsRefused)
+				problem = &p
+			}
+			if problem != nil {
+				r.Once = append(r.Once, *problem)
+				return nil
+			}
 		}
 	}
 	return nil
@@ -47,24 +61,6 @@ func (d *directory) refuseOnce(recorded record) (problems Problems) {
 		}
 	}
 	return problems
-}
-
-func (r *replay) stopAndRun(ctx context.Context, m *migration, before []byte, fill bool) (*Problem, error) {
-	want, _, err := r.trialRun(ctx, m, before, fill, 0)
-	if err != nil || want == nil {
-		return nil, err
-	}
-	for i, s := range m.statements {
-		found, problem, err := r.trialRun(ctx, m, before, fill, i+1)
-		if err != nil || problem != nil {
-			return problem, err
-		}
-		if difference := want.differs(found); found != nil && difference != "" {
-			p := s.problem("run twice, it leaves " + difference + onceIsRefused)
-			return &p, nil
-		}
-	}
-	return nil, nil
 }
 
 // trialRun runs the first statements of a migration and then all of them. It returns what

@@ -172,7 +172,7 @@ func (m *migration) read(dir string, goPackage func() string) Problems {
 	}
 	if !m.sql() {
 		m.checksum = scriptPrograms[m.Ext].Checksum(bytes)
-		if comments(text) && !explained(text) {
+		if !command.MatchString(text) && !explained(text) {
 			return whole(noStatement)
 		}
 		return nil
@@ -205,18 +205,11 @@ func explained(text string) bool {
 var (
 	interpreterLine = regexp.MustCompile(`^#!.*`)
 	word            = regexp.MustCompile(`[\pL\pN]`)
+	command         = regexp.MustCompile(`(?m)^\s*[^#\s]`) // of a script: neither blank nor a comment
 )
 
 // readers are what reads migrations, by extension.
 var readers = map[string]string{".sql": "SQLite", ".py": "Python", ".sh": "the shell"}
-
-// comments reports whether the script has nothing but blank lines and comments.
-func comments(script string) bool {
-	return !slices.ContainsFunc(strings.Split(script, "\n"), func(line string) bool {
-		line = strings.TrimSpace(line)
-		return line != "" && line[0] != '#'
-	})
-}
 
 const (
 	noTransaction = "no-transaction"
