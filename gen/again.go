@@ -16,7 +16,7 @@ import (
 )
 
 // A migration without a transaction runs again if the process ends before the version is
-// recorded, wherever it was, and several processes may run it at once.
+// recorded, however far it got, and several processes may run it at once.
 
 const onceIsRefused = "; without a transaction, it may run again after a crash: use IF NOT EXISTS, OR IGNORE or the like, or a migration with a transaction"
 
@@ -49,8 +49,8 @@ func (r *replay) again(ctx context.Context, m *migration, before []byte) error {
 	return nil
 }
 
-// refuseOnce returns what again found. It is a warning where the migration is recorded, and
-// so can no longer change.
+// refuseOnce returns what again found. For a recorded migration, which can no longer change,
+// that is a warning.
 func (d *directory) refuseOnce(recorded record) (problems Problems) {
 	for _, p := range d.Once {
 		i := slices.IndexFunc(d.migrations, func(m *migration) bool { return m.name == p.File })
@@ -64,9 +64,9 @@ func (d *directory) refuseOnce(recorded record) (problems Problems) {
 }
 
 // trialRun runs the first statements of a migration and then all of them. It returns what
-// they leave, or the problem of one that cannot run again. It returns neither if nothing
-// would be left of the first, because they end in a transaction, or they fail with the
-// rows that the tables were filled with.
+// they leave, or the problem of one that cannot run again. It returns neither if the first
+// leave nothing behind, because they end inside a transaction or fail on the rows that the
+// tables were filled with.
 func (r *replay) trialRun(ctx context.Context, m *migration, before []byte, fill bool, first int) (c contents, p *Problem, err error) {
 	trial, err := newReplay(ctx, r.opts)
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 
 // cascades finds the statements that rely on a foreign key's action. Foreign keys
 // are off during an upgrade, so that tables can be rebuilt, and ON DELETE CASCADE
-// does not happen. The replay's own database, which is nearly empty, would not show
-// it.
+// does not happen. The replay's database is nearly empty, so it would not show.
 //
 // https://sqlite.org/foreignkeys.html#fk_actions
 //
@@ -83,8 +82,7 @@ func (c *cascades) inspect(conn *sqlite3.Conn, s *statement) error {
 	return nil
 }
 
-// writesOf returns what the statement writes. Of one that does not compile that is
-// nothing.
+// writesOf returns what the statement writes: nothing, if it does not compile.
 func writesOf(conn *sqlite3.Conn, sql string, foreignKeys bool) (all []write, err error) {
 	// Unlike the pragma, this works in a transaction.
 	// https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigenablefkey

@@ -9,8 +9,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
-// An addition is what the SQLite of the replay has, and the default builds of some drivers
-// do not have.
+// An addition is what the replay's SQLite has and the default builds of some drivers lack.
 type addition struct {
 	names string            // of functions and modules
 	tags  map[string]string // driver: the build tag with which it has it; "" if there is none
@@ -68,8 +67,8 @@ func (d *directory) lacking() (warnings Problems) {
 	return warnings
 }
 
-// lackedBy returns what a program with the driver needs to have it, or "" if it has it. It may
-// be the program's own.
+// lackedBy returns what a program with the driver must do to have the addition, or "" if it has
+// it. With own, the program may register it itself.
 func (a *addition) lackedBy(driver string, own bool) (unless string) {
 	tag, lacks := a.tags[driver]
 	switch {

@@ -80,8 +80,8 @@ func (r *replay) orphans(ctx context.Context, objects []sqltext.Object) ([]fault
 }
 
 // blame returns a problem for each of the faults that the migrations end with, in the
-// file that first had it. It replays the migrations again and looks after each, for
-// which only a directory with faults must wait.
+// file that introduced it. It replays the migrations and looks after each: only a directory
+// with faults pays for that.
 func (d *directory) blame(ctx context.Context, faults []fault) (problems Problems, err error) {
 	r, err := newReplay(ctx, d.opts)
 	if err != nil {
@@ -108,8 +108,8 @@ func (d *directory) blame(ctx context.Context, faults []fault) (problems Problem
 	return problems, err
 }
 
-// problem returns the problem of a fault that a migration has made: in a file, or at the statement
-// that takes the parent of foreign keys away.
+// problem returns the problem of a fault: in the file, or at its statement that takes the
+// parent of foreign keys away.
 func (d *directory) problem(file, fact string) Problem {
 	_, parent, _ := strings.Cut(fact, ": no such table: main.")
 	for _, m := range d.migrations {

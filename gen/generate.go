@@ -35,11 +35,11 @@
 //
 // # Migrations in Go, Python and shell
 //
-// The replay runs these too. Go migrations run in a program that they are linked
-// into, which the go command builds, and caches. If [Options].Conn is set, it is
-// the program that calls Generate: it runs again, as far as that call. The
-// interpreters that would run a script on the user's machine run it here. All of
-// its environment is PATH, and a private folder as HOME and TMPDIR. Whatever a migration does outside the database, it also does in a replay.
+// The replay runs these too. The go command builds a program with the Go migrations
+// linked into it, and caches it. If [Options].Conn is set, it is the program that calls
+// Generate: it runs again, as far as that call. Scripts run with this machine's
+// interpreters. Their environment is PATH, and a private folder as HOME and TMPDIR.
+// Whatever a migration does outside the database, it also does in a replay.
 //
 // # Directives
 //
@@ -164,12 +164,12 @@ func Generate(ctx context.Context, dir string, opts Options) (*Result, error) {
 }
 
 // Load reads the migrations of dir, which need not be a Go package, and replays them
-// unless lockstep_gen.go records just these. It returns no Source, and refuses none for
-// being others than those recorded; from lockstep_gen.go it takes the accepted earlier
-// checksums. Its errors are those of [Generate].
+// unless lockstep_gen.go records exactly these. It returns no Source. Migrations may differ
+// from those recorded; lockstep_gen.go only says which earlier checksums are accepted. Its
+// errors are those of [Generate].
 //
 // The Schema can migrate a database. If it has Go migrations that are not linked into
-// the program, the error is an [Exit].
+// this program, the error is an [Exit].
 func Load(ctx context.Context, dir string, opts Options) (*Result, error) {
 	opts.Prove = "none"
 	d, err := read(dir, opts)
@@ -198,8 +198,8 @@ func Scan(dir string, gaps bool) error {
 	return cmp.Or(err, problems.err())
 }
 
-// Files returns the migrations in dir by their names, without those whose names are not
-// quite right: [Scan] reports these.
+// Files returns the names of the migrations in dir. It skips malformed names, which [Scan]
+// reports.
 func Files(dir string) (files []filename.Name, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -213,7 +213,7 @@ func Files(dir string) (files []filename.Name, err error) {
 	return files, err
 }
 
-// A directory is what scan and replay learn about one.
+// A directory is what scan and replay learn about a directory.
 type directory struct {
 	dir        string
 	opts       Options

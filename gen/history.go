@@ -117,15 +117,15 @@ func recordAt(ctx context.Context, dir, rev string) (record, error) {
 	return parseRecord([]byte(source))
 }
 
-// InHead reports whether git's HEAD records the newest migration that the generated file of
-// dir does, or more.
+// InHead reports whether git's HEAD records the newest migration in the generated file of
+// dir, or a later one.
 func InHead(dir string) bool {
 	h, err := readHistory(context.Background(), dir)
 	return err == nil && h.head.newest() > 0 && h.head.newest() >= h.file.newest()
 }
 
-// merged returns what else may be the history, beside HEAD, when two branches have
-// added the same number. One of them has to be renumbered, and its record with it:
+// merged returns what may be the history instead of HEAD when two branches have added
+// the same number. One of them has to be renumbered, and its record with it:
 //
 //   - During a merge, either side's record may be the history: databases may have run
 //     the other side's migrations or HEAD's.
@@ -212,9 +212,9 @@ func (h history) enforce(d *directory) (problems Problems) {
 	return problems
 }
 
-// holes reports the migrations that were not there when a file was generated with later
-// ones: databases that are past them would never run them. With Options.Gaps alone a
-// migration can arrive so late: with another branch, for example, whose record is that
+// holes reports the migrations that arrived after a file was generated with later
+// ones: databases that are past them would never run them. Only Options.Gaps lets a
+// migration arrive so late: with another branch, for example, whose record is that
 // of MERGE_HEAD while git merges.
 func (h history) holes(ctx context.Context, d *directory) (problems Problems) {
 	migrations, records := d.migrations, []record{h.file, h.head}

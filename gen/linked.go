@@ -25,8 +25,8 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/program"
 )
 
-// linked is what [Link] has noted of this program. It has to be global, because a function
-// cannot be looked up by its name: the package that has it says so before main begins.
+// linked is what [Link] was told. It is global because Go cannot look up a function by its
+// name: the package of migrations passes its functions before main begins.
 var linked struct {
 	order
 	path      string // of the package
@@ -35,7 +35,7 @@ var linked struct {
 	streams   [2]*os.File // standard output and error as packages found them when they were initialized
 }
 
-// Link notes the functions of the migrations in the package at path. Only that package
+// Link registers the functions of the migrations in the package at path. Only that package
 // calls it, in a program that [Generate] or [Load] has built.
 func Link(path string, functions map[lockstep.Version]func(context.Context, lockstep.Tx) error) {
 	linked.path, linked.functions = path, functions

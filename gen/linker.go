@@ -39,7 +39,7 @@ type linker struct {
 	migrations []*migration
 	first      string            // the first Go migration, for errors about all of them
 	files      map[string]string // of the Go migrations, by the names of their functions
-	temp       string            // folder for what is on no disk, and the program
+	temp       string            // folder for the files that the overlay adds, and the program
 }
 
 func newLinker(dir string, migrations []*migration) (*linker, error) {
@@ -122,8 +122,8 @@ func (l *linker) build(ctx context.Context, self bool) (program string, err erro
 	return program, err
 }
 
-// replaceMain adds the files of this program's main package to those that are not where
-// they seem to be, and returns the build tags that it needs.
+// replaceMain adds the files of this program's main package to the overlay, and returns the
+// build tags that it needs.
 func (l *linker) replaceMain(ctx context.Context, replace map[string]string) (tags string, err error) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Path == "command-line-arguments" {

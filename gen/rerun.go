@@ -17,16 +17,15 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/interpreter"
 )
 
-// Go migrations run in a program that they are linked into. If that is not this one, it is
-// built. For Generate that is a program that replays the migrations and says what came of
-// it: one that calls Serve or, where Options.Conn is set, this program, which then gets as
-// far as its call of Generate. Only the caller of Load knows what it wants to do with the
-// migrations, so for Load the whole program runs again.
+// Go migrations run in a program that they are linked into. Unless that is this one, the go
+// command builds it. Generate needs a program that replays the migrations and reports the
+// outcome: one that calls Serve or, if Options.Conn is set, this program, which then runs as
+// far as its call of Generate. Only the caller of Load knows what to do with the migrations,
+// so for Load the whole program runs again.
 
 // An Exit is the error of [Load] if the directory has Go migrations that are not linked
-// into the program. By then the go command has built the program again with them, and that
-// has run, with the same arguments and standard files, and ended with this exit code. All
-// that is left to do is to end with the same code.
+// into the program. By then the go command has built the program with them, and it has run
+// with the same arguments and standard files. Exit with this code, which was its own.
 type Exit int
 
 func (e Exit) Error() string {

@@ -10,13 +10,13 @@ import (
 	"github.com/lockstep-db/lockstep/runtime"
 )
 
-// historyTries are the runs of migrations to find the rows that show what is found, unless all
-// are asked for: they take the most time by far, and nobody can change what they are about.
+// historyTries bounds how often migrations run to find the rows that show a finding, unless
+// all are asked for: that takes the most time by far, and nobody can change these migrations.
 const historyTries = 200
 
-// A review tries the migrations in SQL that databases may have run, beside the replay. It takes
-// from that only the state which a program has left. The parts of a long history are tried
-// at once.
+// A review tries the SQL migrations that databases may have run, in parallel with the replay. It
+// takes from the replay only the state that a program has left. The parts of a long history are
+// tried in parallel.
 type review struct {
 	cancel context.CancelFunc
 	states map[lockstep.Version]chan []byte // of the database before that migration

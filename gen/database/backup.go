@@ -29,9 +29,9 @@ type Backup struct {
 	Warnings gen.Problems `json:"-"` // faults of the database, and tables that could not be checked
 }
 
-// Backup copies the database to a new file while others use it: to the path to, or if that
-// is "" beside the database, with the name of a backup. It waits for locks until the
-// timeout, and checks the copy, in full or quickly. After an error there is no file.
+// Backup copies the database, while others use it, to a new file: to, or if that is "", one
+// beside the database, named as a backup. It waits for locks until the timeout, and checks
+// the copy, in full or quickly. After an error there is no file.
 func (db *DB) Backup(ctx context.Context, to string, full bool, timeout time.Duration) (b *Backup, err error) {
 	// Whether the database can be read shows first, and is waited for.
 	if _, err := db.read(ctx, timeout); err != nil {

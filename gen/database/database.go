@@ -41,9 +41,8 @@ func (db *DB) Close() error {
 // Open opens a database that exists: for reading only, if it may not be written to.
 func Open(path string) (*DB, error) { return openWith(path, Prepare) }
 
-// OpenUnchanged opens a database of which no page is to be written. SQLite copies the
-// write-ahead log into the file when it closes the last connection. If there is a log
-// already, it stays.
+// OpenUnchanged opens a database whose file must not change. SQLite copies the write-ahead
+// log into the file when it closes the last connection: a log that is there already stays.
 //
 // https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfignockptonclose
 func OpenUnchanged(path string) (*DB, error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/lockstep-db/lockstep/runtime/backupfile"
 )
 
-// A Redone is what became of a database whose migrations were edited after they ran on it.
+// A Redone is what became of a database whose migrations were edited after they ran.
 type Redone struct {
 	DB       string           `json:"db"`
 	From     lockstep.Version `json:"from"`
@@ -21,12 +21,12 @@ type Redone struct {
 	Warnings gen.Problems `json:"-"`
 }
 
-// Redo gives a database that other migrations made, or later ones, the content that those
-// of the schema make of the newest backup of an earlier version. It does nothing if the
+// Redo replaces a database that has run other migrations than the schema's, or later ones, by
+// the newest backup of an earlier version, upgraded with the schema's. It does nothing if the
 // database is at head, or can be upgraded to it.
 //
-// Where there is no such backup, rebuild decides whether to begin with an empty database. What
-// the database held is backed up first. After an error it is as it was, unless the error
+// If there is no such backup, rebuild decides whether to begin with an empty database. Redo
+// backs up the old content first. After an error the database is as it was, unless the error
 // says that this is not known.
 func Redo(ctx context.Context, what Restoration, schema *lockstep.Schema, rebuild func() error, opts ...lockstep.Option) (*Redone, error) {
 	db, err := OpenUnchanged(what.DB)
