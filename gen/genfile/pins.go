@@ -104,8 +104,8 @@ func (p Package) BrokenPins(path string, text []byte, newest string) (pins []Pin
 	return pins
 }
 
-// Rename returns the edits that give other names to identifiers of a Go file: to any
-// identifiers, and to what names pins of the package.
+// Rename returns the edits that rename identifiers of a Go file: any identifiers, and those
+// that name pins of the package.
 func (p Package) Rename(path string, text []byte, any, pins map[string]string) (edits []Edit) {
 	mentions := func(names map[string]string) bool {
 		return slices.ContainsFunc(slices.Collect(maps.Keys(names)), func(name string) bool { return bytes.Contains(text, []byte(name)) })

@@ -85,8 +85,8 @@ func Show(ctx context.Context, dir, rev, name string) (text string, ok bool, err
 	return "", false, err
 }
 
-// inWorkTree reports whether the directory is in a git work tree. Starting git takes
-// longer than everything else that happens where there is none.
+// inWorkTree reports whether the directory is in a git work tree. Where it is not, starting
+// git to find out would take longer than everything else.
 func inWorkTree(dir string) bool {
 	dir, err := filepath.Abs(dir)
 	for last := ""; err == nil && dir != last; last, dir = dir, filepath.Dir(dir) {

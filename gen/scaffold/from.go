@@ -34,14 +34,13 @@ type Conversion struct {
 
 	from, dir string
 	directory *othertool.Directory
-	tried     map[int]bool // both with a transaction and without; true if it came without
+	tried     map[int]bool // with a transaction and without; true if it came without one
 	gaps, dqs bool
 }
 
 // InitFrom makes a migrations package of dir from the migrations of another tool in from,
-// which it leaves as they are. It replays them, and has SQL that other tools' SQLite takes
-// go through as far as it can. It overwrites nothing; with an error, it has written
-// nothing.
+// which it leaves as they are. It replays them, and adapts what it can of the SQL that other
+// tools' SQLite accepts. It overwrites nothing; if it returns an error, it wrote nothing.
 func InitFrom(ctx context.Context, from, dir string) (_ *Conversion, err error) {
 	c := &Conversion{from: from, dir: dir, tried: map[int]bool{}, Names: standin.Names{Functions: []string{}, Collations: []string{}}}
 	if c.directory, err = othertool.Read(from); errors.As(err, new(*fs.PathError)) {
@@ -124,8 +123,8 @@ func (c *Conversion) text(i int) string {
 	return m.Text
 }
 
-// replay tries the migrations in a directory of their own, again and again as it learns
-// what they need, and keeps what is wrong with them then.
+// replay tries the migrations in a directory of their own until it learns nothing more about
+// what they need, and keeps the problems that remain.
 func (c *Conversion) replay(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "lockstep")
 	if err != nil {
@@ -170,8 +169,7 @@ func (c *Conversion) replay(ctx context.Context) error {
 	}
 }
 
-// learn has the next replay do without what these problems are about, and reports whether
-// there is anything.
+// learn has the next replay avoid the problems, and reports whether it can avoid any.
 func (c *Conversion) learn(problems gen.Problems) (learned bool) {
 	quoted := func(p gen.Problem) bool {
 		return strings.Contains(p.Fact, "should this be a string literal in single-quotes?")

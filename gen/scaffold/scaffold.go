@@ -37,9 +37,9 @@ func text(template string, words ...string) string {
 // leadingZero matches a number that the user meant to give to a migration.
 var leadingZero = regexp.MustCompile(`^0[0-9]{3}$`)
 
-// Migration writes the next migration of dir, and returns its name. It refuses if the
-// files are not named and numbered as they should be. What is wrong in their SQL does not
-// matter to the next one, and may be right for a generator with functions of its own.
+// Migration writes the next migration of dir, and returns its name. It refuses if a file is
+// misnamed or a number is wrong. Faults in their SQL do not matter to the next one, and may
+// be none to a generator with functions of its own.
 func Migration(dir, description, ext string, gaps bool) (filename.Name, error) {
 	name := filename.Name{Version: 1, Description: description, Ext: ext}
 	files, err := gen.Files(dir)
@@ -159,8 +159,8 @@ func driver(m *gomod.Module) string {
 // A File is one to write.
 type File struct{ Path, Text string }
 
-// WriteNew writes files that must not exist, and the folders above them: all or, with an
-// error, none. What it returns removes what it made.
+// WriteNew writes files that must not exist, and the folders above them: all of them or, if
+// it returns an error, none. The function that it returns removes them again.
 func WriteNew(files ...File) (_ func(), err error) {
 	var made []string
 	remove := func() {
