@@ -89,7 +89,7 @@ func TestAt(t *testing.T) {
 		if got := db.Rows("SELECT * FROM notes"); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if got := db.To(5).Rows("SELECT count(*), count(DISTINCT note) FROM tags"); !slices.Equal(got, []string{"6|2"}) {
+		if got := db.To(5).Rows("SELECT count(*), count(DISTINCT note) FROM tags"); !slices.Equal(got, []string{"12|7"}) {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -14,7 +14,7 @@ import (
 type variant int
 
 const (
-	full   variant = iota // everything is set
+	full   variant = iota // everything is set; if it is less, by that number, it refers to that row of its parents
 	nulls                 // NULL wherever it is allowed
 	even                  // NULL in every other column where it is allowed
 	uneven                // NULL in those that even sets
@@ -39,6 +39,7 @@ func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 			return "", err
 		}
 	}
+	const most = 20
 	variants := []variant{full, full, twin, upper, blank, zero}
 	switch {
 	case t.nullable > 1:
@@ -68,7 +69,17 @@ func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 				}
 			}
 		}
-		const most = 20
+	}
+	rows := 0 // of parents: where none refers to a row, its DELETE harms nobody
+	for _, k := range t.keys {
+		if parent := f.tables[sqltext.Fold(k.parent)]; parent != nil && parent != t && !f.Odd && !f.Bytes {
+			rows = max(rows, min(most, parent.made))
+		}
+	}
+	for i := 1; i < rows; i++ {
+		variants = append(variants, variant(-i))
+	}
+	if f.Near != nil {
 		for i := range t.columns[:min(most, len(t.columns))] {
 			variants = append(variants, alike+variant(2*i), alike+variant(2*i+1))
 		}
@@ -196,6 +207,8 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 		const ofNulls = 2 // the row of the parent that is like that
 		own := sqltext.Equal(k.parent, t.name)
 		switch r.picks[k] = t.made; {
+		case v < full:
+			r.picks[k] = int(-v)
 		case v >= alike:
 			r.picks[k] = 1
 			if slices.ContainsFunc(t.columns, func(c *column) bool { return c.key == k && r.isAlike(c) }) {
