@@ -97,7 +97,7 @@ func gapsFlag(fs *flag.FlagSet, opts *gen.Options) {
 
 // noProgramsFlag defines --no-programs for the commands that only read.
 func noProgramsFlag(fs *flag.FlagSet, opts *gen.Options) {
-	fs.BoolVar(&opts.NoPrograms, "no-programs", false, "do not run migrations in Go, Python and shell; the schema after them is the recorded one, or not known")
+	fs.BoolVar(&opts.NoPrograms, "no-programs", false, "do not run migrations in Go, Python and shell; take the schema after them from lockstep_gen.go, if it records them")
 }
 
 // versionFlag defines a flag for the number of a migration.

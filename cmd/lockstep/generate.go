@@ -16,7 +16,7 @@ import (
 func generateCommand(fs *flag.FlagSet) action {
 	m := migrationsFlags(fs, generateFlags)
 	check := fs.Bool("check", false, "write nothing; exit with 1 if lockstep_gen.go is stale")
-	verbose := fs.Bool("v", false, "list the tables that could not be filled to try migrations on")
+	verbose := fs.Bool("v", false, "list the tables for which no rows were found to try migrations on")
 	noProgramsFlag(fs, &m.opts)
 	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		if m.opts.NoPrograms && !*check {

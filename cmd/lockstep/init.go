@@ -16,7 +16,7 @@ import (
 
 func initCommand(fs *flag.FlagSet) action {
 	var from pathFlag
-	fs.Var(&from, "from", "`OTHER`: make the migrations of those in the directory OTHER, which another tool runs")
+	fs.Var(&from, "from", "`OTHER`: make the migrations from those of another tool in the directory OTHER")
 	return func(ctx context.Context, s *streams, args []string) (any, error) {
 		if len(args) > 1 {
 			return nil, usage(fmt.Sprintf("found %d arguments; want one directory", len(args)))

@@ -13,7 +13,7 @@ func tryCommand(fs *flag.FlagSet) action {
 	u := upgradeFlags(fs)
 	var keep pathFlag
 	fs.Var(&keep, "keep", "`FILE`: where to leave the upgraded copy")
-	verbose := fs.Bool("v", false, "list the rows of all tables, and what is in those for which a migration fails")
+	verbose := fs.Bool("v", false, "count the rows of all tables, and show those for which a migration fails")
 	return func(ctx context.Context, s *streams, _ []string) (any, error) {
 		ctx = interpreter.Private(ctx)
 		schema, err := u.load(ctx, s)
