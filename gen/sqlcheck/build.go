@@ -61,7 +61,7 @@ func (p *resolver) elements(list ast.Expr) (keys []constant.Value, elts []ast.Ex
 	return keys, elts
 }
 
-// each returns the strings each of which e is at some time, or nil.
+// each returns the strings that e is one after the other, or nil.
 func (p *resolver) each(e ast.Expr) (all []text) {
 	list := ast.Expr(nil)
 	switch e := ast.Unparen(e).(type) {
@@ -94,7 +94,7 @@ func (p *resolver) index(e *ast.IndexExpr) []text {
 	return nil
 }
 
-// keeps reports whether a list is the same after it is used as it is here.
+// keeps reports whether this use of a list leaves it as it is.
 func (p *resolver) keeps(cur inspector.Cursor) bool {
 	switch cur.ParentEdgeKind() {
 	case edge.RangeStmt_X:
@@ -220,8 +220,8 @@ func (p *resolver) constantString(e ast.Expr) (s string, ok bool) {
 	return constant.StringVal(v), true
 }
 
-// trim cuts at the ends of texts what the function of strings does. What is known at run
-// time only may be there already.
+// trim cuts from the ends of texts what the function of package strings cuts. A part that is
+// known only at run time counts as cut if it is at that end.
 func (p *resolver) trim(name string, args []ast.Expr) (all []text) {
 	cut, ok := p.constantString(args[1])
 	if !ok {
@@ -244,7 +244,7 @@ func (p *resolver) trim(name string, args []ast.Expr) (all []text) {
 	return all
 }
 
-// list returns what the strings of a list may be, with what is between them.
+// list returns what the strings of a list may be, joined by what is between them.
 func (p *resolver) list(e ast.Expr, between []text) (all []text) {
 	var more []ast.Expr
 	switch e := ast.Unparen(e).(type) {

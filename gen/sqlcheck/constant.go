@@ -103,8 +103,8 @@ func (c *checker) complete(cur inspector.Cursor, added map[types.Object]bool) bo
 	return obj != nil && !added[obj] && len(c.values[obj]) == 1
 }
 
-// adds reports whether the function that is called is known to put its parameter together
-// with other strings.
+// adds reports whether the function that is called is known to join this argument to other
+// strings.
 func (c *checker) adds(call *ast.CallExpr, i int, added map[types.Object]bool) bool {
 	fn := c.callee(call)
 	return fn != nil && i < fn.Signature().Params().Len() && added[fn.Signature().Params().At(i)]

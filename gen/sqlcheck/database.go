@@ -1,7 +1,6 @@
 package sqlcheck
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -66,7 +65,7 @@ func (c *checker) close() {
 }
 
 func openDatabase(name string, objects []sqltext.Object) (*database, error) {
-	conn, err := sqlite3.OpenContext(context.Background(), ":memory:")
+	conn, err := sqlite3.Open(":memory:")
 	if err != nil {
 		return nil, err
 	}

@@ -33,8 +33,8 @@ func (f *fault) in(t text) finding {
 	return finding{"sql", t.place(f.offset + f.at), "at " + f.name + ": " + f.sentence, false}
 }
 
-// locate returns the offset of what the sentence is about, for errors of which SQLite
-// does not tell, or that of the first word.
+// locate returns the offset of what the sentence is about, or of the first word, where
+// SQLite gives no offset.
 func (s *statement) locate(sentence string) int {
 	if sentence == "incomplete input" {
 		return len(strings.TrimRight(s.Text, " \t\r\n"))
@@ -103,8 +103,8 @@ func (s *statement) defines(name string) bool {
 	return strings.Contains(strings.ReplaceAll(s.words, " "+name+" .", " ."), " "+name+" ")
 }
 
-// lacking matches the sentences about what the program's SQLite may have, or another
-// database.
+// lacking matches the sentences about what this SQLite lacks and the program's, or another
+// database, may have.
 var lacking = regexp.MustCompile(`(?i)^(?:no such (?:module|function|collation|vfs)|unknown database|` +
 	`no such table: (?:main\.)?(?:sqlite_|dbstat$|dual$|pg_)|` +
 	`no such column: (?:current_user|session_user|localtime|localtimestamp|sysdate|systimestamp|rownum|ctid|xmin)$)`)

@@ -16,7 +16,7 @@ type destination struct {
 	Takes taking
 }
 
-// taking is what of SQLite's values database/sql can store.
+// taking says which of SQLite's values database/sql can store.
 type taking int
 
 const (

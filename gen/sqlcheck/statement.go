@@ -77,8 +77,8 @@ func (s *statement) afterFrom(i int) bool {
 }
 
 // dialects matches what is common in the SQL of other databases, and what SQLite does
-// not read, in what [statement.plain] returns; ":a.b" is sqlx's. It takes a millisecond to
-// compile, which is not for each start.
+// not read, in what [statement.plain] returns; ":a.b" is sqlx's. Compiling it takes a
+// millisecond, too long for every start.
 var dialects = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`::|:=|:\w+\.|=>|<=>|&&|@>|<@|@@|~|#|\^|\?[|&]|\? ?'|\\'|\$\w*\$|\(\+\)|[\w)"]\[|\b[ebnu]&?'` +
 		`|\b(?:ilike|rlike|straight_join|interval|lateral|similar to|unnest|tablesample|extract|overlay|rollup|cube|sets|pivot|binary|div|xor|minus|separator)\b` +

@@ -115,8 +115,8 @@ func (p *resolver) named(e ast.Expr) types.Object {
 	return obj
 }
 
-// source returns what the expression is set to, if it is a variable that has one value there,
-// or itself.
+// source returns what the expression is set to, if it is a variable with one value there, or
+// the expression itself.
 func (p *resolver) source(e ast.Expr) ast.Expr {
 	for range 5 { // variables that are set to others
 		e = ast.Unparen(e)
@@ -204,9 +204,8 @@ func (p *resolver) mayReturn(call *ast.CallExpr) bool {
 	return !begins(p.calleeName(call), " panic os.Exit log.Fatal log.Fatalf log.Fatalln log.Panic log.Panicf ")
 }
 
-// reaching returns those of a variable's values that it may have at a position, among
-// them the initial one if there is a way from the beginning of the function that sets
-// nothing.
+// reaching returns those of a variable's values that it may have at a position, with the
+// initial one if a path from the beginning of the function sets nothing.
 func (g *graph) reaching(all []value, use token.Pos, initial value) (found []value) {
 	seen := map[*cfg.Block]bool{}
 	var search func(b *cfg.Block, nodes []ast.Node)
