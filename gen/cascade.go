@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -34,13 +35,6 @@ type finding struct {
 	parent string
 }
 
-// A write is what the authorizer says about a statement. Names are in lower case.
-type write struct {
-	code          sqlite3.AuthorizerActionCode
-	table, column string
-	trigger       string // that does it, or ""
-}
-
 // inspect compiles a statement that is about to be executed, and looks for what it
 // would write with foreign keys on and does not write without.
 func (c *cascades) inspect(conn *sqlite3.Conn, s *statement) error {
@@ -72,7 +66,7 @@ func (c *cascades) inspect(conn *sqlite3.Conn, s *statement) error {
 			without = slices.Delete(without, at, at+1)
 			continue
 		}
-		missed, parent, err := actionOn(conn, w.table, with[:i])
+		missed, parent, err := actionOn(conn, w.Table, with[:i])
 		if missed != "" {
 			c.found = append(c.found, finding{s.problem(missed +
 				`, but foreign keys are off during an upgrade; write out what it would do, then add "-- lockstep: no-cascade" to this line`), parent})
@@ -82,59 +76,40 @@ func (c *cascades) inspect(conn *sqlite3.Conn, s *statement) error {
 	return nil
 }
 
-// writesOf returns what the statement writes: nothing, if it does not compile.
-func writesOf(conn *sqlite3.Conn, sql string, foreignKeys bool) (all []write, err error) {
+// writesOf returns what the statement writes.
+func writesOf(conn *sqlite3.Conn, sql string, foreignKeys bool) ([]engine.Write, error) {
 	// Unlike the pragma, this works in a transaction.
 	// https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigenablefkey
 	if _, err := conn.Config(sqlite3.DBCONFIG_ENABLE_FKEY, foreignKeys); err != nil {
 		return nil, err
 	}
-	err = conn.SetAuthorizer(func(code sqlite3.AuthorizerActionCode, table, column, schema, trigger string) sqlite3.AuthorizerReturnCode {
-		switch code {
-		case sqlite3.AUTH_DELETE, sqlite3.AUTH_INSERT, sqlite3.AUTH_UPDATE:
-			if schema == "main" {
-				all = append(all, write{code, sqltext.Fold(table), sqltext.Fold(column), trigger})
-			}
-		}
-		return sqlite3.AUTH_OK
-	})
-	if err != nil {
-		return nil, err
-	}
-	if stmt, _, err := conn.Prepare(sql); err == nil {
-		stmt.Close()
-	} else {
-		all = nil
-	}
-	if err := conn.SetAuthorizer(nil); err != nil {
-		return nil, err
-	}
-	_, err = conn.Config(sqlite3.DBCONFIG_ENABLE_FKEY, false)
-	return all, err
+	all, err := engine.Writes(conn, sql)
+	_, off := conn.Config(sqlite3.DBCONFIG_ENABLE_FKEY, false)
+	return all, errors.Join(err, off)
 }
 
 // actionOn returns which of the writes makes a foreign key write to child, and to which
 // table that refers.
-func actionOn(conn *sqlite3.Conn, child string, before []write) (missed, parent string, err error) {
+func actionOn(conn *sqlite3.Conn, child string, before []engine.Write) (missed, parent string, err error) {
 	acts := func(action string) bool { return action != "NO ACTION" && action != "RESTRICT" }
 	err = engine.Each(conn, func(key *sqlite3.Stmt) {
 		table, column, onDelete, onUpdate := key.ColumnText(0), key.ColumnText(1), key.ColumnText(2), key.ColumnText(3)
 		for _, w := range before {
-			update := w.code == sqlite3.AUTH_UPDATE && acts(onUpdate) && (column == "" || column == w.column || w.column == "rowid")
+			update := w.Code == sqlite3.AUTH_UPDATE && acts(onUpdate) && (column == "" || column == w.Column || w.Column == "rowid")
 			switch {
-			case missed != "" || w.table != table:
+			case missed != "" || w.Table != table:
 				continue
 			case update:
-				missed = fmt.Sprintf("UPDATE of %s.%s relies on ON UPDATE %s of %s", table, w.column, onUpdate, child)
+				missed = fmt.Sprintf("UPDATE of %s.%s relies on ON UPDATE %s of %s", table, w.Column, onUpdate, child)
 			case !acts(onDelete):
 				continue
-			case w.code == sqlite3.AUTH_DELETE:
+			case w.Code == sqlite3.AUTH_DELETE:
 				missed = fmt.Sprintf("DELETE from %s relies on ON DELETE %s of %s", table, onDelete, child)
 			default:
 				missed = fmt.Sprintf("REPLACE in %s relies on ON DELETE %s of %s", table, onDelete, child)
 			}
-			if parent = table; w.trigger != "" {
-				missed = "trigger " + w.trigger + ": " + missed
+			if parent = table; w.Trigger != "" {
+				missed = "trigger " + w.Trigger + ": " + missed
 			}
 		}
 	}, `SELECT lower("table"), lower("to"), on_delete, on_update FROM pragma_foreign_key_list(?) ORDER BY id, seq`, child)

@@ -14,6 +14,7 @@ import (
 	"github.com/ncruces/go-sqlite3/ext/rtree"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
+	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // Prepare gives the connection the modules that other builds of SQLite have built in.
@@ -37,6 +38,35 @@ func Each(conn *sqlite3.Conn, f func(row *sqlite3.Stmt), query string, args ...s
 		f(stmt)
 	}
 	return stmt.Err()
+}
+
+// A Write is what a statement does to a table of the main database. Names are in lower case.
+type Write struct {
+	Code          sqlite3.AuthorizerActionCode // of INSERT, UPDATE or DELETE
+	Table, Column string
+	Trigger       string // that does it, or ""
+}
+
+// Writes returns what SQLite's authorizer says that a statement writes. Of one that does not compile
+// that is nothing.
+func Writes(conn *sqlite3.Conn, sql string) (writes []Write, err error) {
+	err = conn.SetAuthorizer(func(code sqlite3.AuthorizerActionCode, table, column, schema, trigger string) sqlite3.AuthorizerReturnCode {
+		switch code {
+		case sqlite3.AUTH_DELETE, sqlite3.AUTH_INSERT, sqlite3.AUTH_UPDATE:
+			if schema == "main" {
+				writes = append(writes, Write{code, sqltext.Fold(table), sqltext.Fold(column), trigger})
+			}
+		}
+		return sqlite3.AUTH_OK
+	})
+	if err != nil {
+		return nil, err
+	}
+	stmt, _, compiles := conn.Prepare(sql)
+	if compiles != nil {
+		writes = nil
+	}
+	return writes, errors.Join(stmt.Close(), conn.SetAuthorizer(nil))
 }
 
 // DoubleQuotes says whether text in double quotes that names no column is a string.

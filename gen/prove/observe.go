@@ -9,6 +9,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"github.com/lockstep-db/lockstep/gen/engine"
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
@@ -289,22 +290,17 @@ func (o *observation) replaces(name string) bool {
 // targets returns the tables that a statement itself inserts into, and those in which it
 // changes or deletes rows.
 func (o *observation) targets(sql string) (inserts, others []string, err error) {
-	err = o.Conn.SetAuthorizer(func(code sqlite3.AuthorizerActionCode, table, _, schema, trigger string) sqlite3.AuthorizerReturnCode {
-		if schema == "main" && trigger == "" {
-			switch code {
-			case sqlite3.AUTH_INSERT:
-				inserts = append(inserts, sqltext.Fold(table))
-			case sqlite3.AUTH_UPDATE, sqlite3.AUTH_DELETE:
-				others = append(others, sqltext.Fold(table))
-			}
+	writes, err := engine.Writes(o.Conn, sql) // nothing, if it is about to fail when it runs, too
+	for _, w := range writes {
+		switch {
+		case w.Trigger != "":
+		case w.Code == sqlite3.AUTH_INSERT:
+			inserts = append(inserts, w.Table)
+		default:
+			others = append(others, w.Table)
 		}
-		return sqlite3.AUTH_OK
-	})
-	if err != nil {
-		return nil, nil, err
 	}
-	stmt, _, _ := o.Conn.Prepare(sql) // it is about to fail when it runs, too
-	return slices.Compact(inserts), slices.Compact(others), errors.Join(stmt.Close(), o.Conn.SetAuthorizer(nil))
+	return slices.Compact(inserts), slices.Compact(others), err
 }
 
 func isTemporary(s *sqltext.Statement) bool {
