@@ -221,11 +221,6 @@ func (t *trial) concerned() (tables []string) {
 	return tables
 }
 
-// refers reports whether the object may have foreign keys.
-func (d *Database) refers(o sqltext.Object) bool {
-	return o.Type == "table" && d.namesIn(o.SQL)["references"]
-}
-
 // named returns all that the migration names, but for what is in statements that have nothing to
 // do with rows: those that make a table or a plain index.
 func (t *trial) named() map[string]bool {

@@ -187,7 +187,7 @@ func (t *trial) silent() (bool, error) {
 func (t *trial) refersToNear() bool {
 	all := slices.Concat(t.objects, t.schema)
 	for _, o := range all {
-		if !t.refers(o) || !t.concerns[sqltext.Fold(o.Name)] && slices.Contains(t.objects, o) {
+		if !o.MayRefer() || !t.concerns[sqltext.Fold(o.Name)] && slices.Contains(t.objects, o) {
 			continue
 		}
 		for _, r := range sqltext.References(o, all) {
@@ -428,7 +428,7 @@ func (d *Database) triggers(on bool) error {
 // https://sqlite.org/pragma.html#pragma_foreign_key_check
 func (t *trial) findOrphans(objects []sqltext.Object) (orphans [][]string, err error) {
 	for _, o := range objects {
-		if t.refers(o) && (t.concerns[sqltext.Fold(o.Name)] || !slices.Contains(t.objects, o)) {
+		if o.MayRefer() && (t.concerns[sqltext.Fold(o.Name)] || !slices.Contains(t.objects, o)) {
 			// A foreign key that is itself wrong is reported without rows.
 			found, _ := t.query("PRAGMA main.foreign_key_check(" + sqltext.Quote(o.Name) + ")")
 			for _, row := range found {

@@ -136,7 +136,7 @@ func (t *trial) parents(rows []Row) [][]int {
 	}
 	references := map[string][]sqltext.Reference{}
 	for _, o := range t.objects {
-		if t.refers(o) {
+		if o.MayRefer() {
 			references[sqltext.Fold(o.Name)] = sqltext.References(o, t.objects)
 		}
 	}

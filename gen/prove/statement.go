@@ -279,7 +279,7 @@ func (t *trial) setsKey(s *sqltext.Statement) bool {
 	named := func(column string) bool { return names[sqltext.Fold(column)] }
 	keys := func(r sqltext.Reference) bool { return slices.ContainsFunc(r.Columns, named) }
 	sets := func(o sqltext.Object) bool {
-		return named(o.Name) && t.refers(o) && (all || slices.ContainsFunc(sqltext.References(o, nil), keys))
+		return named(o.Name) && o.MayRefer() && (all || slices.ContainsFunc(sqltext.References(o, nil), keys))
 	}
 	return slices.ContainsFunc(t.objects, sets) || slices.ContainsFunc(t.schema, sets)
 }

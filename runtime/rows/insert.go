@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lockstep-db/lockstep/runtime/sqlite"
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
@@ -145,10 +144,9 @@ func (f *filler) addRow(t *table, v variant, pinned map[string]string) (refused 
 			f.keep(r)
 			return "", nil
 		}
-		if f.ctx.Err() != nil {
-			return "", f.ctx.Err()
+		if refused, err = f.refusal(err); err != nil {
+			return "", err
 		}
-		refused = sqlite.Sentence(err)
 		f.change(r, refused)
 	}
 	return refused, nil

@@ -293,6 +293,14 @@ func (f *filler) insert(t *table, r *row, query string) error {
 	return err
 }
 
+// refusal returns why SQLite refuses an INSERT, if it does. The error is that of the context.
+func (f *filler) refusal(err error) (string, error) {
+	if err == nil || f.ctx.Err() != nil {
+		return "", f.ctx.Err()
+	}
+	return sqlite.Sentence(err), nil
+}
+
 // query returns the rows of a query, of that many columns, as text.
 func (f *filler) query(columns int, q string) (found [][]string, err error) {
 	return found, sqlite.Each(f.ctx, f.db, q, func(scan sqlite.Scan) error {

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,19 +47,10 @@ func (f *filler) feeds(t, virtual *table) bool {
 // fillVirtual fills a full-text or R-Tree table as triggers would, without them. It returns
 // why the table is empty, or "".
 func (f *filler) fillVirtual(t *table) (reason string, err error) {
-	refused := func(err error) (string, error) {
-		if f.ctx.Err() != nil {
-			return "", f.ctx.Err()
-		}
-		return sqlite.Sentence(err), nil
-	}
 	full := slices.Contains([]string{"fts3", "fts4", "fts5"}, t.module)
 	if full && t.content != "" {
 		name := sqltext.Plain(t.name)
-		if err := f.insert(t, nil, fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild')", name, name)); err != nil {
-			return refused(err)
-		}
-		return "", nil
+		return f.refusal(f.insert(t, nil, fmt.Sprintf("INSERT INTO %s (%s) VALUES ('rebuild')", name, name)))
 	}
 	if !full && !strings.HasPrefix(t.module, "rtree") {
 		return "a virtual table of module " + t.module, nil
@@ -69,13 +61,12 @@ func (f *filler) fillVirtual(t *table) (reason string, err error) {
 		return "", err
 	}
 	for _, source := range sources {
-		if err := f.insert(t, nil, t.statement(full, source, f)); err != nil {
-			if reason, err = refused(err); f.More.Keep == nil || err != nil {
-				return reason, err
-			}
-			continue // it has that row from before
+		refused, err := f.refusal(f.insert(t, nil, t.statement(full, source, f)))
+		if err != nil || refused != "" && f.More.Keep == nil {
+			return refused, err
 		}
-		some = true
+		// One that is refused may be there from before.
+		some, reason = some || refused == "", cmp.Or(refused, reason)
 	}
 	if some {
 		reason = ""
