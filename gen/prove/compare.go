@@ -113,7 +113,10 @@ func (o *observation) compare() (err error) {
 			continue
 		}
 		if !o.shrinks {
-			o.compareConstraints(obj.Name, now)
+			if lost := sqltext.Lost(obj.Name, o.objects, o.post); len(lost) > 0 {
+				list := wording.List(len(lost), ", ", func(i int) string { return lost[i] })
+				o.report(now.made, "constraints "+obj.Name, "%s loses %s: the table that replaces it does not have that", obj.Name, list).free = true
+			}
 		}
 		others, err := o.compareRows(obj.Name, old, now)
 		if err != nil {
@@ -188,12 +191,6 @@ func find(objects []sqltext.Object, kind, name string) (found sqltext.Object) {
 		found = objects[i]
 	}
 	return found
-}
-
-func (o *observation) compareConstraints(name string, now *table) {
-	if lost := sqltext.Lost(name, o.objects, o.post); len(lost) > 0 {
-		o.report(now.made, "constraints "+name, "%s loses %s: the table that replaces it does not have that", name, wording.List(len(lost), ", ", func(i int) string { return lost[i] })).free = true
-	}
 }
 
 // compareObjects reports the indexes and triggers that a table or a view had, and that what

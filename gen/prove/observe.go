@@ -82,18 +82,8 @@ func (o *observation) report(statement int, key, format string, args ...any) *Fi
 
 // run runs the migration. It returns false if that fails, which it reports.
 func (o *observation) run() (done bool, err error) {
-	fail := func(statement int, err error) (bool, error) {
-		if o.ctx.Err() != nil {
-			return false, o.ctx.Err()
-		}
-		o.fails(statement, err)
-		return false, nil
-	}
 	if o.m.Run != nil {
-		if err := o.m.Run(); err != nil {
-			return fail(-1, err)
-		}
-		return true, nil
+		return o.fails(-1, o.m.Run())
 	}
 	if !o.m.Alone {
 		if err := o.Conn.Exec("BEGIN"); err != nil {
@@ -109,32 +99,41 @@ func (o *observation) run() (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if err := o.Conn.Exec(s.SQL); err != nil {
-			return fail(i, err)
+		if done, err := o.fails(i, o.Conn.Exec(s.SQL)); !done {
+			return false, err
 		}
 		if err := after(); err != nil {
 			return false, err
 		}
-		if o.tracks {
-			objects, err := o.readObjects(o.ctx)
-			if err != nil {
-				return false, err
-			}
-			orphans, err := o.findOrphans(objects)
-			if err != nil {
-				return false, err
-			}
-			if len(orphans) > o.orphans && !o.orphaned {
-				o.since = i
-			}
-			o.orphaned = len(orphans) > o.orphans
+		if err := o.track(i); err != nil {
+			return false, err
 		}
 	}
 	return true, nil
 }
 
-// fails reports that a statement fails on the rows.
-func (o *observation) fails(statement int, err error) {
+// track notes which statement makes orphans, if that is looked for.
+func (o *observation) track(statement int) error {
+	if !o.tracks {
+		return nil
+	}
+	objects, err := o.readObjects(o.ctx)
+	if err != nil {
+		return err
+	}
+	orphans, err := o.findOrphans(objects)
+	was := o.orphaned
+	if o.orphaned = len(orphans) > o.orphans; o.orphaned && !was {
+		o.since = statement
+	}
+	return err
+}
+
+// fails reports that a statement fails on the rows, if it does. Otherwise it is done.
+func (o *observation) fails(statement int, err error) (done bool, _ error) {
+	if err == nil || o.ctx.Err() != nil {
+		return err == nil, o.ctx.Err()
+	}
 	sentence := sqlite.Sentence(err)
 	fact := "fails: " + sentence
 	if statement >= 0 && statement == o.passes {
@@ -143,6 +142,7 @@ func (o *observation) fails(statement int, err error) {
 	f := o.report(statement, "fails "+sentence, "%s", fact)
 	f.Failure, f.stops = true, true
 	f.cells = o.cellsIn(sentence, "")
+	return false, nil
 }
 
 // look looks at a statement that is about to run, and returns what to do when it has.
