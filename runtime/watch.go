@@ -103,15 +103,17 @@ type watch struct {
 	*config
 	schema *Schema
 	at     sqlite.Lookout
+	lost   time.Time // since when there has been no answer; zero if there is one
 }
 
 // look returns the refusal, or nil to look again.
 func (w *watch) look(ctx context.Context) error {
+	w.lost = cmp.Or(w.lost, time.Now())
 	err := w.at.Look(ctx, func(ctx context.Context, on *sql.Conn) error {
 		return (&conn{expected: w.schema.Expected}).checkVersion(ctx, on, w.schema)
 	})
 	if err == nil || ctx.Err() != nil || sqlite.IsBusy(err) || sqlite.IsInterrupt(err) {
-		w.at.Lost = time.Time{}
+		w.lost = time.Time{}
 		return nil
 	}
 	e := (*Error)(nil)
@@ -126,7 +128,7 @@ func (w *watch) look(ctx context.Context) error {
 		return err
 	case e.Err == nil || sqlite.Code(err) != 0 && !sqlite.IsOfFile(err): // which does not pass
 		return e
-	case time.Since(w.at.Lost) > w.timeout:
+	case time.Since(w.lost) > w.timeout:
 		if e.Detail = "no answer for " + w.timeout.String(); sqlite.IsLost(err) {
 			e.Kind = ErrUnreachable
 		}

@@ -139,7 +139,7 @@ func Make(db, to string, fill func(part string) (Name, error)) (path string, err
 		return "", err
 	}
 	if info, err := os.Stat(part); err != nil || info.Size() == 0 {
-		return "", errors.New("the copy is empty; SQLite has written to another place")
+		return "", errors.New("the copy is empty; SQLite wrote it somewhere else")
 	}
 	if err := diskfile.Finish(part, db); err != nil {
 		return "", err

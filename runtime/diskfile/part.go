@@ -18,7 +18,7 @@ const (
 // MakePart makes a folder for a database that is not complete, beside the path where that
 // will be. Nobody else can read what is in there, whatever permissions SQLite gives to its
 // journals. part is the path of the database, which the caller makes. remove removes both.
-// Of dead processes' parts in the same folder, it makes room first.
+// What dead processes left in the same way, MakePart removes first.
 func MakePart(path string) (part string, remove func(), err error) {
 	dir := filepath.Dir(path)
 	Tidy(dir)

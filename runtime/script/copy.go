@@ -124,7 +124,7 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 	if info, err := os.Lstat(c.path); err == nil {
 		live, err := os.Stat(c.file)
 		if !info.Mode().IsRegular() || err != nil || os.SameFile(info, live) {
-			return errors.New("the script put something else in the place of its copy; it must be a file of its own")
+			return errors.New("the script replaced its copy with something else; it must leave a file of its own")
 		}
 	}
 	conn, err := c.Open(ctx)

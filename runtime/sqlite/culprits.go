@@ -14,8 +14,8 @@ import (
 type Culprits struct {
 	Table string   `json:"table"` // that they are in
 	Rows  []string `json:"rows"`  // the first three, or three pairs, as "rowid 7" or "key ('a', 7)"
-	Pairs bool     `json:"pairs"` // two and two have the same key
-	More  int      `json:"more"`  // rows, or pairs, besides
+	Pairs bool     `json:"pairs"` // each two of Rows have the same key
+	More  int      `json:"more"`  // rows, or pairs, that are not named
 	Made  bool     `json:"made"`  // by the upgrade: the table may have had other rows before, or not been there
 }
 

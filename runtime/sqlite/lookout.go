@@ -33,8 +33,8 @@ var (
 	ErrClosed = errors.New("sql: database is closed")
 )
 
-// Patience is how long statements that read a number may take. A server that is paused answers
-// later.
+// Patience is how long a statement that reads a number may take. A server that is paused takes
+// longer.
 const Patience = 5 * time.Second
 
 // A Lookout looks for what other connections write to a database.
@@ -42,7 +42,6 @@ type Lookout struct {
 	DB      *sql.DB
 	Timeout time.Duration // for connecting, where that waits for nobody
 	File    string        // "" until it is known
-	Lost    time.Time     // since when there was no answer; the caller says when there is one
 
 	conn *sql.Conn   // nil between looks, if the pool is limited
 	own  bool        // conn is nobody else's
@@ -61,7 +60,6 @@ type Lookout struct {
 //
 // https://sqlite.org/pragma.html#pragma_data_version
 func (l *Lookout) Look(ctx context.Context, f func(context.Context, *sql.Conn) error) error {
-	l.Lost = cmp.Or(l.Lost, time.Now())
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := l.DB.Conn(ended); !errors.Is(err, context.Canceled) {

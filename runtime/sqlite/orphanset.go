@@ -153,8 +153,8 @@ func (s *OrphanSet) New(ctx context.Context, db DB, found []Orphans) (fresh []Or
 // A foreignKey is one of a table.
 type foreignKey struct {
 	child, parent string
-	made          string // where the child is: elsewhere after it was made anew
-	numbered      bool   // its rows have nothing but a number
+	made          string // where the child is stored: elsewhere once it was made anew
+	numbered      bool   // its rows have no key but the rowid
 	id            int
 	orphaned      bool     // the parent does not exist
 	implicit      bool     // the parent's columns are not named

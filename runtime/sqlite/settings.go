@@ -155,7 +155,7 @@ func Refused(name string, noTransaction bool, statements []sqltext.Statement) er
 		case what != "VACUUM" && what != "ATTACH" && what != "DETACH":
 			continue
 		}
-		return fmt.Errorf("line %d: %s is about a file, and can end a server; leave it out", s.Line, what)
+		return fmt.Errorf("line %d: %s works on a file, and can crash a server; leave it out", s.Line, what)
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (x *Settings) set(ctx context.Context, c *sql.Conn, s *setting) error {
 	_, err = c.ExecContext(ctx, "PRAGMA "+s.pragma+" = "+s.replay)
 	if err == nil && s.pragma == "foreign_keys" {
 		if now, err = s.of(ctx, c); err == nil && now != s.replay {
-			err = errors.New("PRAGMA foreign_keys does not take; switch them off in the data source name")
+			err = errors.New("PRAGMA foreign_keys has no effect; switch them off in the data source name")
 		}
 	}
 	return err

@@ -106,7 +106,7 @@ func restoresSettings(t *test) {
 		t.execOn(db, "PRAGMA foreign_keys = 1")
 		tr.ignore = "PRAGMA foreign_keys = 0"
 		err := lockstep.Migrate(t.Context(), db, t.schema(notes))
-		t.says(err, "data.db: PRAGMA foreign_keys does not take; switch them off in the data source name; rolled back, still at 0001")
+		t.says(err, "data.db: PRAGMA foreign_keys has no effect; switch them off in the data source name; rolled back, still at 0001")
 		t.same("state", t.state(), before)
 	})
 }
