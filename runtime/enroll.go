@@ -5,10 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
-	"github.com/lockstep-db/lockstep/runtime/sqltext"
 )
 
 // Enroll gives a version to a database that has tables but no version: it records that the
@@ -93,17 +91,14 @@ func enrollable(s *Schema, st *state) *Error {
 	refuse := func(kind error, detail string) *Error {
 		return &Error{Kind: kind, DB: st.db, Version: st.version, Expected: s.Expected, Detail: detail, enrolling: true}
 	}
-	named := func(name string) bool {
-		return slices.ContainsFunc(st.objects, func(o sqltext.Object) bool { return sqltext.Equal(o.Name, name) })
-	}
 	switch {
 	case st.managed:
 		return refuse(ErrManaged, "")
 	case s.Fingerprint == "": // see Schema.At
 		return refuse(nil, fmt.Sprintf("not enrolled: the tables of version %v are not recorded", s.Expected))
-	case named("_meta"):
+	case st.has("_meta"):
 		return refuse(ErrUnmanaged, "has a table _meta that does not hold a version; rename it")
-	case named("_lockstep_history"):
+	case st.has("_lockstep_history"):
 		return refuse(ErrUnmanaged, "has a table _lockstep_history and no version; restore its _meta, or rename it")
 	}
 	changed, _, err := s.diff(st.objects)
