@@ -161,6 +161,10 @@ func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found
 			found[i].Note = true
 		}
 	}
+	if err == nil && !t.quick() && strings.Contains(strings.ToLower(m.Script.Text), "check") {
+		t.odd, t.types = true, true
+		err = try(rows.Options{Zero: true}, nil)
+	}
 	return found, empty, err
 }
 

@@ -54,6 +54,8 @@ func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 		variants = []variant{odd}
 	case f.Bytes:
 		variants = []variant{bytes}
+	case f.Zero:
+		variants = []variant{full, zero}
 	case f.Near != nil:
 		if !f.All {
 			f.n = f.From
@@ -252,7 +254,7 @@ func (f *filler) vary(r *row, c *column, value string) string {
 		return strings.ToUpper(value)
 	case (v == other || v == bare) && !c.free && c.nullable:
 		return "NULL"
-	case !c.free:
+	case !c.free && !f.Zero:
 	case v == blank && text:
 		return value[:len(value)-1] + " '"
 	case v == zero && text:

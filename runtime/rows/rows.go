@@ -33,6 +33,7 @@ type Options struct {
 	Tables []string // these, and those whose rows they need; nil is all
 	Odd    bool     // instead, a row of what types allow and programs do not write: text in numbers and times, text that is not JSON, JSON in bytes
 	Bytes  bool     // instead, a row whose texts are bytes
+	Zero   bool     // instead, a row of empty texts and zeros, also where others hold dates
 	Near   []string // instead, rows that tables of the same columns have alike: one for each of these values, as SQL, in all columns that could as well hold it, and such as agree in one column, or in all but one; nil is not so
 	All    bool     // Near is not instead, and numbers differ between tables
 	Twice  int      // so many of Near: rows that are like those, too
