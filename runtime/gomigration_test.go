@@ -1,13 +1,15 @@
-package lockstep
+package lockstep_test
 
 import (
 	"context"
 	"strings"
 	"testing"
+
+	"github.com/lockstep-db/lockstep/runtime"
 )
 
 func TestGoChecksum(t *testing.T) {
-	goSum := Go(func(context.Context, Tx) error { return nil }).Checksum
+	goSum := lockstep.Go(func(context.Context, lockstep.Tx) error { return nil }).Checksum
 	const goText = "package migrations\n\nfunc migrate0007() string {\n\treturn `a\n b` // why\n}\n"
 	tests := map[string]struct {
 		text, other string
