@@ -1,10 +1,8 @@
 package gen
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -100,13 +98,11 @@ func (r *replay) readBack(ctx context.Context, path string) (fault string, err e
 	if err == nil && len(damage) > 0 {
 		return "left a damaged database: " + damage[0], nil
 	}
-	before, errBefore := sqlite.Form(ctx, r.tx)
-	after, errAfter := sqlite.Form(ctx, file)
-	switch err := cmp.Or(err, errBefore, errAfter); {
-	case err != nil:
-		return "", err
-	case after != before:
-		return fmt.Sprintf("changed the database from %s to %s; an upgrade must keep both", before, after), nil
+	if err == nil {
+		fault, err = sqlite.FormChange(ctx, r.tx, file)
+	}
+	if err != nil || fault != "" {
+		return fault, err
 	}
 	return "", r.conn.Restore("main", path)
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,13 +145,9 @@ func (c *privateCopy) inspect(ctx context.Context) error {
 	case err != nil:
 		return sqlite.About("what the script left", err)
 	}
-	before, err := sqlite.Form(ctx, c.live)
-	if err != nil {
-		return err
-	}
-	after, err := sqlite.Form(ctx, conn)
-	if err == nil && after != before {
-		err = fmt.Errorf("the script changed the database from %s to %s; an upgrade must keep both", before, after)
+	change, err := sqlite.FormChange(ctx, c.live, conn)
+	if change != "" {
+		err = errors.New("the script " + change)
 	}
 	return err
 }

@@ -132,11 +132,16 @@ func CountStray(ctx context.Context, db DB, table, value string) (rows, values i
 	return rows, values, ok, unlessLogic(err)
 }
 
-// Form returns what a database keeps from its creation on: the size of its pages and
-// the encoding of its text.
-func Form(ctx context.Context, db DB) (string, error) {
-	var size, encoding string
-	const q = "SELECT page_size, encoding FROM pragma_page_size, pragma_encoding"
-	err := Read(ctx, db, q, &size, &encoding)
-	return "pages of " + size + " bytes and text in " + encoding, err
+// FormChange says what a script has changed of that which a database keeps from its creation
+// on: the size of its pages and the encoding of its text. "" means that it kept both.
+func FormChange(ctx context.Context, before, after DB) (change string, err error) {
+	const q = "SELECT 'pages of ' || page_size || ' bytes and text in ' || encoding FROM pragma_page_size, pragma_encoding"
+	var was, is string
+	if err = Read(ctx, before, q, &was); err == nil {
+		err = Read(ctx, after, q, &is)
+	}
+	if err == nil && is != was {
+		change = "changed the database from " + was + " to " + is + "; an upgrade must keep both"
+	}
+	return change, err
 }
