@@ -20,7 +20,7 @@ import (
 // all, and what they write with what SQLite's authorizer sees, for schemas, rows and
 // statements by chance.
 func TestEffects(t *testing.T) {
-	n := 120
+	n := 60
 	if *long {
 		n = 5_000
 	}

@@ -134,7 +134,7 @@ func TestProofFailingDisk(t *testing.T) {
 			for n, of := range upgradesOnFailingDisk() {
 				every := 0
 				if f.claim == "OneReadFails" && of.made != "" && strings.HasSuffix(of.name, "/delete") && !*long {
-					every = 4 // what is read of the rows is read within the upgrade
+					every = 8 // what is read of the rows is read within the upgrade
 				} else if !*long && (i+n)%19 != 0 && !(of.saves && f.claim == "AllOperationsFailForGood") { // upgrades take turns
 					continue
 				}
