@@ -237,8 +237,12 @@ func (o *observation) selects(statement int, column string) bool {
 	if statement < 0 || o.m.Statements[statement].Keyword() == "drop" {
 		return o.namesIn(o.m.Script.Text)[column]
 	}
-	parts := cutSelect(o.m.Statements[statement].SQL)
-	return parts[0][column] || parts[1][column] || parts[1]["*"] || parts[2][column]
+	sql := o.m.Statements[statement].SQL
+	parts, joins := cutSelect(sql), false
+	if in, ok := sqltext.ParseInsertion(sql); ok && (in.Columns == nil || slices.Contains(in.Columns, column)) {
+		joins = parts[2]["join"] && parts[3][column] // what it finds in another table takes the place
+	}
+	return parts[0][column] || parts[1][column] || parts[1]["*"] || parts[2][column] || joins
 }
 
 // A Copy is a statement that inserts rows of other tables.
