@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/lockstep-db/lockstep/runtime"
 	"github.com/lockstep-db/lockstep/runtime/internal/suite/fixture"
@@ -73,7 +73,7 @@ func TestErrorText(t *testing.T) {
 func TestErrorsAreFound(t *testing.T) {
 	why := errors.New("shutting down")
 	// canceled upgrades a database that another connection locks, if it does not before, when
-	// the upgrade first does something. There the context ends.
+	// the upgrade first does something. When SQLite finds the lock, the context ends.
 	canceled := func(t *testing.T, doing, archive string) error {
 		path := fileAt(t, archive, 1)
 		other, err := connect(t, path).Conn(t.Context())
@@ -91,10 +91,16 @@ func TestErrorsAreFound(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
-		return lockstep.Migrate(ctx, connect(t, path, "_pragma=busy_timeout(0)"), schema(t, archive, 2), lockstep.WithProgress(func(p lockstep.Progress) {
-			if p.Doing == doing && !p.Done && (p.Statement > 0 || doing == "waiting") {
+		db, err := driver.Open(dsn(path), func(c *sqlite3.Conn) error {
+			return c.BusyHandler(func(context.Context, int) bool { cancel(why); return false })
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		return lockstep.Migrate(ctx, db, schema(t, archive, 2), lockstep.WithProgress(func(p lockstep.Progress) {
+			if p.Doing == doing && !p.Done && p.Statement > 0 {
 				lock()
-				time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
 			}
 		}))
 	}
