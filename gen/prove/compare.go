@@ -514,10 +514,13 @@ func (o *observation) compareOrphans() error {
 	}
 	advice := "delete them, too"
 	if o.m.Run == nil {
-		switch o.m.Statements[o.since].Keyword() {
-		case "insert":
+		s := &o.m.Statements[o.since]
+		switch w := s.Words(4); {
+		case s.Keyword() == "insert":
 			advice = "leave them out, or insert that first"
-		case "alter", "update":
+		case s.Keyword() == "update" && slices.Contains(w, sqltext.Fold(orphans[0][1])) && !sqltext.Equal(orphans[0][0], orphans[0][1]):
+			advice = "update them, too"
+		case s.Keyword() == "alter", s.Keyword() == "update":
 			advice = "insert that first, or leave the key NULL"
 		}
 	}

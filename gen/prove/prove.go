@@ -218,23 +218,33 @@ func (t *trial) merges() bool {
 }
 
 // chooses returns the tables, in lower case, for which a statement may do something to a row because of
-// others of them: some rows then hide what becomes of others.
+// others of them, or changes the case or blanks of what refers to them: some rows then hide what
+// becomes of others.
 func (t *trial) chooses() map[string]bool {
 	in := map[string]bool{}
 	for _, s := range t.m.Statements {
 		script, names, read := t.m.Script, t.namesIn(s.SQL), map[string]bool{}
+		if names["lower"] || names["upper"] || names["trim"] || names["ltrim"] || names["rtrim"] {
+			for _, o := range t.objects {
+				for _, r := range sqltext.References(o, t.objects) {
+					if name := sqltext.Fold(r.Parent); t.concerns[sqltext.Fold(o.Name)] && t.concerns[name] {
+						in[name] = true
+					}
+				}
+			}
+		}
 		for i := s.First; i < s.End; i++ {
 			switch script.Name(i) {
 			case "update", "from", "join":
-				at := i + 1
-				if script.Name(at) == "or" { // UPDATE OR IGNORE
+				at, or := i+1, script.Name(i+1) == "or" // UPDATE OR IGNORE
+				if or {
 					at += 2
 				}
 				if script.Name(at+1) == "." {
 					at += 2
 				}
 				name := script.Name(at)
-				if t.concerns[name] && (read[name] || names["over"] || names["group"]) {
+				if t.concerns[name] && (or || read[name] || names["over"] || names["group"]) {
 					in[name] = true
 				}
 				read[name] = true

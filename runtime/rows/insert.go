@@ -73,7 +73,12 @@ func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 	}
 	rows := 0 // of parents: where none refers to a row, its DELETE harms nobody
 	for _, k := range t.keys {
-		if parent := f.tables[sqltext.Fold(k.parent)]; parent != nil && parent != t && !f.Odd && !f.Bytes {
+		parent := f.tables[sqltext.Fold(k.parent)]
+		switch {
+		case f.Odd || f.Bytes:
+		case parent == t:
+			rows = max(rows, min(most, len(variants)))
+		case parent != nil:
 			rows = max(rows, min(most, parent.made))
 		}
 	}
@@ -200,7 +205,7 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 			f.choose(r, i, c.chosen)
 		}
 	}
-	for _, k := range t.keys {
+	for i, k := range t.keys {
 		if err := f.readTuples(t, k); err != nil {
 			return nil, err
 		}
@@ -208,7 +213,7 @@ func (f *filler) begin(t *table, v variant, pinned map[string]string) (r *row, e
 		own := sqltext.Equal(k.parent, t.name)
 		switch r.picks[k] = t.made; {
 		case v < full:
-			r.picks[k] = int(-v)
+			r.picks[k] = int(-v) + i // for each key another, or what refers by only one of them is hidden
 		case v >= alike:
 			r.picks[k] = 1
 			if slices.ContainsFunc(t.columns, func(c *column) bool { return c.key == k && r.isAlike(c) }) {
