@@ -28,7 +28,9 @@ const (
 	bytes                 // everything is set, and texts are bytes
 	near                  // everything is set, to the first of the values near where that fits; to the others in those after it
 
-	alike variant = 1000 // everything is set, and the first column is that of the first row; in the next variant all but that; then so on for each column
+	// Everything is set, and the first column is that of the first row; in the next variant all but that, then all but
+	// that in upper case, then with a blank; then so on for each column.
+	alike variant = 1000
 )
 
 // fillOrdinary fills a table that is not virtual. It returns why it is empty, or "".
@@ -87,7 +89,10 @@ func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 	}
 	if f.Near != nil {
 		for i := range t.columns[:min(most, len(t.columns))] {
-			variants = append(variants, alike+variant(2*i), alike+variant(2*i+1))
+			variants = append(variants, alike+variant(4*i), alike+variant(4*i+1))
+			if f.Case && t.columns[i].free {
+				variants = append(variants, alike+variant(4*i+2), alike+variant(4*i+3))
+			}
 		}
 	}
 	for i := 0; i < len(variants); i++ {
@@ -239,8 +244,14 @@ func (f *filler) vary(r *row, c *column, value string) string {
 	switch {
 	case c.key != nil || sqltext.Equal(c.name, r.rowid) || value == "NULL":
 	case v >= alike:
-		if r.isAlike(c) {
-			return r.first[slices.Index(r.columns, c)]
+		first, kind := r.first[slices.Index(r.columns, c)], (v-alike)%4
+		switch text := strings.HasPrefix(first, "'"); {
+		case r.isAlike(c):
+			return first
+		case kind == 2 && text && c.free:
+			return strings.ToUpper(first)
+		case kind == 3 && text && c.free:
+			return first[:len(first)-1] + " '"
 		}
 	case v >= near && r.takes(c, f.Near[v-near]):
 		return f.Near[v-near]
@@ -273,7 +284,7 @@ func (f *filler) vary(r *row, c *column, value string) string {
 // isAlike reports whether the column is to be that of the first row.
 func (r *row) isAlike(c *column) bool {
 	v := int(r.variant - alike)
-	return (slices.Index(r.columns, c) == v/2) == (v%2 == 0)
+	return (slices.Index(r.columns, c) == v/4) == (v%4 == 0)
 }
 
 // takes reports whether a program may have written that value into the column.

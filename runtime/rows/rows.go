@@ -37,6 +37,7 @@ type Options struct {
 	Near   []string // instead, rows that tables of the same columns have alike: one for each of these values, as SQL, in all columns that could as well hold it, and such as agree in one column, or in all but one; nil is not so
 	All    bool     // Near is not instead, and numbers differ between tables
 	Twice  int      // so many of Near: rows that are like those, too
+	Case   bool     // with Near, rows that differ from the first only in the case of one column, or in a blank after it
 	From   int      // values are made of numbers above it
 	More   *More    // add to the rows of a filling before; nil is that there was none
 }

@@ -98,6 +98,9 @@ func (f *filler) sources(t *table) (sources []map[string]string, err error) {
 			sources = append(sources, source)
 		}
 	}
+	if f.Near != nil && !f.All && len(sources) == 0 { // as the program numbers both
+		f.n = f.From
+	}
 	for len(sources) < 3 {
 		f.n++
 		sources = append(sources, map[string]string{"": integer(f.n)})
