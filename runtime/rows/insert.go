@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockstep-db/lockstep/runtime/sqltext"
@@ -28,10 +29,16 @@ const (
 	bytes                 // everything is set, and texts are bytes
 	near                  // everything is set, to the first of the values near where that fits; to the others in those after it
 
-	// Everything is set, and the first column is that of the first row; in the next variant all but that, then all but
-	// that in upper case, then with a blank; then so on for each column.
-	alike variant = 1000
+	alike variant = 1000 // everything is set, and the first column is that of the first row; in the next variant all but that; then so on for each column
+
+	changed variant = 2000 // like the first row, but for the first of its changes; then so on for each of them
 )
+
+// A change is that of a column of the first row.
+type change struct {
+	*column
+	to func(first string) string
+}
 
 // fillOrdinary fills a table that is not virtual. It returns why it is empty, or "".
 func (f *filler) fillOrdinary(t *table) (reason string, err error) {
@@ -89,10 +96,13 @@ func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 	}
 	if f.Near != nil {
 		for i := range t.columns[:min(most, len(t.columns))] {
-			variants = append(variants, alike+variant(4*i), alike+variant(4*i+1))
-			if f.Case && t.columns[i].free {
-				variants = append(variants, alike+variant(4*i+2), alike+variant(4*i+3))
-			}
+			variants = append(variants, alike+variant(2*i), alike+variant(2*i+1))
+		}
+		if err := f.readChanges(t); err != nil {
+			return "", err
+		}
+		for i := range t.changes[:min(3*most, len(t.changes))] {
+			variants = append(variants, changed+variant(i))
 		}
 	}
 	for i := 0; i < len(variants); i++ {
@@ -244,14 +254,12 @@ func (f *filler) vary(r *row, c *column, value string) string {
 	switch {
 	case c.key != nil || sqltext.Equal(c.name, r.rowid) || value == "NULL":
 	case v >= alike:
-		first, kind := r.first[slices.Index(r.columns, c)], (v-alike)%4
-		switch text := strings.HasPrefix(first, "'"); {
+		first := r.first[slices.Index(r.columns, c)]
+		switch {
 		case r.isAlike(c):
 			return first
-		case kind == 2 && text && c.free:
-			return strings.ToUpper(first)
-		case kind == 3 && text && c.free:
-			return first[:len(first)-1] + " '"
+		case v >= changed:
+			return r.changes[v-changed].to(first)
 		}
 	case v >= near && r.takes(c, f.Near[v-near]):
 		return f.Near[v-near]
@@ -283,8 +291,51 @@ func (f *filler) vary(r *row, c *column, value string) string {
 
 // isAlike reports whether the column is to be that of the first row.
 func (r *row) isAlike(c *column) bool {
+	if r.variant >= changed {
+		return r.changes[r.variant-changed].column != c
+	}
 	v := int(r.variant - alike)
-	return (slices.Index(r.columns, c) == v/4) == (v%4 == 0)
+	return (slices.Index(r.columns, c) == v/2) == (v%2 == 0)
+}
+
+// readChanges finds what of the first row a migration may make equal to that row again: the case of a text and
+// blanks after it, and, in a key of several columns, the values near or the next number.
+func (f *filler) readChanges(t *table) error {
+	const q = `SELECT lower(i.name) FROM pragma_index_list('$1') AS l JOIN pragma_index_info(l.name) AS i
+WHERE l."unique" AND (SELECT count(*) FROM pragma_index_info(l.name)) > 1`
+	keys, err := f.query(1, sqltext.Fill(q, t.name))
+	inKey := slices.Concat(keys...)
+	t.changes = nil
+	for _, c := range t.columns {
+		text := func(to func(text string) string) func(string) string {
+			return func(first string) string {
+				if strings.HasPrefix(first, "'") {
+					return to(first)
+				}
+				return first
+			}
+		}
+		if f.Case && c.free {
+			t.changes = append(t.changes, change{c, text(strings.ToUpper)}, change{c, text(func(s string) string { return s[:len(s)-1] + " '" })})
+		}
+		if !slices.Contains(inKey, sqltext.Fold(c.name)) || !c.free {
+			continue
+		}
+		for _, value := range f.Near {
+			if t.takes(c, value) {
+				t.changes = append(t.changes, change{c, func(string) string { return value }})
+			}
+		}
+		if c.affinity() == "INTEGER" {
+			t.changes = append(t.changes, change{c, func(first string) string {
+				if n, err := strconv.Atoi(first); err == nil {
+					return strconv.Itoa(n + 1)
+				}
+				return first
+			}})
+		}
+	}
+	return err
 }
 
 // takes reports whether a program may have written that value into the column.
@@ -439,8 +490,11 @@ func (f *filler) change(r *row, sentence string) {
 	}
 	differ := strings.HasPrefix(sentence, "UNIQUE")
 	free := slices.DeleteFunc(slices.Clone(involved), func(i int) bool { return r.columns[i].key != nil })
+	if r.variant >= changed && len(free) > 1 {
+		free = slices.DeleteFunc(free, func(i int) bool { return r.columns[i] == r.changes[r.variant-changed].column })
+	}
 	switch {
-	case differ && r.variant == again && len(free) > 0:
+	case differ && (r.variant == again || r.variant >= changed) && len(free) > 0:
 		involved = free // of the same parent
 	case differ && r.variant == bare && len(free) < len(involved):
 		involved = slices.DeleteFunc(involved, func(i int) bool { return slices.Contains(free, i) }) // of another

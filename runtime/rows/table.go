@@ -38,6 +38,7 @@ type table struct {
 	last     []string // those of the last
 	made     int      // rows
 	nullable int      // columns
+	changes  []change // of the first row, that other rows are
 	turn     int      // twins that differ in one column of a key
 	wide     int      // the columns of that key
 	filled   bool
