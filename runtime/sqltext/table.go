@@ -266,6 +266,14 @@ func (t *table) column(name string) *column {
 
 // Computes reports whether the DEFAULT of a column of the table is an expression.
 func (o *Object) Computes() bool {
+	may := false // have one, which begins with a parenthesis: this is asked of all new tables at a user's start
+	for _, after, found := strings.Cut(Fold(o.SQL), "default"); found && !may; _, after, found = strings.Cut(after, "default") {
+		after = strings.TrimLeft(after, " \t\r\n\f")
+		may = after != "" && strings.IndexByte("(-/\xef", after[0]) >= 0 // or a comment
+	}
+	if !may {
+		return false
+	}
 	t, _ := parseTable(lex(o.SQL))
 	return slices.ContainsFunc(t.columns, func(c column) bool { return len(c.value) > 0 && c.value[0].text == "(" })
 }
