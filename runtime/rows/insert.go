@@ -47,6 +47,35 @@ func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 			return "", err
 		}
 	}
+	variants, err := f.variants(t)
+	if err != nil {
+		return "", err
+	}
+	for i := 0; i < len(variants); i++ {
+		v, turn := variants[i], t.turn
+		refused, err := f.addRow(t, v, nil)
+		if err != nil {
+			return "", err
+		}
+		if t.made == 0 {
+			return refused, nil
+		}
+		if v == twin && t.turn > turn && t.turn < t.wide { // one that differs in another column of a key
+			i--
+		}
+	}
+	if !t.counts {
+		return "", nil
+	}
+	if refused, err := f.addRow(t, full, nil); refused != "" || err != nil {
+		return "", err
+	}
+	table, id := sqltext.Plain(t.name), sqltext.Plain(t.rowid)
+	return "", f.insert(t, nil, fmt.Sprintf("DELETE FROM %s WHERE %s = (SELECT max(%s) FROM %s)", table, id, id, table))
+}
+
+// variants returns what the rows of a table are to be like.
+func (f *filler) variants(t *table) ([]variant, error) {
 	const most = 20
 	variants := []variant{full, full, twin, upper, blank, zero}
 	switch {
@@ -99,33 +128,13 @@ func (f *filler) fillOrdinary(t *table) (reason string, err error) {
 			variants = append(variants, alike+variant(2*i), alike+variant(2*i+1))
 		}
 		if err := f.readChanges(t); err != nil {
-			return "", err
+			return nil, err
 		}
 		for i := range t.changes[:min(3*most, len(t.changes))] {
 			variants = append(variants, changed+variant(i))
 		}
 	}
-	for i := 0; i < len(variants); i++ {
-		v, turn := variants[i], t.turn
-		refused, err := f.addRow(t, v, nil)
-		if err != nil {
-			return "", err
-		}
-		if t.made == 0 {
-			return refused, nil
-		}
-		if v == twin && t.turn > turn && t.turn < t.wide { // one that differs in another column of a key
-			i--
-		}
-	}
-	if !t.counts {
-		return "", nil
-	}
-	if refused, err := f.addRow(t, full, nil); refused != "" || err != nil {
-		return "", err
-	}
-	table, id := sqltext.Plain(t.name), sqltext.Plain(t.rowid)
-	return "", f.insert(t, nil, fmt.Sprintf("DELETE FROM %s WHERE %s = (SELECT max(%s) FROM %s)", table, id, id, table))
+	return variants, nil
 }
 
 // A row is one that is being made.
