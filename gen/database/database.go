@@ -139,12 +139,13 @@ func isFolder(path string) error {
 
 // alone reports whether nothing beside a database belongs to its content.
 func alone(path string) bool {
+	file, err := filepath.EvalSymlinks(path) // of one that cannot be found, nothing is known
 	for _, suffix := range []string{"-wal", "-journal"} {
-		if _, err := os.Lstat(target(path) + suffix); !errors.Is(err, fs.ErrNotExist) {
+		if _, e := os.Lstat(file + suffix); !errors.Is(e, fs.ErrNotExist) {
 			return false
 		}
 	}
-	return true
+	return err == nil
 }
 
 // Create opens a database, for which it makes the file and the folders above it if they
