@@ -222,17 +222,19 @@ func (t *trial) merges() bool {
 // becomes of others.
 func (t *trial) chooses() map[string]bool {
 	in := map[string]bool{}
-	for _, s := range t.m.Statements {
-		script, names, read := t.m.Script, t.namesIn(s.SQL), map[string]bool{}
-		if names["lower"] || names["upper"] || names["trim"] || names["ltrim"] || names["rtrim"] {
-			for _, o := range t.objects {
-				for _, r := range sqltext.References(o, t.objects) {
-					if name := sqltext.Fold(r.Parent); t.concerns[sqltext.Fold(o.Name)] && t.concerns[name] {
-						in[name] = true
-					}
-				}
+	folds := t.folds()
+	for _, o := range t.objects {
+		if !folds || !t.concerns[sqltext.Fold(o.Name)] {
+			continue
+		}
+		for _, r := range sqltext.References(o, t.objects) {
+			if name := sqltext.Fold(r.Parent); t.concerns[name] {
+				in[name] = true
 			}
 		}
+	}
+	for _, s := range t.m.Statements {
+		script, names, read := t.m.Script, t.namesIn(s.SQL), map[string]bool{}
 		for i := s.First; i < s.End; i++ {
 			switch script.Name(i) {
 			case "update", "from", "join":

@@ -238,11 +238,12 @@ func (o *observation) selects(statement int, column string) bool {
 		return o.namesIn(o.m.Script.Text)[column]
 	}
 	sql := o.m.Statements[statement].SQL
-	parts, joins := cutSelect(sql), false
-	if in, ok := sqltext.ParseInsertion(sql); ok && (in.Columns == nil || slices.Contains(in.Columns, column)) {
-		joins = parts[2]["join"] && parts[3][column] // what it finds in another table takes the place
+	parts := cutSelect(sql)
+	if parts[0][column] || parts[1][column] || parts[1]["*"] || parts[2][column] {
+		return true
 	}
-	return parts[0][column] || parts[1][column] || parts[1]["*"] || parts[2][column] || joins
+	in, ok := sqltext.ParseInsertion(sql) // what a join finds in another table may take the place
+	return ok && parts[2]["join"] && parts[3][column] && (in.Columns == nil || slices.Contains(in.Columns, column))
 }
 
 // A Copy is a statement that inserts rows of other tables.

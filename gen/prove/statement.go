@@ -110,6 +110,9 @@ func (o *observation) lookAtUpdate(i int, s *sqltext.Statement, targets []string
 // https://sqlite.org/lang_conflict.html
 func (o *observation) lookAtReplace(i int, s *sqltext.Statement, targets []string) (after func() error, err error) {
 	after = func() error { return nil }
+	if !o.namesIn(s.SQL)["replace"] {
+		return after, nil
+	}
 	in, inserts := sqltext.ParseInsertion(s.SQL)
 	if w := s.Words(3); len(targets) > 0 && slices.Equal(w, []string{"update", "or", "replace"}) {
 		in = sqltext.Insertion{Table: targets[0], Replaces: true}

@@ -314,16 +314,16 @@ func (f *filler) readChanges(t *table) error {
 WHERE l."unique" AND (SELECT count(*) FROM pragma_index_info(l.name)) > 1`
 	keys, err := f.query(1, sqltext.Fill(q, t.name))
 	inKey := slices.Concat(keys...)
+	text := func(to func(text string) string) func(string) string {
+		return func(first string) string {
+			if strings.HasPrefix(first, "'") {
+				return to(first)
+			}
+			return first
+		}
+	}
 	t.changes = nil
 	for _, c := range t.columns {
-		text := func(to func(text string) string) func(string) string {
-			return func(first string) string {
-				if strings.HasPrefix(first, "'") {
-					return to(first)
-				}
-				return first
-			}
-		}
 		if f.Case && c.free {
 			t.changes = append(t.changes, change{c, text(strings.ToUpper)}, change{c, text(func(s string) string { return s[:len(s)-1] + " '" })})
 		}
