@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -51,15 +52,19 @@ func (s *Schema) unrecorded(history []row, version Version) (rows []row) {
 // which they are true. It comes last in a transaction, because whatever changes the schema
 // changes the cookie. history and objects were read in the same transaction.
 func (c *conn) record(ctx context.Context, objects []sqltext.Object, version Version, history, rows []row, digest, fingerprint string) error {
-	for done := 0; done < len(rows); {
-		values, args := "", []any(nil)
-		for program := runningProgram(); done < len(rows) && len(args) < 600; done++ {
-			r := &rows[done]
-			values += ", (?, ?, nullif(?, ''), ?, ?, ?)"
-			args = append(args, r.Version, r.File, r.Checksum, r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds(), program)
+	const most = 100 // in one statement: SQLite allows at least 999 parameters
+	for done := 0; done < len(rows); done += most {
+		some := rows[done:min(done+most, len(rows))]
+		args := []any{runningProgram()}
+		for i := range some {
+			r, checksum := &some[i], any(nil)
+			if r.Checksum != "" {
+				checksum = r.Checksum
+			}
+			args = append(args, r.Version, r.File, checksum, r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds())
 		}
-		err := c.exec(ctx, `INSERT INTO main._lockstep_history (version, file, checksum, applied_at, duration_ms, program)
-VALUES `+values[2:], args...)
+		err := c.exec(ctx, "INSERT INTO main._lockstep_history (program, version, file, checksum, applied_at, duration_ms) VALUES "+
+			strings.Repeat(", (?1, ?, ?, ?, ?, ?)", len(some))[2:], args...)
 		if err != nil {
 			return err
 		}

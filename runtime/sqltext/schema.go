@@ -84,6 +84,26 @@ func closeComment(sql string) string {
 	return ""
 }
 
+// Spells reports whether a text that [FormatSchema] has made is that of exactly these objects,
+// to the letter. It is quick, and may say no where the text is theirs.
+func Spells(schema string, objects []Object) bool {
+	left := make(map[string]bool, len(objects))
+	for len(schema) > 0 {
+		var sql string
+		sql, schema, _ = strings.Cut(schema, ";\n")
+		left[strings.TrimPrefix(sql, "\n")] = true
+	}
+	for i := range objects {
+		if o := &objects[i]; !isInternal(o.Name) {
+			if !left[o.SQL] {
+				return false
+			}
+			delete(left, o.SQL)
+		}
+	}
+	return len(left) == 0
+}
+
 // ParseSchema returns the objects of a text that [FormatSchema] has made, in its
 // order and in the same wording.
 func ParseSchema(schema string) ([]Object, error) {

@@ -145,6 +145,37 @@ ALTER TABLE customer_notes RENAME COLUMN note TO text;
 	}
 }
 
+func TestSpells(t *testing.T) {
+	conn := open(t)
+	execute(t, conn, "CREATE TABLE b(x)", "CREATE INDEX c ON b(x)", "CREATE TABLE a(x DEFAULT ';')", "CREATE VIEW d AS SELECT x FROM a",
+		"CREATE TRIGGER e DELETE ON a BEGIN SELECT 1; END")
+	objects := schemaOf(t, conn)
+	text := FormatSchema(objects)
+	execute(t, conn, "CREATE TABLE _meta(id)")
+	slices.Reverse(objects)
+	reworded := slices.Clone(objects)
+	reworded[1].SQL = strings.ToLower(reworded[1].SQL)
+	for _, c := range []struct {
+		name    string
+		objects []Object
+		want    bool
+	}{
+		{"InAnyOrder", objects, true},
+		{"WithLockstepsOwn", schemaOf(t, conn), true},
+		{"OneIsMissing", objects[1:], false},
+		{"OneMore", append(slices.Clip(objects), Object{"table", "f", "f", "CREATE TABLE f(x)"}), false},
+		{"InPlaceOfAnother", append(slices.Clip(objects[1:]), objects[1]), false},
+		{"InOtherLetters", reworded, false},
+		{"None", nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Spells(text, c.objects); got != c.want {
+				t.Errorf("got %v of %v in\n%s", got, c.objects, text)
+			}
+		})
+	}
+}
+
 func TestParseSchemaRefuses(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"WhatCreatesNothing", "CREATE TABLE a(x);\n\nDROP TABLE a;\n", `line 3: found "DROP TABLE a"; want CREATE TABLE, INDEX, VIEW or TRIGGER`},

@@ -13,9 +13,9 @@ type Script struct {
 
 // Parse tokenizes text, which [Normalize] has made.
 func Parse(text string) *Script {
-	// A token and the space after it are some five bytes of SQL, but a text can be one
+	// A token and the space after it are four bytes of SQL or more, but a text can be one
 	// huge literal.
-	s := &Script{Text: text, Tokens: make([]Token, 0, min(len(text)/5+1, 4096))}
+	s := &Script{Text: text, Tokens: make([]Token, 0, min(len(text)/4+1, 4096))}
 	for pos := 0; pos < len(text); {
 		t := Next(text, pos)
 		if t.Kind != Space && t.Kind != Comment {
