@@ -64,7 +64,7 @@ CREATE INDEX labels_by_name ON labels (label);
 			upgrade := func(migrate func(*sql.DB) error) time.Duration {
 				copyFile(b, old, path)
 				begun := time.Now()
-				db, err := sql.Open("sqlite3", dsn(path, realistic...))
+				db, err := sql.Open("sqlite3", dsn(path, append(realistic, full)...))
 				if err != nil {
 					b.Fatal(err)
 				}
