@@ -18,18 +18,20 @@ import (
 // in an upgrade. It looks at statements as the replay does at those of an SQL migration.
 func (r *replay) goProgram(ctx context.Context, m *migration) error {
 	line, failed := 0, 0 // of the last statement, and if it has failed
-	err := m.program(r.opts.Output, func(query string, run func() error) error {
+	err := m.program(r.opts.Output, func(query string) (func(error) error, error) {
 		line, failed = lineIn(m.name), 0
 		s, err := r.watch(m, query, line)
-		if err == nil {
-			err = forAllDrivers(query, run)
-		}
 		if err != nil {
 			failed = line
-		} else if s != nil {
-			r.cascades.learn(s)
 		}
-		return err
+		return func(err error) error {
+			if err != nil {
+				failed = line
+			} else if s != nil {
+				r.cascades.learn(s)
+			}
+			return asDriverError(err)
+		}, err
 	}).(program.Go).Replay(ctx, r.tx)
 	if err == nil {
 		return r.leftTemporary(m)

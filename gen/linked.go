@@ -76,8 +76,8 @@ func Serve() {
 }
 
 // program returns a Go migration that is linked into this program. What it prints goes to
-// output, unless that is nil. A panic is an error. around is for [program.Go].
-func (m *migration) program(output io.Writer, around func(query string, run func() error) error) lockstep.Program {
+// output, unless that is nil. A panic is an error. before is for [program.Go].
+func (m *migration) program(output io.Writer, before func(query string) (func(error) error, error)) lockstep.Program {
 	f := linked.functions[m.Version]
 	return lockstep.Go(func(ctx context.Context, tx lockstep.Tx) error {
 		flush := func() {}
@@ -98,7 +98,7 @@ func (m *migration) program(output io.Writer, around func(query string, run func
 			err = f(ctx, oneByOne{tx})
 		}()
 		return wait(ctx, returned, flush)
-	}).(program.Go).Around(around)
+	}).(program.Go).Around(before)
 }
 
 // wait returns what a function returns, unless it does not soon after its context has
@@ -230,9 +230,10 @@ func (e *driverError) As(target any) bool {
 	return true
 }
 
-// forAllDrivers runs a statement, and makes its error a driverError.
-func forAllDrivers(_ string, run func() error) error {
-	err := run()
+// forAllDrivers has the error of each statement be a driverError.
+func forAllDrivers(string) (after func(error) error, err error) { return asDriverError, nil }
+
+func asDriverError(err error) error {
 	if e := (*sqlite3.Error)(nil); errors.As(err, &e) {
 		return &driverError{e}
 	}

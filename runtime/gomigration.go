@@ -65,7 +65,7 @@ func Go(migrate func(ctx context.Context, tx Tx) error) Program { return goProgr
 
 type goProgram struct {
 	migrate func(ctx context.Context, tx Tx) error
-	around  func(query string, run func() error) error // executes each statement, unless nil
+	before  func(query string) (after func(error) error, err error) // see Around; or nil
 }
 
 // Checksum returns "g1:" and 128 bits of a SHA-256 over the tokens of Go source, in
@@ -90,8 +90,8 @@ func (goProgram) Checksum(text []byte) string {
 var _ program.Go = goProgram{}
 
 // Around and Replay are for the generator.
-func (p goProgram) Around(around func(query string, run func() error) error) interface{ Checksum([]byte) string } {
-	return goProgram{p.migrate, around}
+func (p goProgram) Around(before func(query string) (func(error) error, error)) interface{ Checksum([]byte) string } {
+	return goProgram{p.migrate, before}
 }
 
 func (p goProgram) Replay(ctx context.Context, inner *sql.Conn) error {
@@ -104,7 +104,7 @@ func (p goProgram) Replay(ctx context.Context, inner *sql.Conn) error {
 func (p goProgram) run(ctx context.Context, on *conn, progress *reporter) error {
 	open := func(ctx context.Context) error { return sqlite.InTransaction(ctx, on.Conn) }
 	setting := func(ctx context.Context, pragma string) error { return on.settings.Before(ctx, on.Conn, pragma) }
-	u := gotx.Upgrade{InTransaction: open, Setting: setting, Around: p.around, Whole: sqlite.OnServer(on.file), Executed: progress.again}
+	u := gotx.Upgrade{InTransaction: open, Setting: setting, Before: p.before, Whole: sqlite.OnServer(on.file), Executed: progress.again}
 	return on.keepsOwn(ctx, func() error {
 		err := gotx.Call(ctx, on.Conn, u, func(ctx context.Context, tx *sql.Tx) error {
 			return p.migrate(ctx, struct{ Tx }{tx}) // which has no other methods: no type assertion finds a Commit

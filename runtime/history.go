@@ -160,7 +160,8 @@ func (c *conn) readVersions(ctx context.Context, objects []sqltext.Object, err e
 // ours reports whether _meta is the table that fastmigrate and lockstep make. A different
 // one belongs to the application.
 func (st *state) ours() bool {
-	changed, _ := sqltext.Diff([]sqltext.Object{{Type: "table", Name: "_meta", Table: "_meta", SQL: metaSQL}}, st.objects)
+	found := sqlite.Of(st.objects, func(table string) bool { return sqltext.Equal(table, "_meta") })
+	changed, _ := sqltext.Diff([]sqltext.Object{{Type: "table", Name: "_meta", Table: "_meta", SQL: metaSQL}}, found)
 	return len(changed) == 0
 }
 

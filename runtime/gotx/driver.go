@@ -45,7 +45,7 @@ func (g *guard) PrepareContext(ctx context.Context, query string) (driver.Stmt, 
 			st.real, err = g.on.Prepare(query)
 		}
 		if err == nil {
-			g.open[st] = st.real
+			g.opened(&st.prepared, st.real, false)
 		}
 		return err
 	})
@@ -71,8 +71,9 @@ func (g *guard) QueryContext(ctx context.Context, query string, args []driver.Na
 // A guardedStmt is a statement of the migration. To package database/sql it is a driver's.
 type guardedStmt struct {
 	*guard
-	query string
-	real  driver.Stmt // of the upgrade's connection; nil if not prepared
+	query    string
+	real     driver.Stmt // of the upgrade's connection; nil if not prepared
+	prepared resource    // the same
 }
 
 var _ interface {
@@ -80,24 +81,27 @@ var _ interface {
 	driver.StmtQueryContext
 } = (*guardedStmt)(nil)
 
-// do is [guard.do] for a statement that is about to be prepared or executed.
+// do is [guard.do] for a statement that is about to be prepared or executed. (No f outlives it,
+// so that Go need not allocate them.)
 func (st *guardedStmt) do(f func() error) error {
-	run := f
-	if st.real == nil {
-		run = func() error {
-			if err := st.check(st.query); err != nil {
+	return st.guard.do(st.query, func() (err error) {
+		after := func(err error) error { return err }
+		if st.Before != nil {
+			if after, err = st.Before(st.query); err != nil {
 				return err
 			}
-			return f()
 		}
-	}
-	if st.Around == nil {
-		return st.guard.do(st.query, run)
-	}
-	return st.guard.do(st.query, func() error { return st.Around(st.query, run) })
+		if st.real == nil {
+			err = st.check(st.query)
+		}
+		if err == nil {
+			err = f()
+		}
+		return after(err)
+	})
 }
 
-func (st *guardedStmt) Close() error { return st.release(st, st.query) }
+func (st *guardedStmt) Close() error { return st.release(&st.prepared, st.query) }
 
 // NumInput leaves it to [convert] to count them.
 func (st *guardedStmt) NumInput() int { return -1 }
@@ -153,7 +157,7 @@ func (st *guardedStmt) QueryContext(ctx context.Context, args []driver.NamedValu
 			open, err = io.NopCloser(nil), r.readWhole(limited)
 		}
 		if err == nil {
-			st.open[r] = open
+			st.opened(&r.reading, open, true)
 		}
 		return err
 	})
@@ -211,6 +215,7 @@ func (st *guardedStmt) Query([]driver.Value) (driver.Rows, error)  { return nil,
 type guardedRows struct {
 	*guardedStmt
 	real    driver.Rows
+	reading resource // the same
 	cancel  context.CancelFunc
 	columns []string
 	rows    [][]driver.Value // with [Upgrade.Whole]: those that are left
@@ -220,7 +225,7 @@ func (r *guardedRows) Columns() []string { return r.columns }
 
 func (r *guardedRows) Close() error {
 	defer r.cancel()
-	return r.release(r, r.query)
+	return r.release(&r.reading, r.query)
 }
 
 // Next returns what the migration may look at, as at an [sql.RawBytes], when the rows are closed.

@@ -23,7 +23,7 @@ import (
 type Upgrade struct {
 	InTransaction func(ctx context.Context) error                // returns nil if the transaction is open
 	Setting       func(ctx context.Context, pragma string) error // is called before a PRAGMA
-	Around        func(query string, run func() error) error     // executes each statement, by calling run, unless nil
+	Before        func(query string) (func(error) error, error)  // is called before each statement, and what it returns after it, for its error; or nil
 	Whole         bool                                           // rows are read before another statement runs: dqlite's driver cannot have both
 	Executed      func(ctx context.Context)                      // is called after a statement
 }
@@ -32,7 +32,7 @@ type Upgrade struct {
 // connection. However that ends, even in a panic, the migration is off the connection before
 // anything else uses it.
 func Call(ctx context.Context, on *sql.Conn, u Upgrade, migrate func(context.Context, *sql.Tx) error) (err error) {
-	g := &guard{Upgrade: u, open: make(map[any]io.Closer), checked: make(map[string]bool)}
+	g := &guard{Upgrade: u, checked: make(map[string]bool)}
 	// Nobody else uses the connection before Call returns, and [guard.mu] is held whenever
 	// the driver is called, as package database/sql would hold a lock of its own.
 	if err := on.Raw(func(driverConn any) error { g.on = driverConn.(driver.Conn); return nil }); err != nil {
@@ -81,11 +81,23 @@ type guard struct {
 	over      atomic.Bool  // the function has returned
 	abandoned bool         // when there were users
 
-	mu      sync.Mutex        // held while the upgrade's connection is in use
-	open    map[any]io.Closer // its statements and rows, by those of the migration
-	checked map[string]bool   // queries that need no further [guard.check]
-	last    *sqlite.Reworded  // of the last call, nil if it succeeded
-	failed  *sqlite.Reworded  // why nothing is executed anymore
+	mu      sync.Mutex       // held while the upgrade's connection is in use
+	open    []*resource      // of that connection
+	checked map[string]bool  // queries that need no further [guard.check]
+	last    *sqlite.Reworded // of the last call, nil if it succeeded
+	failed  *sqlite.Reworded // why nothing is executed anymore
+}
+
+// A resource is a statement or rows of the upgrade's connection that the migration has open.
+type resource struct {
+	io.Closer      // nil when it is closed
+	rows      bool // which are closed before statements
+	at        int  // in [guard.open]
+}
+
+func (g *guard) opened(r *resource, c io.Closer, rows bool) {
+	*r = resource{c, rows, len(g.open)}
+	g.open = append(g.open, r)
 }
 
 // do calls f, which executes query on the upgrade's connection, unless the function has
@@ -184,16 +196,18 @@ func (g *guard) within(ctx context.Context) (context.Context, context.CancelFunc
 	}
 }
 
-// release closes rows or a statement of the upgrade's connection.
-func (g *guard) release(of any, query string) error {
+// release closes a resource.
+func (g *guard) release(r *resource, query string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	c, ok := g.open[of]
-	if !ok {
+	if r.Closer == nil {
 		return nil
 	}
-	delete(g.open, of)
-	err := c.Close()
+	last := len(g.open) - 1
+	g.open[r.at], g.open[last].at = g.open[last], r.at
+	g.open = g.open[:last]
+	err := r.Close()
+	r.Closer = nil
 	g.note(query, err)
 	return err
 }
@@ -207,15 +221,13 @@ func (g *guard) end(dispose func()) {
 	}
 	g.mu.Lock()
 	reading := false
-	for of, c := range g.open {
-		if _, ok := of.(*guardedRows); ok {
-			reading = true
-			c.Close()
-		}
-	}
-	for of, c := range g.open {
-		if _, ok := of.(*guardedStmt); ok {
-			c.Close()
+	for _, rows := range []bool{true, false} {
+		for _, r := range g.open {
+			if r.rows == rows {
+				r.Close()
+				r.Closer = nil
+				reading = reading || rows
+			}
 		}
 	}
 	g.open = nil

@@ -72,9 +72,10 @@ type Copy interface {
 // A Go is a lockstep.Program that is a function, as package lockstep has it for the
 // generator.
 type Go interface {
-	// Around returns the same program, but around is called in the place of each statement,
-	// on the goroutine that executes it, and executes it by calling run.
-	Around(around func(query string, run func() error) error) interface{ Checksum(text []byte) string }
+	// Around returns the same program, but before is called before each statement, on the
+	// goroutine that executes it, and after when it has been executed, with its error: the
+	// function gets the one that after returns.
+	Around(before func(query string) (after func(error) error, err error)) interface{ Checksum(text []byte) string }
 
 	// Replay calls the function in the transaction that is open on conn, as an upgrade does.
 	Replay(ctx context.Context, conn *sql.Conn) error
