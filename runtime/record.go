@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lockstep-db/lockstep/runtime/sqlite"
@@ -55,16 +54,16 @@ func (c *conn) record(ctx context.Context, objects []sqltext.Object, version Ver
 	const most = 100 // in one statement: SQLite allows at least 999 parameters
 	for done := 0; done < len(rows); done += most {
 		some := rows[done:min(done+most, len(rows))]
-		args := []any{runningProgram()}
+		q, args := []byte(nil), []any{runningProgram()}
 		for i := range some {
 			r, checksum := &some[i], any(nil)
 			if r.Checksum != "" {
 				checksum = r.Checksum
 			}
+			q = append(q, ", (?1, ?, ?, ?, ?, ?)"...)
 			args = append(args, r.Version, r.File, checksum, r.At.UTC().Format(time.RFC3339), r.Took.Milliseconds())
 		}
-		err := c.exec(ctx, "INSERT INTO main._lockstep_history (program, version, file, checksum, applied_at, duration_ms) VALUES "+
-			strings.Repeat(", (?1, ?, ?, ?, ?, ?)", len(some))[2:], args...)
+		err := c.exec(ctx, "INSERT INTO main._lockstep_history (program, version, file, checksum, applied_at, duration_ms) VALUES "+string(q[2:]), args...)
 		if err != nil {
 			return err
 		}

@@ -68,6 +68,8 @@ func Objects(ctx context.Context, db DB) ([]sqltext.Object, error) {
 }
 
 // Of returns the objects of the tables that are so.
+//
+//go:noinline
 func Of(objects []sqltext.Object, so func(table string) bool) (these []sqltext.Object) {
 	for _, o := range objects {
 		if so(o.Table) {
