@@ -49,10 +49,10 @@ func (d *Database) Suspect(ctx context.Context, m *Migration, before func() ([]b
 // Forget says that the migration which Suspect gets next does not follow the last one.
 func (d *Database) Forget() { d.follows = false }
 
-// folds reports whether the migration may make texts equal that differ in case or blanks.
+// folds reports whether the migration may change the case or blanks of texts.
 func (t *trial) folds() bool { return folding.MatchString(t.m.Script.Text) }
 
-var folding = regexp.MustCompile(`(?i)\b(?:lower|upper|nocase|[lr]?trim)\b`)
+var folding, collation = regexp.MustCompile(`(?i)\b(?:lower|upper|[lr]?trim)\b`), regexp.MustCompile(`(?i)\bnocase\b`)
 
 // fillMore makes more rows in the tables that the migration may have to do with and that others
 // have changed since rows were made.
@@ -131,7 +131,7 @@ func (t *trial) fill(opts rows.Options) (made []Row, err error) {
 	opts.Tables = t.tables
 	if opts.Near != nil {
 		opts.Near, opts.Twice = t.near()
-		opts.Case = t.folds()
+		opts.Case = t.folds() || collation.MatchString(t.m.Script.Text)
 	}
 	opts.More = &rows.More{}
 	filling, err := t.rows(opts)
