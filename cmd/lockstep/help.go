@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -27,7 +28,7 @@ func page(name string) (title, text string, err error) {
 // help prints the overview, or the manual of a command or topic.
 func help(stdout io.Writer, args []string) error {
 	switch {
-	case len(args) == 0:
+	case len(args) == 0 || len(args) == 1 && isHelp(args[0]):
 		printOverview(stdout)
 		return nil
 	case len(args) > 1:
@@ -42,6 +43,11 @@ func help(stdout io.Writer, args []string) error {
 		printManual(stdout, cmd)
 	}
 	return err
+}
+
+// isHelp reports whether a word on the command line asks for help.
+func isHelp(word string) bool {
+	return slices.Contains([]string{"help", "-h", "-help", "--help"}, word)
 }
 
 // printOverview prints the page of help itself, with the lists in it.

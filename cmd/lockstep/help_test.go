@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -51,13 +52,18 @@ func TestManuals(t *testing.T) {
 	}
 }
 
-// TestHelpLinks looks for the files that the topics and README.md link to.
+// TestHelpLinks looks for the files that the topics and README.md link to, and for the pages that
+// they and the manuals have the reader ask for.
 func TestHelpLinks(t *testing.T) {
 	files, err := filepath.Glob("help/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append(files, "../../README.md") {
+	manuals, err := filepath.Glob("help/commands/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(append(files, manuals...), "../../README.md") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -65,6 +71,11 @@ func TestHelpLinks(t *testing.T) {
 		for _, m := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(string(text), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(file), filepath.FromSlash(m[1]))); err != nil {
 				t.Errorf("%s: %v", file, err)
+			}
+		}
+		for _, m := range regexp.MustCompile(`lockstep help ([a-z]+)`).FindAllStringSubmatch(string(text), -1) {
+			if err := help(io.Discard, m[1:]); err != nil {
+				t.Errorf("%s: %s: %v", file, m[0], err)
 			}
 		}
 	}

@@ -121,12 +121,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	name, args := args[0], args[1:]
-	switch name {
-	case "help", "-h", "-help", "--help":
+	switch {
+	case isHelp(name):
 		return complain(stderr, help(stdout, args), nil)
-	case "-version", "--version":
+	case name == "-version" || name == "--version":
 		name = "version"
-	case completeName:
+	case name == completeName:
 		complete(ctx, stdout, args)
 		return 0
 	}
