@@ -200,14 +200,14 @@ func (g *guard) within(ctx context.Context) (context.Context, context.CancelFunc
 func (g *guard) release(r *resource, query string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if r.Closer == nil {
+	c := r.Closer
+	if c == nil {
 		return nil
 	}
 	last := len(g.open) - 1
 	g.open[r.at], g.open[last].at = g.open[last], r.at
-	g.open = g.open[:last]
-	err := r.Close()
-	r.Closer = nil
+	g.open, r.Closer = g.open[:last], nil
+	err := c.Close()
 	g.note(query, err)
 	return err
 }

@@ -209,3 +209,82 @@ func TestWhole(t *testing.T) {
 		}
 	})
 }
+
+// A countedConn knows which of its statements are open.
+type countedConn struct {
+	oldConn
+	open map[string]bool
+}
+
+func (c countedConn) Prepare(query string) (driver.Stmt, error) {
+	st, err := c.real.Prepare(query)
+	c.open[query] = true
+	return countedStmt{oldStmt{st}, query, c.open}, err
+}
+
+type countedStmt struct {
+	oldStmt
+	query string
+	open  map[string]bool
+}
+
+func (s countedStmt) Close() error {
+	delete(s.open, s.query)
+	return s.oldStmt.Close()
+}
+
+type countedDriver struct {
+	oldDriver
+	open map[string]bool
+}
+
+func (d countedDriver) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := d.oldDriver.Connect(ctx)
+	return countedConn{c.(oldConn), d.open}, err
+}
+
+func TestStatementsCloseInAnyOrder(t *testing.T) {
+	open := map[string]bool{}
+	db := sql.OpenDB(countedDriver{open: open})
+	defer db.Close()
+	on, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer on.Close()
+	u := gotx.Upgrade{
+		InTransaction: func(context.Context) error { return nil },
+		Setting:       func(context.Context, string) error { return nil },
+		Executed:      func(context.Context) {},
+	}
+	queries := []string{"SELECT 0", "SELECT 1", "SELECT 2", "SELECT 3", "SELECT 4"}
+	err = gotx.Call(t.Context(), on, u, func(ctx context.Context, tx *sql.Tx) error {
+		var stmts []*sql.Stmt
+		for _, q := range queries {
+			st, err := tx.PrepareContext(ctx, q)
+			if err != nil {
+				return err
+			}
+			stmts = append(stmts, st)
+		}
+		for _, i := range []int{1, 4, 0, 0} {
+			if err := stmts[i].Close(); err != nil {
+				return err
+			}
+		}
+		if len(open) != 2 || !open["SELECT 2"] || !open["SELECT 3"] {
+			t.Errorf("open are %v, want SELECT 2 and 3", open)
+		}
+		for i := 2; i < 4; i++ {
+			var got int
+			if err := stmts[i].QueryRowContext(ctx).Scan(&got); err != nil || got != i {
+				t.Errorf("got %d, %v, want %d", got, err, i)
+			}
+		}
+		_, err := stmts[3].QueryContext(ctx) // rows that nobody closes
+		return err
+	})
+	if err != nil || len(open) > 0 {
+		t.Errorf("got %v, open are %v", err, open)
+	}
+}
