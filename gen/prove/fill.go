@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -48,11 +47,6 @@ func (d *Database) Suspect(ctx context.Context, m *Migration, before func() ([]b
 
 // Forget says that the migration which Suspect gets next does not follow the last one.
 func (d *Database) Forget() { d.follows = false }
-
-// folds reports whether the migration may change the case or blanks of texts.
-func (t *trial) folds() bool { return folding.MatchString(t.m.Script.Text) }
-
-var folding, collation = regexp.MustCompile(`(?i)\b(?:lower|upper|[lr]?trim)\b`), regexp.MustCompile(`(?i)\bnocase\b`)
 
 // fillMore makes more rows in the tables that the migration may have to do with and that others
 // have changed since rows were made.
@@ -131,7 +125,7 @@ func (t *trial) fill(opts rows.Options) (made []Row, err error) {
 	opts.Tables = t.tables
 	if opts.Near != nil {
 		opts.Near, opts.Twice = t.near()
-		opts.Case = t.folds() || collation.MatchString(t.m.Script.Text)
+		opts.Case = t.folds || t.collates
 	}
 	opts.More = &rows.More{}
 	filling, err := t.rows(opts)

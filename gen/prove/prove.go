@@ -91,6 +91,8 @@ type trial struct {
 	tracks   bool                      // it looks for orphans after each statement
 	odd      bool                      // the rows have what nobody writes
 	types    bool                      // the migration asks for types or JSON
+	folds    bool                      // it may change the case or blanks of texts
+	collates bool                      // it may compare texts whatever their case
 	tries    *int                      // that are left
 	shrinks  bool                      // what rows have nothing to do with is known
 	known    bool                      // it shrinks to know which row comes last
@@ -110,11 +112,14 @@ func (d *Database) begin(ctx context.Context, m *Migration) *trial {
 	return t
 }
 
+var folding, collation = regexp.MustCompile(`(?i)\b(?:lower|upper|[lr]?trim)\b`), regexp.MustCompile(`(?i)\bnocase\b`)
+
 // Find returns what the migration does wrong to a database that is as before, with rows, and
 // the tables that it has to do with in which there were none.
 func (d *Database) Find(ctx context.Context, m *Migration, before []byte) (found []Finding, empty []rows.Empty, err error) {
 	t := d.begin(ctx, m)
 	t.before, t.tries = before, d.Tries
+	t.folds, t.collates = folding.MatchString(m.Script.Text), collation.MatchString(m.Script.Text)
 	if tries := 500; t.tries == nil {
 		if m.Slow { // a try takes about as long as the migration takes in the replay
 			tries = 10
@@ -222,9 +227,8 @@ func (t *trial) merges() bool {
 // becomes of others.
 func (t *trial) chooses() map[string]bool {
 	in := map[string]bool{}
-	folds := t.folds()
 	for _, o := range t.objects {
-		if !folds || !t.concerns[sqltext.Fold(o.Name)] {
+		if !t.folds || !t.concerns[sqltext.Fold(o.Name)] {
 			continue
 		}
 		for _, r := range sqltext.References(o, t.objects) {
