@@ -51,21 +51,30 @@ func (oldDriver) Connect(context.Context) (driver.Conn, error) {
 }
 func (oldDriver) Driver() driver.Driver { return nil }
 
-func TestDriverWithoutContexts(t *testing.T) {
-	db := sql.OpenDB(oldDriver{})
-	defer db.Close()
-	conn, err := db.Conn(t.Context())
+// upgrade is one in which nothing goes wrong but what the migration does.
+var upgrade = gotx.Upgrade{
+	InTransaction: func(context.Context) error { return nil },
+	Setting:       func(context.Context, string) error { return nil },
+	Executed:      func(context.Context) {},
+}
+
+// connect returns the connection of an upgrade.
+func connect(t *testing.T, d driver.Connector) *sql.Conn {
+	t.Helper()
+	db := sql.OpenDB(d)
+	t.Cleanup(func() { db.Close() })
+	on, err := db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	u := gotx.Upgrade{
-		InTransaction: func(context.Context) error { return nil },
-		Setting:       func(context.Context, string) error { return nil },
-		Executed:      func(context.Context) {},
-	}
+	t.Cleanup(func() { on.Close() })
+	return on
+}
+
+func TestDriverWithoutContexts(t *testing.T) {
+	conn := connect(t, oldDriver{})
 	got := ""
-	err = gotx.Call(t.Context(), conn, u, func(ctx context.Context, tx *sql.Tx) error {
+	err := gotx.Call(t.Context(), conn, upgrade, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "CREATE TABLE notes (title TEXT)")
 		if err == nil {
 			_, err = tx.ExecContext(ctx, "INSERT INTO notes VALUES (?)", sql.NullString{String: "first", Valid: true})
@@ -78,7 +87,7 @@ func TestDriverWithoutContexts(t *testing.T) {
 	if got != "first" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	err = gotx.Call(t.Context(), conn, u, func(ctx context.Context, tx *sql.Tx) error {
+	err = gotx.Call(t.Context(), conn, upgrade, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO notes VALUES (?)", 1, 2)
 		return err
 	})
@@ -138,19 +147,9 @@ type panicking struct{}
 func (panicking) Scan(any) error { panic("scanned") }
 
 func TestWhole(t *testing.T) {
-	db := sql.OpenDB(busyDriver{})
-	defer db.Close()
-	on, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer on.Close()
-	u := gotx.Upgrade{
-		Whole:         true,
-		InTransaction: func(context.Context) error { return nil },
-		Setting:       func(context.Context, string) error { return nil },
-		Executed:      func(context.Context) {},
-	}
+	on := connect(t, busyDriver{})
+	u := upgrade
+	u.Whole = true
 	t.Run("RowsAreReadBeforeAnotherStatementRuns", func(t *testing.T) {
 		err := gotx.Call(t.Context(), on, u, func(ctx context.Context, tx *sql.Tx) error {
 			if _, err := tx.ExecContext(ctx, "CREATE TABLE t (x BLOB, y)"); err != nil {
@@ -245,20 +244,9 @@ func (d countedDriver) Connect(ctx context.Context) (driver.Conn, error) {
 
 func TestStatementsCloseInAnyOrder(t *testing.T) {
 	open := map[string]bool{}
-	db := sql.OpenDB(countedDriver{open: open})
-	defer db.Close()
-	on, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer on.Close()
-	u := gotx.Upgrade{
-		InTransaction: func(context.Context) error { return nil },
-		Setting:       func(context.Context, string) error { return nil },
-		Executed:      func(context.Context) {},
-	}
+	on := connect(t, countedDriver{open: open})
 	queries := []string{"SELECT 0", "SELECT 1", "SELECT 2", "SELECT 3", "SELECT 4"}
-	err = gotx.Call(t.Context(), on, u, func(ctx context.Context, tx *sql.Tx) error {
+	err := gotx.Call(t.Context(), on, upgrade, func(ctx context.Context, tx *sql.Tx) error {
 		var stmts []*sql.Stmt
 		for _, q := range queries {
 			st, err := tx.PrepareContext(ctx, q)
